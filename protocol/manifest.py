@@ -1,0 +1,154 @@
+"""What a box is to sound, and by which rules.
+
+A **manifest** is content only and is shared by every box with the same programme; it is a blob, named by the SHA-256
+of its signed bytes. An **assignment** is small, is for one box, and binds it to a manifest and to its place in the
+tree of units.
+"""
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.bulletin import Blob, Bulletin, BulletinClass
+from protocol.ids import BoxId, Name, Sha256, Text, UnitCode
+from protocol.quantities import (
+    EVERY_DAY,
+    DurationMs,
+    DurationS,
+    EpochS,
+    GainCb,
+    SecondOfDay,
+    SizeBytes,
+    WeekdayMask,
+)
+
+LocalTime = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$", description="wall time in the manifest's zone"),
+]
+Rule = Annotated[str, Meta(max_length=200, description="an RFC 5545 RRULE value without DTSTART, or empty: once")]
+ZoneName = Annotated[str, Meta(pattern="^[A-Za-z0-9_+/-]{1,64}$", description="IANA zone")]
+
+DEFAULT_WINDOW_S = 300
+
+
+class Level(enum.IntEnum):
+    """Whose policy it is; a lower one can only tighten."""
+
+    PROVINCE = 0
+    COMMUNE = 1
+    BOX = 2
+
+
+class Hours(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of every day in local wall time, from `start` (included) to `end` (not); end ≤ start runs past midnight.
+
+    `days` are the days on which the stretch *starts*.
+    """
+
+    start: SecondOfDay
+    end: SecondOfDay
+    days: WeekdayMask = EVERY_DAY
+
+
+class Volume(msgspec.Struct, frozen=True, array_like=True):
+    """Gain during a stretch of the day; where several cover a moment the lowest gain holds."""
+
+    hours: Hours
+    gain_cb: GainCb
+
+
+class Policy(msgspec.Struct, frozen=True, array_like=True):
+    """When scheduled sound is allowed. Stacked policies: quiet hours add up, the smallest cap holds, days intersect."""
+
+    level: Level
+    quiet: Annotated[tuple[Hours, ...], Meta(max_length=32)] = ()
+    days: WeekdayMask = EVERY_DAY
+    max_sessions: Annotated[int, Meta(ge=0, le=96)] | None = None
+    """Sessions a local day; a session is sound with pauses shorter than `timeline.SESSION_PAUSE_MS`."""
+    max_session_s: DurationS | None = None
+    volume: Annotated[tuple[Volume, ...], Meta(max_length=16)] = ()
+
+
+class Kind(enum.IntEnum):
+    """How an entry fills its time."""
+
+    PROGRAMME = 1
+    """Its playlist, from the beginning, until it ends."""
+    RELAY = 2
+    """An upper station's stream for the length of the slot, joined at its offset; the playlist is the fallback."""
+    FILLER = 3
+    """Its playlist over and over for the length of the slot, joined at its offset, under everything else."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a schedule: a playlist or relay, and the recurrence of its starts."""
+
+    id: Name
+    kind: Kind
+    klass: BulletinClass
+    first: LocalTime
+    """The first start; later ones have its wall time of day unless the rule says otherwise."""
+    playlist: Annotated[tuple[Name, ...], Meta(max_length=200)]
+    """Ids of the manifest's bulletins, in order."""
+    rule: Rule = ""
+    until: LocalTime | None = None
+    """No start after this moment."""
+    excluded: Annotated[tuple[LocalTime, ...], Meta(max_length=500)] = ()
+    added: Annotated[tuple[LocalTime, ...], Meta(max_length=500)] = ()
+    commune_order: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Among entries of one class that start together, the lower goes first: the commune decides (Circular 39/2020)."""
+    repeats: Annotated[int, Meta(ge=1, le=20)] = 1
+    gap_s: DurationS = 0
+    """Silence between repeats of the playlist."""
+    pause_ms: DurationMs = 0
+    """Silence between bulletins of the playlist."""
+    window_s: DurationS = DEFAULT_WINDOW_S
+    """How late a start may be."""
+    length_s: DurationS = 0
+    """Length of the slot of a relay or filler; 0 for a programme."""
+    station: Name | None = None
+    """For a relay: code of one of the manifest's stations."""
+    gain_cb: GainCb = 0
+
+
+class Station(msgspec.Struct, frozen=True, array_like=True):
+    """An upper station that may be relayed."""
+
+    code: Name
+    name: Text
+    url: Annotated[str, Meta(max_length=300, pattern="^https?://")]
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """The programme of a group of boxes."""
+
+    zone: ZoneName
+    policies: Annotated[tuple[Policy, ...], Meta(max_length=8)]
+    entries: Annotated[tuple[Entry, ...], Meta(max_length=2000)]
+    bulletins: Annotated[tuple[Bulletin, ...], Meta(max_length=4000)] = ()
+    blobs: Annotated[tuple[Blob, ...], Meta(max_length=4000)] = ()
+    stations: Annotated[tuple[Station, ...], Meta(max_length=50)] = ()
+
+
+class Assignment(msgspec.Struct, frozen=True, array_like=True):
+    """Binds one box to its manifest and its place. Only a higher generation replaces one."""
+
+    box: BoxId
+    generation: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    manifest: Sha256
+    """Hash of the manifest's signed bytes."""
+    manifest_size: SizeBytes
+    units: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=6)]
+    """The box's place, from the province down to its own unit."""
+    issued: EpochS
+    valid_until: EpochS
+    """After this moment the schedule is silent; 45 days at least from `issued`."""
+    policy: Policy | None = None
+    """The box's own, of level BOX."""
+    gain_cb: GainCb = 0
+    """Calibration of this place, added to every gain."""
+    site: Text = ""
+    """Its name, for people."""

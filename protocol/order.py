@@ -1,0 +1,87 @@
+"""Emergency orders: what persons sign, and a box obeys at once.
+
+An order travels as COSE_Sign (see `signing`) of at most 900 bytes, 300 with a prepared message and two signatures.
+The names follow CAP 1.2 (OASIS) where CAP has one.
+"""
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.ids import OrderId, Sha256, UnitCode
+from protocol.quantities import EpochS, GainCb
+
+MAX_ORDER_BYTES = 900
+MAX_LIFETIME_S = 7200
+
+
+class Status(enum.IntEnum):
+    """CAP `status`."""
+
+    ACTUAL = 0
+    EXERCISE = 1
+    """Sounds, with the announcement of a drill before it."""
+    TEST = 2
+    """Receipted, never sounds."""
+
+
+class MessageType(enum.IntEnum):
+    """CAP `msgType`."""
+
+    ALERT = 0
+    UPDATE = 1
+    """Takes the place of the orders that it references."""
+    CANCEL = 2
+    """Ends the orders that it references."""
+
+
+class Severity(enum.IntEnum):
+    """CAP `severity`, ascending."""
+
+    MINOR = 1
+    MODERATE = 2
+    SEVERE = 3
+    EXTREME = 4
+
+
+class Sound(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What an order sounds: chime, message, pause, and again."""
+
+    message: Annotated[int, Meta(ge=1, le=65535)] | Sha256
+    """The code of a built-in message (`messages`), or the hash of a blob."""
+    chime: Annotated[int, Meta(ge=0, le=9)] = 1
+    """0 none; 1 the attention chime."""
+    repeats: Annotated[int, Meta(ge=1, le=100)] = 3
+    gap_s: Annotated[int, Meta(ge=0, le=300)] = 5
+    gain_cb: GainCb = 0
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One order, alert, update or cancel. Strict: an unknown element is an error, never ignored."""
+
+    id: OrderId
+    province: UnitCode
+    environment: Annotated[str, Meta(pattern="^[a-z]{1,12}$")]
+    epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    """Version of the roots under which it was signed."""
+    sequence: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    """Counts the orders of its first signer."""
+    issued: EpochS
+    not_before: EpochS
+    expires: EpochS
+    """At most MAX_LIFETIME_S after `issued`; what lasts longer is renewed by an UPDATE."""
+    status: Status
+    type: MessageType
+    severity: Severity
+    event: Annotated[str, Meta(min_length=1, max_length=12, pattern="^[A-Za-z0-9_-]+$")]
+    """A short code: "flood", "storm", "fire", "health", "test" …"""
+    area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
+    sound: Sound | None = None
+    """None only in a cancel."""
+    references: Annotated[tuple[OrderId, ...], Meta(max_length=8)] = ()
+    board: Annotated[str, Meta(max_length=300)] = ""
+    cap: Sha256 | None = None
+    """Hash of the CAP document that it came from."""
+    reason: Annotated[str, Meta(max_length=200)] = ""

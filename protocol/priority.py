@@ -1,0 +1,32 @@
+"""Which sound wins: one total order, used by the planner, the player and the console."""
+
+import enum
+from dataclasses import dataclass
+
+
+class Rank(enum.IntEnum):
+    """Kinds of sound, the higher wins (design §6). LIVE and MICROPHONE enter with the panel and live voice."""
+
+    FILLER = 0
+    ORDINARY = 1
+    PRIORITY = 2
+    LIVE = 3
+    MICROPHONE = 4
+    EMERGENCY = 5
+    KEYED_MICROPHONE = 6
+
+
+@dataclass(frozen=True, order=True)
+class Precedence:
+    """Compares as (rank, severity, level, age, order of the commune, name): of two sounds the greater one is heard.
+
+    `severity` and `level` count only among emergencies; `age_ms` is minus the instant at which it was issued or
+    planned, so the older wins; `commune_order` is minus the place that the commune gave it; `name` breaks what is left.
+    """
+
+    rank: Rank
+    severity: int
+    level: int
+    age_ms: int
+    commune_order: int
+    name: str

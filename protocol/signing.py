@@ -1,0 +1,208 @@
+"""Signatures over records: COSE_Sign1 and COSE_Sign (RFC 9052) with EdDSA over Ed25519 (RFC 9053 §2.2).
+
+What is signed never leaves its place: the external data (`Domain.aad`) binds province, environment and the family of
+the record, so an assignment cannot be passed off as an order, nor a drill province's order as a real one. Reading is
+in two steps: `open_*` takes the envelope apart, `verify` says whether one key signed it. Who may sign what is not
+decided here but in `gate` and by the callers.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from protocol.codec import pack, unpack
+from protocol.errors import ProtocolError, SignatureError
+from protocol.ids import key_id
+
+TAG_SIGN1: Final = b"\xd2"  # RFC 9052 §2, tag 18
+TAG_SIGN: Final = b"\xd8\x62"  # tag 98
+ALG: Final = 1
+KID: Final = 4
+TYP: Final = 16  # RFC 9596; a number is a CoAP Content-Format, 65000-65535 are for experiments (RFC 7252 §12.3)
+EDDSA: Final = -8
+SIGNATURE_BYTES: Final = 64
+MAX_SIGNATURES: Final = 8
+MAX_MESSAGE_BYTES: Final = 1_048_576
+
+
+class Family(enum.IntEnum):
+    """What a signed record is; stands in the protected header `typ`."""
+
+    ROOTS = 65001
+    MANIFEST = 65002
+    ASSIGNMENT = 65003
+    ORDER = 65004
+    ACK = 65005
+    HELLO = 65011
+    LOG = 65012
+    RECEIPT = 65013
+    FAULT = 65014
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where signatures count: a province (its unit code) and an environment ("production", "demo", "test")."""
+
+    province: str
+    environment: str
+
+    def aad(self, family: Family) -> bytes:
+        """The external data of every signature of this family in this domain (RFC 9052 §4.3)."""
+        return pack(["loalang", 1, self.province, self.environment, int(family)])
+
+
+class Signer(Protocol):
+    """Holds a private key, or knows who does."""
+
+    @property
+    def public_key(self) -> bytes: ...
+
+    def sign(self, message: bytes, /) -> bytes: ...
+
+
+class KeySigner:
+    """An Ed25519 private key in memory."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public_key = key.public_key().public_bytes_raw()
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "KeySigner":
+        """From the 32 bytes of RFC 8032 §5.1.5."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    def sign(self, message: bytes, /) -> bytes:
+        return self._key.sign(message)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature of an envelope, not yet believed."""
+
+    kid: bytes
+    signed: bytes
+    """The exact bytes that the signature must cover: the Sig_structure of RFC 9052 §4.4."""
+    value: bytes
+
+    def verify(self, public_key: bytes) -> bool:
+        """Whether this raw Ed25519 public key made this signature."""
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(self.value, self.signed)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A message taken apart."""
+
+    family: Family
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+
+def sign1(payload: bytes, family: Family, domain: Domain, signer: Signer) -> bytes:
+    """A COSE_Sign1 message: one signature, by a machine's key."""
+    protected = pack({ALG: EDDSA, TYP: int(family)})
+    signature = signer.sign(pack(["Signature1", protected, domain.aad(family), payload]))
+    return TAG_SIGN1 + pack([protected, {KID: key_id(signer.public_key)}, payload, signature])
+
+
+def open1(data: bytes, family: Family, domain: Domain, *, max_bytes: int = MAX_MESSAGE_BYTES) -> Envelope:
+    """Take a COSE_Sign1 of this family apart, its one signature unverified. Raises `ProtocolError`."""
+    protected, unprotected, payload, value = _parts(data, TAG_SIGN1, max_bytes)
+    _expect_header(protected, {ALG: EDDSA, TYP: int(family)})
+    signed = pack(["Signature1", protected, domain.aad(family), payload])
+    return Envelope(family, payload, (Signature(_kid(unprotected), signed, _signature(value)),))
+
+
+def verify1(data: bytes, family: Family, domain: Domain, public_key: bytes, *, max_bytes: int = MAX_MESSAGE_BYTES) -> bytes:
+    """The payload of a COSE_Sign1 that this key signed; `SignatureError` otherwise."""
+    envelope = open1(data, family, domain, max_bytes=max_bytes)
+    if not envelope.signatures[0].verify(public_key):
+        raise SignatureError("bad-signature", f"not signed by {key_id(public_key).hex()}")
+    return envelope.payload
+
+
+def to_be_signed(payload: bytes, family: Family, domain: Domain) -> bytes:
+    """What every signer of a COSE_Sign message of this family signs; the same bytes for each of them."""
+    return pack(["Signature", pack({TYP: int(family)}), pack({ALG: EDDSA}), domain.aad(family), payload])
+
+
+def assemble(payload: bytes, family: Family, signatures: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """A COSE_Sign message from (public key, signature over `to_be_signed`) pairs, in the order they were given."""
+    rows = [[pack({ALG: EDDSA}), {KID: key_id(public_key)}, value] for public_key, value in signatures]
+    return TAG_SIGN + pack([pack({TYP: int(family)}), {}, payload, rows])
+
+
+def sign(payload: bytes, family: Family, domain: Domain, *signers: Signer) -> bytes:
+    """A COSE_Sign message signed by each of these."""
+    message = to_be_signed(payload, family, domain)
+    return assemble(payload, family, tuple((signer.public_key, signer.sign(message)) for signer in signers))
+
+
+def open_signed(data: bytes, family: Family, domain: Domain, *, max_bytes: int = MAX_MESSAGE_BYTES) -> Envelope:
+    """Take a COSE_Sign message of this family apart, its signatures unverified. Raises `ProtocolError`."""
+    protected, unprotected, payload, rows = _parts(data, TAG_SIGN, max_bytes)
+    _expect_header(protected, {TYP: int(family)})
+    if unprotected != {}:
+        raise ProtocolError("bad-header", "the body's unprotected header must be empty")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_SIGNATURES:
+        raise ProtocolError("bad-signatures", f"1 to {MAX_SIGNATURES} signatures are expected")
+    return Envelope(family, payload, tuple(_row(row, family, domain, payload) for row in rows))
+
+
+def family_of(data: bytes) -> Family:
+    """What a message says it is, so that a reader can choose how to open it. Nothing is verified."""
+    tag = TAG_SIGN if data.startswith(TAG_SIGN) else TAG_SIGN1
+    protected = _parts(data, tag, MAX_MESSAGE_BYTES)[0]
+    header = unpack(protected, max_bytes=64)
+    try:
+        return Family(header[TYP])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ProtocolError("bad-header", "no family that this version knows") from error
+
+
+def _row(row: object, family: Family, domain: Domain, payload: bytes) -> Signature:
+    if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], bytes):
+        raise ProtocolError("bad-signatures", "a COSE_Signature is an array of three")
+    _expect_header(row[0], {ALG: EDDSA})
+    return Signature(_kid(row[1]), to_be_signed(payload, family, domain), _signature(row[2]))
+
+
+def _parts(data: bytes, tag: bytes, max_bytes: int) -> tuple[bytes, Any, bytes, Any]:
+    if not data.startswith(tag):
+        raise ProtocolError("not-cose", "not the COSE message that is expected here")
+    parts = unpack(data[len(tag) :], max_bytes=max_bytes)
+    if not isinstance(parts, list) or len(parts) != 4:
+        raise ProtocolError("not-cose", "a COSE message is an array of four")
+    protected, unprotected, payload, rest = parts
+    if not isinstance(protected, bytes) or not isinstance(payload, bytes):
+        raise ProtocolError("not-cose", "header and payload must be byte strings")
+    return protected, unprotected, payload, rest
+
+
+def _expect_header(protected: bytes, expected: dict[int, int]) -> None:
+    if protected != cbor2.dumps(expected, canonical=True):
+        raise ProtocolError("bad-header", "the protected header is not the one of this family")
+
+
+def _kid(unprotected: object) -> bytes:
+    if not isinstance(unprotected, dict) or set(unprotected) != {KID}:
+        raise ProtocolError("bad-header", "the unprotected header holds the key id and nothing else")
+    kid = unprotected[KID]
+    if not isinstance(kid, bytes) or len(kid) != 4:
+        raise ProtocolError("bad-header", "a key id is 4 bytes")
+    return kid
+
+
+def _signature(value: object) -> bytes:
+    if not isinstance(value, bytes) or len(value) != SIGNATURE_BYTES:
+        raise ProtocolError("bad-signatures", f"a signature is {SIGNATURE_BYTES} bytes")
+    return value

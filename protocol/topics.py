@@ -1,0 +1,39 @@
+"""Where messages go over MQTT, and which paths serve them over HTTPS."""
+
+import re
+from typing import Final
+
+from protocol.errors import ProtocolError
+
+ALL_UP: Final = "ll/1/box/+/up/+"
+UP_KINDS: Final = ("hello", "beat", "log", "receipt", "fault")
+
+ENROL_PATH: Final = "/box/v1/enrol"
+ROOTS_PATH: Final = "/box/v1/roots"
+MANIFEST_PATH: Final = "/box/v1/manifest/{hash}"
+BLOB_PATH: Final = "/box/v1/blob/{hash}"
+
+_UP = re.compile(r"^ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)$")
+
+
+def down(box: str) -> str:
+    """To one box: assignment, acknowledgement, roots, orders sent again."""
+    return f"ll/1/box/{box}/down"
+
+
+def up(box: str, kind: str) -> str:
+    """From one box; `kind` is one of UP_KINDS."""
+    return f"ll/1/box/{box}/up/{kind}"
+
+
+def orders(unit: str) -> str:
+    """Orders to every box at or below a unit; a box subscribes to its own unit and all above."""
+    return f"ll/1/unit/{unit}/orders"
+
+
+def parse_up(topic: str) -> tuple[str, str]:
+    """(box, kind) of a topic of ALL_UP."""
+    match = _UP.match(topic)
+    if match is None:
+        raise ProtocolError("bad-topic", "not a topic of a box", field=topic[:80])
+    return match[1], match[2]
