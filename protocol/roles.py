@@ -10,11 +10,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from protocol.errors import ProtocolError, SignatureError
 from protocol.codec import decode
+from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import Name, PublicKey, UnitCode, key_id
 from protocol.quantities import EpochS
-from protocol.signing import Domain, Family, open_signed
+from protocol.signing import Domain, Family, open1, open_signed
 
 
 class Role(enum.IntEnum):
@@ -86,11 +86,29 @@ def open_roots(data: bytes, domain: Domain, root_keys: tuple[bytes, ...], *, per
     """
     envelope = open_signed(data, Family.ROOTS, domain)
     by = {
-        key for key in root_keys for signature in envelope.signatures if signature.kid == key_id(key) and signature.verify(key)
+        key
+        for key in root_keys
+        for signature in envelope.signatures
+        if signature.kid == key_id(key) and signature.verify(key)
     }
     if len(by) < persons_needed:
         raise SignatureError("bad-signature", f"the roots need {persons_needed} root signatures, {len(by)} verify")
     roots = decode(envelope.payload, Roots, max_bytes=1_048_576)
     if roots.domain != domain:
-        raise ProtocolError("domain", f"roots of {roots.province}/{roots.environment}, expected {domain.province}/{domain.environment}")
+        raise ProtocolError(
+            "domain", f"roots of {roots.province}/{roots.environment}, expected {domain.province}/{domain.environment}"
+        )
     return roots
+
+
+def open_machine(data: bytes, family: Family, roots: Roots, role: Role, at_s: int, *, max_bytes: int) -> bytes:
+    """The payload of a COSE_Sign1 that a holder of this role signed: an assignment, a manifest, an acknowledgement.
+
+    `at_s` is the reader's time in epoch seconds, `max_bytes` the family's limit. Raises `SignatureError` when nobody
+    who holds the role at that moment signed these bytes, `ProtocolError` when they are not such a message.
+    """
+    envelope = open1(data, family, roots.domain, max_bytes=max_bytes)
+    signature = envelope.signatures[0]
+    if not any(signature.verify(holder.key) for holder in roots.holders_of(signature.kid, role, at_s)):
+        raise SignatureError("bad-signature", f"no holder of {role.name} signed this {family.name.lower()}")
+    return envelope.payload

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from protocol.codec import pack, unpack
 from protocol.errors import ProtocolError, SignatureError
@@ -79,6 +80,10 @@ class KeySigner:
     def sign(self, message: bytes, /) -> bytes:
         return self._key.sign(message)
 
+    def pkcs8(self) -> bytes:
+        """The private key as PKCS#8 DER, unencrypted (RFC 8410 §7): for `keyfile.seal` alone."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -122,7 +127,9 @@ def open1(data: bytes, family: Family, domain: Domain, *, max_bytes: int = MAX_M
     return Envelope(family, payload, (Signature(_kid(unprotected), signed, _signature(value)),))
 
 
-def verify1(data: bytes, family: Family, domain: Domain, public_key: bytes, *, max_bytes: int = MAX_MESSAGE_BYTES) -> bytes:
+def verify1(
+    data: bytes, family: Family, domain: Domain, public_key: bytes, *, max_bytes: int = MAX_MESSAGE_BYTES
+) -> bytes:
     """The payload of a COSE_Sign1 that this key signed; `SignatureError` otherwise."""
     envelope = open1(data, family, domain, max_bytes=max_bytes)
     if not envelope.signatures[0].verify(public_key):
