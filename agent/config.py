@@ -1,0 +1,246 @@
+"""box.toml: read once, every key checked, then handed in as one frozen value.
+
+A technician writes this file at the foot of a pole, so whatever is wrong with it is said in one go: file, key, what is
+wrong, and what to write instead. Unknown keys are errors too: a misspelt key is a setting that silently does not hold.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+from agent.errors import ConfigError
+
+OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
+TRUSTS: Final = ("synchronised", "system")
+MAX_LEAD_IN_MS: Final = 10_000
+MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
+
+_UNIT = re.compile(r"^[0-9A-Za-z]{1,8}(-[0-9A-Za-z]{1,8}){0,5}$")
+_ENVIRONMENT = re.compile(r"^[a-z]{1,12}$")
+_ROOT_KEY = re.compile(r"^[0-9a-fA-F]{64}$")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the installer decides about one box."""
+
+    name: str
+    """For people, until the console gives it a site: 1 to 64 characters."""
+    state_dir: Path
+    """Folder of everything that the box must not lose; one daemon at a time."""
+    url: str
+    """Base of the controller's HTTPS interface, without a trailing slash."""
+    province: str
+    """Unit code of the province; with `environment` the domain in which signatures count."""
+    environment: str
+    """"production", "demo", "test"."""
+    root_keys: tuple[bytes, ...]
+    """Pinned raw Ed25519 public keys whose signatures make the roots."""
+    ca_file: Path | None
+    """PEM of the CA that signs the controller's certificate; None for the system's."""
+    output: str
+    """One of OUTPUTS."""
+    recordings: Path
+    """Where the WAV writer and the fake speaker leave what sounded."""
+    lead_in_ms: int
+    """Milliseconds from the amplifier's power to the first sample."""
+    device: str | None
+    """Name of the PortAudio output; None for the default."""
+    clock_trust: str
+    """One of TRUSTS: believe the system clock only when the kernel says that it is synchronised, or always."""
+    control_socket: Path
+    """Unix socket of `status`, `explain`, `fetch`, `selftest`."""
+
+
+def load(path: Path) -> Config:
+    """The configuration in this file. Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; copy systemd/box.toml.example there and fill it in") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error}); it must be a UTF-8 text that this user may read"
+        ) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Config:
+    """The configuration in this text; relative paths count from the folder of `path`. Raises `ConfigError`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}; see https://toml.io for the notation") from error
+    reader = _Reader(path, tables)
+    state_dir = reader.path("box", "state_dir")
+    config = Config(
+        name=reader.text("box", "name", _between(1, 64)),
+        state_dir=state_dir,
+        url=reader.text("controller", "url", _web_address).rstrip("/"),
+        province=reader.text("controller", "province", _like(_UNIT, 'a unit code such as "77"')),
+        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, 'such as "production" or "demo"')),
+        root_keys=reader.keys("controller", "root_keys"),
+        ca_file=reader.optional_path("controller", "ca_file"),
+        output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),
+        recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
+        lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
+        device=reader.text("sound", "device", _between(1, 200), default="") or None,
+        clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
+        control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
+    )
+    if len(str(config.control_socket).encode()) > MAX_SOCKET_PATH:
+        reader.fail("control.socket", f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one")
+    reader.finish()
+    return config
+
+
+def to_toml(config: Config) -> str:
+    """The text of a box.toml that says the same."""
+    tables: dict[str, dict[str, object]] = {
+        "box": {"name": config.name, "state_dir": str(config.state_dir)},
+        "controller": {
+            "url": config.url,
+            "province": config.province,
+            "environment": config.environment,
+            "root_keys": [key.hex() for key in config.root_keys],
+            "ca_file": None if config.ca_file is None else str(config.ca_file),
+        },
+        "sound": {
+            "output": config.output,
+            "recordings": str(config.recordings),
+            "lead_in_ms": config.lead_in_ms,
+            "device": config.device,
+        },
+        "clock": {"trust": config.clock_trust},
+        "control": {"socket": str(config.control_socket)},
+    }
+    lines: list[str] = []
+    for table, keys in tables.items():
+        lines.append(f"[{table}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in keys.items() if value is not None]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'
+    return str(value)
+
+
+Check = Callable[[str], str | None]
+"""What is wrong with a text and what to write instead, or None."""
+
+
+class _Reader:
+    """Takes keys out of the tables one by one; what is left over at the end is unknown."""
+
+    def __init__(self, path: Path, tables: Mapping[str, Any]) -> None:
+        self._path = path
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, set[str]] = {}
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                self.fail(name, "stands outside a table; put it under [box], [controller], [sound], [clock], [control]")
+            self._tables[name] = dict(table)
+
+    def fail(self, key: str, message: str) -> NoReturn:
+        raise ConfigError(f"{self._path}: {key}: {message}")
+
+    def text(self, table: str, key: str, check: Check, *, default: str | None = None) -> str:
+        value = self._take(table, key, default)
+        if not isinstance(value, str):
+            self.fail(f"{table}.{key}", f'must be a text in quotes, not {value!r}: {key} = "…"')
+        wrong = check(value) if value != default else None
+        if wrong is not None:
+            self.fail(f"{table}.{key}", wrong)
+        return value
+
+    def number(self, table: str, key: str, low: int, high: int, *, default: int) -> int:
+        value = self._take(table, key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            self.fail(f"{table}.{key}", f"must be a whole number from {low} to {high}, not {value!r}")
+        return value
+
+    def path(self, table: str, key: str, *, default: Path | None = None) -> Path:
+        value = self._take(table, key, None if default is None else str(default))
+        if not isinstance(value, str) or not value or "\0" in value:
+            self.fail(f"{table}.{key}", f"must be a path in quotes, not {value!r}")
+        return (self._path.parent / Path(value).expanduser()).absolute()
+
+    def optional_path(self, table: str, key: str) -> Path | None:
+        if key not in self._tables.get(table, {}):
+            self._known.setdefault(table, set()).add(key)
+            return None
+        path = self.path(table, key)
+        if not path.is_file():
+            self.fail(f"{table}.{key}", f"{path} is not a file; copy it there or remove the key")
+        return path
+
+    def keys(self, table: str, key: str) -> tuple[bytes, ...]:
+        value = self._take(table, key, None)
+        way_out = "the console's page of trust shows them; write a list of texts of 64 hexadecimal digits"
+        if not isinstance(value, list) or not value:
+            self.fail(f"{table}.{key}", f"at least one root key is needed; {way_out}")
+        for item in value:
+            if not isinstance(item, str) or not _ROOT_KEY.match(item):
+                self.fail(f"{table}.{key}", f"{item!r} is not a public key; {way_out}")
+        return tuple(dict.fromkeys(bytes.fromhex(item) for item in value))
+
+    def finish(self) -> None:
+        for table, keys in self._tables.items():
+            known = self._known.get(table)
+            if known is None:
+                self.fail(
+                    f"[{table}]", f"no such table; the tables are {', '.join(f'[{name}]' for name in self._known)}"
+                )
+            for key in keys:
+                if key not in known:
+                    self.fail(f"{table}.{key}", f"no such key; the keys of [{table}] are {', '.join(sorted(known))}")
+
+    def _take(self, table: str, key: str, default: object) -> object:
+        self._known.setdefault(table, set()).add(key)
+        value = self._tables.get(table, {}).get(key, default)
+        if value is None:
+            self.fail(f"{table}.{key}", f"is missing; add it under [{table}]")
+        return value
+
+
+def _between(low: int, high: int) -> Check:
+    def check(text: str) -> str | None:
+        return None if low <= len(text) <= high else f"must have {low} to {high} characters"
+
+    return check
+
+
+def _one_of(choices: tuple[str, ...]) -> Check:
+    def check(text: str) -> str | None:
+        if text in choices:
+            return None
+        return f"{text!r} is not possible; choose one of {', '.join(choices)}"
+
+    return check
+
+
+def _like(pattern: re.Pattern[str], example: str) -> Check:
+    def check(text: str) -> str | None:
+        return None if pattern.match(text) else f"{text!r} is not possible here; write {example}"
+
+    return check
+
+
+def _web_address(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+        _ = parts.port
+    except ValueError:
+        good = False
+    return None if good else f'{text!r} is not a web address; write "https://" and the name of the controller'
