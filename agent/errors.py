@@ -1,0 +1,28 @@
+"""What can go wrong in the daemon, and whose fault it is.
+
+    AgentError                  stands at the edges; the message says what to do
+    ├── ConfigError             box.toml: names the key and the way out
+    ├── SoundError              (ports.sound) the device or a file
+    ├── StoreError              the disk or the database
+    └── LinkError               the network or the controller; `permanent` says whether to try again
+"""
+
+
+class AgentError(Exception):
+    """Anything that the daemon reports to a person."""
+
+
+class ConfigError(AgentError):
+    """The configuration is wrong."""
+
+
+class StoreError(AgentError):
+    """The disk or the database failed."""
+
+
+class LinkError(AgentError):
+    """The controller could not be reached, or refused."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent

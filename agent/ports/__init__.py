@@ -1,0 +1,1 @@
+"""What the daemon needs of the world, each named after its role; drivers, link and store implement them."""

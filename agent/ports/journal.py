@@ -1,0 +1,47 @@
+"""What is written down before it is done: plays and orders survive a power cut at any moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.report import Grade, Result
+
+
+@dataclass(frozen=True)
+class Play:
+    """A sound that is about to begin."""
+
+    play: str
+    cause: str
+    bulletin: str
+    sound: str
+    planned_ms: int
+    intended_ms: int
+    """Instant at which this stretch should begin: `planned_ms` unless it is late, waited, or resumes."""
+    emergency: bool
+
+
+class PlayJournal(Protocol):
+    """The play log's writer. Each call returns after fsync."""
+
+    def begin(self, play: Play) -> None:
+        """A row before the first sample."""
+        ...
+
+    def started(self, play: str, first_sample_ms: int) -> None: ...
+
+    def end(self, play: str, ended_ms: int | None, result: Result, grade: Grade, detail: str) -> None:
+        """Closes the open row: it becomes the next row of the log."""
+        ...
+
+    def missed(self, play: Play, detail: str) -> None:
+        """A row for a sound that should have been and was not; once for each play name."""
+        ...
+
+    def finished(self, since_ms: int) -> frozenset[str]:
+        """Names of plays with result PLAYED, or cut or missed for good, that ended after this instant."""
+        ...
+
+    def open(self) -> Sequence[Play]:
+        """Plays that began and have no end: what a power cut interrupted."""
+        ...

@@ -1,0 +1,77 @@
+"""Sound out, and the amplifier's power."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.errors import AgentError
+
+
+class SoundError(AgentError):
+    """The device or the file failed. `device` tells which: the device may come back, the file will not."""
+
+    def __init__(self, message: str, *, device: bool) -> None:
+        super().__init__(message)
+        self.device = device
+
+
+@dataclass(frozen=True)
+class Track:
+    """Files to sound one after another without a gap, as one thing."""
+
+    sources: tuple[Path, ...]
+    offset_ms: int
+    """How far into the track to begin."""
+    start_ms: int
+    """Wall instant of the first sample; at once if it has passed."""
+    length_ms: int | None
+    """Cut after so much; None for to the end."""
+    gain_cb: int
+    fade_out_ms: int
+    """Fade before the cut; 0 for none."""
+    name: str
+    """The play's name, for recordings and evidence."""
+
+
+@dataclass(frozen=True)
+class Sounded:
+    """What the driver can say of a track that ended."""
+
+    first_sample_ms: int
+    """Wall instant at which the first sample left (device latency included)."""
+    sounded_ms: int
+    """Length of what the device took."""
+    complete: bool
+    """Whether the track came to its natural or agreed end."""
+
+
+class Sounding(Protocol):
+    """A track that has been handed to the device."""
+
+    async def started(self) -> int:
+        """Wait for the first sample; its wall instant. Raises SoundError."""
+        ...
+
+    async def ended(self) -> Sounded:
+        """Wait for the end. Raises SoundError."""
+        ...
+
+    def stop(self, fade_ms: int) -> None:
+        """End it now, after a fade; `ended` then returns with complete=False."""
+        ...
+
+
+class Speaker(Protocol):
+    """The box's one sound output; at most one track sounds at a time."""
+
+    async def start(self, track: Track) -> Sounding:
+        """Hand a track over; raises SoundError when a source cannot be read or no device answers."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Amplifier(Protocol):
+    """Power of the amplifier; off whenever nothing sounds (requirement 3)."""
+
+    async def power(self, on: bool) -> None: ...
