@@ -1,0 +1,83 @@
+"""People and what they may do where. Their private keys are never here."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from controller.units.models import Unit
+
+
+class Role(models.TextChoices):
+    """What somebody is appointed to, in one unit and everything below it."""
+
+    EDITOR = "editor", _("biên tập")
+    APPROVER = "approver", _("duyệt")
+    SIGNER = "signer", _("ký lệnh khẩn cấp")
+    TECHNICIAN = "technician", _("kỹ thuật")
+    ADMINISTRATOR = "administrator", _("quản trị")
+    VIEWER = "viewer", _("theo dõi")
+
+
+class Person(AbstractUser):
+    display_name = models.CharField(max_length=64)
+    """As it stands in bulletins' histories and in the roots."""
+    must_change_password = models.BooleanField(default=False)
+    """The password was given by somebody else and works for one login."""
+
+    REQUIRED_FIELDS = ["display_name"]
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+
+class Appointment(models.Model):
+    """A dated role in a unit; substitutes are appointments with an end."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="appointments")
+    role = models.CharField(max_length=16, choices=Role)
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="appointments")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+    """First day on which it no longer holds."""
+
+    class Meta:
+        ordering = ["person", "unit", "role"]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.get_role_display()}, {self.unit}"
+
+
+class PersonKey(models.Model):
+    """The public half of a person's Ed25519 key."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="keys")
+    public_key = models.BinaryField(max_length=32, unique=True)
+    """Raw, 32 bytes (RFC 8032)."""
+    label = models.CharField(max_length=64)
+    created = models.DateTimeField()
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["person", "created"]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.label}"
+
+
+class Audit(models.Model):
+    """Who did what to which thing; rows are only ever added."""
+
+    at = models.DateTimeField(db_index=True)
+    person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="audit")
+    """Null for the machine itself."""
+    action = models.CharField(max_length=48)
+    """A stable word: "box.approved"."""
+    object = models.CharField(max_length=120, db_index=True)
+    """What it was done to: "box:abc…", "bulletin:17"."""
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.object}"

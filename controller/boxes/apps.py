@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class BoxesConfig(AppConfig):
+    name = "controller.boxes"
+    label = "boxes"
+    verbose_name = "Hộp thiết bị"

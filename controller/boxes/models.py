@@ -1,0 +1,108 @@
+"""Boxes, and beside them what was last heard of each: two tables, because one changes with people and the other every
+minute."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from controller.accounts.models import Person
+from controller.units.models import Unit
+
+
+class Stage(models.TextChoices):
+    """Where a box is in its life."""
+
+    WAITING = "waiting", _("chờ duyệt")
+    APPROVED = "approved", _("đang dùng")
+    RETIRED = "retired", _("đã ngừng")
+
+
+class Box(models.Model):
+    id = models.CharField(primary_key=True, max_length=16)
+    """`protocol.ids.box_id` of its public key."""
+    public_key = models.BinaryField(max_length=32, unique=True)
+    name = models.CharField(max_length=64)
+    unit = models.ForeignKey(Unit, models.PROTECT, null=True, blank=True, related_name="boxes")
+    """Null until somebody approves it."""
+    state = models.CharField(max_length=16, choices=Stage, default=Stage.WAITING, db_index=True)
+    site = models.CharField(max_length=200, blank=True)
+    """Where it hangs, in words."""
+    gain_cb = models.SmallIntegerField(default=0)
+    """Added to the manifest's gain, in hundredths of a bel."""
+    enrolled_at = models.DateTimeField()
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.ForeignKey(Person, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name_plural = "boxes"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BoxState(models.Model):
+    """What the box last said of itself. Numbers are those of `protocol.report`; null is "never said"."""
+
+    box = models.OneToOneField(Box, models.CASCADE, primary_key=True, related_name="status")
+    last_seen = models.DateTimeField(null=True)
+    """When the controller last received anything of it."""
+    connected_since = models.DateTimeField(null=True)
+    """When the controller received the newest hello."""
+    boot = models.DateTimeField(null=True)
+    """Start of its daemon, by its own clock."""
+    box_time = models.DateTimeField(null=True)
+    """Its own clock in the newest message."""
+    doing = models.PositiveSmallIntegerField(null=True)
+    clock = models.PositiveSmallIntegerField(null=True)
+    faults = models.PositiveBigIntegerField(default=0)
+    """Bit n is `FaultCode` n."""
+    generation = models.PositiveBigIntegerField(default=0)
+    """Of the schedule in force."""
+    wanted_generation = models.PositiveBigIntegerField(default=0)
+    """Of the newest assignment that it has."""
+    roots_version = models.PositiveBigIntegerField(default=0)
+    version = models.CharField(max_length=64, blank=True)
+    digest = models.BinaryField(max_length=16, default=bytes)
+    log_chain = models.BinaryField(max_length=8, default=bytes)
+    log_seq = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.box_id}: {self.last_seen}"
+
+
+class Group(models.Model):
+    """Boxes that are often addressed together."""
+
+    name = models.CharField(max_length=64)
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="box_groups")
+    """Whose group it is: it may be addressed by those who may address the unit."""
+    boxes = models.ManyToManyField(Box, related_name="groups", blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["unit", "name"], name="one_group_name_per_unit")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FaultEvent(models.Model):
+    """A fault that came or went, as the box reported it."""
+
+    box = models.ForeignKey(Box, models.CASCADE, related_name="fault_events")
+    code = models.PositiveSmallIntegerField()
+    raised = models.BooleanField()
+    at = models.DateTimeField()
+    """By the box's clock."""
+    received = models.DateTimeField()
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            # Boxes deliver at least once; a repetition is the same row.
+            models.UniqueConstraint(fields=["box", "code", "raised", "at"], name="one_row_per_fault_event")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.box_id} {self.code} {'+' if self.raised else '-'}"

@@ -1,0 +1,1 @@
+"""Administrative units: an effective-dated tree of any depth, with successors."""

@@ -1,0 +1,10 @@
+"""Every path of the controller, one line an app."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("controller.console.urls")),
+    path("", include("controller.accounts.urls")),
+    path("don-vi/", include("controller.units.urls")),
+    path("hop/", include("controller.boxes.urls")),
+]
