@@ -1,4 +1,4 @@
-"""The demo's MQTT broker on loopback: Mosquitto where it is installed, else the embedded one, which has no access control."""
+"""The demo's MQTT broker on loopback: Mosquitto where it is installed, else an embedded one without access control."""
 
 import importlib.util
 import os
@@ -40,8 +40,22 @@ def broker(port: int, folder: Path, log: Path) -> tuple[Program, str]:
         # Started by root, Mosquitto becomes the user `mosquitto`, who cannot read this folder.
         user = "user root" if os.getuid() == 0 else ""
         config.write_text(CONFIG.format(port=port, acl=acl.resolve(), user=user))
-        return Program("Mosquitto", [mosquitto, "-c", str(config.resolve())], log=log), "Mosquitto, with access control (ACL)"
+        return Program(
+            "Mosquitto", [mosquitto, "-c", str(config.resolve())], log=log
+        ), "Mosquitto, with access control (ACL)"
     if importlib.util.find_spec("iotcore") is not None:
-        command = [sys.executable, "-m", "iotcore", "--listen", "127.0.0.1", "--port", str(port), "--log-level", "CRITICAL"]
-        return Program("embedded broker", command, log=log), "iotcore (embedded): it has NO access control; apt-get install mosquitto for that"
+        command = [
+            sys.executable,
+            "-m",
+            "iotcore",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--log-level",
+            "CRITICAL",
+        ]
+        return Program(
+            "embedded broker", command, log=log
+        ), "iotcore (embedded): it has NO access control; apt-get install mosquitto for that"
     raise DemoError("No MQTT broker: apt-get install mosquitto, or run `make demo`, which installs an embedded one.")

@@ -35,7 +35,9 @@ def heard_by_fake(box: str, log: Path) -> list[Heard]:
     if not log.exists():
         return []
     rows = (json.loads(line) for line in log.read_text().splitlines() if line.endswith("}"))
-    return [Heard(box, row["play"], row["first_sample_ms"], None) for row in rows if row.get("first_sample_ms") is not None]
+    return [
+        Heard(box, row["play"], row["first_sample_ms"], None) for row in rows if row.get("first_sample_ms") is not None
+    ]
 
 
 def correlation(recording: Path, sound: Path) -> tuple[float, float]:
