@@ -15,13 +15,16 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 MAX_DEPTH: Final = 12
 
+_PLAIN: Final = frozenset({int, str, bytes, bool, type(None)})
+_KEYS: Final = frozenset({int, str})
+
 
 def pack(value: object) -> bytes:
     """Plain values (int, str, bytes, None, bool, list, dict) as deterministic CBOR."""
     return cbor2.dumps(value, canonical=True)
 
 
-def unpack(data: bytes, *, max_bytes: int) -> Any:  # noqa: ANN401 - shape is checked by the caller
+def unpack(data: bytes, *, max_bytes: int) -> Any:
     """Plain values from deterministic CBOR; anything else, and any second way to write it, is a `ProtocolError`."""
     if len(data) > max_bytes:
         raise ProtocolError("too-long", f"{len(data)} bytes, the limit is {max_bytes}")
@@ -35,12 +38,11 @@ def unpack(data: bytes, *, max_bytes: int) -> Any:  # noqa: ANN401 - shape is ch
             allow_duplicate_keys=False,
         )
         again = cbor2.dumps(value, canonical=True)
-    except ProtocolError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a decoder says of hostile bytes, it is one error here
-        raise ProtocolError("not-cbor", "not well-formed CBOR") from error
+    except Exception as error:  # whatever a decoder says of hostile bytes, it is one error here
+        raise ProtocolError("not-cbor", "not well-formed CBOR of plain values") from error
     if again != data:
         raise ProtocolError("not-canonical", "not the deterministic encoding")
+    _expect_plain(value)
     return value
 
 
@@ -48,7 +50,10 @@ def encode(record: msgspec.Struct) -> bytes:
     """The bytes of a record. Its constraints are checked first, so that nothing leaves that a reader would refuse."""
     plain = msgspec.to_builtins(record, builtin_types=(bytes,))
     _convert(plain, type(record))
-    return pack(plain)
+    try:
+        return pack(plain)
+    except ValueError as error:  # a lone surrogate, which UTF-8 cannot carry
+        raise ProtocolError("bad-record", str(error), field=type(record).__name__) from error
 
 
 def decode(data: bytes, family: type[Record], *, max_bytes: int = 65_536) -> Record:
@@ -66,8 +71,22 @@ def _convert(plain: object, family: type[Record]) -> Record:
         raise ProtocolError("bad-record", str(error), field=family.__name__) from error
 
 
+def _expect_plain(value: object) -> None:
+    """No floats, simple values or `undefined`: 1.0 equals 1 in Python and would be a second way to write it."""
+    if isinstance(value, list):
+        for item in value:
+            _expect_plain(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) not in _KEYS:
+                raise ProtocolError("not-plain", "the keys of a map are integers or texts")
+            _expect_plain(item)
+    elif type(value) not in _PLAIN:
+        raise ProtocolError("not-plain", f"{type(value).__name__} is not used on this wire")
+
+
 def _refuse_tag(*_: object) -> NoReturn:
-    raise ProtocolError("tagged", "CBOR tags are not used inside records")
+    raise ValueError("CBOR tags are not used inside records")
 
 
 def _refuse_unknown_tag(*_: object) -> NoReturn:
@@ -75,4 +94,6 @@ def _refuse_unknown_tag(*_: object) -> NoReturn:
 
 
 # Every tag that cbor2 would turn into an object of its own (dates, regular expressions, MIME, shared references …).
-_NO_TAGS: Final = {tag: _refuse_tag for tag in (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)}
+_NO_TAGS: Final = dict.fromkeys(
+    (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _refuse_tag
+)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-BoxId = Annotated[str, Meta(pattern="^[a-z2-7]{16}$", description="80 bits of the SHA-256 of the box's public key")]
+BoxId = Annotated[str, Meta(pattern=r"^[a-z2-7]{16}\Z", description="80 bits of the SHA-256 of the box's public key")]
 UnitCode = Annotated[
     str,
-    Meta(pattern="^[0-9A-Za-z]{1,8}(-[0-9A-Za-z]{1,8}){0,5}$", max_length=32, description="path of GSO codes"),
+    Meta(pattern=r"^[0-9A-Za-z]{1,8}(-[0-9A-Za-z]{1,8}){0,5}\Z", max_length=32, description="path of GSO codes"),
 ]
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 OrderId = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -17,7 +17,9 @@ KeyId = Annotated[bytes, Meta(min_length=4, max_length=4, description="a hint, n
 PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32, description="raw Ed25519 (RFC 8032)")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=200)]
-Language = Annotated[str, Meta(pattern="^[A-Za-z]{2,8}(-[0-9A-Za-z]{1,8}){0,4}$", max_length=35, description="BCP 47")]
+Language = Annotated[
+    str, Meta(pattern=r"^[A-Za-z]{2,8}(-[0-9A-Za-z]{1,8}){0,4}\Z", max_length=35, description="BCP 47")
+]
 
 
 def box_id(public_key: bytes) -> str:
@@ -26,7 +28,7 @@ def box_id(public_key: bytes) -> str:
 
 
 def enrolment_code(identity: str) -> str:
-    """What the installer compares, on the box and in the console: the first 8 characters of the box's id, as XXXX-XXXX."""
+    """What the installer compares, on the box and in the console: the first half of the box's id, as XXXX-XXXX."""
     return f"{identity[:4]}-{identity[4:8]}".upper()
 
 

@@ -32,7 +32,7 @@ PUBLIC_BYTES: Final = 32
 MIN_PASSPHRASE: Final = 8
 MAX_TEXT: Final = 4_096
 
-Base64Url = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]+$", max_length=512, description="RFC 4648 §5, unpadded")]
+Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\Z", max_length=512, description="RFC 4648 §5, unpadded")]
 
 
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,10 +26,13 @@ from protocol.quantities import (
 
 LocalTime = Annotated[
     str,
-    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$", description="wall time in the manifest's zone"),
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\Z",
+        description="wall time in the manifest's zone",
+    ),
 ]
 Rule = Annotated[str, Meta(max_length=200, description="an RFC 5545 RRULE value without DTSTART, or empty: once")]
-ZoneName = Annotated[str, Meta(pattern="^[A-Za-z0-9_+/-]{1,64}$", description="IANA zone")]
+ZoneName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z", description="IANA zone")]
 
 DEFAULT_WINDOW_S = 300
 
@@ -43,8 +46,9 @@ class Level(enum.IntEnum):
 
 
 class Hours(msgspec.Struct, frozen=True, array_like=True):
-    """A stretch of every day in local wall time, from `start` (included) to `end` (not); end ≤ start runs past midnight.
+    """A stretch of every day in local wall time, from `start` (included) to `end` (not).
 
+    Where `end` ≤ `start` it runs past midnight.
     `days` are the days on which the stretch *starts*.
     """
 

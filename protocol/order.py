@@ -63,7 +63,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
     id: OrderId
     province: UnitCode
-    environment: Annotated[str, Meta(pattern="^[a-z]{1,12}$")]
+    environment: Annotated[str, Meta(pattern=r"^[a-z]{1,12}\Z")]
     epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
     """Version of the roots under which it was signed."""
     sequence: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
@@ -75,7 +75,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     status: Status
     type: MessageType
     severity: Severity
-    event: Annotated[str, Meta(min_length=1, max_length=12, pattern="^[A-Za-z0-9_-]+$")]
+    event: Annotated[str, Meta(min_length=1, max_length=12, pattern=r"^[A-Za-z0-9_-]+\Z")]
     """A short code: "flood", "storm", "fire", "health", "test" …"""
     area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
     sound: Sound | None = None

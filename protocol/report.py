@@ -183,11 +183,11 @@ class Ack(msgspec.Struct, frozen=True, array_like=True):
 
 
 def chain_hash(before: bytes, row: LogRow) -> bytes:
-    """The hash chain of the play log: SHA-256 over the hash before and the row's bytes; it starts from 32 zero bytes."""
+    """The hash chain of the play log: SHA-256 over the hash before and the row's bytes; before row 1, 32 zero bytes."""
     return sha256(before + encode(row))
 
 
-def holdings_digest(
+def holdings_digest(  # noqa: PLR0917 - what it digests, in the order in which it is digested
     generation: int, roots_version: int, orders: tuple[bytes, ...], chain: bytes, acked_log_seq: int, log_seq: int
 ) -> bytes:
     """16 bytes that change when what the box holds changes, or when it has something that was not acknowledged."""

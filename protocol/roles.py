@@ -56,7 +56,7 @@ class Roots(msgspec.Struct, frozen=True, array_like=True):
 
     version: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
     province: UnitCode
-    environment: Annotated[str, Meta(pattern="^[a-z]{1,12}$")]
+    environment: Annotated[str, Meta(pattern=r"^[a-z]{1,12}\Z")]
     issued: EpochS
     expires: EpochS
     thresholds: Annotated[tuple[Threshold, ...], Meta(max_length=9)]

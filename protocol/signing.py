@@ -10,7 +10,6 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -112,10 +111,20 @@ class Envelope:
     signatures: tuple[Signature, ...]
 
 
+def sig_structure1(protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    """What the signature of a COSE_Sign1 covers (RFC 9052 §4.4)."""
+    return pack(["Signature1", protected, external_aad, payload])
+
+
+def sig_structure(body_protected: bytes, sign_protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    """What each signature of a COSE_Sign covers (RFC 9052 §4.4)."""
+    return pack(["Signature", body_protected, sign_protected, external_aad, payload])
+
+
 def sign1(payload: bytes, family: Family, domain: Domain, signer: Signer) -> bytes:
     """A COSE_Sign1 message: one signature, by a machine's key."""
     protected = pack({ALG: EDDSA, TYP: int(family)})
-    signature = signer.sign(pack(["Signature1", protected, domain.aad(family), payload]))
+    signature = signer.sign(sig_structure1(protected, domain.aad(family), payload))
     return TAG_SIGN1 + pack([protected, {KID: key_id(signer.public_key)}, payload, signature])
 
 
@@ -123,7 +132,7 @@ def open1(data: bytes, family: Family, domain: Domain, *, max_bytes: int = MAX_M
     """Take a COSE_Sign1 of this family apart, its one signature unverified. Raises `ProtocolError`."""
     protected, unprotected, payload, value = _parts(data, TAG_SIGN1, max_bytes)
     _expect_header(protected, {ALG: EDDSA, TYP: int(family)})
-    signed = pack(["Signature1", protected, domain.aad(family), payload])
+    signed = sig_structure1(protected, domain.aad(family), payload)
     return Envelope(family, payload, (Signature(_kid(unprotected), signed, _signature(value)),))
 
 
@@ -139,7 +148,7 @@ def verify1(
 
 def to_be_signed(payload: bytes, family: Family, domain: Domain) -> bytes:
     """What every signer of a COSE_Sign message of this family signs; the same bytes for each of them."""
-    return pack(["Signature", pack({TYP: int(family)}), pack({ALG: EDDSA}), domain.aad(family), payload])
+    return sig_structure(pack({TYP: int(family)}), pack({ALG: EDDSA}), domain.aad(family), payload)
 
 
 def assemble(payload: bytes, family: Family, signatures: tuple[tuple[bytes, bytes], ...]) -> bytes:
@@ -184,6 +193,8 @@ def _row(row: object, family: Family, domain: Domain, payload: bytes) -> Signatu
 
 
 def _parts(data: bytes, tag: bytes, max_bytes: int) -> tuple[bytes, Any, bytes, Any]:
+    if len(data) > max_bytes:
+        raise ProtocolError("too-long", f"{len(data)} bytes, the limit is {max_bytes}")
     if not data.startswith(tag):
         raise ProtocolError("not-cose", "not the COSE message that is expected here")
     parts = unpack(data[len(tag) :], max_bytes=max_bytes)
@@ -196,7 +207,7 @@ def _parts(data: bytes, tag: bytes, max_bytes: int) -> tuple[bytes, Any, bytes, 
 
 
 def _expect_header(protected: bytes, expected: dict[int, int]) -> None:
-    if protected != cbor2.dumps(expected, canonical=True):
+    if protected != pack(expected):
         raise ProtocolError("bad-header", "the protected header is not the one of this family")
 
 

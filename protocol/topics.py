@@ -13,7 +13,7 @@ ROOTS_PATH: Final = "/box/v1/roots"
 MANIFEST_PATH: Final = "/box/v1/manifest/{hash}"
 BLOB_PATH: Final = "/box/v1/blob/{hash}"
 
-_UP = re.compile(r"^ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)$")
+_UP = re.compile(r"ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)")
 
 
 def down(box: str) -> str:
@@ -33,7 +33,7 @@ def orders(unit: str) -> str:
 
 def parse_up(topic: str) -> tuple[str, str]:
     """(box, kind) of a topic of ALL_UP."""
-    match = _UP.match(topic)
+    match = _UP.fullmatch(topic)
     if match is None:
         raise ProtocolError("bad-topic", "not a topic of a box", field=topic[:80])
     return match[1], match[2]
