@@ -1,0 +1,46 @@
+"""What one pass of an emergency sounds: chime, the announcement of a drill, message. Pure.
+
+A *piece* is the name of a recording that is in every box ("chime", "90", "7"), or the SHA-256 of a blob.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from protocol.messages import BY_CODE, DRILL, PREPARED
+from protocol.order import Order, Status
+
+CHIME: Final = "chime"
+
+Piece = str | bytes
+
+
+def pieces(message: int | bytes, *, chime: bool, drill: bool) -> tuple[Piece, ...]:
+    """One pass, in the order in which it sounds."""
+    before = ((CHIME,) if chime else ()) + ((str(DRILL),) if drill else ())
+    return (*before, str(message) if isinstance(message, int) else message)
+
+
+def of_order(order: Order) -> tuple[Piece, ...]:
+    """One pass of this order; empty for a cancel, which has no sound. Every chime that is not 0 is the attention chime."""
+    if order.sound is None:
+        return ()
+    return pieces(order.sound.message, chime=order.sound.chime != 0, drill=order.status is Status.EXERCISE)
+
+
+def length_ms(tape: tuple[Piece, ...], built_in: Mapping[str, int], blob_ms: Callable[[bytes], int]) -> int:
+    """Length of a tape in milliseconds. Raises KeyError when a piece is neither built in nor known to `blob_ms`."""
+    return sum(built_in[piece] if isinstance(piece, str) else blob_ms(piece) for piece in tape)
+
+
+def instead(message: int | bytes, event: str) -> str | None:
+    """The built-in recording that says the same as a message that cannot be read; None when no other one does.
+
+    A blob's text is not known here, only the order's event: the prepared message of that event is right, one of
+    another event would be a wrong alarm.
+    """
+    return next((str(other.code) for other in PREPARED if other.event == event and other.code != message), None)
+
+
+def is_prepared(message: int | bytes) -> bool:
+    """Whether this is the code of a message that is in every box."""
+    return isinstance(message, int) and message in BY_CODE
