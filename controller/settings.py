@@ -25,6 +25,8 @@ INSTALLED_APPS = [
     "controller.units",
     "controller.accounts",
     "controller.boxes",
+    "controller.orders",
+    "controller.reports",
     "controller.console",
 ]
 

@@ -1,0 +1,123 @@
+"""Orders, who signed them, and what each box answered. The exact bytes that were signed are kept for good."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from controller.accounts.models import Person
+from controller.boxes.models import Box
+
+
+class RootsFile(models.Model):
+    """A version of the roots, made offline; the newest one counts."""
+
+    version = models.PositiveBigIntegerField(unique=True)
+    data = models.BinaryField()
+    """As it travels: COSE_Sign by the root keys."""
+    root_keys = models.JSONField(default=list)
+    """Public root keys, in hex, that signed it; the next version must be signed by one of them."""
+    issued = models.DateTimeField()
+    expires = models.DateTimeField()
+    imported = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-version"]
+
+    def __str__(self) -> str:
+        return f"roots {self.version}"
+
+
+class State(models.TextChoices):
+    """How far an order has come. That its time has run out is not a state but a question of the hour (`rules.standing`)."""
+
+    WAITING = "waiting", _("chờ ký")
+    SENT = "sent", _("đã phát lệnh")
+    CANCELLED = "cancelled", _("đã hủy")
+    """By another order that was sent."""
+    DROPPED = "dropped", _("đã bỏ")
+    """Before anybody sent it."""
+
+
+class EmergencyOrder(models.Model):
+    id = models.CharField(primary_key=True, max_length=32)
+    """`Order.id` in hex."""
+    payload = models.BinaryField()
+    """What is signed, fixed when it was prepared: `codec.encode` of the `Order`."""
+    envelope = models.BinaryField(null=True)
+    """Payload and signatures as they travel; null until enough have signed."""
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING, db_index=True)
+    type = models.PositiveSmallIntegerField()
+    """`protocol.order.MessageType`."""
+    status = models.PositiveSmallIntegerField()
+    """`protocol.order.Status`."""
+    severity = models.PositiveSmallIntegerField()
+    event = models.CharField(max_length=12)
+    message = models.PositiveIntegerField(null=True)
+    """Code of the built-in message; null in a cancel."""
+    area = models.JSONField()
+    """Unit codes."""
+    reason = models.CharField(max_length=200, blank=True)
+    cancels = models.ForeignKey("self", models.PROTECT, null=True, related_name="cancels_by")
+    """The order that this one ends."""
+    created_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    created = models.DateTimeField()
+    first_signer = models.BinaryField(max_length=32)
+    """Public key whose sequence it counts in; its signature stands first."""
+    sequence = models.PositiveBigIntegerField()
+    level = models.PositiveSmallIntegerField(null=True)
+    """Level of its signers, once it was sent; 0 is the province."""
+    issued = models.DateTimeField()
+    expires = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    """When the last signature that it needed was stored."""
+
+    class Meta:
+        ordering = ["-created"]
+        indexes = [models.Index(fields=["state", "expires"], name="orders_by_state_and_expiry")]
+        constraints = [models.UniqueConstraint(fields=["first_signer", "sequence"], name="one_order_per_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.id[:8]}"
+
+
+class OrderSignature(models.Model):
+    order = models.ForeignKey(EmergencyOrder, models.PROTECT, related_name="signatures")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    public_key = models.BinaryField(max_length=32)
+    holder = models.CharField(max_length=64)
+    """The person's name in the roots."""
+    value = models.BinaryField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "person"], name="one_signature_per_person"),
+            models.UniqueConstraint(fields=["order", "public_key"], name="one_signature_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id[:8]}: {self.holder}"
+
+
+class RollCall(models.Model):
+    """A box's signed answer, one row a stage."""
+
+    order = models.ForeignKey(EmergencyOrder, models.PROTECT, related_name="answers")
+    box = models.ForeignKey(Box, models.PROTECT, related_name="+")
+    stage = models.PositiveSmallIntegerField()
+    """`protocol.report.Stage`."""
+    code = models.CharField(max_length=32, blank=True)
+    """Why it was rejected."""
+    first_sample_ms = models.PositiveBigIntegerField(null=True)
+    """Epoch milliseconds on the box's clock."""
+    grade = models.PositiveSmallIntegerField(default=0)
+    at_ms = models.PositiveBigIntegerField()
+    """Epoch milliseconds on the box's clock."""
+    received = models.DateTimeField()
+
+    class Meta:
+        ordering = ["order", "box", "stage"]
+        constraints = [models.UniqueConstraint(fields=["order", "box", "stage"], name="one_answer_per_stage")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id[:8]} {self.box_id}: {self.stage}"

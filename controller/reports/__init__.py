@@ -1,0 +1,1 @@
+"""The play log: what really sounded, as the boxes signed it."""
