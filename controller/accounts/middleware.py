@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from controller.accounts.access import is_public
+from controller.core.errors import NotAllowed, Refused
 
 
 class require_login:  # noqa: N801 - reads as a sentence in settings.MIDDLEWARE
@@ -15,6 +17,13 @@ class require_login:  # noqa: N801 - reads as a sentence in settings.MIDDLEWARE
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A refusal that no form caught gets a page of its own, with the way out."""
+        if not isinstance(error, Refused):
+            return None
+        status = 403 if isinstance(error, NotAllowed) else 400
+        return render(request, "accounts/refused.html", {"refused": error}, status=status)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)

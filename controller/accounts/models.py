@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from controller.units.models import Unit
+from protocol.ids import sha256
 
 
 class Role(models.TextChoices):
@@ -62,6 +63,12 @@ class PersonKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person}: {self.label}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What people compare: the first 8 bytes of the key's SHA-256, in groups of four."""
+        digits = sha256(bytes(self.public_key)).hex()[:16].upper()
+        return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
 class Audit(models.Model):

@@ -1,0 +1,130 @@
+"""What people type in about themselves and others; the deciding is in `services`."""
+
+import base64
+import binascii
+from typing import Any
+
+from django import forms
+from django.contrib.auth import authenticate, password_validation
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from controller.accounts import services
+from controller.accounts.models import Person, Role
+from controller.units.forms import UnitField
+
+
+class LoginForm(forms.Form):
+    username = forms.CharField(
+        label=_("Tên đăng nhập"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Mật khẩu"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.person: Person | None = None
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        username, password = data.get("username", "").strip().lower(), data.get("password")
+        if not username or not password:
+            return data
+        if services.login_locked(username, timezone.now()):
+            raise forms.ValidationError(
+                _("Đã nhập sai quá nhiều lần. Hãy đợi 15 phút, hoặc nhờ quản trị viên cấp mật khẩu mới.")
+            )
+        person = authenticate(self.request, username=username, password=password)
+        if not isinstance(person, Person):
+            services.audit(None, "login.failed", f"person:{username}")
+            raise forms.ValidationError(
+                _("Tên đăng nhập hoặc mật khẩu không đúng. Nếu quên, hãy nhờ quản trị viên cấp mật khẩu mới.")
+            )
+        self.person = person
+        return data
+
+
+class PasswordForm(forms.Form):
+    old = forms.CharField(
+        label=_("Mật khẩu hiện tại"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+    new = forms.CharField(
+        label=_("Mật khẩu mới"),
+        strip=False,
+        help_text=_("Ít nhất 10 ký tự. Ba từ ghép lại thì dễ nhớ và khó đoán."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=_("Nhập lại mật khẩu mới"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, person: Person, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    def clean_old(self) -> str:
+        old = str(self.cleaned_data["old"])
+        if not self.person.check_password(old):
+            raise forms.ValidationError(_("Mật khẩu hiện tại không đúng."))
+        return old
+
+    def clean_new(self) -> str:
+        new = str(self.cleaned_data["new"])
+        password_validation.validate_password(new, self.person)
+        if self.person.check_password(new):
+            raise forms.ValidationError(_("Mật khẩu mới phải khác mật khẩu hiện tại."))
+        return new
+
+    def clean_again(self) -> str:
+        again = str(self.cleaned_data["again"])
+        if "new" in self.cleaned_data and again != self.cleaned_data["new"]:
+            raise forms.ValidationError(_("Hai lần nhập mật khẩu mới không giống nhau."))
+        return again
+
+
+class KeyForm(forms.Form):
+    """The page's script reads the key file and fills in these two; the file itself is not sent."""
+
+    public = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    named = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    label = forms.CharField(
+        label=_("Tên gợi nhớ"), max_length=64, help_text=_("Ví dụ: “USB màu đỏ”, “máy tính cơ quan”.")
+    )
+
+    def clean_public(self) -> bytes:
+        text = str(self.cleaned_data["public"])
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise forms.ValidationError(_("Không đọc được khóa công khai. Hãy chọn lại tệp khóa.")) from error
+
+
+class AppointmentForm(forms.Form):
+    role = forms.ChoiceField(label=_("Vai trò"), choices=Role.choices)
+    unit = UnitField(label=_("Ở đơn vị"), help_text=_("Vai trò có hiệu lực ở đơn vị này và mọi đơn vị bên dưới."))
+    valid_to = forms.DateField(
+        label=_("Đến hết ngày trước ngày"),
+        required=False,
+        help_text=_("Để trống nếu không có thời hạn."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+class PersonForm(AppointmentForm):
+    display_name = forms.CharField(label=_("Họ và tên"), max_length=64)
+    username = forms.CharField(
+        label=_("Tên đăng nhập"),
+        max_length=30,
+        help_text=_("Chữ thường không dấu, ví dụ “hoa.vungtau”."),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off"}),
+    )
+    field_order = ("display_name", "username", "role", "unit", "valid_to")

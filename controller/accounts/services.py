@@ -1,0 +1,248 @@
+"""Transactions on people: appointments, one-time passwords, public keys, and the audit that everybody writes to."""
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable
+from typing import Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from controller.accounts import rules
+from controller.accounts.models import Appointment, Audit, Person, PersonKey, Role
+from controller.accounts.rules import Action, Held
+from controller.core.errors import NotAllowed, Refused
+from controller.core.times import today as local_day
+from controller.units.models import Unit
+from protocol import keyfile
+from protocol.errors import ProtocolError
+
+Actor = Person | AbstractBaseUser | AnonymousUser | None
+"""Whoever asks: `request.user` fits."""
+
+# Without the letters and digits that are mistaken for one another when somebody reads them out.
+ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+GROUPS: Final = 3
+GROUP_LENGTH: Final = 4
+USERNAME: Final = RegexValidator(r"^[a-z0-9._-]{2,30}\Z")
+
+
+def audit(person: Actor, action: str, thing: str, **detail: object) -> Audit:
+    """Add a row: who (None for the machine) did what to which thing. Call it inside the transaction that did it.
+
+    `detail` holds JSON values only, and never a secret.
+    """
+    actor = person if isinstance(person, Person) else None
+    return Audit.objects.create(at=timezone.now(), person=actor, action=action, object=thing, detail=detail)
+
+
+def held(person: Actor) -> tuple[Held, ...]:
+    """The person's appointments as values; none for a stranger or somebody who has left."""
+    if not isinstance(person, Person) or not person.is_active:
+        return ()
+    rows = person.appointments.values_list("role", "unit__code", "valid_from", "valid_to")
+    return tuple(Held(role, code, first, last) for role, code, first, last in rows)
+
+
+def may(person: Actor, action: Action, unit: str) -> bool:
+    """Whether the person may do this in this unit (code) today."""
+    return rules.may(held(person), action, unit, local_day(timezone.now()))
+
+
+def where(person: Actor, action: Action) -> tuple[str, ...]:
+    """Codes of the units in which, with all below them, the person may do this today."""
+    return rules.where(held(person), action, local_day(timezone.now()))
+
+
+def require(person: Actor, action: Action, unit: str, *, field: str = "") -> Person:
+    """The person, who may do this in this unit. Raises `NotAllowed` otherwise."""
+    if not isinstance(person, Person) or not may(person, action, unit):
+        roles = ", ".join(str(role.label) for role in sorted(rules.ALLOWED[action], key=list(Role).index))
+        raise NotAllowed(
+            field,
+            _("Bạn không có quyền làm việc này ở đơn vị %(unit)s.") % {"unit": unit},
+            _("Việc này cần người có vai trò: %(roles)s. Hãy nhờ quản trị viên của đơn vị.") % {"roles": roles},
+        )
+    return person
+
+
+def require_manage(person: Actor, other: Person) -> None:
+    """Raises `NotAllowed` unless the person may administer every unit in which the other one is appointed."""
+    if not rules.may_manage(held(person), held(other), local_day(timezone.now())):
+        raise NotAllowed(
+            "",
+            _("Bạn không quản lý được tài khoản của %(other)s.") % {"other": other},
+            _("Người này có vai trò ở đơn vị mà bạn không quản trị. Hãy nhờ quản trị viên cấp trên."),
+        )
+
+
+def one_time_password() -> str:
+    """Twelve characters (59 bits) that can be read out on the telephone."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+
+
+@transaction.atomic
+def add_person(
+    username: str, display_name: str, appointments: Iterable[tuple[Role, Unit]] = (), *, by: Actor = None
+) -> tuple[Person, str]:
+    """A new person and the password for the first login, which must be changed there; it is kept nowhere else.
+
+    Raises `Refused` for a name that is taken or malformed.
+    """
+    username, display_name = username.strip(), display_name.strip()
+    try:
+        USERNAME(username)
+    except ValidationError as error:
+        raise Refused(
+            "username",
+            _("Tên đăng nhập “%(name)s” không dùng được.") % {"name": username},
+            _("Dùng 2 đến 30 chữ thường không dấu, chữ số, dấu chấm, gạch ngang: ví dụ “hoa.vungtau”."),
+        ) from error
+    if not 1 <= len(display_name) <= 64:
+        raise Refused(
+            "display_name", _("Họ tên phải có từ 1 đến 64 ký tự."), _("Ghi họ tên như trong quyết định phân công.")
+        )
+    if Person.objects.filter(username=username).exists():
+        raise Refused(
+            "username",
+            _("Tên đăng nhập “%(name)s” đã có người dùng.") % {"name": username},
+            _("Chọn tên khác, ví dụ thêm tên đơn vị."),
+        )
+    password = one_time_password()
+    person = Person(username=username, display_name=display_name, must_change_password=True)
+    person.set_password(password)
+    person.save()
+    audit(by, "person.added", f"person:{username}", display_name=display_name)
+    for role, unit in appointments:
+        appoint(person, role, unit, by=by)
+    return person, password
+
+
+@transaction.atomic
+def reset_password(person: Person, *, by: Actor = None) -> str:
+    """A new one-time password; the old one and every session of the person end."""
+    password = one_time_password()
+    person.set_password(password)
+    person.must_change_password = True
+    person.save(update_fields=["password", "must_change_password"])
+    audit(by, "person.password_reset", f"person:{person.username}")
+    return password
+
+
+@transaction.atomic
+def change_password(person: Person, password: str) -> None:
+    """The person's own new password."""
+    person.set_password(password)
+    person.must_change_password = False
+    person.save(update_fields=["password", "must_change_password"])
+    audit(person, "person.password_changed", f"person:{person.username}")
+
+
+@transaction.atomic
+def appoint(
+    person: Person,
+    role: Role,
+    unit: Unit,
+    *,
+    valid_from: dt.date | None = None,
+    valid_to: dt.date | None = None,
+    by: Actor = None,
+) -> Appointment:
+    """Give a role in a unit, from today unless said otherwise. Raises `Refused` for an end before the start."""
+    first = valid_from or local_day(timezone.now())
+    if valid_to is not None and valid_to <= first:
+        raise Refused(
+            "valid_to",
+            _("Ngày kết thúc phải sau ngày bắt đầu (%(day)s).") % {"day": f"{first:%d/%m/%Y}"},
+            _("Chọn ngày muộn hơn, hoặc để trống nếu không có thời hạn."),
+        )
+    row = Appointment.objects.create(person=person, role=role, unit=unit, valid_from=first, valid_to=valid_to)
+    audit(
+        by,
+        "person.appointed",
+        f"person:{person.username}",
+        role=str(role),
+        unit=unit.code,
+        valid_from=first.isoformat(),
+        valid_to=valid_to.isoformat() if valid_to else None,
+    )
+    return row
+
+
+@transaction.atomic
+def end_appointment(row: Appointment, *, by: Actor) -> None:
+    """It no longer holds from this moment; the row stays, as the history of who was allowed what."""
+    row.valid_to = local_day(timezone.now())
+    row.save(update_fields=["valid_to"])
+    audit(by, "person.appointment_ended", f"person:{row.person.username}", role=row.role, unit=row.unit.code)
+
+
+@transaction.atomic
+def set_active(person: Person, active: bool, *, by: Actor) -> None:
+    """Close an account (its appointments and keys no longer count) or open it again; nothing is deleted."""
+    person.is_active = active
+    person.save(update_fields=["is_active"])
+    audit(by, "person.opened" if active else "person.closed", f"person:{person.username}")
+
+
+def register_key_file(person: Person, text: str, label: str) -> PersonKey:
+    """Register the public half in a key file. Raises `Refused`. Nothing else of the file is kept."""
+    try:
+        file = keyfile.read(text)
+    except ProtocolError as error:
+        raise Refused(
+            "public", _("Đây không phải tệp khóa của Loa Làng."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
+        ) from error
+    return register_key(person, file.public_key, label, named=file.person)
+
+
+@transaction.atomic
+def register_key(person: Person, public_key: bytes, label: str, *, named: str = "") -> PersonKey:
+    """Register the public half of the person's key (raw Ed25519, 32 bytes).
+
+    `named` is the name in the key file. Raises `Refused` when it is somebody else's or registered already.
+    """
+    if len(public_key) != keyfile.PUBLIC_BYTES:
+        raise Refused(
+            "public", _("Khóa công khai phải dài 32 byte."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
+        )
+    if named and named != person.display_name:
+        raise Refused(
+            "public",
+            _("Tệp khóa này mang tên “%(named)s”, không phải “%(person)s”.")
+            % {"named": named, "person": person.display_name},
+            _("Chọn tệp khóa của chính bạn, hoặc tạo tệp mới đúng họ tên."),
+        )
+    try:
+        with transaction.atomic():
+            key = PersonKey.objects.create(
+                person=person, public_key=public_key, label=label.strip()[:64] or "1", created=timezone.now()
+            )
+    except IntegrityError as error:
+        raise Refused(
+            "public", _("Khóa này đã được đăng ký."), _("Mỗi người một khóa riêng; hãy tạo khóa mới.")
+        ) from error
+    audit(person, "key.registered", f"person:{person.username}", public=public_key.hex(), label=key.label)
+    return key
+
+
+@transaction.atomic
+def revoke_key(key: PersonKey, *, by: Actor) -> None:
+    """The key is no longer the person's; boxes learn it with the next roots."""
+    if key.revoked is None:
+        key.revoked = timezone.now()
+        key.save(update_fields=["revoked"])
+        audit(by, "key.revoked", f"person:{key.person.username}", public=bytes(key.public_key).hex())
+
+
+def login_locked(username: str, now: dt.datetime) -> bool:
+    """Whether this name had too many wrong passwords lately."""
+    failures = Audit.objects.filter(
+        action="login.failed", object=f"person:{username}", at__gt=now - rules.LOCK_WINDOW
+    ).values_list("at", flat=True)
+    return rules.locked(failures, now)

@@ -1,0 +1,91 @@
+"""Pages about oneself: logging in and out, the password, one's roles and signing keys."""
+
+from django.contrib import auth, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from controller.accounts import services
+from controller.accounts.access import person_of, public
+from controller.accounts.forms import KeyForm, LoginForm, PasswordForm
+from controller.accounts.models import PersonKey
+from controller.core.errors import Refused
+from controller.core.pages import show_refusal
+from controller.core.times import today
+
+
+@public
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    back = request.POST.get("next") or request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        back = resolve_url("console:home")
+    form = LoginForm(request, request.POST or None)
+    if request.method == "POST" and form.is_valid() and form.person is not None:
+        auth.login(request, form.person)
+        services.audit(form.person, "person.logged_in", f"person:{form.person.username}")
+        return redirect("accounts:password" if form.person.must_change_password else back)
+    return render(request, "accounts/login.html", {"form": form, "next": back})
+
+
+@public
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    auth.logout(request)
+    return redirect("accounts:login")
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    person = person_of(request)
+    form = PasswordForm(person, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        services.change_password(person, form.cleaned_data["new"])
+        auth.update_session_auth_hash(request, person)
+        messages.success(request, _("Đã đổi mật khẩu."))
+        return redirect("console:home")
+    return render(request, "accounts/password.html", {"form": form, "forced": person.must_change_password})
+
+
+@require_http_methods(["GET", "POST"])
+def me(request: HttpRequest) -> HttpResponse:
+    """Roles and keys; a POST registers the public half of a key."""
+    person = person_of(request)
+    form = KeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            services.register_key(person, data["public"], data["label"], named=data["named"])
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, _("Đã đăng ký khóa công khai. Quản trị tỉnh sẽ đưa khóa vào danh sách tin cậy."))
+            return redirect("accounts:me")
+    day = today(timezone.now())
+    appointments = person.appointments.select_related("unit")
+    return render(
+        request,
+        "accounts/me.html",
+        {
+            "form": form,
+            "appointments": [row for row in appointments if row.valid_to is None or day < row.valid_to],
+            "keys": person.keys.all(),
+        },
+    )
+
+
+@require_POST
+def revoke_key(request: HttpRequest, number: int) -> HttpResponse:
+    person = person_of(request)
+    services.revoke_key(get_object_or_404(PersonKey, pk=number, person=person), by=person)
+    messages.success(request, _("Đã thu hồi khóa."))
+    return redirect("accounts:me")
