@@ -21,7 +21,7 @@ def pieces(message: int | bytes, *, chime: bool, drill: bool) -> tuple[Piece, ..
 
 
 def of_order(order: Order) -> tuple[Piece, ...]:
-    """One pass of this order; empty for a cancel, which has no sound. Every chime that is not 0 is the attention chime."""
+    """One pass of this order; empty for a cancel, which has no sound. Every chime but 0 is the attention chime."""
     if order.sound is None:
         return ()
     return pieces(order.sound.message, chime=order.sound.chime != 0, drill=order.status is Status.EXERCISE)

@@ -1,5 +1,7 @@
 """Time, as the box can have it."""
 
+import asyncio
+import contextlib
 from typing import Protocol
 
 from protocol.clock import ClockReading
@@ -9,11 +11,11 @@ class Clock(Protocol):
     """The wall clock with its uncertainty, the boot clock, and waiting."""
 
     def now_ms(self) -> int:
-        """Wall time, epoch milliseconds; the best guess inside `reading()`."""
+        """Wall time, epoch milliseconds; the best guess inside `reading()`. May be asked from any thread."""
         ...
 
     def boot_ms(self) -> int:
-        """Monotonic milliseconds; never jumps, counts through suspend."""
+        """Monotonic milliseconds; never jumps, counts through suspend. May be asked from any thread."""
         ...
 
     def reading(self) -> ClockReading:
@@ -23,3 +25,22 @@ class Clock(Protocol):
     async def sleep_ms(self, duration_ms: int) -> None:
         """Wait on the boot clock."""
         ...
+
+
+async def wait_for(clock: Clock, event: asyncio.Event, duration_ms: int | None) -> bool:
+    """Wait until the event is set, but no longer than this on the boot clock (None: for ever); whether it is set."""
+    if event.is_set() or (duration_ms is not None and duration_ms <= 0):
+        await asyncio.sleep(0)
+        return event.is_set()
+    if duration_ms is None:
+        return await event.wait()
+    waiting = asyncio.ensure_future(event.wait())
+    sleeping = asyncio.ensure_future(clock.sleep_ms(duration_ms))
+    try:
+        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (waiting, sleeping):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+    return event.is_set()

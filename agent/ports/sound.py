@@ -31,25 +31,32 @@ class Track:
     """Fade before the cut; 0 for none."""
     name: str
     """The play's name, for recordings and evidence."""
+    cause: str
+    """Id of the schedule's entry or of the order, for recordings and evidence."""
 
 
 @dataclass(frozen=True)
 class Sounded:
     """What the driver can say of a track that ended."""
 
-    first_sample_ms: int
-    """Wall instant at which the first sample left (device latency included)."""
+    first_sample_ms: int | None
+    """Wall instant at which the first sample left (device latency included); None when none did."""
     sounded_ms: int
     """Length of what the device took."""
     complete: bool
     """Whether the track came to its natural or agreed end."""
 
+    @property
+    def ended_ms(self) -> int | None:
+        """Wall instant of the last sample."""
+        return None if self.first_sample_ms is None else self.first_sample_ms + self.sounded_ms
+
 
 class Sounding(Protocol):
     """A track that has been handed to the device."""
 
-    async def started(self) -> int:
-        """Wait for the first sample; its wall instant. Raises SoundError."""
+    async def started(self) -> int | None:
+        """Wait for the first sample; its wall instant, or None when the track was stopped before. Raises SoundError."""
         ...
 
     async def ended(self) -> Sounded:
@@ -65,13 +72,21 @@ class Speaker(Protocol):
     """The box's one sound output; at most one track sounds at a time."""
 
     async def start(self, track: Track) -> Sounding:
-        """Hand a track over; raises SoundError when a source cannot be read or no device answers."""
+        """Hand a track over, at best some time before its `start_ms`: the device opens, the first source is read.
+
+        While another track sounds the new one waits for its end, so that one follows another without a gap.
+        Raises SoundError when a source cannot be read or no device answers.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let the device go; what sounds ends at once."""
+        ...
 
 
 class Amplifier(Protocol):
     """Power of the amplifier; off whenever nothing sounds (requirement 3)."""
 
-    async def power(self, on: bool) -> None: ...
+    async def power(self, on: bool) -> None:
+        """Returns when it is switched; the amplifier needs its lead-in before it is heard. Raises SoundError."""
+        ...

@@ -24,6 +24,8 @@ SPEECH_CHAIN = (
     "highpass=f=120,acompressor=threshold=-20dB:ratio=4:attack=5:release=80:makeup=6dB,loudnorm=I=-16:TP=-1.5:LRA=7"
 )
 """The chain that bulletins go through at intake, so that an emergency is as loud as they are: −16 LUFS, −1.5 dBTP."""
+OPUS = ("-c:a", "libopus", "-b:a", "24k", "-application", "voip")
+BIT_EXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
 CHIME_TONES_HZ = (660.0, 880.0)
 CHIME_STROKES = 4
 STROKE_S = 0.75
@@ -48,9 +50,20 @@ def speak(text: str, wav: Path) -> None:
 def encode(wav: Path, ogg: Path, chain: str) -> None:
     """Opus in Ogg, mono, 24 kbit/s; the same input gives the same bytes."""
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-i", str(wav), "-af", f"{chain},aresample={RATE_HZ}", "-ac", "1"]
-        + ["-c:a", "libopus", "-b:a", "24k", "-application", "voip"]
-        + ["-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1", str(ogg)],
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            str(wav),
+            "-af",
+            f"{chain},aresample={RATE_HZ}",
+            "-ac",
+            "1",
+            *OPUS,
+            str(ogg),
+        ],
         check=True,
     )
 
@@ -58,7 +71,7 @@ def encode(wav: Path, ogg: Path, chain: str) -> None:
 def duration_ms(ogg: Path) -> int:
     """Length of a file, rounded up to whole milliseconds."""
     info = soundfile.info(ogg)
-    return -(-info.frames * 1000 // info.samplerate)
+    return -(-int(info.frames) * 1000 // int(info.samplerate))
 
 
 def main() -> None:

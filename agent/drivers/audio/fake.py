@@ -1,0 +1,126 @@
+"""A behaving fake of a speaker: real durations, real errors, no samples; it lives in virtual time as well.
+
+Simulated boxes sound with it, and tests of the player drive it: unplug it, plug it in again, ask what sounded.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agent.drivers.audio.paced import NEVER, PacedSounding, gone
+from agent.drivers.audio.source import duration_ms
+from agent.ports.clock import Clock, wait_for
+from agent.ports.sound import Sounded, Track
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One track that sounded, as a person beside the horn could tell."""
+
+    play: str
+    cause: str
+    sources: tuple[str, ...]
+    """File names."""
+    first_sample_ms: int
+    ended_ms: int
+    complete: bool
+
+
+class FakeSpeaker:
+    """Keeps `heard`, and writes it as lines of JSON when it is given a file."""
+
+    def __init__(self, clock: Clock, record: Path | None = None) -> None:
+        self.heard: list[Heard] = []
+        self._clock = clock
+        self._record = record
+        self._plugged_in = True
+        self._tracks: list[FakeSounding] = []
+
+    async def start(self, track: Track) -> "FakeSounding":
+        if not self._plugged_in:
+            raise gone("it is not plugged in")
+        length = max(0, duration_ms(track.sources) - track.offset_ms)
+        if track.length_ms is not None:
+            length = min(length, track.length_ms)
+        self._tracks = [other for other in self._tracks if not other.done]
+        before = self._tracks[-1] if self._tracks else None
+        sounding = FakeSounding(self._clock, track, before, length, self)
+        self._tracks.append(sounding)
+        return sounding
+
+    async def close(self) -> None:
+        for sounding in self._tracks:
+            sounding.abandon()
+        for sounding in self._tracks:
+            await sounding.wait()
+
+    @property
+    def sounding(self) -> tuple[str, ...]:
+        """Names of the plays that are to be heard at this moment."""
+        return tuple(other.track.name for other in self._tracks if other.audible)
+
+    def unplug(self) -> None:
+        """The device goes: whatever sounds breaks off, and nothing starts until `plug_in`."""
+        self._plugged_in = False
+        for sounding in self._tracks:
+            sounding.break_off()
+
+    def plug_in(self) -> None:
+        self._plugged_in = True
+
+    def note(self, track: Track, first_sample_ms: int, ended_ms: int, complete: bool) -> None:
+        """Called by soundings."""
+        sources = tuple(path.name for path in track.sources)
+        heard = Heard(track.name, track.cause, sources, first_sample_ms, ended_ms, complete)
+        self.heard.append(heard)
+        if self._record is not None:
+            with self._record.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(heard), ensure_ascii=False) + "\n")
+
+
+class FakeSounding(PacedSounding):
+    """One track; it takes its time and remembers."""
+
+    def __init__(
+        self, clock: Clock, track: Track, before: PacedSounding | None, length_ms: int, speaker: FakeSpeaker
+    ) -> None:
+        super().__init__(clock, track, before)
+        self._length_ms = length_ms
+        self._speaker = speaker
+        self._broken = False
+        self._first_sample_ms: int | None = None
+        self._sounded_ms = 0
+        self.audible = False
+
+    async def sound(self, first_sample_ms: int) -> Sounded:
+        self._first_sample_ms = first_sample_ms
+        self._raise_if_broken()
+        self.audible = True
+        began = self.clock.boot_ms()
+        complete = True
+        self._sounded_ms = self._length_ms
+        if await wait_for(self.clock, self.stopped, self._length_ms):
+            elapsed = min(self._length_ms, self.clock.boot_ms() - began)
+            complete = elapsed == self._length_ms
+            self._sounded_ms = elapsed
+            self._raise_if_broken()
+            fade = min(self.fade_ms, self._length_ms - elapsed)
+            await self.clock.sleep_ms(fade)
+            self._sounded_ms = elapsed + fade
+            self._raise_if_broken()
+        return Sounded(first_sample_ms, self._sounded_ms, complete)
+
+    def break_off(self) -> None:
+        """The device is gone."""
+        self._broken = True
+        self.stopped.set()
+
+    def over(self, sounded: Sounded | None) -> None:
+        self.audible = False
+        if self._first_sample_ms is not None and sounded is not NEVER:
+            ended = self._first_sample_ms + self._sounded_ms
+            self._speaker.note(self.track, self._first_sample_ms, ended, sounded is not None and sounded.complete)
+
+    def _raise_if_broken(self) -> None:
+        if self._broken:
+            raise gone("it was unplugged")

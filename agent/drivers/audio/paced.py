@@ -1,0 +1,110 @@
+"""What every speaker without a pace of its own shares: one track after another, at its instant, by the box's clock.
+
+The WAV writer and the fake differ only in what becomes of a track while it sounds.
+"""
+
+import abc
+import asyncio
+from collections.abc import Callable
+
+from agent.ports.clock import Clock, wait_for
+from agent.ports.sound import Sounded, SoundError, Track
+
+NEVER = Sounded(None, 0, complete=False)
+
+
+class PacedSounding(abc.ABC):
+    """A track on its way: waits for the track before it and for its own instant, then sounds."""
+
+    def __init__(self, clock: Clock, track: Track, before: "PacedSounding | None") -> None:
+        self.clock = clock
+        self.track = track
+        self.stopped = asyncio.Event()
+        self.fade_ms = 0
+        self._first: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.ensure_future(self._run(before))
+        self._task.add_done_callback(self._settle)
+
+    @abc.abstractmethod
+    async def sound(self, first_sample_ms: int) -> Sounded:
+        """Sound to the end, or to the end of the fade once `stopped` is set. Raises SoundError."""
+
+    @abc.abstractmethod
+    def over(self, sounded: Sounded | None) -> None:
+        """Called once at the end; None when it broke off by an error or by the speaker's close."""
+
+    async def started(self) -> int | None:
+        return await asyncio.shield(self._first)
+
+    async def ended(self) -> Sounded:
+        return await asyncio.shield(self._task)
+
+    def stop(self, fade_ms: int) -> None:
+        self.fade_ms = fade_ms
+        self.stopped.set()
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    async def wait(self) -> None:
+        """Wait for the end, whatever it is."""
+        await asyncio.wait({self._task})
+
+    def abandon(self) -> None:
+        """End it without a fade."""
+        self._task.cancel()
+
+    async def _run(self, before: "PacedSounding | None") -> Sounded:
+        sounded = None
+        try:
+            if before is not None:
+                await before.wait()
+            if await wait_for(self.clock, self.stopped, self.track.start_ms - self.clock.now_ms()):
+                sounded = NEVER
+            else:
+                first = self.clock.now_ms()
+                self._first.set_result(first)
+                sounded = await self.sound(first)
+        finally:
+            self.over(sounded)
+        return sounded
+
+    def _settle(self, task: "asyncio.Task[Sounded]") -> None:
+        if task.cancelled():
+            self._first.cancel()
+            return
+        error = task.exception()
+        if self._first.done():
+            return
+        if error is None:
+            self._first.set_result(None)
+        else:
+            self._first.set_exception(error)
+            self._first.exception()  # seen: `ended` raises it too
+
+
+class PacedSpeaker:
+    """A Speaker over a maker of soundings."""
+
+    def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding]) -> None:
+        self._make = make
+        self._tracks: list[PacedSounding] = []
+
+    async def start(self, track: Track) -> PacedSounding:
+        self._tracks = [other for other in self._tracks if not other.done]
+        sounding = self._make(track, self._tracks[-1] if self._tracks else None)
+        self._tracks.append(sounding)
+        return sounding
+
+    async def close(self) -> None:
+        for sounding in self._tracks:
+            sounding.abandon()
+        for sounding in self._tracks:
+            await sounding.wait()
+        self._tracks = []
+
+
+def gone(why: str) -> SoundError:
+    """The device does not answer."""
+    return SoundError(f"the sound device failed: {why}", device=True)
