@@ -1,13 +1,13 @@
 """Who may do what where: pure, from appointments and a day. Pages, services and the API all ask here.
 
-    action          roles that allow it, in their unit and below
-    VIEW            every role
-    EDIT            editor                      write bulletins
-    SCHEDULE        editor, approver            plan and withdraw schedules
-    APPROVE         approver                    release a bulletin (never one's own: `library`)
-    SIGN            signer                      prepare, sign and cancel emergencies (the boxes judge the signature)
-    MAINTAIN        technician, administrator   approve, name, place and retire boxes
-    ADMINISTER      administrator               people, appointments, policies, groups
+action          roles that allow it, in their unit and below
+VIEW            every role
+EDIT            editor                      write bulletins
+SCHEDULE        editor, approver            plan and withdraw schedules
+APPROVE         approver                    release a bulletin (never one's own: `library`)
+SIGN            signer                      prepare, sign and cancel emergencies (the boxes judge the signature)
+MAINTAIN        technician, administrator   approve, name, place and retire boxes
+ADMINISTER      administrator               people, appointments, policies, groups
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.accounts.models import Role
+from controller.units.rules import covers
 
 
 class Action(enum.StrEnum):
@@ -56,11 +57,6 @@ class Held:
     def on(self, today: dt.date) -> bool:
         """Whether it is in force that day."""
         return self.valid_from <= today and (self.valid_to is None or today < self.valid_to)
-
-
-def covers(unit: str, code: str) -> bool:
-    """Whether `code` is the unit itself or below it. Codes are paths, so no table is needed."""
-    return code == unit or code.startswith(f"{unit}-")
 
 
 def may(appointments: Iterable[Held], action: Action, unit: str, today: dt.date) -> bool:

@@ -208,9 +208,7 @@ def register_key(person: Person, public_key: bytes, label: str, *, named: str = 
     `named` is the name in the key file. Raises `Refused` when it is somebody else's or registered already.
     """
     if len(public_key) != keyfile.PUBLIC_BYTES:
-        raise Refused(
-            "public", _("Khóa công khai phải dài 32 byte."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
-        )
+        raise Refused("public", _("Khóa công khai phải dài 32 byte."), _("Chọn tệp do lệnh “loalang key new” tạo ra."))
     if named and named != person.display_name:
         raise Refused(
             "public",

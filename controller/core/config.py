@@ -62,7 +62,7 @@ def read(environ: Mapping[str, str]) -> Config:
     broker = _broker(environ, "LOALANG_BROKER", "")
     return Config(
         data=data,
-        province=_match(environ, "LOALANG_PROVINCE", "77", "[0-9A-Za-z]{1,8}", "the province's unit code, such as 77"),
+        province=_match(environ, "LOALANG_PROVINCE", "79", "[0-9A-Za-z]{1,8}", "the province's unit code, such as 79"),
         environment=_match(environ, "LOALANG_ENVIRONMENT", "prod", "[a-z]{1,12}", "1 to 12 letters a-z, such as prod"),
         broker=broker,
         broker_public=_broker(environ, "LOALANG_BROKER_PUBLIC", broker),

@@ -1,4 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from controller.units import views
 
 app_name = "units"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.tree, name="tree"),
+    path("<str:code>/", views.unit, name="unit"),
+]
