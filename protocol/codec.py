@@ -57,8 +57,14 @@ def encode(record: msgspec.Struct) -> bytes:
 
 
 def decode(data: bytes, family: type[Record], *, max_bytes: int = 65_536) -> Record:
-    """The record that these bytes are; `ProtocolError` names the field that is wrong."""
-    return _convert(unpack(data, max_bytes=max_bytes), family)
+    """The record that these bytes are; `ProtocolError` names the field that is wrong.
+
+    A strict family has one spelling: every field is written, defaults too.
+    """
+    record = _convert(unpack(data, max_bytes=max_bytes), family)
+    if family.__struct_config__.forbid_unknown_fields and encode(record) != data:
+        raise ProtocolError("not-canonical", "a field is left out", field=family.__name__)
+    return record
 
 
 def _convert(plain: object, family: type[Record]) -> Record:

@@ -1,0 +1,470 @@
+"""The judge of orders, one rule after the other.
+
+Hoa and Minh answer for the province, Lan and Dung for one commune, Tuấn is a technician. The box stands in a hamlet.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.clock import ClockReading
+from protocol.codec import encode
+from protocol.compose import order_id
+from protocol.gate import Accept, Me, Reject, RejectCode, ReplayWindow, judge
+from protocol.order import MAX_ORDER_BYTES, MessageType, Order, Severity, Sound, Status
+from protocol.refusals import sentence
+from protocol.report import ClockQuality
+from protocol.roles import Role, Roots
+from protocol.signing import Domain, Family, KeySigner, assemble, sign, to_be_signed
+from tests.protocol.people import (
+    CANCEL,
+    CLOCK,
+    COMMUNE,
+    CONTROLLER,
+    DOMAIN,
+    DUNG,
+    FLOOD,
+    HAMLET,
+    HOA,
+    HOA_PHONE,
+    LAN,
+    MINH,
+    NOW_MS,
+    NOW_S,
+    OTHER_COMMUNE,
+    PROVINCE,
+    ROOTS,
+    TUAN,
+    box,
+    changed,
+    holder,
+    key,
+    signed,
+)
+
+
+def code(raw: bytes, *, roots: Roots = ROOTS, clock: ClockReading = CLOCK, me: Me | None = None) -> RejectCode | None:
+    """The code with which the box refuses these bytes; None where it accepts."""
+    verdict = judge(raw, roots, clock, me or box())
+    return verdict.code if isinstance(verdict, Reject) else None
+
+
+def accepted(raw: bytes, *, roots: Roots = ROOTS, me: Me | None = None) -> Accept:
+    verdict = judge(raw, roots, CLOCK, me or box())
+    assert isinstance(verdict, Accept), verdict
+    return verdict
+
+
+def with_holders(*holders: Any) -> Roots:
+    return msgspec.structs.replace(ROOTS, holders=holders)
+
+
+def update(**fields: Any) -> Order:
+    order = changed(FLOOD, id=order_id(HOA.public_key, b"update flood"), sequence=2, type=MessageType.UPDATE)
+    return changed(order, references=(FLOOD.id,), **fields)
+
+
+# What is accepted, and what the box learns from it
+
+
+def test_an_order_of_two_persons_of_the_province_is_accepted() -> None:
+    verdict = accepted(signed(FLOOD))
+    assert verdict.order == FLOOD
+    assert verdict.id == FLOOD.id
+    assert [who.person for who in verdict.signers] == ["Hoa", "Minh"]
+    assert verdict.level == 0
+    assert verdict.first_signer_key == HOA.public_key
+
+
+def test_a_cancel_of_one_person_is_accepted_where_one_is_enough() -> None:
+    verdict = accepted(signed(CANCEL, HOA), me=box(levels={FLOOD.id: 0}))
+    assert [who.person for who in verdict.signers] == ["Hoa"]
+
+
+def test_two_persons_of_the_commune_raise_it_at_the_level_of_the_commune() -> None:
+    assert accepted(signed(FLOOD, LAN, DUNG)).level == 1
+
+
+def test_one_of_the_province_and_one_of_the_commune_speak_as_the_commune() -> None:
+    assert accepted(signed(FLOOD, HOA, LAN)).level == 1
+
+
+def test_two_of_the_province_speak_as_the_province_whoever_signs_with_them() -> None:
+    assert accepted(signed(FLOOD, LAN, HOA, MINH)).level == 0
+
+
+def test_an_order_under_older_roots_is_accepted_while_its_signers_are_still_listed() -> None:
+    assert accepted(signed(changed(FLOOD, epoch=6)))
+
+
+def test_an_order_that_begins_later_is_accepted_now() -> None:
+    assert accepted(signed(changed(FLOOD, not_before=NOW_S + 1_800)))
+
+
+def test_a_test_is_accepted_and_is_for_the_planner_to_keep_silent() -> None:
+    assert accepted(signed(changed(FLOOD, status=Status.TEST))).order.status is Status.TEST
+
+
+# Size and canonical form
+
+
+def test_an_order_of_more_than_900_bytes_is_refused_unread() -> None:
+    long = changed(FLOOD, board="x" * 300, reason="x" * 200, cap=bytes(32), references=(bytes(16),) * 8)
+    raw = sign(encode(long), Family.ORDER, DOMAIN, HOA, MINH)
+    assert len(raw) > MAX_ORDER_BYTES
+    assert judge(raw, ROOTS, CLOCK, box()) == Reject(RejectCode.TOO_LONG)
+
+
+def test_an_order_with_a_prepared_message_and_two_signatures_fits_in_300_bytes() -> None:
+    names = tuple(f"77-{26_500 + number}" for number in range(6))
+    assert len(signed(changed(FLOOD, area=(COMMUNE, *names[:5]), sequence=2**32 - 1, epoch=2**16))) <= 300
+
+
+def test_bytes_that_are_no_order_are_refused() -> None:
+    assert code(b"") is RejectCode.MALFORMED
+    assert code(b"\xd8\x62\x80") is RejectCode.MALFORMED
+    assert code(signed(FLOOD)[:-1]) is RejectCode.MALFORMED
+
+
+def test_an_order_that_leaves_out_a_default_is_refused() -> None:
+    shorter = b"\x91" + encode(FLOOD)[1:-1]
+    assert encode(FLOOD)[0] == 0x92
+    assert code(sign(shorter, Family.ORDER, DOMAIN, HOA, MINH)) is RejectCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        changed(FLOOD, sound=None),
+        changed(CANCEL, sound=Sound(1)),
+        changed(CANCEL, references=()),
+        update(sound=None),
+        changed(CANCEL, references=(CANCEL.id,)),
+    ],
+    ids=["alert without sound", "cancel with sound", "cancel of nothing", "update without sound", "cancel of itself"],
+)
+def test_an_order_without_sense_is_refused(order: Order) -> None:
+    assert code(signed(order)) is RejectCode.SHAPE
+
+
+# Domain and roots
+
+
+def test_an_order_of_another_province_is_refused() -> None:
+    assert code(signed(changed(FLOOD, province="79"))) is RejectCode.DOMAIN
+
+
+def test_an_order_of_the_trial_system_is_refused_by_the_real_one() -> None:
+    production = Domain(PROVINCE, "production")
+    assert code(signed(FLOOD), me=box(domain=production)) is RejectCode.DOMAIN
+
+
+def test_an_order_that_claims_this_domain_but_was_signed_for_another_is_refused() -> None:
+    raw = sign(encode(FLOOD), Family.ORDER, Domain("79", "test"), HOA, MINH)
+    assert code(raw) is RejectCode.SIGNATURE
+
+
+def test_roots_of_another_domain_judge_nothing() -> None:
+    assert code(signed(FLOOD), roots=msgspec.structs.replace(ROOTS, environment="demo")) is RejectCode.DOMAIN
+
+
+def test_an_order_under_roots_that_the_box_does_not_have_yet_waits_for_them() -> None:
+    assert code(signed(changed(FLOOD, epoch=8))) is RejectCode.ROOTS_NEWER
+
+
+# Persons
+
+
+@pytest.mark.parametrize("signers", [(TUAN,), (CONTROLLER, TUAN), (key("nobody"), key("somebody"))])
+def test_signers_without_the_role_count_for_nothing(signers: tuple[KeySigner, ...]) -> None:
+    assert code(signed(FLOOD, *signers)) is RejectCode.SIGNATURE
+
+
+@pytest.mark.parametrize("signers", [(HOA,), (HOA, HOA), (HOA, HOA_PHONE), (HOA, TUAN), (HOA, CONTROLLER)])
+def test_one_person_is_not_two(signers: tuple[KeySigner, ...]) -> None:
+    assert code(signed(FLOOD, *signers)) is RejectCode.THRESHOLD
+
+
+def test_a_person_taken_off_the_list_no_longer_counts() -> None:
+    rest = tuple(who for who in ROOTS.holders if who.person != "Minh")
+    assert code(signed(FLOOD, HOA, MINH), roots=with_holders(*rest)) is RejectCode.THRESHOLD
+
+
+def test_a_signature_over_another_order_counts_for_nothing() -> None:
+    others = to_be_signed(encode(changed(FLOOD, area=(HAMLET,))), Family.ORDER, DOMAIN)
+    mine = to_be_signed(encode(FLOOD), Family.ORDER, DOMAIN)
+    raw = assemble(
+        encode(FLOOD),
+        Family.ORDER,
+        ((HOA.public_key, HOA.sign(mine)), (MINH.public_key, MINH.sign(others))),
+    )
+    assert code(raw) is RejectCode.THRESHOLD
+
+
+def test_a_foreign_signature_beside_two_good_ones_does_no_harm() -> None:
+    verdict = accepted(signed(FLOOD, TUAN, HOA, MINH))
+    assert verdict.first_signer_key == HOA.public_key
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        ({}, None),
+        ({"not_after": NOW_S}, None),
+        ({"not_after": NOW_S - 1}, RejectCode.THRESHOLD),
+        ({"not_before": NOW_S + 1}, RejectCode.THRESHOLD),
+    ],
+)
+def test_a_substitute_counts_between_their_dates(dates: dict[str, int], expected: RejectCode | None) -> None:
+    roots = with_holders(ROOTS.holders[0], holder(MINH, "Minh", Role.EMERGENCY, **dates))
+    assert code(signed(FLOOD), roots=roots) is expected
+
+
+def test_a_key_that_may_have_run_out_has_run_out() -> None:
+    roots = with_holders(ROOTS.holders[0], holder(MINH, "Minh", Role.EMERGENCY, not_after=NOW_S))
+    vague = ClockReading(NOW_MS - 60_000, NOW_MS + 60_000, ClockQuality.NITZ)
+    assert code(signed(FLOOD), roots=roots, clock=vague) is RejectCode.THRESHOLD
+
+
+def test_who_may_cancel_may_not_raise_and_the_other_way_round() -> None:
+    roots = with_holders(holder(HOA, "Hoa", Role.EMERGENCY), holder(MINH, "Minh", Role.CANCEL))
+    assert code(signed(FLOOD), roots=roots) is RejectCode.THRESHOLD
+    assert code(signed(CANCEL, HOA), roots=roots) is RejectCode.SIGNATURE
+    assert code(signed(CANCEL, MINH), roots=roots) is None
+
+
+def test_two_keys_with_one_key_id_are_told_apart_by_the_signature() -> None:
+    twin = msgspec.structs.replace(ROOTS.holders[0], person="Twin", key=ROOTS.holders[0].key)
+    stranger = holder(key("stranger"), "Stranger", Role.EMERGENCY)
+    assert [who.person for who in accepted(signed(FLOOD), roots=with_holders(stranger, *ROOTS.holders)).signers] == [
+        "Hoa",
+        "Minh",
+    ]
+    assert twin.key == HOA.public_key
+
+
+# Place
+
+
+def test_persons_of_the_commune_may_not_order_the_province() -> None:
+    assert code(signed(changed(FLOOD, area=(PROVINCE,)), LAN, DUNG)) is RejectCode.SCOPE
+
+
+def test_a_person_of_another_commune_does_not_make_the_second_here() -> None:
+    elsewhere = holder(DUNG, "Dung", Role.EMERGENCY, scope=(OTHER_COMMUNE,))
+    roots = with_holders(*(who for who in ROOTS.holders if who.person != "Dung"), elsewhere)
+    assert code(signed(changed(FLOOD, area=(COMMUNE, OTHER_COMMUNE)), LAN, DUNG), roots=roots) is RejectCode.SCOPE
+
+
+def test_the_lowest_unit_that_is_hit_decides_who_may_speak_for_it() -> None:
+    assert accepted(signed(changed(FLOOD, area=(PROVINCE, COMMUNE)), LAN, DUNG)).level == 1
+
+
+@pytest.mark.parametrize("area", [(PROVINCE,), (COMMUNE,), (HAMLET,), (OTHER_COMMUNE, COMMUNE)])
+def test_an_order_for_a_unit_above_the_box_is_for_the_box(area: tuple[str, ...]) -> None:
+    assert code(signed(changed(FLOOD, area=area))) is None
+
+
+@pytest.mark.parametrize("area", [(OTHER_COMMUNE,), ("77-26506-04",), ("77-2650",), ("79",)])
+def test_an_order_for_elsewhere_is_not_for_the_box(area: tuple[str, ...]) -> None:
+    assert code(signed(changed(FLOOD, area=area))) is RejectCode.AREA
+
+
+# Status
+
+
+def test_a_test_ends_nothing() -> None:
+    assert code(signed(changed(CANCEL, status=Status.TEST), HOA)) is RejectCode.STATUS
+    assert code(signed(update(status=Status.TEST))) is RejectCode.STATUS
+
+
+def test_a_drill_does_not_end_the_real_thing_nor_the_other_way_round() -> None:
+    real, drill = (box(statuses={FLOOD.id: status}) for status in (Status.ACTUAL, Status.EXERCISE))
+    assert code(signed(changed(CANCEL, status=Status.EXERCISE), HOA), me=real) is RejectCode.STATUS
+    assert code(signed(update(status=Status.EXERCISE)), me=real) is RejectCode.STATUS
+    assert code(signed(CANCEL, HOA), me=drill) is RejectCode.STATUS
+    assert code(signed(changed(CANCEL, status=Status.EXERCISE), HOA), me=drill) is None
+    assert code(signed(CANCEL, HOA), me=real) is None
+
+
+# Once only
+
+
+def test_the_same_order_once_more_is_a_duplicate_and_not_a_replay() -> None:
+    me = box(seen={FLOOD.id}, windows={HOA.public_key: ReplayWindow().with_(1)})
+    assert code(signed(FLOOD), me=me) is RejectCode.DUPLICATE
+
+
+def test_another_order_with_a_used_sequence_is_a_replay() -> None:
+    other = changed(FLOOD, id=order_id(HOA.public_key, b"another one."))
+    assert code(signed(other), me=box(windows={HOA.public_key: ReplayWindow().with_(1)})) is RejectCode.REPLAY
+
+
+def test_a_sequence_that_has_left_the_window_is_a_replay_though_it_was_never_seen() -> None:
+    me = box(windows={HOA.public_key: ReplayWindow().with_(65)})
+    assert code(signed(changed(FLOOD, sequence=1)), me=me) is RejectCode.REPLAY
+    assert code(signed(changed(FLOOD, sequence=2)), me=me) is None
+
+
+def test_each_first_signer_counts_for_themself() -> None:
+    me = box(windows={MINH.public_key: ReplayWindow().with_(1)})
+    assert code(signed(FLOOD, HOA, MINH), me=me) is None
+
+
+def test_a_relay_that_exchanges_the_signatures_uses_up_nobodys_sequences() -> None:
+    verdict = accepted(signed(FLOOD, MINH, HOA))
+    assert verdict.first_signer_key == HOA.public_key
+
+
+def test_an_id_that_names_no_signer_leaves_the_sequence_to_the_first_in_the_envelope() -> None:
+    assert accepted(signed(changed(FLOOD, id=bytes(16)), MINH, HOA)).first_signer_key == MINH.public_key
+
+
+# Ended before it came
+
+
+def test_a_cancel_before_its_alert_silences_it() -> None:
+    cancel = accepted(signed(CANCEL, HOA))
+    me = box(cancelled=dict.fromkeys(cancel.order.references, cancel.level))
+    assert code(signed(FLOOD), me=me) is RejectCode.CANCELLED
+
+
+def test_an_update_before_its_alert_takes_its_place() -> None:
+    newer = accepted(signed(update()))
+    me = box(cancelled=dict.fromkeys(newer.order.references, newer.level))
+    assert code(signed(FLOOD), me=me) is RejectCode.CANCELLED
+
+
+def test_a_cancel_of_the_commune_before_an_alert_of_the_province_does_not_silence_it() -> None:
+    cancel = accepted(signed(CANCEL, LAN))
+    assert cancel.level == 1
+    me = box(cancelled=dict.fromkeys(cancel.order.references, cancel.level))
+    assert code(signed(FLOOD, HOA, MINH), me=me) is None
+    assert code(signed(FLOOD, LAN, DUNG), me=me) is RejectCode.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("signer", "raised_at", "expected"),
+    [(HOA, 0, None), (HOA, 1, None), (LAN, 1, None), (LAN, 0, RejectCode.AUTHORITY)],
+)
+def test_silencing_needs_the_level_that_raised_it(
+    signer: KeySigner, raised_at: int, expected: RejectCode | None
+) -> None:
+    assert code(signed(CANCEL, signer), me=box(levels={FLOOD.id: raised_at})) is expected
+
+
+def test_the_commune_cannot_replace_what_the_province_ordered() -> None:
+    me = box(levels={FLOOD.id: 0})
+    assert code(signed(update(), LAN, DUNG), me=me) is RejectCode.AUTHORITY
+    assert code(signed(update(), HOA, MINH), me=me) is None
+
+
+# Time
+
+
+@pytest.mark.parametrize("quality", [ClockQuality.NONE, ClockQuality.FLOOR])
+def test_a_box_without_the_time_obeys_nothing(quality: ClockQuality) -> None:
+    clock = ClockReading(0, 2**48, quality)
+    assert code(signed(FLOOD), clock=clock) is RejectCode.NO_TIME
+    assert code(signed(CANCEL), clock=clock) is RejectCode.NO_TIME
+
+
+@pytest.mark.parametrize("quality", [quality for quality in ClockQuality if quality >= ClockQuality.NITZ])
+def test_any_clock_that_bounds_the_time_is_enough_for_an_emergency(quality: ClockQuality) -> None:
+    assert code(signed(FLOOD), clock=ClockReading(NOW_MS - 60_000, NOW_MS, quality)) is None
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "expected"), [(-1, None), (0, "EXPIRED"), (1_000, "EXPIRED"), (30 * 86_400_000, "EXPIRED")]
+)
+def test_an_expired_order_never_sounds(late_ms: int, expected: str | None) -> None:
+    hi = FLOOD.expires * 1_000 + late_ms
+    assert code(signed(FLOOD), clock=ClockReading(hi, hi, ClockQuality.RTC)) == expected
+
+
+def test_an_order_that_may_have_expired_has_expired() -> None:
+    hi = FLOOD.expires * 1_000
+    assert code(signed(FLOOD), clock=ClockReading(hi - 60_000, hi, ClockQuality.NITZ)) is RejectCode.EXPIRED
+
+
+@pytest.mark.parametrize(("ahead_s", "expected"), [(300, None), (301, RejectCode.FUTURE)])
+def test_an_order_from_the_future_is_refused_beyond_five_minutes(ahead_s: int, expected: RejectCode | None) -> None:
+    issued = NOW_S + ahead_s
+    assert code(signed(changed(FLOOD, issued=issued, expires=issued + 60))) is expected
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({"issued": NOW_S, "expires": NOW_S + 7_200}, None),
+        ({"issued": NOW_S, "expires": NOW_S + 7_201}, RejectCode.LIFETIME),
+        ({"issued": NOW_S + 60, "expires": NOW_S + 60}, RejectCode.LIFETIME),
+        ({"issued": NOW_S + 60, "expires": NOW_S + 30}, RejectCode.LIFETIME),
+        ({"not_before": FLOOD.expires}, RejectCode.LIFETIME),
+        ({"not_before": FLOOD.expires - 1}, None),
+    ],
+)
+def test_an_order_lives_two_hours_at_most(times: dict[str, int], expected: RejectCode | None) -> None:
+    assert code(signed(changed(FLOOD, **times))) is expected
+
+
+# Rate and sound
+
+
+def test_twenty_orders_a_minute_are_enough_but_a_cancel_always_passes() -> None:
+    busy = box(accepted_at_ms=tuple(NOW_MS - 59_000 + number for number in range(20)))
+    assert code(signed(FLOOD), me=busy) is RejectCode.RATE
+    assert code(signed(CANCEL, HOA), me=busy) is None
+
+
+def test_acceptances_older_than_a_minute_or_from_before_a_clock_jump_do_not_count() -> None:
+    calm = box(accepted_at_ms=(*[NOW_MS - 60_000] * 20, *[NOW_MS - 1_000] * 19, *[NOW_MS + 3_600_000] * 20))
+    assert code(signed(FLOOD), me=calm) is None
+
+
+def test_an_order_whose_sound_is_not_here_is_refused() -> None:
+    assert code(signed(changed(FLOOD, sound=Sound(bytes(32))))) is RejectCode.NO_SOUND
+    has_it = box(has_sound=lambda message: message == bytes(32))
+    assert code(signed(changed(FLOOD, sound=Sound(bytes(32)))), me=has_it) is None
+
+
+def test_a_drill_that_cannot_be_announced_as_one_is_refused() -> None:
+    drill = signed(changed(FLOOD, status=Status.EXERCISE))
+    assert code(drill) is None
+    assert code(drill, me=box(has_sound=lambda message: message == 1)) is RejectCode.NO_SOUND
+
+
+# The order of the questions, and their answers
+
+
+def test_what_is_wrong_first_is_what_is_said() -> None:
+    wrong_in_every_way = changed(
+        FLOOD, epoch=9, area=(OTHER_COMMUNE,), expires=NOW_S - 1, sound=Sound(bytes(32)), severity=Severity.MINOR
+    )
+    assert code(signed(wrong_in_every_way, TUAN)) is RejectCode.ROOTS_NEWER
+    known = changed(wrong_in_every_way, epoch=7)
+    assert code(signed(known, TUAN)) is RejectCode.SIGNATURE
+    assert code(signed(known, HOA)) is RejectCode.THRESHOLD
+    assert code(signed(known)) is RejectCode.AREA
+    here = changed(known, area=(COMMUNE,))
+    assert code(signed(here), me=box(seen={FLOOD.id})) is RejectCode.DUPLICATE
+    assert code(signed(here)) is RejectCode.EXPIRED
+    assert code(signed(changed(here, expires=NOW_S + 60))) is RejectCode.NO_SOUND
+
+
+def test_a_refusal_carries_the_order_where_it_could_be_read() -> None:
+    verdict = judge(signed(FLOOD, HOA), ROOTS, CLOCK, box())
+    assert verdict == Reject(RejectCode.THRESHOLD, FLOOD)
+    assert judge(b"\x00", ROOTS, CLOCK, box()) == Reject(RejectCode.MALFORMED, None)
+
+
+@pytest.mark.parametrize("refusal", RejectCode)
+def test_every_refusal_has_a_sentence_in_both_languages(refusal: RejectCode) -> None:
+    vietnamese, english = sentence(refusal, "vi"), sentence(refusal, "en")
+    assert vietnamese != english
+    assert vietnamese.endswith(".")
+    assert english.endswith(".")
+    assert len(refusal) <= 32  # a receipt's field
+    assert Reject(refusal).sentence("vi-VN") == vietnamese
+    assert Reject(refusal).sentence("km") == english
