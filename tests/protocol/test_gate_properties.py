@@ -1,0 +1,163 @@
+"""What holds for every order: the judge always answers, and enough distinct persons of the place stand behind a yes."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from protocol.clock import ClockReading
+from protocol.codec import encode
+from protocol.gate import Accept, Me, Reject, ReplayWindow, judge
+from protocol.order import MessageType, Order, Sound, Status
+from protocol.report import ClockQuality
+from protocol.roles import Role, Roots, Threshold
+from protocol.signing import Family, sign
+from tests.protocol.people import (
+    CLOCK,
+    COMMUNE,
+    FLOOD,
+    HAMLET,
+    NOW_S,
+    OTHER_COMMUNE,
+    PROVINCE,
+    ROOTS,
+    box,
+    changed,
+    holder,
+    key,
+    signed,
+)
+from tests.protocol.strategies import records
+
+UNITS = (PROVINCE, COMMUNE, HAMLET, OTHER_COMMUNE, "79")
+KEYS = {name: key(name) for name in ("Hoa", "Hoa's phone", "Minh", "Lan", "Dung", "Tuấn")}
+PERSON = {name: name.partition("'")[0] for name in KEYS}
+
+CLOCKS = st.builds(
+    lambda hi, width, quality: ClockReading(hi - width, hi, quality),
+    st.integers(-(2**40), 2**50),
+    st.integers(0, 2**40),
+    st.sampled_from(ClockQuality),
+)
+
+BOXES = st.builds(
+    box,
+    seen=st.sets(st.binary(min_size=16, max_size=16), max_size=3) | st.just({FLOOD.id}),
+    windows=st.dictionaries(
+        st.sampled_from([signer.public_key for signer in KEYS.values()]),
+        st.builds(ReplayWindow, st.integers(0, 99), st.integers(0, 2**64 - 1)),
+    ),
+    cancelled=st.dictionaries(st.just(FLOOD.id), st.integers(0, 2)),
+    levels=st.dictionaries(st.just(bytes(16)), st.integers(0, 2)),
+    statuses=st.dictionaries(st.just(bytes(16)), st.sampled_from(Status)),
+    accepted_at_ms=st.lists(st.integers(NOW_S * 1000 - 90_000, NOW_S * 1000), max_size=25).map(tuple),
+)
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> Roots:
+    """Any roots of the domain: who may do what, where, and how many it takes."""
+    places = st.sets(st.sampled_from(UNITS), min_size=1).map(lambda scope: tuple(sorted(scope)))
+    roles = st.sets(st.sampled_from([Role.EMERGENCY, Role.CANCEL, Role.CONTENT]), min_size=1)
+    holders = tuple(
+        holder(KEYS[name], PERSON[name], *sorted(draw(roles)), scope=draw(places))
+        for name in draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, unique=True))
+    )
+    thresholds = tuple(Threshold(role, draw(st.integers(1, 4))) for role in (Role.EMERGENCY, Role.CANCEL))
+    return _with(holders=holders, thresholds=thresholds)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> Order:
+    """Orders that are often right in everything but their signers."""
+    type_ = draw(st.sampled_from(MessageType))
+    return changed(
+        FLOOD,
+        id=draw(st.sampled_from([FLOOD.id, b"another order id"])),
+        type=type_,
+        sound=None if type_ is MessageType.CANCEL else Sound(1),
+        references=() if type_ is MessageType.ALERT else (bytes(16),),
+        status=draw(st.sampled_from(Status)),
+        area=tuple(draw(st.lists(st.sampled_from(UNITS), min_size=1, max_size=3, unique=True))),
+        sequence=draw(st.integers(1, 99)),
+        epoch=draw(st.integers(6, 8)),
+    )
+
+
+SIGNERS = st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=5)
+
+
+def _with(**fields: Any) -> Roots:
+    return msgspec.structs.replace(ROOTS, **fields)
+
+
+@given(rosters(), orders(), SIGNERS, BOXES)
+def test_whoever_is_obeyed_is_enough_distinct_persons_of_this_place(
+    roots: Roots, order: Order, names: list[str], me: Me
+) -> None:
+    verdict = judge(signed(order, *(KEYS[name] for name in names)), roots, CLOCK, me)
+    needed_role = Role.CANCEL if order.type is MessageType.CANCEL else Role.EMERGENCY
+    deepest = max((me.units.index(unit) for unit in order.area if unit in me.units), default=-1)
+    above = set(me.units[: deepest + 1])
+    entitled = {
+        who.person
+        for who in roots.holders
+        if needed_role in who.roles
+        and above & set(who.scope)
+        and any(KEYS[name].public_key == who.key for name in names)
+    }
+    enough = len(entitled) >= roots.persons_needed(needed_role)
+    if isinstance(verdict, Accept):
+        assert enough
+        assert {who.person for who in verdict.signers} == entitled
+        assert order.id not in me.seen
+        assert 0 <= verdict.level <= deepest
+    else:
+        assert verdict.order == order
+
+
+@given(rosters(), st.permutations(sorted(KEYS)), st.integers(1, 6))
+def test_one_more_signature_never_turns_a_yes_into_a_no(roots: Roots, names: list[str], count: int) -> None:
+    fewer = judge(signed(FLOOD, *(KEYS[name] for name in names[:count])), roots, CLOCK, box())
+    assume(isinstance(fewer, Accept))
+    assert isinstance(fewer, Accept)
+    more = judge(signed(FLOOD, *(KEYS[name] for name in names)), roots, CLOCK, box())
+    assert isinstance(more, Accept)
+    assert more.level <= fewer.level
+
+
+@given(orders(), SIGNERS, CLOCKS, BOXES)
+def test_nothing_is_obeyed_that_may_have_expired(order: Order, names: list[str], clock: ClockReading, me: Me) -> None:
+    verdict = judge(signed(order, *(KEYS[name] for name in names)), ROOTS, clock, me)
+    if isinstance(verdict, Accept):
+        assert clock.tells_time
+        assert clock.hi_ms < order.expires * 1_000
+        assert order.expires - order.issued <= 7_200
+
+
+@given(records(Order), CLOCKS, BOXES)
+def test_the_judge_answers_to_any_order_that_two_persons_signed(order: Order, clock: ClockReading, me: Me) -> None:
+    raw = sign(encode(order), Family.ORDER, me.domain, KEYS["Hoa"], KEYS["Minh"])
+    assert isinstance(judge(raw, ROOTS, clock, me), Accept | Reject)
+
+
+@given(st.binary(max_size=1_000), CLOCKS, BOXES)
+def test_the_judge_answers_to_any_bytes(raw: bytes, clock: ClockReading, me: Me) -> None:
+    for start in (b"", b"\xd8\x62", b"\xd8\x62\x84\x44\xa1\x10\x19\xfd\xec\xa0"):
+        assert isinstance(judge(start + raw, ROOTS, clock, me), Reject)
+
+
+@given(st.lists(st.integers(1, 200), max_size=60))
+def test_a_window_knows_the_last_64_and_calls_all_older_ones_seen(sequences: list[int]) -> None:
+    window, taken = ReplayWindow(), set[int]()
+    for sequence in sequences:
+        high = window.high
+        if not window.seen(sequence):
+            assert sequence not in taken
+            taken.add(sequence)
+            window = window.with_(sequence)
+        assert window.high >= high
+        assert window.bits < 1 << 64
+    for sequence in range(1, 260):
+        assert window.seen(sequence) == (sequence in taken or sequence <= max(taken, default=0) - 64)
