@@ -1,0 +1,89 @@
+"""Asking for work, claiming it, and saying how it went.
+
+Whoever needs work done calls `ask` inside the transaction that makes it necessary, so that either both are in the
+database or neither is. A worker that was killed in the middle leaves a RUNNING row without signs of life; after
+`LEASE` the row is claimed again, so what a job does must be harmless when done twice.
+"""
+
+import datetime as dt
+import threading
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from controller.jobs.models import Job, State
+
+LEASE: Final = dt.timedelta(minutes=2)
+"""A running job without a sign of life for this long has lost its worker."""
+MAX_ATTEMPTS: Final = 4
+BACK_OFF: Final = (dt.timedelta(seconds=2), dt.timedelta(seconds=15), dt.timedelta(seconds=60))
+KEEP: Final = dt.timedelta(days=30)
+"""How long finished rows are kept to be looked at."""
+
+wake: Final = threading.Event()
+"""Set after the commit of every `ask` in this process; a worker in another process finds the row by polling."""
+
+
+def ask(kind: str, subject: str = "", *, due: dt.datetime | None = None) -> Job:
+    """Have this work done once from now (or `due`) on; a waiting job for the same is not doubled."""
+    now = timezone.now()
+    job, made = Job.objects.get_or_create(
+        kind=kind, subject=subject, state=State.WAITING, defaults={"created": now, "due": due or now}
+    )
+    if not made and job.due > (due or now):
+        Job.objects.filter(pk=job.pk, state=State.WAITING).update(due=due or now)
+    transaction.on_commit(wake.set)
+    return job
+
+
+def claim(now: dt.datetime) -> Job | None:
+    """The oldest job that is due, now ours alone; None when there is none."""
+    open_now = Q(state=State.WAITING, due__lte=now) | Q(state=State.RUNNING, claimed__lt=now - LEASE)
+    for job in Job.objects.filter(open_now).order_by("due", "id")[:5]:
+        ours = Job.objects.filter(pk=job.pk, state=job.state, claimed=job.claimed).update(
+            state=State.RUNNING, claimed=now, attempts=job.attempts + 1, progress=0
+        )
+        if ours == 1:
+            job.refresh_from_db()
+            return job
+    return None
+
+
+def report(job: Job, per_cent: int) -> None:
+    """A sign of life, and how far it has come."""
+    Job.objects.filter(pk=job.pk, state=State.RUNNING).update(
+        progress=min(max(per_cent, 0), 99), claimed=timezone.now()
+    )
+
+
+def finish(job: Job, now: dt.datetime) -> None:
+    Job.objects.filter(pk=job.pk).update(state=State.DONE, progress=100, finished=now, error="")
+
+
+def fail(job: Job, error: str, now: dt.datetime, *, again: bool) -> bool:
+    """Note why it failed; it waits for its next attempt if `again` and there is one left. Says whether it does.
+
+    A waiting twin (asked for while this one ran) does the work anyway, so this one ends.
+    """
+    retry = again and job.attempts < MAX_ATTEMPTS
+    with transaction.atomic():
+        twin = Job.objects.filter(kind=job.kind, subject=job.subject, state=State.WAITING).exists()
+        if retry and not twin:
+            pause = BACK_OFF[min(job.attempts, len(BACK_OFF)) - 1]
+            Job.objects.filter(pk=job.pk).update(state=State.WAITING, due=now + pause, error=error, claimed=None)
+        else:
+            Job.objects.filter(pk=job.pk).update(state=State.FAILED, error=error, finished=now)
+    return retry
+
+
+def clear_old(now: dt.datetime) -> int:
+    """Forget finished work of more than `KEEP` ago; how many rows went."""
+    count, _ = Job.objects.filter(state__in=[State.DONE, State.FAILED], finished__lt=now - KEEP).delete()
+    return count
+
+
+def newest(kind: str, subject: str = "") -> Job | None:
+    """The last job of this kind for this subject, to show how it goes."""
+    return Job.objects.filter(kind=kind, subject=subject).order_by("-id").first()

@@ -1,0 +1,1 @@
+"""Bulletins: written or recorded, checked, approved, and frozen by the hash of their sound."""

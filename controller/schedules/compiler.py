@@ -1,0 +1,188 @@
+"""From schedules, rules and boxes to one manifest for each distinct content. Pure: rows come in as values.
+
+One pass: each programme is a bit; each box collects the bits of the programmes that reach it, and boxes with the same
+bits under the same rules share one manifest. So 20,000 boxes with 200 schedules cost as many manifests as there are
+different programmes, not boxes.
+"""
+
+import dataclasses
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+import msgspec
+
+from controller.schedules.rules import Rules, ancestry
+from protocol.bulletin import Blob, Bulletin
+from protocol.codec import encode
+from protocol.ids import sha256
+from protocol.manifest import Entry, Kind, Manifest, Policy, Station
+
+
+@dataclass(frozen=True)
+class Place:
+    """A box as the compiler sees it."""
+
+    box: str
+    unit: str
+    """Code of its own unit; those above follow from it."""
+    groups: frozenset[int] = frozenset()
+    policy: Policy | None = None
+    """Its own."""
+    gain_cb: int = 0
+    site: str = ""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Units with everything below them, groups, and single boxes."""
+
+    units: frozenset[str] = frozenset()
+    groups: frozenset[int] = frozenset()
+    boxes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A schedule: what starts when, and whom it is for. The entry's playlist may name bulletins that are not approved
+    (any more); they are left out."""
+
+    entry: Entry
+    include: Aim
+    exclude: Aim = Aim()
+
+
+@dataclass(frozen=True)
+class Content:
+    """An approved bulletin and its file."""
+
+    bulletin: Bulletin
+    blob: Blob
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Distinct manifests, and which of them each box is to hold."""
+
+    manifests: tuple[Manifest, ...]
+    of: Mapping[str, int]
+    """Box → index into `manifests`."""
+
+
+class Reach:
+    """Which boxes an aim hits; an index over all places, as sets of bits."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = places
+        self._units: dict[str, int] = defaultdict(int)
+        self._groups: dict[int, int] = defaultdict(int)
+        self._boxes: dict[str, int] = {}
+        for index, place in enumerate(places):
+            bit = 1 << index
+            self._boxes[place.box] = bit
+            for code in ancestry(place.unit):
+                self._units[code] |= bit
+            for group in place.groups:
+                self._groups[group] |= bit
+
+    def hits(self, include: Aim, exclude: Aim = Aim()) -> list[Place]:
+        """The places inside `include` and outside `exclude`."""
+        return [self.places[index] for index in _bits(self._of(include) & ~self._of(exclude))]
+
+    def _of(self, aim: Aim) -> int:
+        found = (
+            *(self._units.get(code, 0) for code in aim.units),
+            *(self._groups.get(group, 0) for group in aim.groups),
+            *(self._boxes.get(box, 0) for box in aim.boxes),
+        )
+        return reduce(or_, found, 0)
+
+
+def compile_all(
+    places: Sequence[Place],
+    programmes: Sequence[Programme],
+    *,
+    zone: str,
+    contents: Mapping[str, Content],
+    stations: Mapping[str, Station],
+    rules: Rules,
+) -> Compilation:
+    """The manifests of all places. `contents` holds the approved bulletins by their id, `stations` those by code."""
+    usable = [found for programme in programmes if (found := _approved(programme, contents, stations)) is not None]
+    usable.sort(key=lambda programme: programme.entry.id)
+    reach = Reach(places)
+    named: dict[str, list[int]] = defaultdict(list)
+    for number, programme in enumerate(usable):
+        for place in reach.hits(programme.include, programme.exclude):
+            named[place.box].append(number)
+    stacks: dict[str, tuple[Policy, ...]] = {}
+    by_key: dict[tuple[tuple[int, ...], tuple[Policy, ...]], int] = {}
+    manifests: list[Manifest] = []
+    of: dict[str, int] = {}
+    for place in places:
+        if place.unit not in stacks:
+            stacks[place.unit] = rules.stack(place.unit)
+        key = (tuple(named[place.box]), stacks[place.unit])
+        if key not in by_key:
+            by_key[key] = len(manifests)
+            manifests.append(_manifest(zone, key[1], [usable[number].entry for number in key[0]], contents, stations))
+        of[place.box] = by_key[key]
+    return Compilation(tuple(manifests), of)
+
+
+def is_over(entry: Entry, local_now: dt.datetime, *, keep: dt.timedelta = dt.timedelta(days=2)) -> bool:
+    """Whether its last start lies so far back that no box needs it any more."""
+    last = entry.until or (entry.first if not entry.rule and not entry.added else None)
+    return last is not None and dt.datetime.fromisoformat(last) + keep < local_now
+
+
+def facts_of(place: Place, manifest_hash: bytes) -> str:
+    """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new assignment."""
+    plain = msgspec.json.encode([manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site])
+    return sha256(plain + (encode(place.policy) if place.policy else b"")).hex()
+
+
+def _approved(
+    programme: Programme, contents: Mapping[str, Content], stations: Mapping[str, Station]
+) -> Programme | None:
+    entry = programme.entry
+    playlist = tuple(name for name in entry.playlist if name in contents)
+    if entry.kind is Kind.RELAY and entry.station not in stations:
+        return None
+    if not playlist and entry.kind is not Kind.RELAY:
+        return None
+    if playlist == entry.playlist:
+        return programme
+    return dataclasses.replace(programme, entry=msgspec.structs.replace(entry, playlist=playlist))
+
+
+def _manifest(
+    zone: str,
+    policies: tuple[Policy, ...],
+    entries: list[Entry],
+    contents: Mapping[str, Content],
+    stations: Mapping[str, Station],
+) -> Manifest:
+    named = sorted({name for entry in entries for name in entry.playlist})
+    blobs = {contents[name].blob.hash: contents[name].blob for name in named}
+    relayed = sorted({entry.station for entry in entries if entry.station is not None})
+    return Manifest(
+        zone=zone,
+        policies=policies,
+        entries=tuple(entries),
+        bulletins=tuple(contents[name].bulletin for name in named),
+        blobs=tuple(blobs[key] for key in sorted(blobs)),
+        stations=tuple(stations[code] for code in relayed),
+    )
+
+
+def _bits(mask: int) -> Iterable[int]:
+    """The numbers of the bits that are set, ascending."""
+    text = bin(mask)[:1:-1]
+    index = text.find("1")
+    while index >= 0:
+        yield index
+        index = text.find("1", index + 1)

@@ -1,0 +1,138 @@
+"""Rows of the database as the values that `rules` and `compiler` decide over."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from controller.boxes.models import Box, Group
+from controller.boxes.models import Stage as BoxStage
+from controller.core.times import ZONE, today
+from controller.library.models import Bulletin
+from controller.library.models import State as BulletinState
+from controller.schedules.compiler import Aim, Content, Place, Programme, is_over
+from controller.schedules.models import Permission, PolicyRecord, Schedule, ScheduleItem, State, Target
+from controller.schedules.models import Station as StationRow
+from controller.schedules.rules import Rules
+from protocol.bulletin import Blob as BlobRecord
+from protocol.bulletin import Bulletin as BulletinRecord
+from protocol.bulletin import BulletinClass
+from protocol.manifest import Entry, Hours, Kind, Level, Policy, Station
+
+ENTRY = "s{}"
+"""An entry's id, and so the cause in the play log, is the schedule's number."""
+BULLETIN = "b{}"
+
+
+def places() -> list[Place]:
+    """Every box in use, with its place."""
+    groups: dict[str, set[int]] = defaultdict(set)
+    for box, group in Group.boxes.through.objects.values_list("box_id", "group_id"):
+        groups[box].add(group)
+    own = {row.box_id: policy_of(row) for row in PolicyRecord.objects.exclude(box=None)}
+    boxes = Box.objects.filter(state=BoxStage.APPROVED).exclude(unit=None).order_by("id")
+    return [
+        Place(identity, unit, frozenset(groups.get(identity, ())), own.get(identity), gain, site or name)
+        for identity, unit, gain, site, name in boxes.values_list("id", "unit__code", "gain_cb", "site", "name")
+    ]
+
+
+def programmes(now: dt.datetime) -> list[Programme]:
+    """Every active schedule that a box may still need."""
+    playlists: dict[int, list[str]] = defaultdict(list)
+    items = ScheduleItem.objects.filter(schedule__state=State.ACTIVE).order_by("schedule_id", "position")
+    for schedule, bulletin in items.values_list("schedule_id", "bulletin_id"):
+        playlists[schedule].append(BULLETIN.format(bulletin))
+    aims = _aims()
+    local_now = now.astimezone(ZONE).replace(tzinfo=None)
+    made = (
+        Programme(entry_of(row, playlists[row.pk]), *aims[row.pk])
+        for row in Schedule.objects.filter(state=State.ACTIVE).order_by("id")
+    )
+    return [programme for programme in made if not is_over(programme.entry, local_now)]
+
+
+def contents() -> dict[str, Content]:
+    """Approved bulletins that an active schedule names."""
+    used = Bulletin.objects.filter(
+        state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
+    )
+    found = {}
+    for row in used.select_related("sound").distinct():
+        assert row.sound is not None
+        name, digest = BULLETIN.format(row.pk), bytes.fromhex(row.sound.hash)
+        found[name] = Content(
+            BulletinRecord(name, row.title, row.language, digest),
+            BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
+        )
+    return found
+
+
+def stations() -> dict[str, Station]:
+    return {row.code: Station(row.code, row.name, row.url) for row in StationRow.objects.all()}
+
+
+def rules(now: dt.datetime) -> Rules:
+    """Regulations of the units, and the early permissions in force today.
+
+    Hours in a manifest carry no dates: a box that is offline keeps a permission for as long as its schedule holds.
+    """
+    day = today(now)
+    records = PolicyRecord.objects.exclude(unit=None).select_related("unit")
+    early = Permission.objects.filter(valid_from__lte=day).exclude(valid_to__lte=day)
+    return Rules(
+        {row.unit.code: policy_of(row) for row in records if row.unit is not None},
+        frozenset(early.values_list("unit__code", flat=True)),
+    )
+
+
+def policy_of(row: PolicyRecord) -> Policy:
+    """The record's policy; `Rules.stack` gives a unit's its level."""
+    return Policy(
+        level=Level.BOX if row.box_id else Level.COMMUNE,
+        quiet=tuple(Hours(*hours) for hours in row.quiet),
+        days=row.days,
+        max_sessions=row.max_sessions,
+        max_session_s=row.max_session_s,
+    )
+
+
+def entry_of(row: Schedule, playlist: Iterable[str]) -> Entry:
+    """The schedule as boxes know it. `playlist` are ids of the manifest's bulletins."""
+    return Entry(
+        id=ENTRY.format(row.pk),
+        kind=Kind(row.kind),
+        klass=BulletinClass(row.klass),
+        first=row.first_local,
+        playlist=tuple(playlist),
+        rule=row.rule,
+        until=row.until_local or None,
+        commune_order=row.commune_order,
+        repeats=row.repeats,
+        gap_s=row.gap_s,
+        window_s=row.window_s,
+        length_s=row.length_s,
+        station=row.station_id,
+        gain_cb=row.gain_cb,
+    )
+
+
+def _aims() -> Mapping[int, tuple[Aim, Aim]]:
+    sets: dict[tuple[int, bool], tuple[set[str], set[int], set[str]]] = defaultdict(lambda: (set(), set(), set()))
+    values = Target.objects.filter(schedule__state=State.ACTIVE).values_list(
+        "schedule_id", "excluded", "unit__code", "group_id", "box_id"
+    )
+    for schedule, excluded, unit, group, box in values:
+        units, groups, boxes = sets[schedule, excluded]
+        if unit is not None:
+            units.add(unit)
+        elif group is not None:
+            groups.add(group)
+        elif box is not None:
+            boxes.add(box)
+
+    def aim(schedule: int, excluded: bool) -> Aim:
+        units, groups, boxes = sets[schedule, excluded]
+        return Aim(frozenset(units), frozenset(groups), frozenset(boxes))
+
+    numbers = {schedule for schedule, _ in sets}
+    return defaultdict(lambda: (Aim(), Aim()), {n: (aim(n, False), aim(n, True)) for n in numbers})

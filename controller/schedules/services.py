@@ -1,0 +1,296 @@
+"""What people do with schedules and regulations, each as one transaction with its audit row; and what boxes are given.
+
+Callable without a page. A draft is checked as a whole before anything is written; `Refused` names the form field.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.accounts.services import audit, require
+from controller.boxes.models import Box, Group
+from controller.core.errors import Refused
+from controller.core.times import ZONE, shown, today
+from controller.library.models import Bulletin, Class
+from controller.library.models import State as BulletinState
+from controller.schedules import facts, rules, wording
+from controller.schedules.compiler import Aim, Place, Reach
+from controller.schedules.models import (
+    AssignmentRow,
+    Permission,
+    PolicyRecord,
+    Schedule,
+    ScheduleItem,
+    State,
+    Target,
+)
+from controller.schedules.rules import Recurrence
+from controller.units.models import Unit
+
+MAX_ITEMS: Final = 100
+MAX_REPEATS: Final = 20
+ONCE: Final = Recurrence()
+
+
+@dataclass(frozen=True)
+class Aimed:
+    """Whom a schedule is for, in codes and numbers as a form sends them."""
+
+    units: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    boxes: tuple[str, ...] = ()
+
+    @property
+    def aim(self) -> Aim:
+        return Aim(frozenset(self.units), frozenset(self.groups), frozenset(self.boxes))
+
+    def __bool__(self) -> bool:
+        return bool(self.units or self.groups or self.boxes)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A schedule as an officer asks for it."""
+
+    title: str
+    unit: str
+    """Code of the unit whose schedule it is."""
+    bulletins: tuple[int, ...]
+    """Numbers of approved bulletins, in the order in which they are to be heard."""
+    first: dt.datetime
+    """First start, local wall time (naive)."""
+    targets: Aimed
+    excluded: Aimed = field(default_factory=Aimed)
+    recurrence: Recurrence = ONCE
+    until: dt.date | None = None
+    """Last day of a recurrence."""
+    repeats: int = 1
+    gap_s: int = 0
+    commune_order: int = 0
+
+
+def publish(draft: Draft, by: Person) -> Schedule:
+    """Check the draft and put it into force: boxes are told as soon as it is compiled. Raises `Refused`."""
+    unit = _unit(draft.unit, "unit")
+    require(by, Action.SCHEDULE, unit.code, field="unit")
+    bulletins = _playlist(draft.bulletins)
+    first = _check_times(draft)
+    with transaction.atomic():
+        rows = _targets(draft, by)
+        _check_regulations(draft, first, bulletins, hit(draft))
+        schedule = Schedule.objects.create(
+            title=draft.title.strip(),
+            unit=unit,
+            klass=max((row.klass for row in bulletins), default=Class.ORDINARY),
+            first_local=first.isoformat(timespec="seconds"),
+            rule=draft.recurrence.rule,
+            until_local=f"{draft.until.isoformat()}T23:59:59" if draft.until else "",
+            repeats=draft.repeats,
+            gap_s=draft.gap_s,
+            commune_order=draft.commune_order,
+            author=by,
+            created=timezone.now(),
+        )
+        ScheduleItem.objects.bulk_create(
+            ScheduleItem(schedule=schedule, position=number, bulletin=row) for number, row in enumerate(bulletins, 1)
+        )
+        for row in rows:
+            row.schedule = schedule
+        Target.objects.bulk_create(rows)
+        audit(
+            by,
+            "schedule.published",
+            f"schedule:{schedule.pk}",
+            title=schedule.title,
+            first=schedule.first_local,
+            rule=schedule.rule,
+            bulletins=[row.pk for row in bulletins],
+        )
+    return schedule
+
+
+def withdraw(schedule: Schedule, by: Person) -> None:
+    """End it now: boxes stop it as soon as they hear of it. Raises `Refused` when it is withdrawn already."""
+    with transaction.atomic():
+        schedule.refresh_from_db()
+        require(by, Action.SCHEDULE, schedule.unit.code)
+        if schedule.state != State.ACTIVE:
+            raise Refused("", _("Lịch này đã được rút rồi."), _("Không cần làm gì thêm."))
+        schedule.state, schedule.withdrawn_at, schedule.withdrawn_by = State.WITHDRAWN, timezone.now(), by
+        schedule.save(update_fields=["state", "withdrawn_at", "withdrawn_by"])
+        audit(by, "schedule.withdrawn", f"schedule:{schedule.pk}", title=schedule.title)
+
+
+def hit(draft: Draft) -> list[Place]:
+    """The boxes that the draft's targets mean now, without the excepted ones."""
+    return Reach(facts.places()).hits(draft.targets.aim, draft.excluded.aim)
+
+
+def length_ms(bulletins: Sequence[Bulletin], repeats: int, gap_s: int) -> int:
+    """How long a programme of these lasts, in milliseconds."""
+    durations = (row.sound.duration_ms or 0 for row in bulletins if row.sound is not None)
+    return rules.length_ms(durations, repeats, gap_s)
+
+
+def assignment_for(box: str) -> AssignmentRow | None:
+    """What this box is told now; None before its first compilation or when it is not in use."""
+    return AssignmentRow.objects.select_related("compiled__manifest").filter(box=box).first()
+
+
+def may_fetch(box: str, hash_hex: str) -> bool:
+    """Whether the box's assignment names this file: its manifest, or a sound in it."""
+    row = assignment_for(box)
+    return row is not None and (row.compiled.manifest_id == hash_hex or hash_hex in row.compiled.sounds)
+
+
+def set_policy(unit: Unit, template: str, by: Person) -> PolicyRecord:
+    """Put a unit under the regulation of a template; those above it keep holding. Raises `Refused`."""
+    require(by, Action.ADMINISTER, unit.code, field="unit")
+    policy = rules.TEMPLATES.get(template)
+    if policy is None:
+        raise Refused("template", _("Không có mẫu quy định này."), _("Chọn một mẫu trong danh sách."))
+    with transaction.atomic():
+        record, _made = PolicyRecord.objects.update_or_create(
+            unit=unit,
+            defaults={
+                "template": template,
+                "quiet": [[hours.start, hours.end, hours.days] for hours in policy.quiet],
+                "days": policy.days,
+                "max_sessions": policy.max_sessions,
+                "max_session_s": policy.max_session_s,
+                "changed": timezone.now(),
+                "changed_by": by,
+            },
+        )
+        audit(by, "policy.set", f"unit:{unit.code}", template=template)
+    return record
+
+
+def permit_early(
+    unit: Unit, number: str, issued: dt.date, by: Person, *, valid_from: dt.date, valid_to: dt.date | None = None
+) -> Permission:
+    """Record the province's permission for the early hour, by its document. Raises `Refused`.
+
+    Only an administrator of the province records it: a commune may not permit it to itself.
+    """
+    require(by, Action.ADMINISTER, rules.ancestry(unit.code)[0], field="unit")
+    if not number.strip():
+        raise Refused("number", _("Chưa ghi số văn bản cho phép."), _("Ghi số văn bản của cấp tỉnh."))
+    if valid_to is not None and valid_to <= valid_from:
+        raise Refused("valid_to", _("Ngày hết hạn phải sau ngày bắt đầu."), _("Chọn ngày muộn hơn."))
+    with transaction.atomic():
+        permission = Permission.objects.create(
+            unit=unit, number=number.strip(), issued=issued, valid_from=valid_from, valid_to=valid_to, recorded_by=by
+        )
+        audit(by, "policy.early_permitted", f"unit:{unit.code}", number=number.strip(), issued=issued.isoformat())
+    return permission
+
+
+def _unit(code: str, name: str) -> Unit:
+    unit = Unit.objects.filter(code=code).first()
+    if unit is None:
+        raise Refused(
+            name,
+            _("Không có đơn vị nào mang mã “%(code)s”.") % {"code": code},
+            _("Chọn đơn vị trong danh sách, hoặc xem mã ở trang Đơn vị."),
+        )
+    return unit
+
+
+def _playlist(numbers: Sequence[int]) -> list[Bulletin]:
+    """The approved bulletins in this order. Raises `Refused`."""
+    if not numbers:
+        raise Refused("bulletins", _("Lịch phát chưa có bản tin nào."), _("Chọn ít nhất một bản tin đã duyệt."))
+    if len(numbers) > MAX_ITEMS:
+        raise Refused(
+            "bulletins",
+            _("Lịch phát có quá %(limit)d bản tin.") % {"limit": MAX_ITEMS},
+            _("Hãy chia thành nhiều lịch phát."),
+        )
+    found = Bulletin.objects.select_related("sound").in_bulk(numbers)
+    for number in numbers:
+        row = found.get(number)
+        if row is None:
+            raise Refused(
+                "bulletins", _("Không có bản tin số %(number)d.") % {"number": number}, _("Chọn lại bản tin.")
+            )
+        if row.state != BulletinState.APPROVED:
+            raise Refused(
+                "bulletins",
+                _("Bản tin “%(title)s” chưa được duyệt.") % {"title": row.title},
+                _("Hãy chờ người duyệt nghe và duyệt, rồi lập lịch."),
+            )
+    return [found[number] for number in numbers]
+
+
+def _check_times(draft: Draft) -> dt.datetime:
+    """The first start that the recurrence really has. Raises `Refused`."""
+    if not draft.title.strip() or len(draft.title) > 120:
+        raise Refused("title", _("Lịch phát cần một tên dài từ 1 đến 120 ký tự."), _("Ví dụ: “Bản tin sáng phường 1”."))
+    first = draft.recurrence.first_from(draft.first)
+    local_now = timezone.now().astimezone(ZONE).replace(tzinfo=None)
+    if first < local_now and (not draft.recurrence.weekdays):
+        raise Refused(
+            "first",
+            _("Giờ phát %(at)s đã qua (bây giờ là %(now)s).")
+            % {"at": wording.moment(first), "now": shown(timezone.now())},
+            _("Chọn một thời điểm sắp tới."),
+        )
+    if draft.until is not None and draft.until < max(first.date(), today(timezone.now())):
+        raise Refused("until", _("Ngày cuối nằm trước lần phát đầu tiên."), _("Chọn ngày muộn hơn hoặc để trống."))
+    if not 1 <= draft.repeats <= MAX_REPEATS:
+        raise Refused(
+            "repeats", _("Số lần lặp phải từ 1 đến %(limit)d.") % {"limit": MAX_REPEATS}, _("Ghi một số nhỏ hơn.")
+        )
+    if not 0 <= draft.gap_s <= 3600:
+        raise Refused("gap_s", _("Khoảng nghỉ phải từ 0 đến 3600 giây."), _("Ghi một số nhỏ hơn."))
+    if not 0 <= draft.commune_order <= 1000:
+        raise Refused("commune_order", _("Thứ tự phải từ 0 đến 1000."), _("Ghi một số nhỏ hơn."))
+    return first
+
+
+def _targets(draft: Draft, by: Person) -> list[Target]:
+    """Rows for the draft's targets and exceptions, not yet stored. Raises `Refused`, `NotAllowed`."""
+    rows = []
+    for aimed, excluded in ((draft.targets, False), (draft.excluded, True)):
+        name = "excluded" if excluded else "targets"
+        units = [_unit(code, name) for code in aimed.units]
+        groups = list(Group.objects.filter(pk__in=aimed.groups).select_related("unit"))
+        boxes = list(Box.objects.filter(pk__in=aimed.boxes).select_related("unit"))
+        if len(groups) != len(set(aimed.groups)) or len(boxes) != len(set(aimed.boxes)):
+            raise Refused(
+                name, _("Có nhóm hoặc hộp thiết bị không còn tồn tại."), _("Hãy chọn lại nơi phát trong danh sách.")
+            )
+        owners = [*units, *(group.unit for group in groups), *(box.unit for box in boxes if box.unit is not None)]
+        if not excluded:
+            for owner in owners:
+                require(by, Action.SCHEDULE, owner.code, field=name)
+        rows += [Target(unit=unit, excluded=excluded) for unit in units]
+        rows += [Target(group=group, excluded=excluded) for group in groups]
+        rows += [Target(box=box, excluded=excluded) for box in boxes]
+    return rows
+
+
+def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bulletin], places: list[Place]) -> None:
+    """Refuse a draft that reaches nobody, or that the regulations of a place forbid: its boxes would stay silent."""
+    if not places:
+        raise Refused(
+            "targets",
+            _("Không có hộp thiết bị nào ở nơi phát đã chọn."),
+            _("Chọn đơn vị, nhóm hoặc hộp đang dùng; hộp mới phải được duyệt ở trang Hộp thiết bị trước."),
+        )
+    regulations, long = facts.rules(timezone.now()), length_ms(bulletins, draft.repeats, draft.gap_s)
+    for place in {(place.unit, place.policy): place for place in places}.values():
+        stack = regulations.stack(place.unit) + ((place.policy,) if place.policy else ())
+        for start in draft.recurrence.starts(first):
+            found = rules.conflict(stack, start, long)
+            if found is not None:
+                where = Unit.objects.get(code=place.unit).name
+                raise wording.refusal(found, where, rules.next_allowed(stack, start, long))

@@ -1,0 +1,79 @@
+"""Schedules and rules in sentences: hours, weekdays, recurrences, and why something may not sound."""
+
+import datetime as dt
+
+from django.utils.translation import gettext as _
+
+from controller.core.errors import Refused
+from controller.schedules.rules import Conflict, Recurrence, Trouble
+from protocol.manifest import Hours
+from protocol.quantities import EVERY_DAY
+
+
+def hours(stretch: Hours) -> str:
+    """`21:00–05:00`."""
+    return f"{_clock(stretch.start)}–{_clock(stretch.end)}"
+
+
+def weekdays(mask: int) -> str:
+    """ "thứ hai, thứ tư"; bit 0 is Monday."""
+    names = (_("thứ hai"), _("thứ ba"), _("thứ tư"), _("thứ năm"), _("thứ sáu"), _("thứ bảy"), _("chủ nhật"))
+    return ", ".join(name for day, name in enumerate(names) if mask >> day & 1)
+
+
+def recurrence(rule: str) -> str:
+    """A rule of the form in words; any other rule as it stands."""
+    known = Recurrence.of(rule)
+    if known is None:
+        return rule
+    if known.weekdays == 0:
+        return _("một lần")
+    if known.weekdays == EVERY_DAY:
+        return _("hằng ngày")
+    return _("mỗi tuần vào %(days)s") % {"days": weekdays(known.weekdays)}
+
+
+def moment(local: dt.datetime) -> str:
+    """Local wall time: dd/mm/yyyy HH:MM, with seconds where they are not zero."""
+    return f"{local:%d/%m/%Y %H:%M:%S}" if local.second else f"{local:%d/%m/%Y %H:%M}"
+
+
+def length(milliseconds: int) -> str:
+    """ "3 phút 20 giây"."""
+    minutes, seconds = divmod(max(1, round(milliseconds / 1000)), 60)
+    if minutes and seconds:
+        return _("%(minutes)d phút %(seconds)d giây") % {"minutes": minutes, "seconds": seconds}
+    return _("%(minutes)d phút") % {"minutes": minutes} if minutes else _("%(seconds)d giây") % {"seconds": seconds}
+
+
+def refusal(found: Conflict, place: str, allowed: dt.datetime | None) -> Refused:
+    """What the officer is told of a conflict in this place, with the next time that is allowed."""
+    at = moment(found.start)
+    stretch = hours(found.hours) if found.hours else ""
+    match found.trouble:
+        case Trouble.QUIET:
+            message = _("Lúc %(at)s là giờ yên lặng (%(hours)s) ở %(place)s.")
+        case Trouble.RUNS_INTO_QUIET:
+            message = _("Bắt đầu lúc %(at)s thì chưa hết bản tin đã đến giờ yên lặng (%(hours)s) ở %(place)s.")
+        case Trouble.EARLY:
+            message = _("Lúc %(at)s: khung giờ %(hours)s ở %(place)s chỉ được phát khi cấp tỉnh cho phép bằng văn bản.")
+        case Trouble.DAY:
+            message = _("Lúc %(at)s: quy định ở %(place)s không cho phát vào ngày đó trong tuần.")
+        case Trouble.TOO_LONG:
+            message = _("Chương trình dài hơn %(limit)s, là thời lượng tối đa của một buổi phát ở %(place)s.")
+    limit = length((found.limit_s or 0) * 1000)
+    field = "bulletins" if found.trouble is Trouble.TOO_LONG else "first"
+    if found.trouble is Trouble.TOO_LONG:
+        way_out = _("Hãy bớt bản tin hoặc số lần lặp, hoặc chia thành nhiều lịch phát.")
+    elif allowed is None:
+        way_out = _("Quy định hiện nay không có giờ nào đủ dài; hãy rút ngắn chương trình.")
+    elif found.trouble is Trouble.EARLY:
+        way_out = _("Giờ gần nhất được phép: %(allowed)s. Nếu đã có văn bản, quản trị viên ghi vào trang Quy định.")
+    else:
+        way_out = _("Giờ gần nhất được phép: %(allowed)s.")
+    values = {"at": at, "hours": stretch, "place": place, "limit": limit}
+    return Refused(field, message % values, way_out % {"allowed": moment(allowed)} if allowed else way_out)
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"

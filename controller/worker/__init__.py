@@ -1,0 +1,1 @@
+"""Does the jobs: speech and sound of bulletins, compilation of schedules."""

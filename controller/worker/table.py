@@ -1,0 +1,31 @@
+"""Which function does which kind of job, and what is left to do when one is given up."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from controller.jobs.models import Job
+from controller.library import services as library
+from controller.schedules import compiling
+
+
+@dataclass(frozen=True)
+class Work:
+    do: Callable[[Job], object]
+    """Raises `Refused` when trying again cannot help."""
+    give_up: Callable[[Job], object] = lambda _job: None
+    """Called once it will not be tried again, after errors that nobody foresaw."""
+
+
+def _no_sound(job: Job) -> None:
+    library.not_rendered(
+        int(job.subject), None, _("Máy chủ gặp lỗi khi tạo âm thanh. Hãy lưu lại bản tin để thử lần nữa.")
+    )
+
+
+TABLE: Final[Mapping[str, Work]] = {
+    library.RENDER: Work(library.render, _no_sound),
+    compiling.COMPILE: Work(compiling.compile_now),
+}
