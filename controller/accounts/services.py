@@ -61,14 +61,21 @@ def where(person: Actor, action: Action) -> tuple[str, ...]:
 
 def require(person: Actor, action: Action, unit: str, *, field: str = "") -> Person:
     """The person, who may do this in this unit. Raises `NotAllowed` otherwise."""
-    if not isinstance(person, Person) or not may(person, action, unit):
-        roles = ", ".join(str(role.label) for role in sorted(rules.ALLOWED[action], key=list(Role).index))
-        raise NotAllowed(
-            field,
-            _("Bạn không có quyền làm việc này ở đơn vị %(unit)s.") % {"unit": unit},
-            _("Việc này cần người có vai trò: %(roles)s. Hãy nhờ quản trị viên của đơn vị.") % {"roles": roles},
-        )
-    return person
+    if isinstance(person, Person) and may(person, action, unit):
+        return person
+    raise NotAllowed(field, _("Bạn không có quyền làm việc này ở đơn vị %(unit)s.") % {"unit": unit}, _who_may(action))
+
+
+def require_anywhere(person: Actor, action: Action) -> Person:
+    """The person, who may do this at least in one unit. Raises `NotAllowed` otherwise."""
+    if isinstance(person, Person) and where(person, action):
+        return person
+    raise NotAllowed("", _("Bạn không có quyền làm việc này."), _who_may(action))
+
+
+def _who_may(action: Action) -> str:
+    roles = ", ".join(str(role.label) for role in Role if role in rules.ALLOWED[action])
+    return _("Việc này cần người có vai trò: %(roles)s. Hãy nhờ quản trị viên của đơn vị.") % {"roles": roles}
 
 
 def require_manage(person: Actor, other: Person) -> None:

@@ -89,7 +89,7 @@ def load(root: str | None = None) -> Loaded:
         Succession.objects.update_or_create(
             old=known[row["old"]],
             new=known[row["new"]],
-            from_date=_day(row["from_date"]),
+            from_date=dt.date.fromisoformat(row["from_date"]),
             defaults={"decided_by": row["decided_by"], "whole": row["whole"]},
         )
     return Loaded(len(rows), len(steps))

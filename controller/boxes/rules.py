@@ -1,0 +1,134 @@
+"""What is to be thought of a box: pure, from what it last said and `now`. Green is earned: silence, a fault or a clock
+that nobody set is never shown as well."""
+
+import datetime as dt
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext as _p
+
+from controller.boxes.models import Stage
+from protocol.report import ClockQuality, Doing, FaultCode
+
+SILENT_AFTER: Final = dt.timedelta(seconds=100)
+"""Beats come every 60 s; after this long without one the box counts as lost (requirement 6)."""
+
+
+class Level(TextChoices):
+    """How urgent a box is, the most urgent first; the value is also the colour's name in the style sheet."""
+
+    EMERGENCY = "emergency", gettext_lazy("Đang phát khẩn cấp")
+    FAULT = "fault", gettext_lazy("Có lỗi")
+    UNKNOWN = "unknown", gettext_lazy("Chưa rõ")
+    WARNING = "warning", gettext_lazy("Cần chú ý")
+    WAITING = "waiting", gettext_lazy("Chờ duyệt")
+    GOOD = "good", gettext_lazy("Hoạt động tốt")
+    RETIRED = "retired", gettext_lazy("Đã ngừng")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a box last said of itself; None where it never said."""
+
+    stage: str
+    last_seen: dt.datetime | None = None
+    doing: int | None = None
+    clock: int | None = None
+    faults: int = 0
+    generation: int = 0
+    wanted_generation: int = 0
+
+
+@dataclass(frozen=True)
+class Health:
+    level: Level
+    sentence: str
+    """In the reader's language."""
+    age: dt.timedelta | None
+    """Since the box was last heard; None for never."""
+
+
+def health(said: Said, now: dt.datetime) -> Health:
+    """Level and sentence of a box: the first row of the table that applies."""
+    age = None if said.last_seen is None else max(now - said.last_seen, dt.timedelta(0))
+    level, sentence = _judge(said, age)
+    return Health(level, sentence, age)
+
+
+def _judge(said: Said, age: dt.timedelta | None) -> tuple[Level, str]:
+    doing, clock, faults = said.doing, said.clock, fault_names(said.faults)
+    table = (
+        (said.stage == Stage.WAITING, Level.WAITING, _("Chờ duyệt: so mã trên hộp rồi duyệt.")),
+        (said.stage == Stage.RETIRED, Level.RETIRED, _("Đã ngừng dùng.")),
+        (age is None, Level.UNKNOWN, _("Chưa liên lạc lần nào từ khi duyệt.")),
+        (age is not None and age > SILENT_AFTER, Level.FAULT, _("Mất liên lạc. Kiểm tra điện và mạng tại chỗ.")),
+        (doing == Doing.EMERGENCY, Level.EMERGENCY, _("Đang phát lệnh khẩn cấp.")),
+        (bool(faults), Level.FAULT, "; ".join(faults)),
+        (doing is None or clock is None, Level.UNKNOWN, _("Đã kết nối, chưa báo trạng thái.")),
+        (
+            doing == Doing.WITHOUT_TIME or (clock or 0) <= ClockQuality.FLOOR,
+            Level.FAULT,
+            _("Không biết giờ nên giữ im lặng. Kiểm tra mạng và pin đồng hồ."),
+        ),
+        (doing == Doing.STOPPED, Level.WARNING, _("Loa đang bị dừng tại chỗ hoặc theo lệnh.")),
+        (said.generation == 0, Level.WARNING, _("Chưa có lịch phát.")),
+        (said.wanted_generation > said.generation, Level.WARNING, _("Đang tải lịch mới.")),
+        (doing == Doing.SOUNDING, Level.GOOD, _p("box", "Đang phát.")),
+        (doing == Doing.SILENT, Level.GOOD, _p("box", "Sẵn sàng.")),
+        (True, Level.UNKNOWN, _("Hộp báo một trạng thái mà hệ thống này chưa biết.")),
+    )
+    return next((level, sentence) for applies, level, sentence in table if applies)
+
+
+def fault_names(faults: int) -> list[str]:
+    """The faults whose bits are set, in words; a bit that this version does not know by its number."""
+    names = {
+        FaultCode.AUDIO_DEVICE: _("Thiết bị âm thanh hỏng hoặc bị rút"),
+        FaultCode.CONTENT_DAMAGED: _("Tệp âm thanh bị hỏng, đang tải lại"),
+        FaultCode.DISK_FULL: _("Hết chỗ lưu trữ"),
+        FaultCode.STORE: _("Kho dữ liệu trong hộp bị lỗi"),
+        FaultCode.CLOCK: _("Đồng hồ sai"),
+        FaultCode.FETCH: _("Không tải được nội dung"),
+        FaultCode.MANIFEST_REFUSED: _("Hộp từ chối lịch phát"),
+        FaultCode.ORDER_REFUSED: _("Hộp từ chối lệnh khẩn cấp"),
+    }
+    bits = [bit for bit in range(faults.bit_length()) if faults >> bit & 1]
+    return [names[FaultCode(bit)] if bit in names else _("Lỗi số %(n)d") % {"n": bit} for bit in bits]
+
+
+def clock_name(quality: int | None) -> str:
+    """Where the box has its time from, in words."""
+    names: dict[int, str] = {
+        ClockQuality.NONE: _("không có"),
+        ClockQuality.FLOOR: _("chỉ biết mốc đã lưu"),
+        ClockQuality.NITZ: _("giờ nhà mạng"),
+        ClockQuality.RTC: _("chip đồng hồ"),
+        ClockQuality.GNSS: _("vệ tinh"),
+        ClockQuality.NTP: _("mạng (NTP)"),
+        ClockQuality.SIGNED: _("giờ có chữ ký"),
+    }
+    return names.get(-1 if quality is None else quality, _("chưa rõ"))
+
+
+def same_code(typed: str, code: str) -> bool:
+    """Whether somebody typed this enrolment code, however they wrote its dash and letters."""
+    return "".join(c for c in typed.upper() if c.isalnum()) == code.replace("-", "").upper()
+
+
+class Change(enum.StrEnum):
+    """What a person may do to a box in its stage."""
+
+    APPROVE = "approve"
+    PLACE = "place"
+    RETIRE = "retire"
+
+
+CHANGES: Final = {
+    Stage.WAITING: frozenset({Change.APPROVE, Change.RETIRE}),
+    Stage.APPROVED: frozenset({Change.PLACE, Change.RETIRE}),
+    Stage.RETIRED: frozenset({Change.APPROVE}),
+}

@@ -1,0 +1,326 @@
+"""Transactions on boxes: enrolment and approval by people, and what the boxes themselves report, in batches."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Count, ProtectedError, Q, QuerySet, RestrictedError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.accounts.services import Actor, audit, require, require_anywhere, where
+from controller.boxes import rules
+from controller.boxes.models import Box, BoxState, FaultEvent, Group, Stage
+from controller.boxes.rules import Change, Said
+from controller.core.errors import Refused
+from controller.units.models import Unit
+from controller.units.rules import covers
+from protocol.ids import box_id
+from protocol.report import Beat, Fault, Hello
+
+MAX_WAITING: Final = 2_000
+"""Enrolment is open to strangers; a workshop's batch fits, a flood does not."""
+NAME_LENGTH: Final = 64
+Instant = dt.datetime
+
+
+@transaction.atomic
+def enrol(public_key: bytes, name: str, version: str) -> Box:
+    """A box shows itself: it waits for approval, or is known already and keeps its stage. May be repeated.
+
+    `public_key` is raw Ed25519 (32 bytes). Raises `Refused` when too many are waiting.
+    """
+    identity = box_id(public_key)
+    known = Box.objects.filter(pk=identity).first()
+    if known is not None:
+        BoxState.objects.filter(box=known).exclude(version=version).update(version=version)
+        return known
+    if Box.objects.filter(state=Stage.WAITING).count() >= MAX_WAITING:
+        raise Refused(
+            "",
+            _("Đã có %(n)d hộp đang chờ duyệt.") % {"n": MAX_WAITING},
+            _("Duyệt hoặc từ chối bớt ở trang Hộp thiết bị, rồi hộp sẽ tự thử lại."),
+        )
+    box = Box.objects.create(
+        id=identity, public_key=public_key, name=name.strip()[:NAME_LENGTH] or identity, enrolled_at=timezone.now()
+    )
+    BoxState.objects.create(box=box, version=version)
+    audit(None, "box.enrolled", f"box:{identity}", name=box.name, version=version)
+    return box
+
+
+@transaction.atomic
+def approve(box: Box, unit: Unit, by: Person, *, name: str = "", site: str = "", gain_cb: int = 0) -> Box:
+    """Take the box into use at this unit. Whoever calls has compared the enrolment code.
+
+    Raises `NotAllowed` without MAINTAIN there, `Refused` when the box is in use already.
+    """
+    require(by, Action.MAINTAIN, unit.code, field="unit")
+    box = _locked(box, Change.APPROVE)
+    _describe(box, unit, name, site, gain_cb)
+    box.state = Stage.APPROVED
+    box.approved_at = timezone.now()
+    box.approved_by = by
+    box.save()
+    audit(by, "box.approved", f"box:{box.pk}", unit=unit.code, name=box.name)
+    return box
+
+
+@transaction.atomic
+def place(box: Box, unit: Unit, by: Person, *, name: str, site: str, gain_cb: int) -> Box:
+    """Correct the name, place or gain of a box in use. Needs MAINTAIN where it was and where it goes."""
+    box = _locked(box, Change.PLACE)
+    before = {"unit": box.unit and box.unit.code, "name": box.name, "site": box.site, "gain_cb": box.gain_cb}
+    require(by, Action.MAINTAIN, box.unit.code if box.unit else unit.code)
+    require(by, Action.MAINTAIN, unit.code, field="unit")
+    _describe(box, unit, name, site, gain_cb)
+    box.save()
+    after = {"unit": unit.code, "name": box.name, "site": box.site, "gain_cb": box.gain_cb}
+    audit(by, "box.placed", f"box:{box.pk}", before=before, after=after)
+    return box
+
+
+@transaction.atomic
+def retire(box: Box, by: Person) -> Box:
+    """Out of use: it is told nothing any more and counts nowhere; its logs stay.
+
+    Needs MAINTAIN at its unit; a box that still waits has none, so MAINTAIN anywhere is enough.
+    """
+    box = _locked(box, Change.RETIRE)
+    if box.unit is not None:
+        require(by, Action.MAINTAIN, box.unit.code)
+    else:
+        require_anywhere(by, Action.MAINTAIN)
+    box.state = Stage.RETIRED
+    box.save(update_fields=["state"])
+    audit(by, "box.retired", f"box:{box.pk}")
+    return box
+
+
+def maintains_anywhere(person: Actor) -> bool:
+    """Whether the person installs boxes somewhere: then the waiting ones are shown."""
+    return bool(where(person, Action.MAINTAIN))
+
+
+def _locked(box: Box, change: Change) -> Box:
+    """The box as it is now, if it may be changed in this way."""
+    fresh = Box.objects.select_related("unit").get(pk=box.pk)
+    if change not in rules.CHANGES[Stage(fresh.state)]:
+        raise Refused(
+            "",
+            _("Không làm được: hộp %(name)s hiện %(state)s.") % {"name": fresh.name, "state": Stage(fresh.state).label},
+            _("Mở lại trang của hộp để xem trạng thái mới nhất."),
+        )
+    return fresh
+
+
+def _describe(box: Box, unit: Unit, name: str, site: str, gain_cb: int) -> None:
+    if not -200 <= gain_cb <= 60:
+        raise Refused(
+            "gain_db",
+            _("Mức âm lượng riêng phải từ −20 đến +6 dB."),
+            _("Muốn to hoặc nhỏ hơn nữa thì chỉnh ở tăng âm."),
+        )
+    box.unit = unit
+    box.name = name.strip()[:NAME_LENGTH] or box.name
+    box.site = site.strip()[:200]
+    box.gain_cb = gain_cb
+
+
+@transaction.atomic
+def save_group(group: Group | None, name: str, unit: Unit, boxes: Collection[Box], by: Person) -> Group:
+    """Make or change a group of boxes of a unit. Raises `Refused` for boxes from elsewhere or a name that is taken."""
+    require(by, Action.MAINTAIN, unit.code, field="unit")
+    if group is not None:
+        require(by, Action.MAINTAIN, group.unit.code)
+    if outside := [box.name for box in boxes if box.unit is None or not _covers(unit, box.unit)]:
+        raise Refused(
+            "boxes",
+            _("Hộp không thuộc đơn vị %(unit)s: %(names)s.") % {"unit": unit.name, "names": ", ".join(outside)},
+            _("Bỏ chọn các hộp đó, hoặc lập nhóm ở đơn vị cấp trên."),
+        )
+    if any(other != group for other in Group.objects.filter(unit=unit, name=name)):
+        raise Refused("name", _("Đơn vị này đã có nhóm tên “%(name)s”.") % {"name": name}, _("Chọn tên khác."))
+    group = group or Group(unit=unit)
+    group.name, group.unit = name, unit
+    group.save()
+    group.boxes.set(boxes)
+    audit(by, "group.saved", f"group:{group.pk}", name=name, unit=unit.code, boxes=sorted(box.pk for box in boxes))
+    return group
+
+
+@transaction.atomic
+def delete_group(group: Group, by: Person) -> None:
+    """The group goes, its boxes stay. Raises `Refused` while something still addresses it."""
+    require(by, Action.MAINTAIN, group.unit.code)
+    audit(by, "group.deleted", f"group:{group.pk}", name=group.name, unit=group.unit.code)
+    try:
+        group.delete()
+    except (ProtectedError, RestrictedError) as error:
+        raise Refused(
+            "",
+            _("Nhóm “%(name)s” còn được dùng trong lịch phát.") % {"name": group.name},
+            _("Bỏ nhóm khỏi các lịch đó trước."),
+        ) from error
+
+
+def _covers(unit: Unit, other: Unit) -> bool:
+    return covers(unit.code, other.code)
+
+
+# What boxes report. Messages of boxes that are not in the registry are dropped: nothing is learnt from strangers.
+
+
+@transaction.atomic
+def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
+    """The newest hello of each box: (message, when the controller received it)."""
+    newest = {hello.box: (hello, at) for hello, at in hellos}
+    registered = _registered(newest)
+    rows = [
+        BoxState(
+            box_id=identity,
+            last_seen=at,
+            connected_since=at,
+            boot=_moment(hello.boot),
+            box_time=_moment(hello.at),
+            clock=hello.clock,
+            generation=hello.generation,
+            wanted_generation=hello.wanted,
+            roots_version=hello.roots_version,
+            version=hello.version,
+            log_chain=hello.chain,
+            log_seq=hello.log_seq,
+        )
+        for identity, (hello, at) in newest.items()
+        if identity in registered
+    ]
+    _upsert(rows, HELLO_FIELDS)
+
+
+@transaction.atomic
+def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> None:
+    """The newest beat of each box: (box id from the topic, message, when the controller received it)."""
+    newest = {identity: (beat, at) for identity, beat, at in beats}
+    registered = _registered(newest)
+    rows = [
+        BoxState(
+            box_id=identity,
+            last_seen=at,
+            box_time=_moment(beat.at * 1000),
+            doing=beat.doing,
+            clock=beat.clock,
+            faults=beat.faults,
+            generation=beat.generation,
+            digest=beat.digest,
+        )
+        for identity, (beat, at) in newest.items()
+        if identity in registered
+    ]
+    _upsert(rows, BEAT_FIELDS)
+
+
+@transaction.atomic
+def note_faults(faults: Iterable[tuple[Fault, Instant]]) -> None:
+    """Faults that came and went; a repetition of one that is known changes nothing."""
+    found = list(faults)
+    registered = _registered({fault.box for fault, _at in found})
+    FaultEvent.objects.bulk_create(
+        [
+            FaultEvent(
+                box_id=fault.box,
+                code=fault.code,
+                raised=fault.raised,
+                at=_moment(fault.at),
+                received=received,
+                detail=fault.detail,
+            )
+            for fault, received in found
+            if fault.box in registered
+        ],
+        ignore_conflicts=True,
+    )
+
+
+HELLO_FIELDS: Final = (
+    "last_seen",
+    "connected_since",
+    "boot",
+    "box_time",
+    "clock",
+    "generation",
+    "wanted_generation",
+    "roots_version",
+    "version",
+    "log_chain",
+    "log_seq",
+)
+BEAT_FIELDS: Final = ("last_seen", "box_time", "doing", "clock", "faults", "generation", "digest")
+BATCH: Final = 500
+
+
+def _upsert(rows: list[BoxState], fields: tuple[str, ...]) -> None:
+    BoxState.objects.bulk_create(
+        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["box"], update_fields=list(fields)
+    )
+
+
+def _registered(identities: Iterable[str]) -> frozenset[str]:
+    wanted = sorted(identities)
+    found: set[str] = set()
+    for start in range(0, len(wanted), BATCH):
+        found |= set(Box.objects.filter(pk__in=wanted[start : start + BATCH]).values_list("pk", flat=True))
+    return frozenset(found)
+
+
+LATEST: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+
+def _moment(epoch_ms: int) -> dt.datetime:
+    """A box's clock may say anything; the calendar ends in 9999."""
+    try:
+        return dt.datetime.fromtimestamp(epoch_ms / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return LATEST
+
+
+# Reading.
+
+
+def visible(codes: Iterable[str], *, waiting: bool) -> QuerySet[Box]:
+    """Boxes of these units and below; with `waiting`, those without a unit too."""
+    inside = Q(unit=None) if waiting else Q(pk__in=())
+    for code in codes:
+        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
+    return Box.objects.filter(inside).select_related("unit", "status")
+
+
+def groups_of(codes: Iterable[str]) -> QuerySet[Group]:
+    """Groups of these units and below."""
+    inside = Q(pk__in=())
+    for code in codes:
+        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
+    return Group.objects.filter(inside).select_related("unit").annotate(size=Count("boxes"))
+
+
+def approved(code: str) -> QuerySet[Box]:
+    """Boxes in use at this unit and below: those that an order or schedule for it reaches."""
+    return visible([code], waiting=False).filter(state=Stage.APPROVED)
+
+
+def said(box: Box) -> Said:
+    """What the box last said, as a value for `rules.health`."""
+    status: BoxState | None = getattr(box, "status", None)
+    if status is None:
+        return Said(box.state)
+    return Said(
+        stage=box.state,
+        last_seen=status.last_seen,
+        doing=status.doing,
+        clock=status.clock,
+        faults=status.faults,
+        generation=status.generation,
+        wanted_generation=status.wanted_generation,
+    )

@@ -1,0 +1,170 @@
+"""The boxes as a list that keeps itself fresh, one box, and what technicians do to it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from controller.accounts import services as accounts
+from controller.accounts.access import person_of
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.boxes import rules, services
+from controller.boxes.forms import ApproveForm, PlaceForm
+from controller.boxes.models import Box, Stage
+from controller.boxes.rules import Health, Level
+from controller.core.errors import Refused
+from controller.core.pages import is_live, show_refusal
+from controller.units.services import options
+from protocol.ids import enrolment_code
+
+PAGE = 60
+
+
+@dataclass(frozen=True)
+class Line:
+    """A box with what is to be thought of it now."""
+
+    box: Box
+    health: Health
+
+
+@dataclass(frozen=True)
+class Tally:
+    level: Level
+    count: int
+
+
+def seen_by(person: Person) -> QuerySet[Box]:
+    """The boxes that this person may see; retired ones only in their own list."""
+    return services.visible(accounts.where(person, Action.VIEW), waiting=services.maintains_anywhere(person))
+
+
+def lines_of(boxes: QuerySet[Box]) -> list[Line]:
+    """Each box with its health, the most urgent first."""
+    now = timezone.now()
+    urgency = list(Level)
+    lines = [Line(box, rules.health(services.said(box), now)) for box in boxes]
+    return sorted(lines, key=lambda line: (urgency.index(line.health.level), line.box.name))
+
+
+def tallies(lines: list[Line]) -> list[Tally]:
+    """How many boxes there are of each level, without the empty ones."""
+    counted = Counter(line.health.level for line in lines)
+    return [Tally(level, counted[level]) for level in Level if counted[level]]
+
+
+@require_GET
+def box_list(request: HttpRequest) -> HttpResponse:
+    """Filtered by unit, level and name; the live part alone when htmx asks."""
+    boxes = seen_by(person_of(request))
+    unit, text, level = (request.GET.get(name, "").strip() for name in ("unit", "q", "level"))
+    if code := unit.split(" ")[0]:
+        boxes = boxes.filter(Q(unit__code=code) | Q(unit__code__startswith=f"{code}-"))
+    if text:
+        boxes = boxes.filter(Q(name__icontains=text) | Q(site__icontains=text) | Q(pk__startswith=text.lower()))
+    if level != Level.RETIRED:
+        boxes = boxes.exclude(state=Stage.RETIRED)
+    lines = lines_of(boxes)
+    shown = [line for line in lines if not level or line.health.level == level]
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "page": page,
+        "tallies": tallies(lines),
+        "total": len(lines),
+        "unit": unit,
+        "q": text,
+        "level": level,
+        "query": query.urlencode(),
+        "now": timezone.now(),
+    }
+    if is_live(request):
+        return render(request, "boxes/live.html", context)
+    return render(request, "boxes/list.html", context | {"unit_options": options()})
+
+
+@require_http_methods(["GET", "POST"])
+def box(request: HttpRequest, identity: str) -> HttpResponse:
+    """One box; a POST corrects its name, place or gain."""
+    person = person_of(request)
+    shown = get_object_or_404(seen_by(person), pk=identity)
+    may_change = shown.unit is not None and accounts.may(person, Action.MAINTAIN, shown.unit.code)
+    form = PlaceForm(request.POST or None, initial=_initial(shown))
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            services.place(shown, data["unit"], person, name=data["name"], site=data["site"], gain_cb=form.gain_cb)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, _("Đã lưu."))
+            return redirect("boxes:box", identity)
+    line = Line(shown, rules.health(services.said(shown), timezone.now()))
+    context = {
+        "line": line,
+        "box": shown,
+        "code": enrolment_code(shown.pk),
+        "clock": rules.clock_name(shown.status.clock if hasattr(shown, "status") else None),
+        "events": _events(shown),
+        "now": timezone.now(),
+    }
+    if is_live(request):
+        return render(request, "boxes/state.html", context)
+    more = {"form": form, "may_change": may_change, "groups": shown.groups.all(), "unit_options": options()}
+    return render(request, "boxes/box.html", context | more)
+
+
+@require_http_methods(["GET", "POST"])
+def approve(request: HttpRequest, identity: str) -> HttpResponse:
+    """The installer types the code that is written on the box; only the right one approves it."""
+    person = person_of(request)
+    shown = get_object_or_404(seen_by(person), pk=identity)
+    form = ApproveForm(shown, request.POST or None, initial=_initial(shown))
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            services.approve(shown, data["unit"], person, name=data["name"], site=data["site"], gain_cb=form.gain_cb)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, _("Đã duyệt hộp %(name)s.") % {"name": data["name"]})
+            return redirect("boxes:box", identity)
+    return render(request, "boxes/approve.html", {"box": shown, "form": form, "unit_options": options()})
+
+
+@require_POST
+def retire(request: HttpRequest, identity: str) -> HttpResponse:
+    person = person_of(request)
+    services.retire(get_object_or_404(seen_by(person), pk=identity), person)
+    messages.success(request, _("Hộp đã ngừng dùng."))
+    return redirect("boxes:list")
+
+
+def _initial(box: Box) -> dict[str, object]:
+    unit = f"{box.unit.code} {box.unit.name}" if box.unit else ""
+    return {"name": box.name, "unit": unit, "site": box.site, "gain_db": box.gain_cb / 10}
+
+
+@dataclass(frozen=True)
+class Event:
+    at: object
+    raised: bool
+    sentence: str
+    detail: str
+
+
+def _events(box: Box) -> list[Event]:
+    """The newest faults that came and went, in words."""
+    return [
+        Event(row.at, row.raised, "; ".join(rules.fault_names(1 << row.code)), row.detail)
+        for row in box.fault_events.all()[:20]
+    ]
