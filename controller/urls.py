@@ -7,4 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("controller.accounts.urls")),
     path("don-vi/", include("controller.units.urls")),
     path("hop/", include("controller.boxes.urls")),
+    path("khan-cap/", include("controller.orders.urls")),
+    path("nhat-ky/", include("controller.reports.urls")),
+    path("", include("controller.box_api.urls")),
 ]

@@ -1,1 +1,1 @@
-"""The commands of `loalang`. Keys, signatures and roots are made without Django, so that they work on a machine that has no controller."""
+"""The commands of `loalang`. Keys, signatures and roots are made without Django: their machine needs no controller."""

@@ -16,18 +16,28 @@ from protocol.signing import KeySigner
 def add(commands: Commands) -> None:
     parser = commands.add_parser("key", help=words("khóa ký của một người", "a person's signing key"))
     actions = parser.add_subparsers(dest="action", required=True, metavar="new|show")
-    new = actions.add_parser("new", help=words("tạo khóa mới, cất trong một tệp có mật khẩu", "make a key, sealed in a file"))
-    new.add_argument("--person", required=True, help=words("họ tên, đúng như trong danh sách người ký", "name, as it stands in the roots"))
+    new = actions.add_parser(
+        "new", help=words("tạo khóa mới, cất trong một tệp có mật khẩu", "make a key, sealed in a file")
+    )
+    new.add_argument(
+        "--person",
+        required=True,
+        help=words("họ tên, đúng như trong danh sách người ký", "name, as it stands in the roots"),
+    )
     new.add_argument("--out", required=True, type=Path, metavar="FILE")
     terminal.add_passphrase(new)
     new.set_defaults(run=run_new)
-    show = actions.add_parser("show", help=words("xem phần công khai của một tệp khóa", "show the public part of a key file"))
+    show = actions.add_parser(
+        "show", help=words("xem phần công khai của một tệp khóa", "show the public part of a key file")
+    )
     show.add_argument("file", type=Path)
     show.set_defaults(run=run_show)
 
 
 def run_new(args: Namespace) -> int:
-    phrase = terminal.passphrase(args, words("Mật khẩu của khóa (từ 8 ký tự)", "Passphrase (8 characters or more)"), twice=True)
+    phrase = terminal.passphrase(
+        args, words("Mật khẩu của khóa (từ 8 ký tự)", "Passphrase (8 characters or more)"), twice=True
+    )
     text = make_key_file(args.person, phrase)
     terminal.write_new(args.out, text.encode(), mode=terminal.SECRET_MODE)
     _describe(text)

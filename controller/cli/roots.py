@@ -5,6 +5,7 @@ Kept apart from the controller on purpose: whoever owns the controller must not 
 
 import base64
 import binascii
+import re
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -22,13 +23,13 @@ from protocol.roles import Holder, Role, Roots, Threshold
 from protocol.signing import Family, KeySigner, Signer
 
 DAY_S: Final = 86_400
-SEED_BYTES: Final = 32
+KEY_BYTES: Final = 32
 THRESHOLDS: Final = {"EMERGENCY": 2}
 """Where the file names none: an emergency takes two persons."""
 
 
 class HolderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One key and its roles. The key is given by `public` (hex or base64url) or by `key_file` (only its public part is read)."""
+    """One key and its roles; the key as `public` (hex or base64url) or as `key_file`, of which only that part is read."""
 
     person: str
     roles: tuple[str, ...]
@@ -50,7 +51,10 @@ class RootsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def add(actions: Commands) -> None:
     """`actions` are the sub-commands of `loalang roots`."""
-    make = actions.add_parser("make", help=words("lập và ký danh sách người ký (làm ở máy không nối mạng)", "write and sign the roots (offline)"))
+    make = actions.add_parser(
+        "make",
+        help=words("lập và ký danh sách người ký (làm ở máy không nối mạng)", "write and sign the roots (offline)"),
+    )
     make.add_argument("--holders", required=True, type=Path, metavar="FILE", help="JSON")
     make.add_argument(
         "--root-key",
@@ -58,7 +62,10 @@ def add(actions: Commands) -> None:
         action="append",
         type=Path,
         metavar="FILE",
-        help=words("tệp khóa gốc, hoặc tệp 64 chữ số hex; có thể lặp lại", "root key file, or a file of 64 hex digits; may be repeated"),
+        help=words(
+            "tệp khóa gốc, hoặc tệp 64 chữ số hex; có thể lặp lại",
+            "root key file, or a file of 64 hex digits; may be repeated",
+        ),
     )
     make.add_argument("--out", required=True, type=Path, metavar="FILE")
     terminal.add_passphrase(make)
@@ -122,18 +129,30 @@ def _role(name: str, field: str) -> Role:
         return Role[name.upper()]
     except KeyError as error:
         known = ", ".join(role.name for role in Role)
-        raise CliError(words(f"{field}: không có vai trò {name!r}; chọn trong {known}", f"{field}: no role {name!r}; choose of {known}")) from error
+        raise CliError(
+            words(
+                f"{field}: không có vai trò {name!r}; chọn trong {known}",
+                f"{field}: no role {name!r}; choose of {known}",
+            )
+        ) from error
 
 
 def _public(row: HolderSpec, index: int, folder: Path) -> bytes:
     field = f"holders[{index}]"
     if bool(row.public) == bool(row.key_file):
-        raise CliError(words(f"{field}: cần đúng một trong public, key_file", f"{field}: give exactly one of public, key_file"))
+        raise CliError(
+            words(f"{field}: cần đúng một trong public, key_file", f"{field}: give exactly one of public, key_file")
+        )
     if row.key_file:
         return keyfile.read(terminal.read_text(folder / row.key_file)).public_key
     key = read_public(row.public)
     if key is None:
-        raise CliError(words(f"{field}.public: không phải khóa Ed25519 32 byte (hex hoặc base64url)", f"{field}.public: not a 32-byte Ed25519 key (hex or base64url)"))
+        raise CliError(
+            words(
+                f"{field}.public: không phải khóa Ed25519 32 byte (hex hoặc base64url)",
+                f"{field}.public: not a 32-byte Ed25519 key (hex or base64url)",
+            )
+        )
     return key
 
 
@@ -144,22 +163,21 @@ def read_public(text: str) -> bytes | None:
         key = bytes.fromhex(text) if len(text) == 64 else base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (ValueError, binascii.Error):
         return None
-    return key if len(key) == SEED_BYTES else None
+    return key if len(key) == KEY_BYTES else None
 
 
 def _root_signer(path: Path, args: Namespace) -> KeySigner:
     text = terminal.read_text(path)
     if text.lstrip().startswith("{"):
         person = keyfile.read(text).person
-        return keyfile.unseal(text, terminal.passphrase(args, words(f"Mật khẩu khóa gốc của {person}", f"Passphrase of {person}'s root key")))
-    try:
-        seed = bytes.fromhex(text.strip())
-        if len(seed) != SEED_BYTES:
-            raise ValueError
-    except ValueError as error:
+        return keyfile.unseal(
+            text,
+            terminal.passphrase(args, words(f"Mật khẩu khóa gốc của {person}", f"Passphrase of {person}'s root key")),
+        )
+    seed = text.strip()
+    if not re.fullmatch("[0-9a-fA-F]{64}", seed):
         raise ProtocolError(
-            "not-a-key-file", words(f"{path} không phải tệp khóa hay 64 chữ số hex", f"{path} is neither a key file nor 64 hex digits")
-        ) from error
-    return KeySigner.from_seed(seed)
-
-
+            "not-a-key-file",
+            words(f"{path} không phải tệp khóa hay 64 chữ số hex", f"{path} is neither a key file nor 64 hex digits"),
+        )
+    return KeySigner.from_seed(bytes.fromhex(seed))

@@ -1,4 +1,4 @@
-"""`loalang sign`: read an order on one's own machine, understand it, sign it; the key never meets the controller's page.
+"""`loalang sign`: read an order on one's own machine, understand it, sign it; the key never meets a page.
 
 The request is what the emergency page lets one download, the answer is what it takes back: two small JSON texts.
 """
@@ -23,9 +23,6 @@ from protocol.messages import BY_CODE
 from protocol.order import MAX_ORDER_BYTES, MessageType, Order, Status
 from protocol.signing import Domain, Family, Signer, to_be_signed
 
-REQUEST = "sign/1"
-SIGNATURE = "signature/1"
-
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be signed."""
@@ -49,10 +46,24 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("sign", help=words("đọc và ký một lệnh khẩn cấp bằng khóa của mình", "read and sign an emergency order with one's own key"))
-    parser.add_argument("request", type=Path, help=words("tệp yêu cầu ký, tải từ trang lệnh", "the request, downloaded from the order's page"))
+    parser = commands.add_parser(
+        "sign",
+        help=words(
+            "đọc và ký một lệnh khẩn cấp bằng khóa của mình", "read and sign an emergency order with one's own key"
+        ),
+    )
+    parser.add_argument(
+        "request",
+        type=Path,
+        help=words("tệp yêu cầu ký, tải từ trang lệnh", "the request, downloaded from the order's page"),
+    )
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=words("tệp khóa", "key file"))
-    parser.add_argument("--out", type=Path, metavar="FILE", help=words("tệp chữ ký (mặc định: cạnh tệp yêu cầu)", "the signature (default: beside the request)"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=words("tệp chữ ký (mặc định: cạnh tệp yêu cầu)", "the signature (default: beside the request)"),
+    )
     parser.add_argument("--yes", action="store_true", help=words("không hỏi lại", "do not ask for confirmation"))
     terminal.add_passphrase(parser)
     parser.set_defaults(run=run)
@@ -61,15 +72,25 @@ def add(commands: Commands) -> None:
 def run(args: Namespace) -> int:
     order, payload = read_request(terminal.read_text(args.request))
     terminal.say(describe(order))
-    if not args.yes and input(words("Ký lệnh này? Gõ KY để đồng ý: ", "Sign it? Type KY to agree: ")).strip().upper() != "KY":
+    if (
+        not args.yes
+        and input(words("Ký lệnh này? Gõ KY để đồng ý: ", "Sign it? Type KY to agree: ")).strip().upper() != "KY"
+    ):
         terminal.say(words("Không ký.", "Not signed."))
         return 1
     text = terminal.read_text(args.key)
     person = keyfile.read(text).person
-    signer = keyfile.unseal(text, terminal.passphrase(args, words(f"Mật khẩu khóa của {person}", f"Passphrase of {person}'s key")))
+    signer = keyfile.unseal(
+        text, terminal.passphrase(args, words(f"Mật khẩu khóa của {person}", f"Passphrase of {person}'s key"))
+    )
     out: Path = args.out or args.request.with_suffix(f".{key_id(signer.public_key).hex()}.json")
     terminal.write_new(out, answer(order, payload, signer).encode())
-    terminal.say(words(f"Chữ ký của {person}: {out}. Nộp tệp này ở trang của lệnh.", f"{person}'s signature: {out}. Hand it in on the order's page."))
+    terminal.say(
+        words(
+            f"Chữ ký của {person}: {out}. Nộp tệp này ở trang của lệnh.",
+            f"{person}'s signature: {out}. Hand it in on the order's page.",
+        )
+    )
     return 0
 
 
@@ -90,7 +111,7 @@ def answer(order: Order, payload: bytes, signer: Signer) -> str:
     """The signature over these bytes, as the page takes it."""
     domain = Domain(order.province, order.environment)
     value = signer.sign(to_be_signed(payload, Family.ORDER, domain))
-    reply = Answer(SIGNATURE, order.id.hex(), _base64(signer.public_key), _base64(value))
+    reply = Answer("signature/1", order.id.hex(), _base64(signer.public_key), _base64(value))
     return msgspec.json.format(msgspec.json.encode(reply), indent=2).decode() + "\n"
 
 

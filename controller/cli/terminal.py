@@ -36,7 +36,7 @@ def choose_language(argv: list[str]) -> None:
 
 
 def language() -> str:
-    """"vi" or "en"."""
+    """ "vi" or "en"."""
     return _Chosen.language
 
 
@@ -83,7 +83,9 @@ def add_passphrase(parser: ArgumentParser) -> None:
         "--passphrase-file",
         type=Path,
         metavar="FILE",
-        help=words("tệp có mật khẩu ở dòng đầu (không có: sẽ hỏi)", "file with the passphrase in its first line (else: asked)"),
+        help=words(
+            "tệp có mật khẩu ở dòng đầu (không có: sẽ hỏi)", "file with the passphrase in its first line (else: asked)"
+        ),
     )
 
 
@@ -94,7 +96,10 @@ def passphrase(args: Namespace, prompt: str, *, twice: bool = False) -> str:
         return read_text(file).split("\n", 1)[0].removesuffix("\r")
     if not sys.stdin.isatty():
         raise CliError(
-            words("không có bàn phím để hỏi mật khẩu; dùng --passphrase-file", "no terminal to ask on; use --passphrase-file")
+            words(
+                "không có bàn phím để hỏi mật khẩu; dùng --passphrase-file",
+                "no terminal to ask on; use --passphrase-file",
+            )
         )
     first = getpass.getpass(f"{prompt}: ")
     if twice and getpass.getpass(words("Nhập lại: ", "Again: ")) != first:

@@ -1,1 +1,1 @@
-"""Emergency orders: composed here, signed by persons with keys that this program never holds, and called back by roll call."""
+"""Emergency orders: composed here, signed by persons with keys that this program never holds, counted by roll call."""

@@ -27,7 +27,7 @@ class RootsFile(models.Model):
 
 
 class State(models.TextChoices):
-    """How far an order has come. That its time has run out is not a state but a question of the hour (`rules.standing`)."""
+    """How far an order has come. That its time is over is no state: ask `rules.standing`."""
 
     WAITING = "waiting", _("chờ ký")
     SENT = "sent", _("đã phát lệnh")

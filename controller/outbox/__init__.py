@@ -1,1 +1,1 @@
-"""First a row, then a message: what must reach a box is written here in the caller's transaction, and the bridge sends it."""
+"""First a row, then a message: what must reach a box is written here in its transaction, and the bridge sends it."""

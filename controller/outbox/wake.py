@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 
 _lock = threading.Lock()
-_sleepers: list[Callable[[], None]] = []
+_sleepers: list[Callable[[], object]] = []
 
 
-def on_message(callback: Callable[[], None]) -> Callable[[], None]:
+def on_message(callback: Callable[[], object]) -> Callable[[], None]:
     """Call this, from any thread, after each commit that wrote a message. Gives back what undoes it."""
     with _lock:
         _sleepers.append(callback)

@@ -1,0 +1,29 @@
+"""Paths of `protocol.topics`."""
+
+from django.urls import path, register_converter
+
+from controller.box_api import views
+from protocol import topics
+
+
+class Sha256Hex:
+    """64 hex digits, lower case."""
+
+    regex = "[0-9a-f]{64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Sha256Hex, "sha256")
+
+app_name = "box_api"
+urlpatterns = [
+    path(topics.ENROL_PATH.removeprefix("/"), views.enrol, name="enrol"),
+    path(topics.ROOTS_PATH.removeprefix("/"), views.roots, name="roots"),
+    path(topics.MANIFEST_PATH.removeprefix("/").format(hash="<sha256:name>"), views.manifest, name="manifest"),
+    path(topics.BLOB_PATH.removeprefix("/").format(hash="<sha256:name>"), views.blob, name="blob"),
+]

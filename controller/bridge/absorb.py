@@ -1,0 +1,181 @@
+"""A batch of messages into the database in one transaction, and what to answer after its commit.
+
+Boxes deliver at least once and keep everything until it is acknowledged, so a batch that fails is simply forgotten: it
+comes again.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+
+from controller.boxes import services as boxes
+from controller.boxes.models import Box, BoxState, Stage
+from controller.bridge.answers import NO_CHAIN, Needs, Picture, Received, acknowledgements, after_beat, after_hello
+from controller.bridge.intake import Arrived, box_of, open_message
+from controller.orders import rollcall
+from controller.orders import roots as trust
+from controller.reports import services as reports
+from controller.schedules.models import AssignmentRow
+from protocol import topics
+from protocol.codec import encode
+from protocol.errors import ProtocolError
+from protocol.report import Beat, Hello, LogBatch, Receipt
+from protocol.signing import Domain, Family, Signer, sign1
+
+log = structlog.get_logger("bridge")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """To be published."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """As it came from the broker."""
+
+    topic: str
+    payload: bytes
+
+
+def absorb(batch: Sequence[Incoming], domain: Domain, signer: Signer, now: datetime) -> list[Outgoing]:
+    """Verify, store, and answer. What nobody signed, or nobody can read, is logged and left."""
+    arrived, in_use = _open(batch, domain)
+    if not arrived:
+        return []
+    with transaction.atomic():
+        received = _store(arrived, in_use, now)
+        pictures = _pictures(in_use, now)
+        _note_in_step(arrived, pictures)
+    needs = _needs(arrived, pictures, received)
+    return _outgoing(needs, pictures, received, domain, signer)
+
+
+def resend(now: datetime) -> list[Outgoing]:
+    """Every live order once more to every box that has not answered it."""
+    return [Outgoing(topics.down(box), bytes(order.envelope or b"")) for box, order in rollcall.owed(now)]
+
+
+def _open(batch: Sequence[Incoming], domain: Domain) -> tuple[list[Arrived], dict[str, Box]]:
+    names = set()
+    for message in batch:
+        try:
+            names.add(box_of(message.topic))
+        except ProtocolError as error:
+            log.warning("a topic that no box has", topic=message.topic[:80], error=str(error))
+    found = {box.pk: box for box in Box.objects.filter(pk__in=names, state=Stage.APPROVED).select_related("unit")}
+    keys = {identity: bytes(box.public_key) for identity, box in found.items()}
+    arrived = []
+    for message in batch:
+        try:
+            arrived.append(open_message(message.topic, message.payload, keys, domain))
+        except ProtocolError as error:
+            log.warning("a message was not accepted", topic=message.topic[:80], code=error.code, error=str(error)[:200])
+    return arrived, {identity: found[identity] for identity in {one.box for one in arrived}}
+
+
+def _store(arrived: Iterable[Arrived], in_use: dict[str, Box], now: datetime) -> dict[str, Received]:
+    received: dict[str, Received] = defaultdict(Received)
+    hellos, beats, receipts, faults = [], [], [], []
+    for one in arrived:
+        said = one.said
+        if isinstance(said, Hello):
+            hellos.append((said, now))
+        elif isinstance(said, Beat):
+            beats.append((one.box, said, now))
+        elif isinstance(said, LogBatch):
+            stored = reports.store(in_use[one.box], said, now)
+            received[one.box].log = (stored.chain, stored.seq)
+        elif isinstance(said, Receipt):
+            receipts.append(said)
+            received[one.box].receipts.append((said.order, said.stage))
+        else:
+            faults.append((said, now))
+            received[one.box].faults.append((said.code, said.at))
+    boxes.note_hellos(hellos)
+    boxes.note_beats(beats)
+    boxes.note_faults(faults)
+    for stranger in rollcall.record(receipts, now):
+        log.warning("a receipt for an order that is not ours", box=stranger.box, order=stranger.order.hex())
+    return received
+
+
+def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
+    roots = trust.current()
+    generations = dict(AssignmentRow.objects.filter(box_id__in=names).values_list("box_id", "generation"))
+    accepted = rollcall.accepted(now, names)
+    owed: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+    for box, order in rollcall.owed(now, names):
+        owed[box][bytes.fromhex(order.pk)] = bytes(order.envelope or b"")
+    pictures = {}
+    for state in BoxState.objects.filter(box_id__in=names):
+        chain = bytes(state.log_chain) or NO_CHAIN
+        pictures[state.box_id] = Picture(
+            generation=generations.get(state.box_id, 0),
+            roots_version=roots.version if roots else 0,
+            known_roots=state.roots_version,
+            chain=chain,
+            log_seq=reports.stored_up_to(state.box_id, chain),
+            accepted=accepted.get(state.box_id, ()),
+            owed=owed.get(state.box_id, {}),
+        )
+    return pictures
+
+
+def _note_in_step(arrived: Iterable[Arrived], pictures: dict[str, Picture]) -> None:
+    """A digest that matches proves that the box has taken over the newest roots."""
+    proven = {
+        one.box
+        for one in arrived
+        if isinstance(one.said, Beat)
+        and one.box in pictures
+        and pictures[one.box].known_roots != pictures[one.box].roots_version
+        and after_beat(one.said, pictures[one.box]) is None
+    }
+    if proven:
+        version = next(pictures[box].roots_version for box in proven)
+        BoxState.objects.filter(box_id__in=proven).update(roots_version=version)
+
+
+def _needs(arrived: Iterable[Arrived], pictures: dict[str, Picture], received: dict[str, Received]) -> dict[str, Needs]:
+    """By box; the newest word of each counts."""
+    needs: dict[str, Needs] = {box: Needs(acknowledge=True) for box in received}
+    for one in arrived:
+        picture = pictures.get(one.box)
+        if picture is None:
+            continue
+        if isinstance(one.said, Hello):
+            needs[one.box] = after_hello(one.said, picture)
+        elif isinstance(one.said, Beat):
+            missing = after_beat(one.said, picture)
+            if missing is not None:
+                needs[one.box] = missing
+    return needs
+
+
+def _outgoing(
+    needs: dict[str, Needs], pictures: dict[str, Picture], received: dict[str, Received], domain: Domain, signer: Signer
+) -> list[Outgoing]:
+    """Roots first, since the rest is verified with them; then orders, the programme, and the acknowledgement."""
+    roots = trust.current() if any(need.roots for need in needs.values()) else None
+    wanted = [box for box, need in needs.items() if need.assignment]
+    assignments = dict(AssignmentRow.objects.filter(box_id__in=wanted).values_list("box_id", "message"))
+    out = []
+    for box, need in needs.items():
+        topic = topics.down(box)
+        if need.roots and roots is not None:
+            out.append(Outgoing(topic, bytes(roots.data)))
+        out += [Outgoing(topic, envelope) for envelope in need.orders]
+        if box in assignments:
+            out.append(Outgoing(topic, bytes(assignments[box])))
+        if need.acknowledge:
+            for ack in acknowledgements(box, pictures.get(box, Picture()), received.get(box, Received())):
+                out.append(Outgoing(topic, sign1(encode(ack), Family.ACK, domain, signer)))
+    return out

@@ -1,0 +1,187 @@
+"""Commands that need the controller's database; Django is loaded only when one of them runs."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from controller.cli import roots, terminal
+from controller.cli.terminal import CliError, Commands, words
+
+Run = Callable[[Namespace], int]
+DEFAULT_PORT = 8080
+
+
+def add(commands: Commands) -> None:
+    _serve(commands.add_parser("serve", help=words("chạy hệ thống (mặc định: cả ba phần)", "run it (all three parts)")))
+    migrate = commands.add_parser(
+        "migrate", help=words("tạo hoặc nâng cấp cơ sở dữ liệu", "make or upgrade the database")
+    )
+    migrate.set_defaults(run=run_migrate)
+    trust = commands.add_parser("roots", help=words("danh sách người ký", "who is trusted to sign"))
+    actions = trust.add_subparsers(dest="action", required=True, metavar="make|import|show|machine")
+    roots.add(actions)
+    _roots_import(actions.add_parser("import", help=words("nhập danh sách đã ký", "take over signed roots")))
+    show = actions.add_parser("show", help=words("xem danh sách đang dùng", "show the roots in force"))
+    show.set_defaults(run=run_roots_show)
+    machine = actions.add_parser(
+        "machine",
+        help=words("khóa công khai của máy chủ (vai trò SCHEDULE)", "the controller's public key (role SCHEDULE)"),
+    )
+    machine.set_defaults(run=run_roots_machine)
+    units = commands.add_parser("units", help=words("đơn vị hành chính", "administrative units"))
+    take = units.add_subparsers(dest="action", required=True, metavar="import").add_parser(
+        "import", help=words("nạp cây đơn vị", "load the tree of units")
+    )
+    take.add_argument("--root", help=words("chỉ nạp từ mã này trở xuống", "only from this code down"))
+    take.set_defaults(run=run_units_import)
+    person = commands.add_parser("person", help=words("người dùng", "people"))
+    _person_add(
+        person.add_subparsers(dest="action", required=True, metavar="add").add_parser(
+            "add", help=words("thêm một người, in mật khẩu dùng một lần", "add somebody, print the one-time password")
+        )
+    )
+
+
+def _serve(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=str(DEFAULT_PORT))
+    for part in ("web", "bridge", "worker"):
+        parser.add_argument(f"--{part}", action="store_true", help=words("chỉ chạy phần này", "run only this part"))
+    parser.set_defaults(run=run_serve)
+
+
+def _roots_import(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--root-public",
+        action="append",
+        default=[],
+        metavar="HEX",
+        help=words("khóa công khai gốc; cần ở lần nhập đầu", "public root key; needed the first time"),
+    )
+    parser.set_defaults(run=run_roots_import)
+
+
+def _person_add(parser: ArgumentParser) -> None:
+    parser.add_argument("username")
+    parser.add_argument("--name", required=True, help=words("họ tên", "full name"))
+    parser.add_argument(
+        "--appoint",
+        action="append",
+        default=[],
+        metavar="ROLE@UNIT",
+        help="editor, approver, signer, technician, administrator, viewer",
+    )
+    parser.set_defaults(run=run_person_add)
+
+
+def set_up() -> None:
+    """Load Django with its settings. Raises `ConfigError`."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controller.settings")
+    django.setup()
+
+
+def _ready() -> None:
+    """Django, the data folder and an up-to-date database."""
+    set_up()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from controller.core import config
+
+    config.prepare(settings.LOALANG)
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def run_serve(args: Namespace) -> int:
+    set_up()
+    from controller.serve.program import Parts, serve
+
+    chosen = (args.web, args.bridge, args.worker)
+    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts())
+    return 0
+
+
+def run_migrate(args: Namespace) -> int:
+    del args
+    _ready()
+    terminal.say(words("Cơ sở dữ liệu đã sẵn sàng.", "The database is ready."))
+    return 0
+
+
+def run_roots_import(args: Namespace) -> int:
+    keys = []
+    for text in args.root_public:
+        key = roots.read_public(text)
+        if key is None:
+            raise CliError(
+                words(f"--root-public: {text!r} không phải khóa 32 byte", f"--root-public: {text!r} is no 32-byte key")
+            )
+        keys.append(key)
+    try:
+        data = args.file.read_bytes()
+    except OSError as error:
+        raise CliError(words(f"không đọc được {args.file}: {error}", f"cannot read {args.file}: {error}")) from error
+    _ready()
+    from controller.orders.roots import import_roots
+
+    row = import_roots(data, tuple(keys))
+    terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
+    return 0
+
+
+def run_roots_show(args: Namespace) -> int:
+    del args
+    _ready()
+    from controller.orders.roots import current_roots
+
+    trust = current_roots()
+    terminal.say(f"{trust.province}/{trust.environment} · {words('số', 'version')} {trust.version}")
+    for holder in trust.holders:
+        held = ", ".join(role.name for role in holder.roles)
+        terminal.say(f"  {holder.key.hex()}  {holder.person}: {held} @ {', '.join(holder.scope)}")
+    return 0
+
+
+def run_roots_machine(args: Namespace) -> int:
+    del args
+    _ready()
+    from controller.schedules.signing import schedule_signer
+
+    terminal.say(schedule_signer().public_key.hex())
+    return 0
+
+
+def run_units_import(args: Namespace) -> int:
+    _ready()
+    from controller.units import services
+
+    loaded = services.load(args.root)
+    terminal.say(str(loaded))
+    return 0
+
+
+def run_person_add(args: Namespace) -> int:
+    _ready()
+    from controller.accounts.models import Role
+    from controller.accounts.services import add_person
+    from controller.units.services import unit_by_code
+
+    appointments = []
+    for text in args.appoint:
+        role, _, code = text.partition("@")
+        if role not in Role.values:
+            known = ", ".join(Role.values)
+            raise CliError(
+                words(
+                    f"--appoint: không có vai trò {role!r}; chọn trong {known}",
+                    f"--appoint: no role {role!r}; choose of {known}",
+                )
+            )
+        appointments.append((Role(role), unit_by_code(code, field="appoint")))
+    person, password = add_person(args.username, args.name, appointments)
+    terminal.say(f"{person.username}  {password}")
+    return 0

@@ -1,0 +1,152 @@
+"""Who was meant, who has answered, and who must be told again."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.boxes.models import Box
+from controller.orders import rules
+from controller.orders.models import EmergencyOrder, RollCall, State
+from controller.orders.rules import Answer, Level, Line
+from controller.orders.services import boxes_in
+from protocol.order import MessageType, Status
+from protocol.report import Receipt, Stage
+
+
+def live(now: datetime) -> list[EmergencyOrder]:
+    """Orders that every box of their area should have: sent, not cancelled, not expired; cancels are orders too."""
+    return list(EmergencyOrder.objects.filter(state=State.SENT, expires__gt=now).order_by("created"))
+
+
+def owed(now: datetime, boxes: Collection[str] | None = None) -> list[tuple[str, EmergencyOrder]]:
+    """(box, order) for each live order that a box has not answered; of these boxes only, if they are given."""
+    found: list[tuple[str, EmergencyOrder]] = []
+    for order in live(now):
+        meant = boxes_in(order.area)
+        if boxes is not None:
+            meant = meant.filter(pk__in=boxes)
+        answers = _answers(order)
+        found += [
+            (box, order)
+            for box in meant.order_by("pk").values_list("pk", flat=True)
+            if rules.owed(answers.get(box, ()))
+        ]
+    return found
+
+
+def accepted(now: datetime, boxes: Collection[str]) -> Mapping[str, tuple[bytes, ...]]:
+    """By box: ids of the unexpired orders that it has said to have accepted."""
+    rows = (
+        RollCall.objects.filter(order__expires__gt=now, box_id__in=boxes)
+        .exclude(stage=Stage.REJECTED)
+        .values_list("box_id", "order_id")
+        .distinct()
+    )
+    found: dict[str, list[bytes]] = defaultdict(list)
+    for box, order in rows:
+        found[box].append(bytes.fromhex(order))
+    return {box: tuple(orders) for box, orders in found.items()}
+
+
+def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
+    """Store receipts, each stage once; a later rejection takes the place of an earlier one. Call it in a transaction.
+
+    Gives back those for orders that this controller does not know.
+    """
+    known = list(receipts)
+    ids = {receipt.order.hex() for receipt in known}
+    ours = set(EmergencyOrder.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    rows = [_row(receipt, now) for receipt in known if receipt.order.hex() in ours]
+    RollCall.objects.bulk_create([row for row in rows if row.stage != Stage.REJECTED], ignore_conflicts=True)
+    latest = {(row.order_id, row.box_id): row for row in rows if row.stage == Stage.REJECTED}
+    RollCall.objects.bulk_create(
+        latest.values(),
+        update_conflicts=True,
+        unique_fields=["order", "box", "stage"],
+        update_fields=["code", "at_ms", "received"],
+    )
+    return [receipt for receipt in known if receipt.order.hex() not in ours]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One box of a sheet."""
+
+    box: Box
+    line: Line
+    last_seen: datetime | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The roll call of one order."""
+
+    rows: tuple[Row, ...]
+    """The boxes that were meant; those that are not well first."""
+    outside: tuple[Row, ...]
+    """Boxes that accepted it and are not (any more) in its area."""
+
+    @property
+    def expected(self) -> int:
+        return len(self.rows)
+
+    @property
+    def good(self) -> int:
+        return sum(row.line.level is Level.GOOD for row in self.rows)
+
+    @property
+    def sounded(self) -> int:
+        """Boxes with a first sample."""
+        return sum(row.line.first_sample_ms is not None for row in self.rows)
+
+    @property
+    def silent(self) -> int:
+        """Boxes that have not answered at all."""
+        return sum(row.line.stage is None for row in self.rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every box that was meant has answered with something final."""
+        return all(row.line.level is not Level.BUSY and row.line.stage is not None for row in self.rows)
+
+
+def sheet(order: EmergencyOrder) -> Sheet:
+    """The roll call as it is now."""
+    answers = _answers(order)
+    sent_ms = int(order.sent_at.timestamp() * 1000) if order.sent_at else None
+    kind, status = MessageType(order.type), Status(order.status)
+
+    def row(box: Box) -> Row:
+        state = getattr(box, "status", None)
+        said = rules.line(kind, status, answers.get(box.pk, ()), sent_ms)
+        return Row(box, said, state.last_seen if state else None)
+
+    meant = [row(box) for box in boxes_in(order.area).select_related("unit", "status")]
+    inside = {one.box.pk for one in meant}
+    strangers = Box.objects.filter(pk__in=set(answers) - inside).select_related("unit", "status")
+    worst_first = {Level.BAD: 0, Level.BUSY: 1, Level.GOOD: 2}
+    meant.sort(key=lambda one: (worst_first[one.line.level], one.box.name, one.box.pk))
+    outside = [row(box) for box in strangers]
+    return Sheet(tuple(meant), tuple(one for one in outside if one.line.stage not in (None, Stage.REJECTED)))
+
+
+def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = defaultdict(list)
+    rows = RollCall.objects.filter(order=order).values_list("box_id", "stage", "code", "first_sample_ms", "at_ms")
+    for box, stage, code, sample, at_ms in rows:
+        found[box].append(Answer(Stage(stage), code, sample, at_ms))
+    return found
+
+
+def _row(receipt: Receipt, now: datetime) -> RollCall:
+    return RollCall(
+        order_id=receipt.order.hex(),
+        box_id=receipt.box,
+        stage=receipt.stage,
+        code=receipt.code,
+        first_sample_ms=receipt.first_sample,
+        grade=receipt.grade,
+        at_ms=receipt.at,
+        received=now,
+    )

@@ -1,0 +1,99 @@
+"""The roots in the controller: imported, kept by version, handed to boxes. It cannot make them: it has no root key."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from controller.accounts import services as accounts
+from controller.accounts.models import Person
+from controller.boxes.models import Box, Stage
+from controller.core.errors import Refused
+from controller.orders.models import RootsFile
+from controller.outbox import services as outbox
+from controller.outbox.models import Kind
+from controller.schedules.signing import domain
+from protocol import topics
+from protocol.codec import decode
+from protocol.errors import ProtocolError
+from protocol.roles import Roots, open_roots
+from protocol.signing import Family, open_signed
+
+
+def current() -> RootsFile | None:
+    """The newest version, or None before the first import."""
+    return RootsFile.objects.first()
+
+
+def current_roots() -> Roots:
+    """Who is trusted now. Raises `Refused` before the first import."""
+    row = current()
+    if row is None:
+        raise Refused(
+            "roots",
+            _("Chưa có danh sách người ký."),
+            _("Quản trị viên lập bằng “loalang roots make” rồi nhập bằng “loalang roots import”."),
+        )
+    return unverified(bytes(row.data))
+
+
+def unverified(data: bytes) -> Roots:
+    """What roots say, without asking who signed them: they were verified when they were imported."""
+    envelope = open_signed(data, Family.ROOTS, domain())
+    return decode(envelope.payload, Roots, max_bytes=1_048_576)
+
+
+@transaction.atomic
+def import_roots(
+    data: bytes, root_keys: Sequence[bytes] = (), *, by: Person | None = None, now: datetime | None = None
+) -> RootsFile:
+    """Take over a new version and offer it to every box. Raises `Refused`.
+
+    `root_keys` (raw public keys) are needed for the first version; later ones must be signed by one of the same.
+    """
+    now = now or timezone.now()
+    before = current()
+    keys = tuple(root_keys) or tuple(bytes.fromhex(key) for key in (before.root_keys if before else ()))
+    if not keys:
+        raise Refused(
+            "root-key",
+            _("Lần nhập đầu tiên phải nêu khóa công khai gốc."),
+            _("Thêm --root-public với khóa mà “loalang roots make” đã in ra."),
+        )
+    if before is not None and not {key.hex() for key in keys} <= set(before.root_keys):
+        raise Refused(
+            "root-key",
+            _("Khóa gốc khác với lần nhập trước."),
+            _("Thay khóa gốc là việc của tất cả các hộp: hỏi nhóm kỹ thuật tỉnh."),
+        )
+    try:
+        roots = open_roots(data, domain(), keys)
+    except ProtocolError as error:
+        raise Refused(
+            "file",
+            _("Không nhận danh sách người ký này: %(why)s") % {"why": error},
+            _("Kiểm tra tệp, khóa gốc, mã tỉnh và môi trường (LOALANG_PROVINCE, LOALANG_ENVIRONMENT)."),
+        ) from error
+    if before is not None and roots.version == before.version and bytes(before.data) == data:
+        return before
+    if before is not None and roots.version <= before.version:
+        raise Refused(
+            "file",
+            _("Danh sách số %(new)d không mới hơn số %(old)d đang dùng.")
+            % {"new": roots.version, "old": before.version},
+            _("Tăng “version” trong tệp người ký rồi lập lại."),
+        )
+    row = RootsFile.objects.create(
+        version=roots.version,
+        data=data,
+        root_keys=[key.hex() for key in keys],
+        issued=datetime.fromtimestamp(roots.issued, UTC),
+        expires=datetime.fromtimestamp(roots.expires, UTC),
+        imported=now,
+    )
+    accounts.audit(by, "roots.imported", f"roots:{roots.version}", holders=[holder.person for holder in roots.holders])
+    boxes = Box.objects.filter(state=Stage.APPROVED).values_list("id", flat=True)
+    outbox.post_many([(topics.down(box), data) for box in boxes], Kind.ROOTS, now=now, expires=row.expires)
+    return row

@@ -1,0 +1,1 @@
+"""`loalang serve`: web, bridge and worker, together in one process or each alone."""

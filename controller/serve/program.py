@@ -1,0 +1,134 @@
+"""What runs, in what order it starts, and how it stops: the reverse.
+
+One asyncio loop carries the web server and the bridge; the worker's jobs (ffmpeg, speech, compiling) have threads.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uvicorn
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.management import call_command
+
+from controller.bridge.link import Address, Bridge
+from controller.core import config as configuration
+from controller.core.errors import ConfigError
+from controller.jobs import services as jobs
+from controller.schedules.signing import domain, schedule_signer
+from controller.worker import loop as worker
+
+log = structlog.get_logger("serve")
+
+WORKERS: Final = 2
+"""A long recording that is being made must not hold up a schedule."""
+STOP_S: Final = 5
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which of the three run in this process."""
+
+    web: bool = True
+    bridge: bool = True
+    worker: bool = True
+
+
+def serve(host: str, port: int, parts: Parts) -> None:
+    """Run until SIGINT or SIGTERM. Raises `ConfigError` when the port, the data folder or a key cannot be used."""
+    config = settings.LOALANG
+    configuration.prepare(config)
+    with listening(host, port) if parts.web else contextlib.nullcontext() as door:
+        call_command("migrate", interactive=False, verbosity=0)
+        schedule_signer()
+        with working() if parts.worker else contextlib.nullcontext():
+            asyncio.run(_run(door, _bridge(config) if parts.bridge else None))
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The web server's socket, before anything else starts: a port that is taken is known at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+        door.listen(2048)
+    except (OSError, OverflowError) as error:
+        door.close()
+        raise ConfigError(
+            f"--port: {host}:{port} cannot be used ({error}); "
+            "another program has it (see `ss -ltnp`) or it needs root; stop that program or give another --port"
+        ) from error
+    with door:
+        yield door
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """The worker's threads; at the end each finishes the job that it has begun."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=worker.run, args=(stop,), name=f"worker-{n}") for n in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        jobs.wake.set()
+        for thread in threads:
+            thread.join()
+
+
+def _bridge(config: configuration.Config) -> Bridge | None:
+    if not config.broker:
+        log.warning(
+            "no broker is configured; boxes will not hear of anything",
+            way_out="set LOALANG_BROKER, for example mqtt://127.0.0.1:1883",
+        )
+        return None
+    return Bridge(Address.of(config.broker), domain(), schedule_signer())
+
+
+async def _run(door: socket.socket | None, bridge: Bridge | None) -> None:
+    """The web server decides when all ends, if there is one; else the signal does."""
+    carrying = asyncio.create_task(bridge.run(), name="bridge") if bridge is not None else None
+    try:
+        if door is not None:
+            await _web(door)
+        else:
+            await _until_told()
+    finally:
+        if carrying is not None:
+            carrying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await carrying
+
+
+async def _web(door: socket.socket) -> None:
+    host, port = door.getsockname()[:2]
+    config = uvicorn.Config(
+        get_asgi_application(),
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=STOP_S,
+        server_header=False,
+    )
+    log.info("pages", url=f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}")  # noqa: S104
+    await uvicorn.Server(config).serve(sockets=[door])
+
+
+async def _until_told() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
