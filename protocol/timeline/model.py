@@ -1,0 +1,174 @@
+"""The planner's words: what a box holds, and what follows from it. All instants are integer milliseconds since the epoch."""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.ids import Sha256
+from protocol.manifest import Assignment, Manifest
+from protocol.order import Order
+from protocol.priority import Precedence
+from protocol.quantities import DAY_MS, MINUTE_MS
+
+SESSION_PAUSE_MS: Final = 5 * MINUTE_MS
+"""Sounds with a shorter silence between them are one session; a silence this long ends it."""
+RESUME_WITHIN_MS: Final = 30 * MINUTE_MS
+"""An interrupted bulletin goes on where it was after at most this; after more it ends there."""
+HORIZON_MS: Final = 45 * DAY_MS
+"""How far `next_change` looks ahead: as far as a manifest is resolved."""
+
+
+class SegmentKind(enum.IntEnum):
+    """What a stretch of sound is part of. The first three are numbered like `manifest.Kind`."""
+
+    PROGRAMME = 1
+    RELAY = 2
+    FILLER = 3
+    EMERGENCY = 4
+
+
+class Cut(enum.StrEnum):
+    """What ends a segment before its natural end."""
+
+    EMERGENCY = "emergency"
+    PRECEDENCE = "precedence"
+    """A higher class, or a higher emergency."""
+    STOPPED = "stopped"
+    """A lock."""
+    QUIET = "quiet"
+    SESSION = "session"
+    SLOT = "slot"
+    """A filler's slot is over before its bulletin."""
+    VALIDITY = "validity"
+    """The assignment's `valid_until`."""
+    ENDED = "ended"
+    """The order was cancelled or superseded."""
+
+
+class RefusalCode(enum.StrEnum):
+    """Why something that was planned did not sound, or not to its end."""
+
+    LATE = "late"
+    """Its window was over: the box was away, stopped, or sounding an emergency."""
+    QUIET = "quiet"
+    """It would sound in quiet hours, or on a day without programme."""
+    SESSION_LENGTH = "session-length"
+    SESSION_COUNT = "session-count"
+    VALIDITY = "validity"
+    """It would sound after the assignment's `valid_until`."""
+    CUT_INTERRUPTED = "cut-interrupted"
+    """It was interrupted for more than RESUME_WITHIN_MS."""
+    CUT_QUIET = "cut-quiet"
+    CUT_SESSION = "cut-session"
+    CUT_VALIDITY = "cut-validity"
+
+
+@dataclass(frozen=True)
+class Track:
+    """A bulletin's sound with its length."""
+
+    bulletin: str
+    sound: Sha256
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One unbroken stretch of sound. Parts of one play, before and after an interruption, share its name."""
+
+    play: str
+    """Stable name: "s12@2026-11-24T06:00:00#1.2" is the second bulletin of the first repeat; "<order id in hex>#3" the third pass."""
+    kind: SegmentKind
+    cause: str
+    """Id of the entry, or the order's id in hex."""
+    bulletin: str
+    """Id of the bulletin; empty for relays and emergencies."""
+    sound: Sha256 | int | None
+    """The blob, or the code of a built-in message; None for a relay."""
+    station: str | None
+    planned_ms: int
+    """When it would start with nothing before it and nothing in its way."""
+    start_ms: int
+    end_ms: int
+    offset_ms: int
+    """How far into its sound (for a relay: into its slot) it starts."""
+    gain_cb: int
+    precedence: Precedence
+    cut: Cut | None = None
+    """What ends it early; None at its natural end."""
+    chime: int = 0
+    """For an emergency: `Sound.chime`."""
+    drill: bool = False
+    """For an emergency: the announcement of a drill goes before the message."""
+    fallback: tuple[Track, ...] = ()
+    """For a relay: what to sound, over and over, while the station cannot be heard."""
+
+    @property
+    def fade_out(self) -> bool:
+        """The end is a cut, not the natural end."""
+        return self.cut is not None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A play that did not start, or did not come to its end."""
+
+    play: str
+    cause: str
+    planned_ms: int
+    code: RefusalCode
+    at_ms: int
+    """When it was decided."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What sounds in a stretch of time, whole segments in order of time, and what was refused in it."""
+
+    segments: tuple[Segment, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class HeldOrder:
+    """An emergency order that this box has accepted."""
+
+    order: Order
+    accepted_ms: int
+    level: int
+    """Index of the signers' unit in the box's path of units: 0 is the province; the lower, the higher the authority."""
+    tape_ms: int
+    """Length of one pass: chime, announcement of a drill, message."""
+    ended_ms: int | None = None
+    """Cancelled or superseded at this instant. The natural end needs no mention."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Somebody stopped the programme here; emergencies pass."""
+
+    from_ms: int
+    until_ms: int | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Carry:
+    """A play begun under earlier holdings, that goes on as it was."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """All that the answer depends on, but the time."""
+
+    manifest: Manifest | None
+    assignment: Assignment | None
+    orders: tuple[HeldOrder, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    awake_ms: int = 0
+    """Since when the box has power, a time that it trusts, and these holdings. Nothing starts before."""
+    finished: frozenset[str] = frozenset()
+    """Names of plays that ended before `awake_ms`: a restart repeats none of them."""
+    carry: Carry | None = None
