@@ -63,6 +63,12 @@ class Loaded:
     units: int
     successions: int
 
+    def __str__(self) -> str:
+        return _("%(units)d đơn vị, %(successions)d lần kế tục") % {
+            "units": self.units,
+            "successions": self.successions,
+        }
+
 
 @transaction.atomic
 def load(root: str | None = None) -> Loaded:

@@ -14,5 +14,4 @@ class Command(BaseCommand):
         parser.add_argument("--root", help="only this province, by its code: 79")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        loaded = services.load(options["root"])
-        self.stdout.write(f"{loaded.units} units, {loaded.successions} successions")
+        self.stdout.write(str(services.load(options["root"])))
