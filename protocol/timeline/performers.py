@@ -54,7 +54,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a performer does from now until `until_ms` unless something comes in between; no sound is a pause that it keeps."""
+    """What a performer does until `until_ms` if nothing comes in between; no sound is a pause that it keeps."""
 
     until_ms: int
     sound: Sound | None = None

@@ -4,7 +4,6 @@ The simulation starts where nothing can be going on (a midnight inside quiet hou
 answer costs about a day of programme however long the schedule is, and is the same from wherever one asks.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache

@@ -153,9 +153,9 @@ class _Run:
         for occurrence, parts in slots:
             end = occurrence.start_ms + occurrence.line.span_ms
             wanted = parts and parts[0].kind is SegmentKind.RELAY and parts[0].play not in told
-            if wanted and self.start_ms <= occurrence.start_ms and end < self.end_ms:
-                if not any(part.has_sounded for part in parts):
-                    yield Refusal(parts[0].play, parts[0].cause, occurrence.start_ms, RefusalCode.LATE, end)
+            whole = self.start_ms <= occurrence.start_ms and end < self.end_ms
+            if wanted and whole and not any(part.has_sounded for part in parts):
+                yield Refusal(parts[0].play, parts[0].cause, occurrence.start_ms, RefusalCode.LATE, end)
 
     def _window(self, instant_ms: int) -> Window | None:
         index = bisect_right(self.windows, instant_ms, key=lambda window: window.start_ms) - 1

@@ -26,7 +26,7 @@ class Sessions:
     def __init__(self, policy: EffectivePolicy) -> None:
         self._zone: ZoneInfo = policy.zone
         self._max_sessions = policy.max_sessions
-        self._max_session_ms = policy.max_session_ms
+        self._length_ms = FOREVER_MS if policy.max_session_ms is None else policy.max_session_ms
         self._begun: Counter[date] = Counter()
         self._start_ms = self._end_ms = -FOREVER_MS
 
@@ -35,12 +35,11 @@ class Sessions:
         return now_ms - self._end_ms < SESSION_PAUSE_MS
 
     def room(self, now_ms: int) -> Room:
-        start = self._start_ms if self.open(now_ms) else now_ms
-        if start == now_ms and self._max_sessions is not None and not self.open(now_ms):
-            if self._begun[self._day(now_ms)] >= self._max_sessions:
-                return Room(now_ms, RefusalCode.SESSION_COUNT)
-        until = FOREVER_MS if self._max_session_ms is None else start + self._max_session_ms
-        return Room(until, RefusalCode.SESSION_LENGTH)
+        if self.open(now_ms):
+            return Room(self._start_ms + self._length_ms, RefusalCode.SESSION_LENGTH)
+        if self._max_sessions is not None and self._begun[self._day(now_ms)] >= self._max_sessions:
+            return Room(now_ms, RefusalCode.SESSION_COUNT)
+        return Room(now_ms + self._length_ms, RefusalCode.SESSION_LENGTH)
 
     def note(self, start_ms: int, end_ms: int) -> None:
         """Something scheduled sounded."""

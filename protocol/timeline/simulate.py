@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from protocol.manifest import Assignment
@@ -134,9 +134,8 @@ class Stage:
                 self._waiting[rank].append(heappop(rows)[2])
 
     def _choose(self) -> tuple[Performer, Offer] | None:
-        for performers in self._waiting.values():
-            for performer in performers:
-                performer.settle(self.now_ms)
+        for waiting in chain.from_iterable(self._waiting.values()):
+            waiting.settle(self.now_ms)
         for rank in _RANKS:
             while (performer := self._has[rank] or self._next_in(rank)) is not None:
                 self._has[rank] = performer

@@ -1,4 +1,4 @@
-"""Is this programme one that can be planned? Asked before signing and before adopting, with an answer that says what to mend."""
+"""Can this programme be planned? Asked before signing and before adopting; the answer says what to mend."""
 
 from collections.abc import Iterable
 
@@ -34,7 +34,7 @@ def validate_manifest(manifest: Manifest) -> None:
 
 
 def validate_entry(entry: Entry, manifest: Manifest) -> None:
-    """`ProtocolError`, naming the field, unless this entry can be planned with the manifest's bulletins and stations."""
+    """`ProtocolError`, naming the field, unless this entry can be planned with what the manifest has."""
     _check_entry(
         entry, {bulletin.id for bulletin in manifest.bulletins}, {station.code for station in manifest.stations}
     )
