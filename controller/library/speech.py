@@ -55,7 +55,8 @@ def _say(text: str, voice: str, target: Path) -> AudioSegment:
             timeout=TIMEOUT_S,
             check=True,
         )
-        return AudioSegment.from_wav(target)
+        with target.open("rb") as file:
+            return AudioSegment.from_file(file, format="wav")
     finally:
         target.unlink(missing_ok=True)
 

@@ -15,7 +15,8 @@ from operator import or_
 
 import msgspec
 
-from controller.schedules.rules import Rules, ancestry
+from controller.schedules.rules import Rules
+from controller.units.rules import above
 from protocol.bulletin import Blob, Bulletin
 from protocol.codec import encode
 from protocol.ids import sha256
@@ -83,7 +84,7 @@ class Reach:
         for index, place in enumerate(places):
             bit = 1 << index
             self._boxes[place.box] = bit
-            for code in ancestry(place.unit):
+            for code in above(place.unit):
                 self._units[code] |= bit
             for group in place.groups:
                 self._groups[group] |= bit

@@ -24,8 +24,8 @@ from controller.outbox.services import post_many
 from controller.schedules import facts
 from controller.schedules.compiler import Place, compile_all, facts_of
 from controller.schedules.models import AssignmentRow, Compiled
-from controller.schedules.rules import ancestry
 from controller.schedules.signing import domain, schedule_signer
+from controller.units.rules import above
 from protocol import topics
 from protocol.codec import encode
 from protocol.ids import sha256
@@ -148,7 +148,7 @@ def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datet
         generation=generation,
         manifest=bytes.fromhex(compiled.manifest_id),
         manifest_size=compiled.manifest.size,
-        units=ancestry(place.unit),
+        units=above(place.unit),
         issued=int(now.timestamp()),
         valid_until=int((now + VALID).timestamp()),
         policy=place.policy,

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from controller.units.rules import above
 from protocol.manifest import Hours, Level, Policy
 from protocol.quantities import EVERY_DAY
 
@@ -28,12 +29,6 @@ TEMPLATES: Final[Mapping[str, Policy]] = {
 a rural commune's, 45 minutes a session."""
 
 
-def ancestry(code: str) -> tuple[str, ...]:
-    """The codes from the province down to this unit: a code is the path."""
-    parts = code.split("-")
-    return tuple("-".join(parts[:length]) for length in range(1, len(parts) + 1))
-
-
 @dataclass(frozen=True)
 class Rules:
     """The regulations of all units."""
@@ -45,7 +40,7 @@ class Rules:
 
     def stack(self, unit: str) -> tuple[Policy, ...]:
         """The policies that hold together in this unit, the province's first."""
-        codes = ancestry(unit)
+        codes = above(unit)
         permitted = not self.early.isdisjoint(codes)
         found = [(codes[0], self.policies.get(codes[0], TEMPLATES["province_default"]))]
         found += [(code, self.policies[code]) for code in codes[1:] if code in self.policies]

@@ -33,6 +33,8 @@ from controller.schedules.models import (
 )
 from controller.schedules.rules import Recurrence
 from controller.units.models import Unit
+from controller.units.rules import above
+from controller.units.services import unit_by_code
 
 MAX_ITEMS: Final = 100
 MAX_REPEATS: Final = 20
@@ -78,7 +80,7 @@ class Draft:
 
 def publish(draft: Draft, by: Person) -> Schedule:
     """Check the draft and put it into force: boxes are told as soon as it is compiled. Raises `Refused`."""
-    unit = _unit(draft.unit, "unit")
+    unit = unit_by_code(draft.unit)
     require(by, Action.SCHEDULE, unit.code, field="unit")
     bulletins = _playlist(draft.bulletins)
     first = _check_times(draft)
@@ -180,7 +182,7 @@ def permit_early(
 
     Only an administrator of the province records it: a commune may not permit it to itself.
     """
-    require(by, Action.ADMINISTER, rules.ancestry(unit.code)[0], field="unit")
+    require(by, Action.ADMINISTER, above(unit.code)[0], field="unit")
     if not number.strip():
         raise Refused("number", _("Chưa ghi số văn bản cho phép."), _("Ghi số văn bản của cấp tỉnh."))
     if valid_to is not None and valid_to <= valid_from:
@@ -191,17 +193,6 @@ def permit_early(
         )
         audit(by, "policy.early_permitted", f"unit:{unit.code}", number=number.strip(), issued=issued.isoformat())
     return permission
-
-
-def _unit(code: str, name: str) -> Unit:
-    unit = Unit.objects.filter(code=code).first()
-    if unit is None:
-        raise Refused(
-            name,
-            _("Không có đơn vị nào mang mã “%(code)s”.") % {"code": code},
-            _("Chọn đơn vị trong danh sách, hoặc xem mã ở trang Đơn vị."),
-        )
-    return unit
 
 
 def _playlist(numbers: Sequence[int]) -> list[Bulletin]:
@@ -261,7 +252,7 @@ def _targets(draft: Draft, by: Person) -> list[Target]:
     rows = []
     for aimed, excluded in ((draft.targets, False), (draft.excluded, True)):
         name = "excluded" if excluded else "targets"
-        units = [_unit(code, name) for code in aimed.units]
+        units = [unit_by_code(code, field=name) for code in aimed.units]
         groups = list(Group.objects.filter(pk__in=aimed.groups).select_related("unit"))
         boxes = list(Box.objects.filter(pk__in=aimed.boxes).select_related("unit"))
         if len(groups) != len(set(aimed.groups)) or len(boxes) != len(set(aimed.boxes)):
