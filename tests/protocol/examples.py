@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -36,6 +36,7 @@ from protocol.report import (
 )
 from protocol.roles import Roots
 from protocol.signing import Family, KeySigner, open1, open_signed, sign, sign1
+from tests.protocol import http_examples
 from tests.protocol.people import (
     BOX,
     BOX_ID,
@@ -187,6 +188,8 @@ def blocks() -> dict[str, str]:
         "chain-hash": _hex(chain_hash(bytes(32), ROW)),
         "digest": _hex(DIGEST),
         "key-file": KEY_FILE,
+        "http-get": http_examples.get(SPEECH),
+        "http-enrol": http_examples.enrol(),
     }
     return found
 
@@ -202,11 +205,6 @@ def rewritten(readme: str) -> str:
         return match[1] + fresh[match["name"]] + match[4]
 
     return BLOCK.sub(replace, readme)
-
-
-def sizes() -> dict[str, Any]:
-    """Bytes on the wire of each example."""
-    return {name: len(message.data) for name, message in MESSAGES.items()}
 
 
 if __name__ == "__main__":

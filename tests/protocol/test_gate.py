@@ -358,6 +358,11 @@ def test_the_commune_cannot_replace_what_the_province_ordered() -> None:
     assert code(signed(update(), HOA, MINH), me=me) is None
 
 
+def test_an_alert_that_refers_to_another_order_ends_nothing_and_needs_no_higher_level() -> None:
+    me = box(levels={bytes(16): 0}, statuses={bytes(16): Status.EXERCISE})
+    assert code(signed(changed(FLOOD, references=(bytes(16),)), LAN, DUNG), me=me) is None
+
+
 # Time
 
 
