@@ -11,3 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("nhat-ky/", include("controller.reports.urls")),
     path("", include("controller.box_api.urls")),
 ]
+
+handler403 = "controller.console.views.not_allowed"
+handler404 = "controller.console.views.not_found"
+handler500 = "controller.console.views.broken"

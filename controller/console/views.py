@@ -1,17 +1,23 @@
-"""The home page and the language switch."""
+"""The home page, the language switch, and the pages for what went wrong."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from controller.accounts.access import public
+from controller.accounts.access import person_of, public
+from controller.console.home import home as facts
+from controller.core.pages import is_live
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "console/home.html")
+    now = timezone.now()
+    template = "console/home_live.html" if is_live(request) else "console/home.html"
+    return render(request, template, {"home": facts(person_of(request), now), "now": now})
 
 
 @public
@@ -28,3 +34,25 @@ def language(request: HttpRequest) -> HttpResponse:
             settings.LANGUAGE_COOKIE_NAME, chosen, max_age=settings.LANGUAGE_COOKIE_AGE, samesite="Lax", httponly=True
         )
     return response
+
+
+@public
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "console/problem.html", {"kind": "not_found"}, status=404)
+
+
+@public
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "console/problem.html", {"kind": "not_allowed"}, status=403)
+
+
+@public
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: mostly a page that was left open over a new login."""
+    return render(request, "console/problem.html", {"kind": "stale"}, status=403)
+
+
+@public
+def broken(request: HttpRequest) -> HttpResponse:
+    """Without the database and without context processors: either may be what is broken."""
+    return HttpResponse(render_to_string("console/broken.html"), status=500)

@@ -1,0 +1,83 @@
+"""What the home page says: what must be dealt with now, before what is merely there."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from controller.accounts import services as accounts
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.boxes import services as boxes
+from controller.boxes.models import Stage
+from controller.boxes.rules import Level
+from controller.boxes.views import Line, Tally, lines_of, seen_by, tallies
+from controller.library.models import Bulletin
+from controller.library.models import State as BulletinState
+from controller.orders import rollcall
+from controller.orders.models import EmergencyOrder
+from controller.orders.models import State as OrderState
+from protocol.report import Doing
+
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Home:
+    live: list[EmergencyOrder]
+    """Emergencies that are sounding or may still sound."""
+    to_sign: list[EmergencyOrder]
+    """Prepared emergencies that lack this person's signature."""
+    to_approve: list[Bulletin]
+    """Bulletins that this person may release."""
+    tallies: list[Tally]
+    troubled: list[Line]
+    """The most urgent boxes, a few."""
+    sounding: list[Line]
+    """Boxes that are heard right now, a few."""
+    sounding_count: int
+    waiting: int
+    """Boxes that wait for approval."""
+    may_write: bool
+    may_sign: bool
+
+
+def home(person: Person, now: dt.datetime) -> Home:
+    """Everything that the page shows, for this person at this moment."""
+    lines = lines_of(seen_by(person).exclude(state=Stage.RETIRED))
+    troubled = [line for line in lines if line.health.level in (Level.FAULT, Level.UNKNOWN)]
+    sounding = [line for line in lines if _is_sounding(line)]
+    return Home(
+        live=rollcall.live(now),
+        to_sign=_to_sign(person, now),
+        to_approve=list(_to_approve(person)[:SHOWN]),
+        tallies=tallies(lines),
+        troubled=troubled[:SHOWN],
+        sounding=sounding[:SHOWN],
+        sounding_count=len(sounding),
+        waiting=sum(line.health.level is Level.WAITING for line in lines),
+        may_write=bool(accounts.where(person, Action.EDIT)),
+        may_sign=bool(accounts.where(person, Action.SIGN)),
+    )
+
+
+def _is_sounding(line: Line) -> bool:
+    """Heard from lately, and it said that it sounds."""
+    doing = boxes.said(line.box).doing
+    heard = line.health.level in (Level.GOOD, Level.WARNING, Level.EMERGENCY)
+    return heard and doing in (Doing.SOUNDING, Doing.EMERGENCY)
+
+
+def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:
+    if not accounts.where(person, Action.SIGN):
+        return []
+    waiting = EmergencyOrder.objects.filter(state=OrderState.WAITING, expires__gt=now)
+    return list(waiting.exclude(signatures__person=person))
+
+
+def _to_approve(person: Person) -> QuerySet[Bulletin]:
+    inside = Q(pk__in=())
+    for code in accounts.where(person, Action.APPROVE):
+        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
+    ready = Bulletin.objects.filter(inside, state=BulletinState.READY).select_related("unit", "author")
+    return ready.exclude(author=person).exclude(edited_by=person)
