@@ -1,4 +1,4 @@
-"""`loalang`: the program of the controller. Errors of people and installations end it with one sentence, not a traceback."""
+"""`loalang`: the controller's program. What people or installations do wrong ends in one sentence, not a traceback."""
 
 import argparse
 import sys
@@ -14,9 +14,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. 0: done; 1: not done; 2: asked wrongly."""
     arguments = sys.argv[1:] if argv is None else argv
     terminal.choose_language(arguments)
-    parser = argparse.ArgumentParser(
-        prog="loalang", description=words("Hệ thống thông tin nguồn", "The source-information system")
-    )
+    about = words("Hệ thống thông tin nguồn", "The source-information system")
+    parser = argparse.ArgumentParser(prog="loalang", description=about)
     parser.add_argument("--version", action="version", version=f"loalang {metadata.version('loalang')}")
     parser.add_argument("--lang", choices=terminal.LANGUAGES, help="vi | en")
     found = parser.add_subparsers(dest="command", required=True, metavar=words("lệnh", "command"))

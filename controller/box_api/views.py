@@ -66,16 +66,14 @@ Endpoint = Callable[Concatenate[HttpRequest, Given], HttpResponseBase]
 def _for_boxes(endpoint: Endpoint[Given]) -> Endpoint[Given]:
     """No login and no cookie: the request's signature says who it is. What is denied is said in JSON."""
 
-    @csrf_exempt
-    @public
-    @functools.wraps(endpoint)
-    def answer(request: HttpRequest, *args: Given.args, **kwargs: Given.kwargs) -> HttpResponseBase:
+    def answer(request: HttpRequest, /, *args: Given.args, **kwargs: Given.kwargs) -> HttpResponseBase:
         try:
             return endpoint(request, *args, **kwargs)
         except Denied as denied:
             return denied.answer
 
-    return answer
+    functools.update_wrapper(answer, endpoint)
+    return csrf_exempt(public(answer))
 
 
 @_for_boxes

@@ -29,7 +29,7 @@ THRESHOLDS: Final = {"EMERGENCY": 2}
 
 
 class HolderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One key and its roles; the key as `public` (hex or base64url) or as `key_file`, of which only that part is read."""
+    """One key and its roles; the key as `public` (hex or base64url) or as `key_file`, of which only that is read."""
 
     person: str
     roles: tuple[str, ...]
