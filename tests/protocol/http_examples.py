@@ -30,7 +30,7 @@ class Request:
         return f"https://controller.example{self.path}"
 
 
-class _BoxKey(HTTPSignatureKeyResolver):  # type: ignore[misc]
+class _BoxKey(HTTPSignatureKeyResolver):
     def resolve_public_key(self, key_id: str) -> None:
         raise KeyError(key_id)
 

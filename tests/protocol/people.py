@@ -33,7 +33,7 @@ NOW_MS: Final = NOW_S * 1000
 CLOCK: Final = ClockReading(NOW_MS - 50, NOW_MS, ClockQuality.NTP)
 
 
-def holder(signer: KeySigner, person: str, *roles: Role, scope: tuple[str, ...] = (PROVINCE,), **more: int) -> Holder:
+def holder(signer: KeySigner, person: str, *roles: Role, scope: tuple[str, ...] = (PROVINCE,), **more: Any) -> Holder:
     return Holder(signer.public_key, person, roles, scope, **more)
 
 

@@ -217,7 +217,7 @@ def test_a_foreign_signature_beside_two_good_ones_does_no_harm() -> None:
         ({"not_before": NOW_S + 1}, RejectCode.THRESHOLD),
     ],
 )
-def test_a_substitute_counts_between_their_dates(dates: dict[str, int], expected: RejectCode | None) -> None:
+def test_a_substitute_counts_between_their_dates(dates: dict[str, Any], expected: RejectCode | None) -> None:
     roots = with_holders(ROOTS.holders[0], holder(MINH, "Minh", Role.EMERGENCY, **dates))
     assert code(signed(FLOOD), roots=roots) is expected
 

@@ -21,7 +21,8 @@ PASSPHRASE = "mưa to gió lớn"
 
 
 def sealed(person: str = "Hoa", passphrase: str = PASSPHRASE, **more: Any) -> str:
-    return seal(HOA, person, passphrase, **{"salt": SALT, "nonce": NONCE, "iterations": MIN_ITERATIONS} | more)
+    given: dict[str, Any] = {"salt": SALT, "nonce": NONCE, "iterations": MIN_ITERATIONS}
+    return seal(HOA, person, passphrase, **given | more)
 
 
 FILE = sealed()
