@@ -3,6 +3,7 @@
 Pure. Used by the box's player, by the console's preview and by the simulator, so that all three give the same answer.
 """
 
+from protocol.timeline.explain import explain, refusal_sentence
 from protocol.timeline.model import (
     HORIZON_MS,
     RESUME_WITHIN_MS,
@@ -38,8 +39,10 @@ __all__ = [
     "SegmentKind",
     "Track",
     "at",
+    "explain",
     "next_change",
     "plan",
+    "refusal_sentence",
     "refusals_within",
     "validate_entry",
     "validate_manifest",

@@ -80,8 +80,8 @@ class Segment:
     """One unbroken stretch of sound. Parts of one play, before and after an interruption, share its name."""
 
     play: str
-    """Stable name: "s12@2026-11-24T06:00:00#1.2" is the second bulletin of the first repeat of that start; "…#1" of a relay
-    its slot; "<order id in hex>#3" the third pass."""
+    """Stable name: "s12@2026-11-24T06:00:00#1.2" is the second bulletin of the first repeat of that start; "…#1" is the
+    slot of a relay; "<order id in hex>#3" the third pass."""
     kind: SegmentKind
     cause: str
     """Id of the entry, or the order's id in hex."""
