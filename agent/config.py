@@ -61,7 +61,7 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; copy systemd/box.toml.example there and fill it in") from error
+        raise ConfigError(f"{path}: no such file; give the path of this box's box.toml with --config") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: cannot be read ({error}); it must be a UTF-8 text that this user may read"

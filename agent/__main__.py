@@ -1,0 +1,244 @@
+"""The command line: `loalang-agent run` is the daemon; the other commands talk to it over its service socket."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from agent import config as box_config
+from agent import swarm
+from agent.daemon import VERSION, run_box
+from agent.drivers.systemd import Notifier
+from agent.errors import AgentError, ConfigError
+from agent.link.control import ask
+
+OK: Final = 0
+FAILED: Final = 1
+WRONG_USE: Final = 2
+DEFAULT_CONFIG: Final = Path("/etc/loalang/box.toml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0; 1 when the daemon or a check fails; 2 when the call or box.toml is wrong."""
+    options = _parser().parse_args(arguments)
+    _set_up_log()
+    try:
+        return int(options.do(options))
+    except ConfigError as error:
+        return _complain([error], WRONG_USE)
+    except AgentError as error:
+        return _complain([error], FAILED)
+    except BaseExceptionGroup as group:
+        known, unknown = group.split(AgentError)
+        if unknown is not None or known is None:
+            raise
+        return _complain(_leaves(known), FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="loalang-agent", description="Loa Làng: phần mềm trên hộp thiết bị / the box's daemon"
+    )
+    parser.add_argument("--version", action="version", version=f"loalang-agent {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help_text: str, do: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        found = commands.add_parser(name, help=help_text, description=help_text)
+        found.set_defaults(do=do)
+        return found
+
+    def at_the_box(name: str, help_text: str, do: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        found = command(name, help_text, do)
+        found.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="BOX.TOML")
+        found.add_argument("--lang", choices=("vi", "en"), default=_language())
+        found.add_argument("--json", action="store_true", help="một đối tượng JSON / one JSON object")
+        return found
+
+    run = command("run", "chạy hộp / run the box", _run)
+    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="BOX.TOML")
+    at_the_box("status", "hộp đang làm gì / what the box is doing", _status)
+    explain = at_the_box("explain", "vì sao hộp phát hay im lặng / why it sounds or is silent", _explain)
+    explain.add_argument("--at", metavar="TIME", help="2026-11-24T06:00 (giờ của máy này / this machine's time)")
+    at_the_box("fetch", "tải ngay những gì còn thiếu / fetch what is missing now", _fetch)
+    at_the_box("selftest", "thử từng bộ phận / try every part", _selftest)
+    simulate = command(
+        "simulate", "nhiều hộp giả lập trong một tiến trình / many simulated boxes in one process", _simulate
+    )
+    simulate.add_argument("--count", type=int, default=20, metavar="N")
+    simulate.add_argument("--dir", type=Path, required=True, metavar="D", help="mỗi hộp một thư mục / a folder per box")
+    simulate.add_argument("--template", type=Path, required=True, metavar="BOX.TOML")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = box_config.load(options.config)
+    notifier = Notifier.from_environment()
+    return _until_told(lambda stop: run_box(config, stop, notifier))
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    configs = swarm.configure(box_config.load(options.template), options.dir, options.count)
+    return _until_told(lambda stop: swarm.simulate(configs, stop))
+
+
+def _status(options: argparse.Namespace) -> int:
+    answer = _ask(options, "status")
+    return _print(options, answer, "\n".join(_status_lines(answer, options.lang)))
+
+
+def _explain(options: argparse.Namespace) -> int:
+    at_ms = None if options.at is None else _instant_ms(options.at)
+    answer = _ask(options, "explain", at_ms=at_ms, language=options.lang)
+    return _print(options, answer, str(answer["text"]))
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    answer = _ask(options, "fetch")
+    text = {
+        "vi": f"Đang tải: bản {answer['wanted']}; đang dùng bản {answer['generation']}.",
+        "en": f"Fetching generation {answer['wanted']}; generation {answer['generation']} is in force.",
+    }
+    return _print(options, answer, text[options.lang])
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    answer = _ask(options, "selftest", language=options.lang)
+    marks = {True: "✓", False: "✗"}
+    lines = [f"{marks[bool(check['ok'])]} {check['label']}: {check['detail']}" for check in answer["checks"]]
+    _print(options, answer, "\n".join(lines))
+    return OK if answer["passed"] else FAILED
+
+
+def _status_lines(answer: dict[str, Any], language: str) -> list[str]:
+    yes = {"vi": ("có", "không"), "en": ("yes", "no")}[language]
+    words = _STATUS_WORDS[language]
+    values = {
+        **answer,
+        "approved": yes[0] if answer["approved"] else yes[1],
+        "connected": yes[0] if answer["connected"] else yes[1],
+        "units": " › ".join(answer["units"]),
+        "sounding": answer["sounding"] or "—",
+        "orders": ", ".join(f"{order['event']} {order['stage']}" for order in answer["orders"]) or "—",
+        "faults": ", ".join(answer["faults"]) or "—",
+        "log": f"{answer['log_acknowledged']}/{answer['log_rows']}",
+        "programme": f"{answer['generation']} ({answer['wanted']})",
+    }
+    return [f"{label}: {values[key]}" for key, label in words.items()]
+
+
+_STATUS_WORDS: Final = {
+    "vi": {
+        "name": "Tên",
+        "id": "Mã hộp",
+        "code": "Mã đối chiếu",
+        "site": "Nơi đặt",
+        "units": "Đơn vị",
+        "approved": "Đã duyệt",
+        "connected": "Kết nối",
+        "clock": "Đồng hồ",
+        "programme": "Lịch đang dùng (mới nhất)",
+        "sounding": "Đang phát",
+        "orders": "Lệnh khẩn cấp",
+        "log": "Nhật ký đã gửi",
+        "faults": "Lỗi",
+        "version": "Phiên bản",
+    },
+    "en": {
+        "name": "Name",
+        "id": "Box id",
+        "code": "Code to compare",
+        "site": "Site",
+        "units": "Units",
+        "approved": "Approved",
+        "connected": "Connected",
+        "clock": "Clock",
+        "programme": "Programme in force (newest)",
+        "sounding": "Sounding",
+        "orders": "Emergency orders",
+        "log": "Play log acknowledged",
+        "faults": "Faults",
+        "version": "Version",
+    },
+}
+
+
+def _ask(options: argparse.Namespace, command: str, **arguments: object) -> dict[str, Any]:
+    config = box_config.load(options.config)
+    return asyncio.run(ask(config.control_socket, command, **arguments))
+
+
+def _print(options: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
+    print(json.dumps(answer, ensure_ascii=False) if options.json else text)
+    return OK
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--at {text}: not a time; write 2026-11-24T06:00 or 2026-11-24T06:00+07:00") from error
+    if moment < datetime(1970, 1, 2, tzinfo=UTC).astimezone(moment.tzinfo).replace(tzinfo=moment.tzinfo):
+        raise ConfigError(f"--at {text}: before 1970")
+    return int(moment.astimezone().timestamp() * 1000)
+
+
+def _until_told(start: Callable[[asyncio.Event], Awaitable[None]]) -> int:
+    """Run until SIGTERM or SIGINT, then stop in order."""
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await start(stop)
+
+    asyncio.run(body())
+    return OK
+
+
+def _language() -> str:
+    """Vietnamese unless the terminal is set to English."""
+    chosen = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "en" if chosen.startswith("en") else "vi"
+
+
+def _set_up_log() -> None:
+    level = logging.getLevelNamesMapping().get(os.environ.get("LOALANG_LOG", "info").upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _complain(errors: Sequence[BaseException], code: int) -> int:
+    for error in errors:
+        print(f"loalang-agent: {error}", file=sys.stderr)
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[AgentError]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

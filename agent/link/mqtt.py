@@ -1,0 +1,158 @@
+"""The broker: a pipe that may break at any moment. Clean sessions, so nothing depends on its memory (design §3).
+
+One loop connects, subscribes, reads, and begins again with full jitter; publishing while there is no connection is a
+LinkError at once, and whoever publishes keeps what it wanted to say.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiomqtt
+import structlog
+
+from agent.core.backoff import Backoff
+from agent.errors import LinkError
+from agent.services.wake import Wake
+from protocol import topics
+
+log = structlog.get_logger()
+
+KEEPALIVE_S: Final = 60
+ANSWER_S: Final = 20
+PLAIN_PORT: Final = 1883
+TLS_PORT: Final = 8883
+FAILURES_BEFORE_ASKING: Final = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the broker is, and what to hear there."""
+
+    url: str
+    units: tuple[str, ...]
+    """The box's path of units; orders to each of them are for it."""
+
+
+class MqttLink:
+    """Implements the port `Uplink`."""
+
+    def __init__(
+        self,
+        box: str,
+        *,
+        place: Callable[[], Place | None],
+        take: Callable[[bytes], None],
+        moved: Wake,
+        ca_file: Path | None,
+        draw: Callable[[], float],
+    ) -> None:
+        """`place` is asked before every connection; `moved` is set when its answer has changed."""
+        self._box = box
+        self._place = place
+        self._take = take
+        self._moved = moved
+        self._ca_file = ca_file
+        self._draw = draw
+        self._client: aiomqtt.Client | None = None
+        self._broken = asyncio.Event()
+        self.on_connect: Callable[[], None] = lambda: None
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when the broker has not answered for several attempts."""
+
+    @property
+    def connected(self) -> bool:
+        return self._client is not None
+
+    async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
+        client = self._client
+        if client is None:
+            raise LinkError("no connection to the broker")
+        try:
+            await client.publish(topics.up(self._box, kind), payload, qos=1 if certain else 0, timeout=ANSWER_S)
+        except (aiomqtt.MqttError, ValueError) as error:
+            self._broken.set()
+            raise LinkError(f"the broker did not take a {kind}: {error}") from error
+
+    async def run(self) -> None:
+        backoff = Backoff()
+        while True:
+            place = self._place()
+            if place is None:
+                await self._moved.wait()
+                continue
+            try:
+                await self._session(place)
+                backoff = backoff.reset()
+            except (LinkError, aiomqtt.MqttError, OSError, ssl.SSLError) as error:
+                backoff = backoff.failed() if self._client is None else backoff.reset().failed()
+                self._client = None
+                wait_ms = backoff.wait_ms(self._draw())
+                log.warning(
+                    "no connection to the broker; trying again", broker=place.url, reason=str(error), in_ms=wait_ms
+                )
+                if backoff.attempts % FAILURES_BEFORE_ASKING == 0:
+                    self.on_lost()
+                await self._moved.wait(wait_ms)
+            finally:
+                self._client = None
+
+    async def _session(self, place: Place) -> None:
+        """One connection, until it breaks (an error) or the box has moved (returns)."""
+        async with self._connect(place.url) as client:
+            hear = [topics.down(self._box), *(topics.orders(unit) for unit in place.units)]
+            await client.subscribe([(topic, 1) for topic in hear], timeout=ANSWER_S)
+            self._broken.clear()
+            self._client = client
+            log.info("connected to the broker", broker=place.url, topics=len(hear))
+            self.on_connect()
+            reading = asyncio.create_task(self._read(client))
+            moving = asyncio.create_task(self._moved_from(place))
+            breaking = asyncio.create_task(self._broken.wait())
+            tasks = (reading, moving, breaking)
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+            if isinstance(results[0], aiomqtt.MqttError):
+                raise LinkError(str(results[0]) or "the connection broke") from results[0]
+            if breaking.done() and not breaking.cancelled():
+                raise LinkError("the broker does not answer")
+
+    async def _read(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            if isinstance(message.payload, bytes | bytearray):
+                self._take(bytes(message.payload))
+
+    async def _moved_from(self, place: Place) -> None:
+        while self._place() == place:
+            await self._moved.wait()
+
+    def _connect(self, url: str) -> aiomqtt.Client:
+        parts = urlsplit(url)
+        secure = parts.scheme == "mqtts"
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise LinkError(f"{url!r} is not a broker's address (mqtt://host:port)")
+        context = None
+        if secure:
+            context = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
+        with contextlib.suppress(ValueError):
+            return aiomqtt.Client(
+                parts.hostname,
+                parts.port or (TLS_PORT if secure else PLAIN_PORT),
+                username=self._box,
+                identifier=self._box,
+                clean_session=True,
+                keepalive=KEEPALIVE_S,
+                timeout=ANSWER_S,
+                tls_context=context,
+                max_queued_incoming_messages=1000,
+            )
+        raise LinkError(f"{url!r} is not a broker's address (mqtt://host:port)")

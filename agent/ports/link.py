@@ -1,0 +1,45 @@
+"""The way to the controller and back."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.ports.store import Intake
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What the controller says of this box."""
+
+    approved: bool
+    code: str
+    """What the installer compares, XXXX-XXXX."""
+    broker: str | None
+    """mqtt://host:port or mqtts://host:port; None while waiting."""
+
+
+class Uplink(Protocol):
+    """The broker. Each call raises LinkError while there is no connection."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
+        """One of `topics.UP_KINDS`; `certain` waits for the broker's acknowledgement (QoS 1)."""
+        ...
+
+
+class Office(Protocol):
+    """The controller's HTTPS interface. Each call raises LinkError."""
+
+    async def enrol(self, name: str, version: str) -> Enrolled: ...
+
+    async def roots(self) -> bytes | None:
+        """The newest roots; None when the controller has none yet."""
+        ...
+
+    async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
+        """Bytes of a "manifest" or "blob", from `intake.received` on, until the end of the file.
+
+        An error leaves what has arrived in the intake, for the next attempt.
+        """
+        ...

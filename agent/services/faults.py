@@ -1,0 +1,52 @@
+"""Faults that came and went: each change is a row that goes up until it is acknowledged, and a bit of every beat."""
+
+from collections.abc import Collection
+
+import structlog
+
+from agent.errors import StoreError
+from agent.ports.clock import Clock
+from agent.ports.store import Outbox
+from agent.services.wake import Wake
+from protocol.report import FaultCode
+
+log = structlog.get_logger()
+
+
+class Faults:
+    """Raising what is raised and clearing what is clear change nothing, so that every check may say what it sees."""
+
+    def __init__(self, outbox: Outbox, clock: Clock, reporter: Wake) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._reporter = reporter
+        self._active = set(outbox.active_faults())
+
+    def active(self) -> Collection[FaultCode]:
+        return frozenset(self._active)
+
+    def raised(self, code: FaultCode, detail: str) -> None:
+        if code not in self._active:
+            self._active.add(code)
+            log.warning("fault", code=code.name, detail=detail)
+            self._note(code, True, detail)
+
+    def cleared(self, code: FaultCode, detail: str = "") -> None:
+        if code in self._active:
+            self._active.discard(code)
+            log.info("fault over", code=code.name)
+            self._note(code, False, detail)
+
+    def note(self, code: FaultCode, raised: bool, detail: str) -> None:
+        """Raise or clear."""
+        if raised:
+            self.raised(code, detail)
+        else:
+            self.cleared(code, detail)
+
+    def _note(self, code: FaultCode, raised: bool, detail: str) -> None:
+        try:
+            self._outbox.note_fault(code, raised, self._clock.now_ms(), detail)
+        except StoreError as error:
+            log.warning("fault not written; the next beat carries it", code=code.name, reason=str(error))
+        self._reporter.set()

@@ -1,0 +1,200 @@
+"""Makes the box hold what its newest assignment names: asks `core.reconcile` what to do, does it, asks again."""
+
+from collections.abc import Callable
+
+import structlog
+
+from agent.core.backoff import Backoff
+from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, steps
+from agent.errors import LinkError, StoreError
+from agent.ports.clock import Clock
+from agent.ports.link import Office
+from agent.ports.store import Store
+from agent.services.faults import Faults
+from agent.services.keeper import Keeper
+from agent.services.wake import Wakes
+from protocol.codec import decode
+from protocol.errors import ProtocolError
+from protocol.ids import sha256
+from protocol.manifest import Manifest
+from protocol.quantities import SECOND_MS
+from protocol.report import FaultCode
+from protocol.roles import Role, Roots, open_machine
+from protocol.signing import Domain, Family, open1
+from protocol.timeline.validation import validate_manifest
+
+log = structlog.get_logger()
+
+MAX_MANIFEST_BYTES = 4_194_304
+ATTEMPTS_BEFORE_FAULT = 3
+
+
+class Fetcher:
+    """One download at a time; what arrived stays, whatever happens."""
+
+    def __init__(
+        self,
+        office: Office,
+        clock: Clock,
+        store: Store,
+        *,
+        domain: Domain,
+        keeper: Keeper,
+        faults: Faults,
+        wakes: Wakes,
+        draw: Callable[[], float],
+    ) -> None:
+        self._office = office
+        self._shelf = store.shelf
+        self._desired = store.desired
+        self._trust = store.trust
+        self._domain = domain
+        self._book = store.book
+        self._clock = clock
+        self._keeper = keeper
+        self._faults = faults
+        self._wake = wakes.fetcher
+        self._reporter = wakes.reporter
+        self._draw = draw
+        self._refused: tuple[bytes, int] | None = None
+        """Hash of a manifest that is unusable, and the roots' version by which: another of either may help."""
+        self._manifest: tuple[bytes, Manifest] | None = None
+
+    async def run(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                if await self.step():
+                    backoff = backoff.reset()
+                    continue
+                backoff = backoff.reset()
+                await self._wake.wait()
+            except LinkError as error:
+                backoff = backoff.failed()
+                log.warning("download failed; it goes on where it stopped", reason=str(error), attempt=backoff.attempts)
+                if backoff.attempts >= ATTEMPTS_BEFORE_FAULT:
+                    self._faults.raised(FaultCode.FETCH, str(error))
+                await self._wake.wait(backoff.wait_ms(self._draw()))
+            except StoreError as error:
+                backoff = backoff.failed()
+                self._faults.raised(FaultCode.DISK_FULL, str(error))
+                await self._wake.wait(backoff.wait_ms(self._draw()))
+
+    async def step(self) -> bool:
+        """Do the next thing that is missing; False when there is none. Raises LinkError, StoreError."""
+        todo = steps(self._have(), self._want())
+        if not todo:
+            self._faults.cleared(FaultCode.FETCH)
+            return False
+        await self._do(todo[0])
+        return True
+
+    def damaged(self, name: bytes) -> None:
+        """A sound could not be read as what it should be: away with it, it is fetched again (fault 8)."""
+        self._faults.raised(FaultCode.CONTENT_DAMAGED, name.hex())
+        self._shelf.forget(name)
+        self._wake.set()
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case FetchManifest(name, size):
+                await self._fetch("manifest", name, size)
+            case FetchBlob(name, size):
+                await self._fetch("blob", name, size)
+                if FaultCode.CONTENT_DAMAGED in self._faults.active() and not self._still_missing():
+                    self._faults.cleared(FaultCode.CONTENT_DAMAGED)
+            case Adopt(assignment, manifest):
+                self._desired.adopt(assignment, manifest, self._clock.now_ms())
+                log.info("in force", generation=assignment.generation, entries=len(manifest.entries))
+                self._faults.cleared(FaultCode.MANIFEST_REFUSED)
+                self._keeper.adopted()
+                self._reporter.set()
+            case Purge(names):
+                for name in names:
+                    self._shelf.forget(name)
+                log.info("removed what no programme names", blobs=len(names))
+
+    async def _fetch(self, kind: str, name: bytes, size: int) -> None:
+        intake = self._shelf.take_in(name, size)
+        try:
+            if intake.received < size:
+                await self._office.fetch(kind, name, intake)
+        except BaseException:
+            intake.close()
+            raise
+        if not self._shelf.admit(intake):
+            raise LinkError(f"{kind} {name.hex()[:12]}: what arrived is not what its name says; it is fetched anew")
+        self._faults.cleared(FaultCode.DISK_FULL)
+        log.info("fetched", kind=kind, name=name.hex()[:12], size=size)
+
+    def _still_missing(self) -> bool:
+        return any(isinstance(step, FetchBlob) for step in steps(self._have(), None))
+
+    def _have(self) -> Have:
+        force = self._desired.in_force()
+        return Have(
+            generation=0 if force is None else force.assignment.generation,
+            manifest=None if force is None else force.manifest,
+            manifest_hash=None if force is None else force.assignment.manifest,
+            blobs=self._shelf.sizes(),
+            keep=self._keep(),
+        )
+
+    def _keep(self) -> frozenset[bytes]:
+        """The programme before, so that going back costs no download; and sounds of orders that may still sound."""
+        keep: set[bytes] = set()
+        previous = self._desired.previous_manifest()
+        if previous is not None:
+            keep.add(previous)
+            keep.update(self._named_by(previous))
+        for held in self._book.orders(self._clock.now_ms()):
+            if held.order.sound is not None and isinstance(held.order.sound.message, bytes):
+                keep.add(held.order.sound.message)
+        return frozenset(keep)
+
+    def _want(self) -> Want | None:
+        wanted, roots = self._desired.wanted(), self._trust.roots()
+        if wanted is None or roots is None or self._refused == (wanted.manifest, roots.version):
+            return None
+        try:
+            return Want(wanted, self._verified(wanted.manifest, roots))
+        except ProtocolError as error:
+            log.warning("manifest refused; the programme in force stays", reason=str(error), code=error.code)
+            self._refused = (wanted.manifest, roots.version)
+            self._faults.raised(FaultCode.MANIFEST_REFUSED, str(error))
+            return None
+
+    def _verified(self, name: bytes, roots: Roots) -> Manifest | None:
+        """The manifest of this hash; None when it is not here. Raises `ProtocolError` for one that nobody may sound."""
+        if self._manifest is not None and self._manifest[0] == name:
+            return self._manifest[1]
+        raw = self._read(name)
+        if raw is None:
+            return None
+        at_s = self._clock.now_ms() // SECOND_MS
+        payload = open_machine(raw, Family.MANIFEST, roots, Role.SCHEDULE, at_s, max_bytes=MAX_MANIFEST_BYTES)
+        manifest = decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES)
+        validate_manifest(manifest)
+        self._manifest = (name, manifest)
+        return manifest
+
+    def _named_by(self, name: bytes) -> frozenset[bytes]:
+        """Blobs of a manifest that was in force once; it was verified then."""
+        raw = self._read(name)
+        try:
+            payload = open1(raw, Family.MANIFEST, self._domain, max_bytes=MAX_MANIFEST_BYTES).payload if raw else b""
+            return frozenset(blob.hash for blob in decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES).blobs)
+        except ProtocolError:
+            return frozenset()
+
+    def _read(self, name: bytes) -> bytes | None:
+        """A manifest's bytes, which are what their name says; a damaged file is dropped."""
+        path = self._shelf.path(name)
+        try:
+            raw = None if path is None else path.read_bytes()
+        except OSError:
+            raw = b""
+        if raw is not None and sha256(raw) != name:
+            self._shelf.forget(name)
+            return None
+        return raw

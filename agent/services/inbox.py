@@ -1,0 +1,257 @@
+"""What comes down: each message is verified, written to the disk, and only then acted upon.
+
+The broker is a pipe: nothing is believed because of the topic that it came on, and every message may come late, twice,
+or never.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from agent.core import tape
+from agent.errors import StoreError
+from agent.ports.clock import Clock
+from agent.ports.store import Store
+from agent.services.faults import Faults
+from agent.services.keeper import Keeper
+from agent.services.recordings import Recordings
+from agent.services.wake import Wakes
+from protocol.codec import decode
+from protocol.errors import ProtocolError
+from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
+from protocol.manifest import Assignment
+from protocol.order import Order
+from protocol.quantities import SECOND_MS
+from protocol.refusals import RejectCode
+from protocol.report import Ack, FaultCode
+from protocol.roles import Role, Roots, open_machine, open_roots
+from protocol.signing import Domain, Family, family_of
+
+log = structlog.get_logger()
+
+MAX_ASSIGNMENT_BYTES: Final = 4_096
+MAX_ACK_BYTES: Final = 16_384
+MAX_WAITING: Final = 32
+
+# Somebody trusted signed these, for a place that is ours: they are answered. The rest may be anybody's noise.
+ANSWERED: Final = frozenset(
+    {
+        RejectCode.THRESHOLD,
+        RejectCode.SCOPE,
+        RejectCode.STATUS,
+        RejectCode.REPLAY,
+        RejectCode.AUTHORITY,
+        RejectCode.CANCELLED,
+        RejectCode.NO_TIME,
+        RejectCode.EXPIRED,
+        RejectCode.FUTURE,
+        RejectCode.LIFETIME,
+        RejectCode.RATE,
+        RejectCode.NO_SOUND,
+    }
+)
+# Judged again when the roots or the knowledge of time have changed.
+WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.NO_TIME})
+# An honest controller sends none of these to this box.
+ANOMALIES: Final = frozenset(
+    {
+        RejectCode.TOO_LONG,
+        RejectCode.MALFORMED,
+        RejectCode.SHAPE,
+        RejectCode.DOMAIN,
+        RejectCode.SIGNATURE,
+        RejectCode.THRESHOLD,
+        RejectCode.SCOPE,
+        RejectCode.STATUS,
+        RejectCode.REPLAY,
+        RejectCode.AUTHORITY,
+        RejectCode.LIFETIME,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this box is, and whom it was born to trust."""
+
+    box: str
+    domain: Domain
+    root_keys: tuple[bytes, ...]
+
+
+class Inbox:
+    """`take` is given every message; it never raises for what is in it."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        clock: Clock,
+        store: Store,
+        *,
+        recordings: Recordings,
+        keeper: Keeper,
+        faults: Faults,
+        wakes: Wakes,
+    ) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._trust = store.trust
+        self._desired = store.desired
+        self._book = store.book
+        self._outbox = store.outbox
+        self._shelf = store.shelf
+        self._recordings = recordings
+        self._keeper = keeper
+        self._faults = faults
+        self._wakes = wakes
+        self._waiting: dict[bytes, None] = {}
+        self._takers: Mapping[Family, Callable[[bytes], None]] = {
+            Family.ROOTS: self._take_roots,
+            Family.ASSIGNMENT: self._take_assignment,
+            Family.ORDER: self._take_order,
+            Family.ACK: self._take_ack,
+        }
+
+    def take(self, raw: bytes) -> None:
+        """One message from anywhere."""
+        try:
+            self._taker(family_of(raw))(raw)
+        except ProtocolError as error:
+            log.warning("message refused", code=error.code, reason=str(error), size=len(raw))
+        except StoreError as error:
+            self._faults.raised(FaultCode.STORE, str(error))
+        else:
+            self._faults.cleared(FaultCode.STORE)
+
+    def try_again(self) -> None:
+        """Judge once more what had to wait for newer roots or for the time."""
+        waiting, self._waiting = list(self._waiting), {}
+        for raw in waiting:
+            self.take(raw)
+
+    def _taker(self, family: Family) -> Callable[[bytes], None]:
+        if family not in self._takers:
+            raise ProtocolError("bad-family", f"a box takes no {family.name.lower()}")
+        return self._takers[family]
+
+    def _take_roots(self, raw: bytes) -> None:
+        roots = open_roots(raw, self._identity.domain, self._identity.root_keys)
+        held = self._trust.roots()
+        if held is not None and roots.version <= held.version:
+            return
+        self._trust.keep_roots(raw, roots)
+        log.info("roots", version=roots.version, holders=len(roots.holders))
+        self._wakes.fetcher.set()
+        self._wakes.reporter.set()
+        self.try_again()
+
+    def _take_assignment(self, raw: bytes) -> None:
+        payload = self._of_schedule(raw, Family.ASSIGNMENT, MAX_ASSIGNMENT_BYTES)
+        assignment = decode(payload, Assignment, max_bytes=MAX_ASSIGNMENT_BYTES)
+        if assignment.box != self._identity.box:
+            raise ProtocolError("not-mine", f"an assignment of box {assignment.box}", field="Assignment.box")
+        held = self._desired.wanted()
+        if held is not None and assignment.generation <= held.generation:
+            return
+        self._desired.keep_wanted(raw, assignment)
+        log.info("assignment", generation=assignment.generation, manifest=assignment.manifest.hex()[:12])
+        if held is None or held.units != assignment.units:
+            self._wakes.subscriptions.set()
+        self._wakes.fetcher.set()
+        self._wakes.reporter.set()
+
+    def _take_ack(self, raw: bytes) -> None:
+        ack = decode(self._of_schedule(raw, Family.ACK, MAX_ACK_BYTES), Ack, max_bytes=MAX_ACK_BYTES)
+        if ack.box != self._identity.box:
+            raise ProtocolError("not-mine", f"an acknowledgement for box {ack.box}", field="Ack.box")
+        if self._outbox.acknowledge(ack):
+            self._wakes.reporter.set()
+
+    def _take_order(self, raw: bytes) -> None:
+        roots, assignment = self._trust.roots(), self._desired.wanted()
+        if roots is None or assignment is None:
+            log.warning("order not judged: this box has no roots or no place yet")
+            return
+        reading = self._clock.reading()
+        verdict = judge(raw, roots, reading, self._me(assignment, reading.hi_ms))
+        if isinstance(verdict, Accept):
+            self._accept(raw, verdict)
+        else:
+            self._reject(raw, verdict)
+
+    def _accept(self, raw: bytes, verdict: Accept) -> None:
+        order = verdict.order
+        self._book.accept(raw, verdict, self._clock.now_ms(), self._tape_ms(order))
+        log.info(
+            "order accepted",
+            order=order.id.hex(),
+            type=order.type.name,
+            status=order.status.name,
+            event=order.event,
+            signers=[holder.person for holder in verdict.signers],
+        )
+        self._keeper.touch()
+        self._wakes.reporter.set()
+
+    def _reject(self, raw: bytes, verdict: Reject) -> None:
+        code, order = verdict.code, verdict.order
+        name = None if order is None else order.id.hex()
+        if code is RejectCode.DUPLICATE and order is not None:
+            log.info("order received again", order=name)
+            self._book.answer_again(order.id)
+            self._wakes.reporter.set()
+            return
+        log.warning("order rejected", order=name, code=str(code), reason=verdict.sentence("en"))
+        if code in WAITS:
+            self._wait(raw)
+        if code is RejectCode.ROOTS_NEWER:
+            self._wakes.roots.set()
+        if code in ANOMALIES:
+            self._faults.raised(FaultCode.ORDER_REFUSED, f"{code}: {verdict.sentence('en')}")
+        if code in ANSWERED and order is not None:
+            self._book.reject(order.id, str(code), self._clock.now_ms())
+            self._wakes.reporter.set()
+
+    def _wait(self, raw: bytes) -> None:
+        self._waiting[raw] = None
+        while len(self._waiting) > MAX_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+
+    def _me(self, assignment: Assignment, hi_ms: int) -> Me:
+        return Me(
+            domain=self._identity.domain,
+            units=assignment.units,
+            seen=self._book.seen(),
+            windows=self._book.windows(),
+            cancelled=self._book.cancelled(),
+            levels=self._book.levels(),
+            accepted_at_ms=self._book.accepted_since(hi_ms - RATE_PERIOD_MS),
+            has_sound=self._has_sound,
+            statuses=self._book.statuses(),
+        )
+
+    def _has_sound(self, message: int | bytes) -> bool:
+        if isinstance(message, int):
+            return message in self._recordings
+        return self._shelf.path(message) is not None and message in self._durations_ms()
+
+    def _tape_ms(self, order: Order) -> int:
+        durations = self._durations_ms()
+        return tape.length_ms(tape.of_order(order), self._recordings.lengths_ms, lambda name: durations[name])
+
+    def _durations_ms(self) -> Mapping[bytes, int]:
+        force = self._desired.in_force()
+        return {} if force is None else {blob.hash: blob.duration_ms for blob in force.manifest.blobs}
+
+    def _of_schedule(self, raw: bytes, family: Family, max_bytes: int) -> bytes:
+        roots = self._roots()
+        return open_machine(raw, family, roots, Role.SCHEDULE, self._clock.now_ms() // SECOND_MS, max_bytes=max_bytes)
+
+    def _roots(self) -> Roots:
+        roots = self._trust.roots()
+        if roots is None:
+            self._wakes.roots.set()
+            raise ProtocolError("no-roots", "nothing can be verified before the roots are here; they are being fetched")
+        return roots

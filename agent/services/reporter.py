@@ -1,0 +1,209 @@
+"""What goes up: hello on every connect, beats, receipts, faults and the play log, at least once.
+
+Whatever matters is a row in the outbox. It is sent, and sent again after a while or on the next connect, until the
+controller says that it has it. The controller counts each once by its name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from agent.core import health
+from agent.core.holdings import live_ids
+from agent.errors import LinkError, StoreError
+from agent.ports.clock import Clock
+from agent.ports.link import Uplink
+from agent.ports.store import Store
+from agent.services.faults import Faults
+from agent.services.wake import Wake
+from protocol.codec import encode
+from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
+from protocol.signing import Domain, Family, Signer, sign1
+from protocol.timeline import Segment, SegmentKind
+
+log = structlog.get_logger()
+
+SEND_AGAIN_MS: Final = 20_000
+LOOK_AGAIN_MS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Sender:
+    """In whose name reports are signed."""
+
+    box: str
+    domain: Domain
+    signer: Signer
+    version: str
+    boot_ms: int
+    """Wall instant at which the daemon started."""
+
+    def sign(self, payload: bytes, family: Family) -> bytes:
+        return sign1(payload, family, self.domain, self.signer)
+
+
+class Reporter:
+    """`connected()` is called by the link on every new connection."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        uplink: Uplink,
+        clock: Clock,
+        store: Store,
+        *,
+        faults: Faults,
+        wake: Wake,
+        sounding: Callable[[], Segment | None],
+    ) -> None:
+        self._sender = sender
+        self._uplink = uplink
+        self._clock = clock
+        self._trust = store.trust
+        self._desired = store.desired
+        self._book = store.book
+        self._outbox = store.outbox
+        self._faults = faults
+        self._wake = wake
+        self._sounding = sounding
+        self._greet = True
+        self._sent: dict[object, int] = {}
+        """Boot instant at which each row went out last."""
+        self._sent_seq = 0
+        self._sent_seq_at = 0
+        self._beat: Beat | None = None
+        self._beat_at: int | None = None
+
+    def connected(self) -> None:
+        """Nothing that was sent before this moment counts as sent."""
+        self._greet = True
+        self._sent.clear()
+        self._sent_seq = 0
+        self._beat_at = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            wait_ms: int | None = None
+            if self._uplink.connected:
+                try:
+                    wait_ms = await self._round()
+                except LinkError as error:
+                    log.info("not sent; it is kept", reason=str(error))
+                    wait_ms = LOOK_AGAIN_MS
+                except StoreError as error:
+                    log.warning("the outbox cannot be read", reason=str(error))
+                    wait_ms = SEND_AGAIN_MS
+            await self._wake.wait(wait_ms)
+
+    async def _round(self) -> int:
+        """Send what is due; milliseconds until something may be due again."""
+        if self._greet:
+            await self._send("hello", encode(self._hello()), Family.HELLO)
+            self._greet = False
+        await self._send_receipts()
+        wait_ms = await self._send_beat()
+        await self._send_faults()
+        await self._send_log()
+        waiting = self._sent or self._outbox.acked_seq() < self._outbox.log_seq()
+        return min(wait_ms, LOOK_AGAIN_MS * 5) if waiting else wait_ms
+
+    async def _send_receipts(self) -> None:
+        receipts = self._outbox.receipts()
+        for receipt in receipts:
+            if self._is_due(("receipt", receipt)):
+                await self._send("receipt", encode(receipt), Family.RECEIPT)
+                self._sent[("receipt", receipt)] = self._clock.boot_ms()
+
+    async def _send_faults(self) -> None:
+        for fault in self._outbox.faults():
+            if self._is_due(("fault", fault)):
+                await self._send("fault", encode(fault), Family.FAULT)
+                self._sent[("fault", fault)] = self._clock.boot_ms()
+        self._forget_old()
+
+    async def _send_log(self) -> None:
+        """The rows behind the last that was acknowledged, or sent a moment ago."""
+        acked, now = self._outbox.acked_seq(), self._clock.boot_ms()
+        if now - self._sent_seq_at > SEND_AGAIN_MS:
+            self._sent_seq = acked
+        after = max(acked, self._sent_seq)
+        before, rows = self._outbox.rows_after(after, MAX_LOG_ROWS)
+        while rows:
+            batch = LogBatch(self._sender.box, self._outbox.chain(), before, rows)
+            await self._send("log", encode(batch), Family.LOG)
+            self._sent_seq, self._sent_seq_at = rows[-1].seq, self._clock.boot_ms()
+            before, rows = self._outbox.rows_after(self._sent_seq, MAX_LOG_ROWS)
+
+    async def _send_beat(self) -> int:
+        now, beat = self._clock.boot_ms(), self._make_beat()
+        changed = self._beat is None or not health.says_the_same(beat, self._beat)
+        wait_ms = health.due_ms(self._beat_at, changed, now)
+        if wait_ms > 0:
+            return wait_ms
+        await self._uplink.publish("beat", encode(beat), certain=False)
+        self._beat, self._beat_at = beat, now
+        return health.PERIOD_MS
+
+    async def _send(self, kind: str, payload: bytes, family: Family) -> None:
+        await self._uplink.publish(kind, self._sender.sign(payload, family), certain=True)
+
+    def _is_due(self, key: object) -> bool:
+        sent = self._sent.get(key)
+        return sent is None or self._clock.boot_ms() - sent > SEND_AGAIN_MS
+
+    def _forget_old(self) -> None:
+        now = self._clock.boot_ms()
+        self._sent = {key: at for key, at in self._sent.items() if now - at <= SEND_AGAIN_MS}
+
+    def _hello(self) -> Hello:
+        force, wanted = self._desired.in_force(), self._desired.wanted()
+        return Hello(
+            box=self._sender.box,
+            version=self._sender.version,
+            at=self._clock.now_ms(),
+            generation=0 if force is None else force.assignment.generation,
+            wanted=0 if wanted is None else wanted.generation,
+            roots_version=self._roots_version(),
+            orders=self._live(),
+            chain=self._outbox.chain(),
+            log_seq=self._outbox.log_seq(),
+            clock=self._clock.reading().quality,
+            boot=self._sender.boot_ms,
+        )
+
+    def _make_beat(self) -> Beat:
+        force = self._desired.in_force()
+        generation = 0 if force is None else force.assignment.generation
+        digest = holdings_digest(
+            generation,
+            self._roots_version(),
+            self._live(),
+            self._outbox.chain(),
+            self._outbox.acked_seq(),
+            self._outbox.log_seq(),
+        )
+        reading, sounding = self._clock.reading(), self._sounding()
+        doing = health.doing(
+            sounding=sounding is not None,
+            emergency=sounding is not None and sounding.kind is SegmentKind.EMERGENCY,
+            knows_time=reading.tells_time,
+        )
+        return health.beat(
+            self._clock.now_ms(),
+            digest,
+            now_doing=doing,
+            clock=reading.quality,
+            active=self._faults.active(),
+            generation=generation,
+        )
+
+    def _live(self) -> tuple[bytes, ...]:
+        now = self._clock.now_ms()
+        return live_ids([held.order for held in self._book.orders(now)], now)
+
+    def _roots_version(self) -> int:
+        roots = self._trust.roots()
+        return 0 if roots is None else roots.version

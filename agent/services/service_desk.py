@@ -1,0 +1,116 @@
+"""Answers whoever stands at the box: status, explain, fetch, selftest. Plain values in, plain values out."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agent.errors import AgentError
+from agent.ports.clock import Clock
+from agent.ports.link import Uplink
+from agent.ports.store import Store
+from agent.services import selftest
+from agent.services.faults import Faults
+from agent.services.keeper import Keeper
+from agent.services.wake import Wakes
+from protocol.ids import enrolment_code
+from protocol.quantities import SECOND_MS
+from protocol.timeline import Segment, explain
+
+Request = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class About:
+    """What does not change while the daemon runs."""
+
+    box: str
+    name: str
+    version: str
+    boot_ms: int
+
+
+class ServiceDesk:
+    """`commands` is what the service socket serves."""
+
+    def __init__(
+        self,
+        about: About,
+        clock: Clock,
+        store: Store,
+        *,
+        uplink: Uplink,
+        keeper: Keeper,
+        faults: Faults,
+        wakes: Wakes,
+        sounding: Callable[[], Segment | None],
+        checks: Sequence[selftest.Check],
+    ) -> None:
+        self._about = about
+        self._clock = clock
+        self._trust = store.trust
+        self._desired = store.desired
+        self._book = store.book
+        self._outbox = store.outbox
+        self._sounding = sounding
+        self._uplink = uplink
+        self._keeper = keeper
+        self._faults = faults
+        self._fetcher = wakes.fetcher
+        self._roots = wakes.roots
+        self._checks = checks
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[Request], Awaitable[Answer]]]:
+        return {"status": self.status, "explain": self.explain, "fetch": self.fetch, "selftest": self.selftest}
+
+    async def status(self, _: Request) -> Answer:
+        now, sounding, roots = self._clock.now_ms(), self._sounding(), self._trust.roots()
+        force, wanted = self._desired.in_force(), self._desired.wanted()
+        return {
+            "id": self._about.box,
+            "code": enrolment_code(self._about.box),
+            "name": self._about.name,
+            "version": self._about.version,
+            "now_ms": now,
+            "up_s": (now - self._about.boot_ms) // SECOND_MS,
+            "approved": self._trust.broker() is not None,
+            "broker": self._trust.broker(),
+            "connected": self._uplink.connected,
+            "roots": 0 if roots is None else roots.version,
+            "generation": 0 if force is None else force.assignment.generation,
+            "wanted": 0 if wanted is None else wanted.generation,
+            "site": "" if wanted is None else wanted.site,
+            "units": [] if wanted is None else list(wanted.units),
+            "clock": self._clock.reading().quality.name,
+            "sounding": None if sounding is None else sounding.play,
+            "orders": [
+                {"id": held.order.id.hex(), "event": held.order.event, "stage": held.stage.name}
+                for held in self._book.orders(now)
+            ],
+            "faults": sorted(code.name for code in self._faults.active()),
+            "log_rows": self._outbox.log_seq(),
+            "log_acknowledged": self._outbox.acked_seq(),
+        }
+
+    async def explain(self, request: Request) -> Answer:
+        at_ms, language = request.get("at_ms"), request.get("language")
+        if at_ms is None:
+            at_ms = self._clock.now_ms()
+        if not isinstance(at_ms, int) or not 0 <= at_ms < 2**48:
+            raise AgentError("at_ms: milliseconds since 1970 are expected")
+        return {"text": explain(self._keeper.holdings(), at_ms, "en" if language == "en" else "vi")}
+
+    async def fetch(self, _: Request) -> Answer:
+        """Look for newer roots and for what is missing, now."""
+        self._roots.set()
+        self._fetcher.set()
+        force, wanted = self._desired.in_force(), self._desired.wanted()
+        return {
+            "generation": 0 if force is None else force.assignment.generation,
+            "wanted": 0 if wanted is None else wanted.generation,
+        }
+
+    async def selftest(self, request: Request) -> Answer:
+        outcomes = await selftest.run(self._checks, "en" if request.get("language") == "en" else "vi")
+        return {"passed": all(outcome.ok for outcome in outcomes), "checks": [asdict(outcome) for outcome in outcomes]}

@@ -1,0 +1,57 @@
+"""Looks after what nobody else is woken by: the clock, the time floor, old rows."""
+
+from typing import Final
+
+import structlog
+
+from agent.errors import StoreError
+from agent.ports.clock import Clock
+from agent.ports.store import Store
+from agent.services.faults import Faults
+from agent.services.inbox import Inbox
+from protocol.quantities import MINUTE_MS, SECOND_MS
+from protocol.report import ClockQuality, FaultCode
+
+log = structlog.get_logger()
+
+LOOK_EVERY_MS: Final = 5 * SECOND_MS
+TIDY_EVERY_MS: Final = 60 * MINUTE_MS
+
+
+class Watch:
+    """One look every few seconds."""
+
+    def __init__(self, clock: Clock, store: Store, *, inbox: Inbox, faults: Faults) -> None:
+        self._clock = clock
+        self._trust = store.trust
+        self._inbox = inbox
+        self._faults = faults
+        self._outbox = store.outbox
+        self._quality = clock.reading().quality
+        self._tidied_ms: int | None = None
+
+    async def run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except StoreError as error:
+                self._faults.raised(FaultCode.STORE, str(error))
+            await self._clock.sleep_ms(LOOK_EVERY_MS)
+
+    def look(self) -> None:
+        """Raises StoreError."""
+        reading = self._clock.reading()
+        if reading.quality < ClockQuality.RTC:
+            self._faults.raised(FaultCode.CLOCK, f"the time is not known well enough ({reading.quality.name.lower()})")
+        else:
+            self._faults.cleared(FaultCode.CLOCK)
+        if reading.quality != self._quality:
+            self._quality = reading.quality
+            self._inbox.try_again()
+        now = self._clock.boot_ms()
+        if self._tidied_ms is None or now - self._tidied_ms >= TIDY_EVERY_MS:
+            self._tidied_ms = now
+            self._outbox.prune(self._clock.now_ms())
+            self._faults.cleared(FaultCode.ORDER_REFUSED)
+            if reading.tells_time:
+                self._trust.raise_floor(reading.lo_ms)

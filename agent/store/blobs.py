@@ -1,0 +1,163 @@
+"""Files named by their SHA-256: part file, hash, fsync, rename, fsync of the folder, and only then the row.
+
+Whatever moment the power goes at, a name in the table is a whole file, and a part file is a beginning to go on from.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from agent.errors import StoreError
+from agent.ports.store import Intake
+from agent.store.database import Database
+
+_READ: Final = 1 << 20
+
+
+class PartFile:
+    """Implements the port `Intake` on `<hash>.part`."""
+
+    def __init__(self, path: Path, name: bytes, size: int) -> None:
+        self.path: Final = path
+        self.name: Final = name
+        self.size: Final = size
+        self._digest = hashlib.sha256()
+        self._received = 0
+        try:
+            self._file: BinaryIO = path.open("ab+")
+            self._reread()
+        except OSError as error:
+            raise StoreError(
+                f"{path}: cannot be written ({error}); check that the disk is writable and not full"
+            ) from error
+
+    @property
+    def received(self) -> int:
+        return self._received
+
+    def write(self, chunk: bytes) -> None:
+        if self._received + len(chunk) > self.size:
+            self.restart()
+            raise StoreError(f"{self.name.hex()}: more than the announced {self.size} bytes arrived; refused")
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise StoreError(f"{self.path}: not written ({error}); check that the disk is not full") from error
+        self._digest.update(chunk)
+        self._received += len(chunk)
+
+    def restart(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.sha256()
+        self._received = 0
+
+    def close(self) -> None:
+        self._file.close()
+
+    def is_whole(self) -> bool:
+        return self._received == self.size and self._digest.digest() == self.name
+
+    def settle(self) -> None:
+        """Push the bytes to the disk and let go."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _reread(self) -> None:
+        self._file.seek(0)
+        while chunk := self._file.read(_READ):
+            self._digest.update(chunk)
+            self._received += len(chunk)
+        if self._received > self.size:
+            self.restart()
+
+
+class BlobShelf:
+    """Implements the port `Shelf` in a folder `blobs/` beside the database."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be made ({error}); check that the disk is writable") from error
+        self._sizes = {
+            bytes(name): int(size)
+            for name, size in database.rows("SELECT hash, size FROM blobs")
+            if isinstance(name, bytes) and isinstance(size, int)
+        }
+
+    def path(self, name: bytes) -> Path | None:
+        return self._file(name) if name in self._sizes else None
+
+    def sizes(self) -> Mapping[bytes, int]:
+        return dict(self._sizes)
+
+    def take_in(self, name: bytes, size: int) -> PartFile:
+        return PartFile(self._folder / f"{name.hex()}.part", name, size)
+
+    def admit(self, intake: Intake) -> bool:
+        if not isinstance(intake, PartFile):
+            raise TypeError("a shelf admits what it took in itself")
+        try:
+            if not intake.is_whole():
+                intake.close()
+                intake.path.unlink(missing_ok=True)
+                return False
+            intake.settle()
+            intake.path.replace(self._file(intake.name))
+            self._sync_folder()
+        except OSError as error:
+            raise StoreError(f"{intake.path}: not kept ({error}); check that the disk is not full") from error
+        with self._database.change() as connection:
+            connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?)", (intake.name, intake.size))
+        self._sizes[intake.name] = intake.size
+        return True
+
+    def forget(self, name: bytes) -> None:
+        with self._database.change() as connection:
+            connection.execute("DELETE FROM blobs WHERE hash = ?", (name,))
+        self._sizes.pop(name, None)
+        self._file(name).unlink(missing_ok=True)
+
+    def sweep(self, wanted: frozenset[bytes]) -> None:
+        """Remove files without a row, and part files of what nobody wants: leavings of a power cut. For the start."""
+        for file in self._folder.iterdir():
+            name = _name_of(file)
+            if (
+                name is None
+                or (file.suffix == ".part" and name not in wanted)
+                or (file.suffix == "" and name not in self._sizes)
+            ):
+                file.unlink(missing_ok=True)
+        for name in [name for name, size in self._sizes.items() if not _has_size(self._file(name), size)]:
+            self.forget(name)
+
+    def _file(self, name: bytes) -> Path:
+        return self._folder / name.hex()
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _name_of(file: Path) -> bytes | None:
+    try:
+        name = bytes.fromhex(file.stem)
+    except ValueError:
+        return None
+    return name if len(name) == hashlib.sha256().digest_size else None
+
+
+def _has_size(file: Path, size: int) -> bool:
+    try:
+        return file.stat().st_size == size
+    except OSError:
+        return False

@@ -1,0 +1,171 @@
+"""One SQLite file in WAL mode with synchronous=FULL: a transaction that returned is on the disk (sqlite.org/wal.html).
+
+A file that SQLite calls damaged is put aside and a new one begun: the box must sound emergencies today, and the
+controller has the rest. The new one carries a new log chain, so that nobody mistakes its rows for the old ones.
+"""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database as Tables
+
+from agent.errors import StoreError
+
+SCHEMA_VERSION: Final = 1
+CHAIN_BYTES: Final = 8
+
+_SCHEMA: Final = """
+CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE blobs (hash BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (
+    id BLOB PRIMARY KEY, raw BLOB NOT NULL, record BLOB NOT NULL, accepted_ms INTEGER NOT NULL, level INTEGER NOT NULL,
+    tape_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, stage INTEGER NOT NULL, ended_ms INTEGER
+) WITHOUT ROWID;
+CREATE INDEX orders_by_acceptance ON orders (accepted_ms);
+CREATE TABLE windows (signer BLOB PRIMARY KEY, high INTEGER NOT NULL, bits BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE cancels (id BLOB PRIMARY KEY, level INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE receipts (
+    id BLOB NOT NULL, stage INTEGER NOT NULL, at_ms INTEGER NOT NULL, code TEXT NOT NULL, first_sample_ms INTEGER,
+    grade INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, stage)
+) WITHOUT ROWID;
+CREATE INDEX receipts_to_send ON receipts (at_ms) WHERE acked = 0;
+CREATE TABLE faults (
+    code INTEGER NOT NULL, at_ms INTEGER NOT NULL, raised INTEGER NOT NULL, detail TEXT NOT NULL,
+    acked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (code, at_ms)
+) WITHOUT ROWID;
+CREATE TABLE plays (
+    play TEXT PRIMARY KEY, cause TEXT NOT NULL, bulletin TEXT NOT NULL, sound TEXT NOT NULL,
+    planned_ms INTEGER NOT NULL, intended_ms INTEGER NOT NULL, emergency INTEGER NOT NULL, started_ms INTEGER
+) WITHOUT ROWID;
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY, row BLOB NOT NULL, hash BLOB NOT NULL, play TEXT NOT NULL, result INTEGER NOT NULL,
+    closed_ms INTEGER NOT NULL, final INTEGER NOT NULL
+);
+CREATE INDEX log_by_end ON log (closed_ms);
+CREATE INDEX log_by_play ON log (play);
+"""
+
+
+class Database:
+    """The connection, and the few ways in which the rooms of the store use it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create `box.sqlite3` in this folder. Raises `StoreError` when the disk will not have it."""
+        self.path: Final = folder / "box.sqlite3"
+        self.put_aside: Path | None = None
+        """Where a damaged file of before lies now."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._tables = _open(self.path)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self.put_aside = _put_aside(self.path)
+                self._tables = _open(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full"
+            ) from error
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; on the disk when the block ends, undone when it fails. Raises `StoreError`."""
+        try:
+            with self._tables.atomic():
+                yield self._tables.conn
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path}: not written ({error}); check that the disk is writable and not full"
+            ) from error
+
+    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """Raises `StoreError`."""
+        try:
+            return self._tables.conn.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: cannot be read ({error}); check the disk") from error
+
+    def state(self, key: str) -> bytes | None:
+        found = self.rows("SELECT value FROM state WHERE key = ?", key)
+        return bytes(found[0][0]) if found and isinstance(found[0][0], bytes) else None
+
+    def close(self) -> None:
+        self._tables.close()
+
+
+def put_state(connection: sqlite3.Connection, key: str, value: bytes) -> None:
+    """A value of the table `state`, inside a `change`."""
+    connection.execute(
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+    )
+
+
+def _open(path: Path) -> Tables:
+    tables = Tables(path)
+    try:
+        connection = tables.conn
+        connection.execute("PRAGMA busy_timeout = 5000")
+        tables.enable_wal()
+        connection.execute("PRAGMA synchronous = FULL")
+        if _version(path, connection) == 0:
+            _create(tables)
+    except BaseException:
+        tables.close()
+        raise
+    return tables
+
+
+def _version(path: Path, connection: sqlite3.Connection) -> int:
+    """The schema's version, 0 for an empty file. Raises `sqlite3.DatabaseError` when the file is damaged."""
+    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {damage}")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise StoreError(f"{path}: written by a newer version of this program; install that version again")
+    return version
+
+
+def _create(tables: Tables) -> None:
+    """The schema and the chain's name, in one transaction: a power cut leaves all of it or an empty file."""
+    with tables.atomic():
+        for statement in _SCHEMA.split(";\n"):
+            if statement.strip():
+                tables.conn.execute(statement)
+        put_state(tables.conn, "chain", secrets.token_bytes(CHAIN_BYTES))
+        tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    _sync_folder(tables.conn.execute("PRAGMA database_list").fetchone()[2])
+
+
+def _sync_folder(file: str) -> None:
+    descriptor = os.open(Path(file).parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is bad, rather than the disk full, locked or read-only."""
+    words = ("malformed", "not a database", "file is encrypted", "unsupported file format")
+    return not isinstance(error, sqlite3.OperationalError | sqlite3.IntegrityError) and any(
+        word in str(error) for word in words
+    )
+
+
+def _put_aside(path: Path) -> Path:
+    """Move the file and its companions out of the way, under the first free number."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.replace(aside.with_name(aside.name + suffix))
+    return aside

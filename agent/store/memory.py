@@ -1,0 +1,106 @@
+"""What the box holds signed, and what enrolment told: the trust and the desired state of design §2 and §4."""
+
+import secrets
+from typing import Final
+
+from agent.errors import StoreError
+from agent.ports.store import InForce
+from agent.store.database import Database, put_state
+from protocol.codec import Record, decode, encode
+from protocol.errors import ProtocolError
+from protocol.manifest import Assignment, Manifest
+from protocol.roles import Roots
+
+MAX_MANIFEST_BYTES: Final = 4_194_304
+
+
+class Memory:
+    """Implements the ports `Trust` and `Desired`.
+
+    What is written here was verified when it came; it is kept as the verified record, beside the signed bytes that
+    prove it, so that a start needs no signer's key to still be listed.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._roots = _load(database, "roots.record", Roots)
+        self._wanted = _load(database, "wanted.record", Assignment)
+        self._in_force = self._load_in_force()
+
+    def roots(self) -> Roots | None:
+        return self._roots
+
+    def keep_roots(self, raw: bytes, roots: Roots) -> None:
+        if self._roots is not None and roots.version <= self._roots.version:
+            raise StoreError(f"roots {roots.version} do not replace {self._roots.version}: the version only rises")
+        with self._database.change() as connection:
+            put_state(connection, "roots", raw)
+            put_state(connection, "roots.record", encode(roots))
+        self._roots = roots
+
+    def broker(self) -> str | None:
+        found = self._database.state("broker")
+        return None if found is None else found.decode()
+
+    def keep_broker(self, url: str) -> None:
+        if url != self.broker():
+            with self._database.change() as connection:
+                put_state(connection, "broker", url.encode())
+
+    def floor_ms(self) -> int:
+        return int.from_bytes(self._database.state("floor_ms") or b"\0", "big")
+
+    def raise_floor(self, at_ms: int) -> None:
+        if at_ms > self.floor_ms():
+            with self._database.change() as connection:
+                put_state(connection, "floor_ms", at_ms.to_bytes(8, "big"))
+
+    def try_disk(self) -> None:
+        token = secrets.token_bytes(8)
+        with self._database.change() as connection:
+            put_state(connection, "tried", token)
+        if self._database.state("tried") != token:
+            raise StoreError("the disk does not keep what is written; replace the card")
+
+    def wanted(self) -> Assignment | None:
+        return self._wanted
+
+    def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
+        if self._wanted is not None and assignment.generation <= self._wanted.generation:
+            raise StoreError(f"generation {assignment.generation} does not replace {self._wanted.generation}")
+        with self._database.change() as connection:
+            put_state(connection, "wanted", raw)
+            put_state(connection, "wanted.record", encode(assignment))
+        self._wanted = assignment
+
+    def in_force(self) -> InForce | None:
+        return self._in_force
+
+    def previous_manifest(self) -> bytes | None:
+        return self._database.state("previous.manifest")
+
+    def adopt(self, assignment: Assignment, manifest: Manifest, at_ms: int) -> None:
+        before = self._in_force
+        with self._database.change() as connection:
+            if before is not None and before.assignment.manifest != assignment.manifest:
+                put_state(connection, "previous.manifest", before.assignment.manifest)
+            put_state(connection, "current.assignment", encode(assignment))
+            put_state(connection, "current.manifest", encode(manifest))
+            put_state(connection, "current.adopted_ms", at_ms.to_bytes(8, "big"))
+        self._in_force = InForce(assignment, manifest, at_ms)
+
+    def _load_in_force(self) -> InForce | None:
+        assignment = _load(self._database, "current.assignment", Assignment)
+        manifest = _load(self._database, "current.manifest", Manifest)
+        if assignment is None or manifest is None:
+            return None
+        return InForce(assignment, manifest, int.from_bytes(self._database.state("current.adopted_ms") or b"\0", "big"))
+
+
+def _load(database: Database, key: str, family: type[Record]) -> Record | None:
+    """A kept record; None when there is none, or none that this version reads: the controller sends it again."""
+    data = database.state(key)
+    try:
+        return None if data is None else decode(data, family, max_bytes=MAX_MANIFEST_BYTES)
+    except ProtocolError:
+        return None
