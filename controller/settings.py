@@ -1,7 +1,6 @@
 """Django's settings: glue between `core.config` (the environment) and the apps. Nobody imports this file by hand."""
 
 import os
-from pathlib import Path
 
 from controller.core import config as configuration
 
@@ -35,7 +34,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controller.console.static_files.static_files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "controller.console.middleware.cookie_language",
     "django.middleware.common.CommonMiddleware",
@@ -92,7 +91,7 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "console:home"
 LOGOUT_REDIRECT_URL = "accounts:login"
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LOALANG.behind_tls
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -106,10 +105,10 @@ USE_TZ = True
 TIME_ZONE = "Asia/Ho_Chi_Minh"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(LOALANG.data) / "static"
-# Files are served from the packages themselves: an installation has no collectstatic step to forget.
+# Read once, at the start, from the packages (`console.static_files`).
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = LOALANG.debug
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

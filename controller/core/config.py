@@ -42,6 +42,11 @@ class Config:
     """Tracebacks in the browser. Never where people work."""
 
     @property
+    def behind_tls(self) -> bool:
+        """People reach the pages by https alone, so cookies need not travel otherwise."""
+        return bool(self.origins) and all(origin.startswith("https://") for origin in self.origins)
+
+    @property
     def database(self) -> Path:
         return self.data / "db.sqlite3"
 
