@@ -40,6 +40,7 @@ _NUMBERS: Final = {
     "BYSECOND": (0, 59),
 }
 _ZERO_ALLOWED: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _WEEKDAY: Final = re.compile(r"([+-]?[1-9][0-9]?)?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -67,7 +68,9 @@ def zone_named(name: str, *, field: str = "zone") -> ZoneInfo:
 def parse_local(text: str, *, field: str = "time") -> datetime:
     """The naive wall time of a `LocalTime`; `ProtocolError` if the calendar has no such moment."""
     try:
-        wall = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - wall time; the zone is the manifest's
+        if not _LOCAL.fullmatch(text):
+            raise ValueError(text)  # noqa: TRY301 - one answer to every wrong time
+        wall = datetime.fromisoformat(text)
     except ValueError as error:
         raise ProtocolError(
             "bad-time", f"{text!r} is no date and time; write 2026-11-24T06:00:00", field=field
@@ -141,11 +144,17 @@ def _closer(first: datetime, begin: datetime, rule: _Rule) -> datetime:
 
 def _library(rule: _Rule, start: datetime, last: datetime) -> Iterator[datetime]:
     try:
-        made = rrulestr(f"{rule.text};UNTIL={last:%Y%m%dT%H%M%S}", dtstart=start)
-        assert isinstance(made, rrule)
-        yield from made
+        yield from _read(rule.text).replace(dtstart=start, until=last)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise _bad(f"{rule.text!r} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> rrule:
+    """The library's rule, with a start that is to be replaced."""
+    rule = rrulestr(text, dtstart=datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001 - wall time
+    assert isinstance(rule, rrule)
+    return rule
 
 
 @lru_cache(maxsize=4096)
