@@ -7,6 +7,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("controller.accounts.urls")),
     path("don-vi/", include("controller.units.urls")),
     path("hop/", include("controller.boxes.urls")),
+    path("ban-tin/", include("controller.library.urls")),
+    path("lich/", include("controller.schedules.urls")),
     path("khan-cap/", include("controller.orders.urls")),
     path("nhat-ky/", include("controller.reports.urls")),
     path("", include("controller.box_api.urls")),

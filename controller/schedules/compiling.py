@@ -31,6 +31,7 @@ from protocol.codec import encode
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Manifest
 from protocol.signing import Domain, Family, Signer, sign1
+from protocol.timeline import validate_manifest
 
 COMPILE: Final = "schedules.compile"
 VALID: Final = dt.timedelta(days=60)
@@ -96,6 +97,7 @@ def _signed(
     signed = 0
     for digest, content, manifest in zip(hashes, contents, manifests, strict=True):
         if digest not in known:
+            validate_manifest(manifest)  # what a box would refuse is not signed; what it has stays in force
             message = sign1(content, Family.MANIFEST, where, signer)
             known[digest] = Compiled.objects.create(
                 content_hash=digest,

@@ -4,6 +4,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from django.db.models import QuerySet
+
 from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE, today
@@ -42,7 +44,7 @@ def programmes(now: dt.datetime) -> list[Programme]:
     items = ScheduleItem.objects.filter(schedule__state=State.ACTIVE).order_by("schedule_id", "position")
     for schedule, bulletin in items.values_list("schedule_id", "bulletin_id"):
         playlists[schedule].append(BULLETIN.format(bulletin))
-    aims = _aims()
+    aims = _aims(Target.objects.filter(schedule__state=State.ACTIVE))
     local_now = now.astimezone(ZONE).replace(tzinfo=None)
     made = (
         Programme(entry_of(row, playlists[row.pk]), *aims[row.pk])
@@ -116,12 +118,17 @@ def entry_of(row: Schedule, playlist: Iterable[str]) -> Entry:
     )
 
 
-def _aims() -> Mapping[int, tuple[Aim, Aim]]:
+def aims_of(row: Schedule) -> tuple[Aim, Aim]:
+    """Whom this schedule means, and whom it leaves out."""
+    return _aims(Target.objects.filter(schedule=row))[row.pk]
+
+
+def _aims(targets: QuerySet[Target]) -> Mapping[int, tuple[Aim, Aim]]:
+    """By schedule: whom it means, and whom it leaves out."""
     sets: dict[tuple[int, bool], tuple[set[str], set[int], set[str]]] = defaultdict(lambda: (set(), set(), set()))
-    values = Target.objects.filter(schedule__state=State.ACTIVE).values_list(
+    for schedule, excluded, unit, group, box in targets.values_list(
         "schedule_id", "excluded", "unit__code", "group_id", "box_id"
-    )
-    for schedule, excluded, unit, group, box in values:
+    ):
         units, groups, boxes = sets[schedule, excluded]
         if unit is not None:
             units.add(unit)
@@ -134,5 +141,5 @@ def _aims() -> Mapping[int, tuple[Aim, Aim]]:
         units, groups, boxes = sets[schedule, excluded]
         return Aim(frozenset(units), frozenset(groups), frozenset(boxes))
 
-    numbers = {schedule for schedule, _ in sets}
+    numbers = {schedule for schedule, _excluded in sets}
     return defaultdict(lambda: (Aim(), Aim()), {n: (aim(n, False), aim(n, True)) for n in numbers})

@@ -1,10 +1,11 @@
-"""Schedules and rules in sentences: hours, weekdays, recurrences, and why something may not sound."""
+"""Schedules and rules in sentences: hours, weekdays, recurrences, why something may not sound."""
 
 import datetime as dt
 
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
+from controller.library.wording import length
 from controller.schedules.rules import Conflict, Recurrence, Trouble
 from protocol.manifest import Hours
 from protocol.quantities import EVERY_DAY
@@ -36,14 +37,6 @@ def recurrence(rule: str) -> str:
 def moment(local: dt.datetime) -> str:
     """Local wall time: dd/mm/yyyy HH:MM, with seconds where they are not zero."""
     return f"{local:%d/%m/%Y %H:%M:%S}" if local.second else f"{local:%d/%m/%Y %H:%M}"
-
-
-def length(milliseconds: int) -> str:
-    """ "3 phút 20 giây"."""
-    minutes, seconds = divmod(max(1, round(milliseconds / 1000)), 60)
-    if minutes and seconds:
-        return _("%(minutes)d phút %(seconds)d giây") % {"minutes": minutes, "seconds": seconds}
-    return _("%(minutes)d phút") % {"minutes": minutes} if minutes else _("%(seconds)d giây") % {"seconds": seconds}
 
 
 def refusal(found: Conflict, place: str, allowed: dt.datetime | None) -> Refused:

@@ -1,0 +1,156 @@
+"""What officers type in about schedules and regulations; the deciding is in `services`."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from controller.core.times import ZONE
+from controller.library.models import Bulletin
+from controller.schedules.places import aimed
+from controller.schedules.rules import TEMPLATES, Recurrence
+from controller.schedules.services import MAX_REPEATS, Draft
+from controller.units.forms import UnitField
+from protocol.quantities import EVERY_DAY
+
+ONCE, DAILY, WEEKLY = "once", "daily", "weekly"
+DAYS = [
+    ("0", _("thứ hai")),
+    ("1", _("thứ ba")),
+    ("2", _("thứ tư")),
+    ("3", _("thứ năm")),
+    ("4", _("thứ sáu")),
+    ("5", _("thứ bảy")),
+    ("6", _("chủ nhật")),
+]
+TEMPLATE_NAMES = [
+    ("province_default", _("Mẫu của tỉnh: yên lặng 21:00–05:00, và 05:00–06:00 nếu chưa có văn bản cho phép")),
+    ("ward", _("Mẫu của phường: 2 buổi mỗi ngày, mỗi buổi 15 phút, thứ hai đến thứ sáu")),
+    ("rural", _("Mẫu nông thôn: mỗi buổi dài nhất 45 phút")),
+]
+assert {name for name, _label in TEMPLATE_NAMES} == set(TEMPLATES)
+
+
+class _Keys(forms.Field):
+    """Any number of values under one name, as the page's checkboxes send them; the service knows which are good."""
+
+    widget = forms.MultipleHiddenInput
+
+    def clean(self, value: Any) -> Any:
+        return tuple(value or ())
+
+
+class ScheduleForm(forms.Form):
+    """A schedule. Its playlist comes as one field `item-<number>` for each bulletin, holding its place in the order."""
+
+    title = forms.CharField(label=_("Tên lịch phát"), max_length=120)
+    unit = UnitField(label=_("Lịch của đơn vị"))
+    bulletins = _Keys(label=_("Bản tin"), required=False)
+    first = forms.SplitDateTimeField(
+        label=_("Lần phát đầu tiên"),
+        widget=forms.SplitDateTimeWidget(
+            date_attrs={"type": "date"}, time_attrs={"type": "time", "step": "1"}, date_format="%Y-%m-%d"
+        ),
+    )
+    repeat = forms.ChoiceField(
+        label=_("Lặp lại"),
+        choices=[(ONCE, _("một lần")), (DAILY, _("hằng ngày")), (WEEKLY, _("một số ngày trong tuần"))],
+        initial=ONCE,
+    )
+    days = forms.MultipleChoiceField(
+        label=_("Vào các ngày"), choices=DAYS, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    until = forms.DateField(
+        label=_("Ngày cuối"),
+        required=False,
+        help_text=_("Để trống nếu không có thời hạn."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    targets = _Keys(label=_("Phát ở"), required=False)
+    excluded = _Keys(label=_("Trừ ra"), required=False)
+    repeats = forms.IntegerField(label=_("Đọc mấy lượt"), initial=1, min_value=1, max_value=MAX_REPEATS)
+    gap_s = forms.IntegerField(label=_("Nghỉ giữa các lượt (giây)"), initial=2, min_value=0, max_value=3600)
+    commune_order = forms.IntegerField(
+        label=_("Thứ tự khi trùng giờ"),
+        initial=0,
+        min_value=0,
+        max_value=1000,
+        help_text=_("Trong các lịch cùng loại, số nhỏ phát trước."),
+    )
+
+    def clean_days(self) -> int:
+        return sum(1 << int(day) for day in self.cleaned_data["days"])
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("repeat") == WEEKLY and not data.get("days") and "days" not in self.errors:
+            self.add_error("days", _("Chưa chọn ngày nào. Hãy chọn ít nhất một ngày trong tuần."))
+        return data
+
+    def draft(self) -> Draft:
+        """The schedule that was asked for; only of a valid form."""
+        data = self.cleaned_data
+        mask = {ONCE: 0, DAILY: EVERY_DAY, WEEKLY: data["days"]}[data["repeat"]]
+        return Draft(
+            title=data["title"],
+            unit=data["unit"].code,
+            bulletins=order(self.data),
+            first=_local(data["first"]),
+            targets=aimed(data["targets"]),
+            excluded=aimed(data["excluded"]),
+            recurrence=Recurrence(mask),
+            until=data["until"] if mask else None,
+            repeats=data["repeats"],
+            gap_s=data["gap_s"],
+            commune_order=data["commune_order"],
+        )
+
+    def playlist(self, bulletins: Iterable[Bulletin]) -> list[tuple[Bulletin, str]]:
+        """The bulletins that are offered, with the place that was typed in."""
+        return [(row, str(self.data.get(f"item-{row.pk}", ""))) for row in bulletins]
+
+
+class PolicyForm(forms.Form):
+    unit = UnitField(label=_("Đơn vị"))
+    template = forms.ChoiceField(label=_("Quy định"), choices=TEMPLATE_NAMES, widget=forms.RadioSelect)
+
+
+class PermissionForm(forms.Form):
+    unit = UnitField(label=_("Đơn vị được phép"))
+    number = forms.CharField(label=_("Số văn bản"), max_length=64)
+    issued = forms.DateField(label=_("Ngày văn bản"), widget=forms.DateInput(attrs={"type": "date"}))
+    valid_from = forms.DateField(label=_("Có hiệu lực từ ngày"), widget=forms.DateInput(attrs={"type": "date"}))
+    valid_to = forms.DateField(
+        label=_("Hết hiệu lực từ ngày"),
+        required=False,
+        help_text=_("Để trống nếu không có thời hạn."),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+
+class PreviewForm(forms.Form):
+    """A moment to be asked about; now when nothing is typed in."""
+
+    at = forms.SplitDateTimeField(
+        label=_("Vào lúc"),
+        required=False,
+        widget=forms.SplitDateTimeWidget(
+            date_attrs={"type": "date"}, time_attrs={"type": "time", "step": "1"}, date_format="%Y-%m-%d"
+        ),
+    )
+
+
+def order(data: Mapping[str, Any]) -> tuple[int, ...]:
+    """Numbers of the bulletins that were given a place, by that place. What is no number comes last, as typed."""
+    placed = []
+    for name, value in data.items():
+        number, text = name.removeprefix("item-"), str(value).strip()
+        if name != number and number.isdecimal() and text:
+            placed.append((int(text) if text.isdecimal() else 10_000, int(number)))
+    return tuple(number for _place, number in sorted(placed))
+
+
+def _local(at: dt.datetime) -> dt.datetime:
+    return at.astimezone(ZONE).replace(tzinfo=None)

@@ -1,0 +1,219 @@
+"""Pages of schedules: the list, a new one, what a box will say, and the regulations."""
+
+from typing import Any, Literal
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from controller.accounts.access import person_of
+from controller.accounts.rules import Action
+from controller.accounts.services import may, where
+from controller.boxes.models import Box
+from controller.core.errors import Refused
+from controller.core.pages import show_refusal
+from controller.jobs import services as jobs
+from controller.library.models import Bulletin
+from controller.library.models import State as BulletinState
+from controller.schedules import facts, places, services, wording
+from controller.schedules.compiler import Aim, Reach
+from controller.schedules.compiling import COMPILE
+from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, ScheduleForm
+from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
+from controller.schedules.preview import preview as preview_of
+from controller.units.models import Unit
+from controller.units.rules import above
+from controller.units.services import options
+
+PER_PAGE = 30
+OFFERED = 100
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """Schedules of the units that the person may see; `state` narrows them."""
+    state = request.GET.get("state", State.ACTIVE)
+    rows = Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit", "author")
+    if state in State.values:
+        rows = rows.filter(state=state)
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    facts_ = {"page": page, "states": State.choices, "state": state, "may_schedule": _may_schedule(request)}
+    return render(request, "schedules/list.html", facts_)
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    form = ScheduleForm(request.POST or None, initial={"unit": _own_unit(request)})
+    if request.method == "POST" and form.is_valid():
+        try:
+            schedule = services.publish(form.draft(), person_of(request))
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, _("Đã đưa lịch vào dùng; các hộp thiết bị đang được báo."))
+            return redirect("schedules:schedule", schedule.pk)
+    chosen = {"targets": request.POST.getlist("targets"), "excluded": request.POST.getlist("excluded")}
+    shown = {
+        "form": form,
+        "playlist": form.playlist(_offered(request)),
+        "places": places.choices(where(person_of(request), Action.SCHEDULE)),
+        "unit_options": options(),
+        **chosen,
+    }
+    return render(request, "schedules/new.html", shown)
+
+
+@require_POST
+def count(request: HttpRequest) -> HttpResponse:
+    """How many boxes the ticked places mean; asked by the form at every change."""
+    include, exclude = (places.aimed(request.POST.getlist(name)).aim for name in ("targets", "excluded"))
+    shown = {"boxes": len(Reach(facts.places()).hits(include, exclude)), "chosen": include != Aim()}
+    return render(request, "schedules/count.html", shown)
+
+
+@require_GET
+def schedule(request: HttpRequest, number: int) -> HttpResponse:
+    row = _schedule(request, number)
+    reached = [place.box for place in _reached(row)]
+    told = AssignmentRow.objects.filter(box__in=reached)
+    job = jobs.newest(COMPILE)
+    shown = {
+        "schedule": row,
+        "recurrence": wording.recurrence(row.rule),
+        "items": row.items.select_related("bulletin"),
+        "targets": row.targets.filter(excluded=False),
+        "excluded": row.targets.filter(excluded=True),
+        "boxes": Box.objects.filter(pk__in=reached).select_related("unit", "status", "assignment"),
+        "reached": len(reached),
+        "in_force": told.filter(box__status__generation__gte=F("generation")).count(),
+        "compiling": job is not None and job.finished is None,
+        "may_withdraw": row.state == State.ACTIVE and may(person_of(request), Action.SCHEDULE, row.unit.code),
+    }
+    return render(request, "schedules/schedule.html", shown)
+
+
+@require_POST
+def withdraw(request: HttpRequest, number: int) -> HttpResponse:
+    try:
+        services.withdraw(_schedule(request, number), person_of(request))
+    except Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("Đã rút lịch; các hộp thiết bị đang được báo."))
+    return redirect("schedules:schedule", number)
+
+
+@require_GET
+def preview(request: HttpRequest, box: str) -> HttpResponse:
+    """What this box will say at a moment and in the day after it, and why."""
+    row = get_object_or_404(Box.objects.filter(_scope(request, "unit__code")), pk=box)
+    form = PreviewForm(request.GET if "at_0" in request.GET else None)
+    moment = form.cleaned_data["at"] if form.is_bound and form.is_valid() else None
+    told, at = services.assignment_for(row.pk), moment or timezone.now()
+    language: Literal["vi", "en"] = "en" if (translation.get_language() or "").startswith("en") else "vi"
+    shown = {
+        "box": row,
+        "form": form,
+        "at": at,
+        "told": told,
+        "preview": preview_of(told, at, language) if told else None,
+    }
+    return render(request, "schedules/preview.html", shown)
+
+
+@require_http_methods(["GET", "POST"])
+def regulations(request: HttpRequest) -> HttpResponse:
+    """The regulations in force and the early permissions, with forms to set them."""
+    policy, permission = PolicyForm(), PermissionForm()
+    if request.method == "POST" and request.POST.get("form") == "permission":
+        permission = PermissionForm(request.POST)
+        if permission.is_valid() and _permit(request, permission):
+            return redirect("schedules:regulations")
+    elif request.method == "POST":
+        policy = PolicyForm(request.POST)
+        if policy.is_valid() and _set_policy(request, policy):
+            return redirect("schedules:regulations")
+    shown = {
+        "policy": policy,
+        "permission": permission,
+        "policies": [
+            (row, [wording.hours(hours) for hours in facts.policy_of(row).quiet], wording.weekdays(row.days))
+            for row in PolicyRecord.objects.exclude(unit=None).select_related("unit").order_by("unit__code")
+        ],
+        "permissions": Permission.objects.select_related("unit"),
+        "unit_options": options(),
+        "may_set": bool(where(person_of(request), Action.ADMINISTER)),
+    }
+    return render(request, "schedules/regulations.html", shown)
+
+
+def _permit(request: HttpRequest, form: PermissionForm) -> bool:
+    data = form.cleaned_data
+    try:
+        services.permit_early(
+            data["unit"],
+            data["number"],
+            data["issued"],
+            person_of(request),
+            valid_from=data["valid_from"],
+            valid_to=data["valid_to"],
+        )
+    except Refused as refused:
+        show_refusal(form, refused)
+        return False
+    messages.success(request, _("Đã ghi văn bản cho phép."))
+    return True
+
+
+def _set_policy(request: HttpRequest, form: PolicyForm) -> bool:
+    try:
+        services.set_policy(form.cleaned_data["unit"], form.cleaned_data["template"], person_of(request))
+    except Refused as refused:
+        show_refusal(form, refused)
+        return False
+    messages.success(request, _("Đã đặt quy định; các hộp thiết bị đang được báo."))
+    return True
+
+
+def _scope(request: HttpRequest, field: str) -> Q:
+    """Rows whose unit lies where the person has any role."""
+    scope = Q(pk__in=[])
+    for code in where(person_of(request), Action.VIEW):
+        scope |= Q(**{field: code}) | Q(**{f"{field}__startswith": f"{code}-"})
+    return scope
+
+
+def _schedule(request: HttpRequest, number: int) -> Schedule:
+    return get_object_or_404(Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit"), pk=number)
+
+
+def _reached(row: Schedule) -> list[Any]:
+    """The boxes that it means now."""
+    aims = facts.aims_of(row)
+    return Reach(facts.places()).hits(*aims)
+
+
+def _offered(request: HttpRequest) -> QuerySet[Bulletin]:
+    """Approved bulletins to choose from: the person's units', and those from above, which are there to be carried."""
+    codes = where(person_of(request), Action.SCHEDULE)
+    upper = {part for code in codes for part in above(code)}
+    below = Q(pk__in=[])
+    for code in codes:
+        below |= Q(unit__code__startswith=f"{code}-")
+    rows = Bulletin.objects.filter(Q(unit__code__in=upper) | below, state=BulletinState.APPROVED)
+    return rows.select_related("unit", "sound")[:OFFERED]
+
+
+def _may_schedule(request: HttpRequest) -> bool:
+    return bool(where(person_of(request), Action.SCHEDULE))
+
+
+def _own_unit(request: HttpRequest) -> str:
+    codes = where(person_of(request), Action.SCHEDULE)
+    unit = Unit.objects.filter(code=codes[0]).first() if codes else None
+    return f"{unit.code} {unit.name}" if unit else ""
