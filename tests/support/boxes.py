@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from requests_http_signature import HTTPSignatureAuth, algorithms
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from requests_http_signature import HTTPSignatureAuth, algorithms
 
 from protocol import topics
 from protocol.codec import encode
@@ -55,8 +55,17 @@ class SmallBox:
 
     def hello(self, at_ms: int) -> bytes:
         record = Hello(
-            self.id, "0.1.0", at_ms, self.generation, self.generation, self.roots_version, self.orders, self.chain,
-            len(self.rows), ClockQuality.NTP, at_ms,
+            self.id,
+            "0.1.0",
+            at_ms,
+            self.generation,
+            self.generation,
+            self.roots_version,
+            self.orders,
+            self.chain,
+            len(self.rows),
+            ClockQuality.NTP,
+            at_ms,
         )
         return self.signed(record, Family.HELLO)
 
@@ -70,8 +79,17 @@ class SmallBox:
         """Write a row of the play log."""
         seq = len(self.rows) + 1
         row = LogRow(
-            seq, f"{cause}@{at_ms}#{seq}", cause, "b1", "ab" * 32, at_ms, at_ms + 3, at_ms + 5_000, result,
-            Grade.RENDERED, 3,
+            seq,
+            f"{cause}@{at_ms}#{seq}",
+            cause,
+            "b1",
+            "ab" * 32,
+            at_ms,
+            at_ms + 3,
+            at_ms + 5_000,
+            result,
+            Grade.RENDERED,
+            3,
         )
         self.rows.append(row)
         return row

@@ -81,6 +81,11 @@ def roots(made: Province, now: dt.datetime = NOW, version: int = 1) -> Roots:
     machine = Holder(schedule_signer().public_key, "controller", (Trusted.SCHEDULE,), ("77",))
     at = int(now.timestamp())
     return Roots(
-        version, DOMAIN.province, DOMAIN.environment, at, at + 86_400 * 365, (Threshold(Trusted.EMERGENCY, 2),),
+        version,
+        DOMAIN.province,
+        DOMAIN.environment,
+        at,
+        at + 86_400 * 365,
+        (Threshold(Trusted.EMERGENCY, 2),),
         (*persons, machine),
     )

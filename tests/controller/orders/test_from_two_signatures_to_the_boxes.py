@@ -1,0 +1,244 @@
+"""An emergency from its preparation to the message in the outbox; who may sign, and who counts."""
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from controller.accounts.models import Audit, PersonKey
+from controller.cli.roots import sign_roots
+from controller.core.errors import NotAllowed, Refused
+from controller.orders import rules, services
+from controller.orders.models import EmergencyOrder, OrderSignature, State
+from controller.orders.roots import import_roots
+from controller.orders.rules import Alarm
+from controller.outbox.models import Message
+from protocol import topics
+from protocol.clock import ClockReading
+from protocol.gate import Accept, Me, judge
+from protocol.order import MessageType, Severity, Status
+from protocol.report import ClockQuality
+from tests.support import province
+from tests.support.installation import install
+from tests.support.province import AN_PHU, BINH_MINH, NOW, Province, key
+
+pytestmark = pytest.mark.django_db
+FLOOD = Alarm(message=1, area=(AN_PHU,), severity=Severity.EXTREME)
+
+
+@pytest.fixture
+def here(settings: LazySettings, tmp_path: Path) -> Province:
+    install(settings, tmp_path)
+    return province.make()
+
+
+def signed(order: EmergencyOrder, here: Province, who: str, *, at: dt.datetime = NOW, by: str = "") -> EmergencyOrder:
+    value = key(by or who).sign(services.signing_bytes(order))
+    return services.sign(order, here.people[who], key(by or who).public_key, value, now=at)
+
+
+def test_two_persons_send_an_order_that_a_box_there_accepts(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    assert not Message.objects.filter(kind="order").exists()
+    order = signed(order, here, "minh", at=NOW + dt.timedelta(seconds=40))
+    assert order.state == State.SENT
+    assert order.sent_at == NOW + dt.timedelta(seconds=40)
+    message = Message.objects.get(kind="order")
+    assert message.topic == topics.orders(AN_PHU)
+    at_ms = int(NOW.timestamp() * 1000) + 41_000
+    me = Me(province.DOMAIN, ("77", AN_PHU), (), {}, {}, {}, (), lambda sound: sound == 1)
+    verdict = judge(bytes(message.payload), province.roots(here), ClockReading(at_ms, at_ms, ClockQuality.NTP), me)
+    assert isinstance(verdict, Accept)
+    assert verdict.first_signer_key == key("hoa").public_key
+    assert {holder.person for holder in verdict.signers} == {"Trần Thị Hoa", "Lê Minh"}
+
+
+def test_the_order_of_signing_does_not_change_whose_sequence_counts(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "minh")
+    order = signed(order, here, "hoa")
+    assert order.state == State.SENT
+    assert order.envelope is not None
+
+
+def test_one_person_cannot_sign_twice(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    with pytest.raises(Refused) as refused:
+        signed(order, here, "hoa")
+    assert refused.value.field == "key"
+    assert EmergencyOrder.objects.get(pk=order.pk).state == State.WAITING
+
+
+def test_nobody_signs_with_the_key_of_somebody_else(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    with pytest.raises(Refused) as refused:
+        signed(order, here, "minh", by="hoa")
+    assert refused.value.field == "key"
+
+
+def test_a_signature_over_other_bytes_is_refused_and_not_kept(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    other = services.prepare(here.people["hoa"], replace(FLOOD, message=2), now=NOW)
+    value = key("hoa").sign(services.signing_bytes(other))
+    with pytest.raises(Refused) as refused:
+        services.sign(order, here.people["hoa"], key("hoa").public_key, value, now=NOW)
+    assert refused.value.field == "signature"
+    assert not OrderSignature.objects.exists()
+
+
+def test_a_technician_can_neither_prepare_nor_sign(here: Province) -> None:
+    with pytest.raises(NotAllowed):
+        services.prepare(here.people["tuan"], FLOOD, now=NOW)
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    with pytest.raises(NotAllowed):
+        signed(order, here, "tuan")
+
+
+def test_somebody_of_one_commune_does_not_count_in_another(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], replace(FLOOD, area=(BINH_MINH,)), now=NOW)
+    with pytest.raises(NotAllowed):
+        signed(order, here, "lan")
+
+
+def test_a_commune_and_the_province_together_may_sign_for_the_commune(here: Province) -> None:
+    order = services.prepare(here.people["lan"], FLOOD, now=NOW)
+    signed(order, here, "lan")
+    assert signed(order, here, "minh").state == State.SENT
+
+
+def test_a_key_that_was_revoked_no_longer_signs(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    PersonKey.objects.filter(person=here.people["minh"]).update(revoked=NOW)
+    with pytest.raises(Refused) as refused:
+        signed(order, here, "minh")
+    assert refused.value.field == "key"
+
+
+def test_an_order_that_nobody_finished_in_time_lapses(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], replace(FLOOD, lifetime_s=600), now=NOW)
+    signed(order, here, "hoa")
+    late = NOW + dt.timedelta(minutes=10)
+    assert rules.standing(order.state, order.expires.timestamp(), late.timestamp()) is rules.Standing.LAPSED
+    with pytest.raises(Refused) as refused:
+        signed(order, here, "minh", at=late)
+    assert refused.value.field == "order"
+    assert not Message.objects.filter(kind="order").exists()
+
+
+def test_a_dropped_order_can_no_longer_be_signed(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    services.drop(order, here.people["minh"])
+    with pytest.raises(Refused):
+        signed(order, here, "hoa")
+
+
+@pytest.mark.parametrize(
+    ("alarm", "field"),
+    [
+        (replace(FLOOD, area=("77-9999",)), "area"),
+        (replace(FLOOD, area=()), "area"),
+        (replace(FLOOD, message=90), "message"),
+        (replace(FLOOD, repeats=0), "repeats"),
+        (replace(FLOOD, lifetime_s=60), "lifetime"),
+        (replace(FLOOD, lifetime_s=7201), "lifetime"),
+        (replace(FLOOD, reason="x" * 201), "reason"),
+    ],
+)
+def test_what_cannot_be_ordered_names_its_field(here: Province, alarm: Alarm, field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        services.prepare(here.people["hoa"], alarm, now=NOW)
+    assert refused.value.field == field
+    assert refused.value.way_out
+    assert not EmergencyOrder.objects.exists()
+
+
+def test_an_area_without_boxes_is_refused(here: Province) -> None:
+    here.boxes["bình minh"].state = "retired"
+    here.boxes["bình minh"].save()
+    with pytest.raises(Refused) as refused:
+        services.prepare(here.people["hoa"], replace(FLOOD, area=(BINH_MINH,)), now=NOW)
+    assert refused.value.field == "area"
+
+
+def test_without_roots_nothing_can_be_prepared_and_the_way_out_is_said(here: Province) -> None:
+    from controller.orders.models import RootsFile
+
+    RootsFile.objects.all().delete()
+    with pytest.raises(Refused) as refused:
+        services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    assert "loalang roots import" in refused.value.way_out
+
+
+def test_one_person_cancels_and_the_order_is_cancelled_in_the_same_moment(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    cancel = services.cancel_prepare(order, here.people["minh"], "nhầm", now=NOW)
+    cancel = signed(cancel, here, "minh")
+    assert cancel.state == State.SENT
+    assert cancel.type == MessageType.CANCEL
+    order.refresh_from_db()
+    assert order.state == State.CANCELLED
+    assert Message.objects.filter(kind="order").count() == 2
+
+
+def test_a_commune_cannot_cancel_what_the_province_ordered(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    cancel = services.cancel_prepare(order, here.people["lan"], now=NOW)
+    with pytest.raises(Refused) as refused:
+        signed(cancel, here, "lan")
+    assert refused.value.field == "order"
+    order.refresh_from_db()
+    assert order.state == State.SENT
+    assert not OrderSignature.objects.filter(order=cancel).exists()
+
+
+def test_a_drill_is_cancelled_as_a_drill(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], replace(FLOOD, status=Status.EXERCISE), now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    cancel = signed(services.cancel_prepare(order, here.people["hoa"], now=NOW), here, "hoa")
+    assert cancel.status == Status.EXERCISE
+    assert cancel.state == State.SENT
+
+
+def test_a_cancel_that_waits_is_not_made_twice(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    first = services.cancel_prepare(order, here.people["hoa"], now=NOW)
+    assert services.cancel_prepare(order, here.people["hoa"], now=NOW).pk == first.pk
+
+
+def test_every_step_is_audited_and_no_row_holds_a_private_key(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    actions = list(Audit.objects.filter(object=f"order:{order.pk}").order_by("id").values_list("action", flat=True))
+    assert actions == ["order.prepared", "order.signed", "order.signed", "order.sent"]
+
+
+def test_roots_only_go_up_and_only_by_the_same_root_keys(here: Province) -> None:
+    second = sign_roots(province.roots(here, version=2), key("root"))
+    assert import_roots(second, now=NOW).version == 2
+    with pytest.raises(Refused):
+        import_roots(sign_roots(province.roots(here, version=1), key("root")), now=NOW)
+    with pytest.raises(Refused):
+        import_roots(sign_roots(province.roots(here, version=3), key("thief")), now=NOW)
+    with pytest.raises(Refused):
+        import_roots(sign_roots(province.roots(here, version=3), key("thief")), (key("thief").public_key,), now=NOW)
+    assert Message.objects.filter(kind="roots").count() == 6, "two versions for three boxes"
+
+
+def test_a_signers_sequences_never_fall_behind_those_that_boxes_have_seen() -> None:
+    assert rules.next_sequence(0, 0, 1_700_000_000) == 1_700_000_000
+    assert rules.next_sequence(1_700_000_000, 1_700_003_600, 1_700_000_100) == 1_700_000_001
+    assert rules.next_sequence(1_700_000_005, 1_700_003_600, 1_700_009_000) == 1_700_009_000
+    assert rules.next_sequence(1_900_000_000, 1_700_003_600, 1_700_009_000) == 1_900_000_001
