@@ -121,8 +121,9 @@ class MqttLink:
                 for task in tasks:
                     task.cancel()
                 results = await asyncio.gather(*tasks, return_exceptions=True)
-            if isinstance(results[0], aiomqtt.MqttError):
-                raise LinkError(str(results[0]) or "the connection broke") from results[0]
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
             if breaking.done() and not breaking.cancelled():
                 raise LinkError("the broker does not answer")
 

@@ -189,7 +189,7 @@ class Inbox:
             order=order.id.hex(),
             type=order.type.name,
             status=order.status.name,
-            event=order.event,
+            about=order.event,
             signers=[holder.person for holder in verdict.signers],
         )
         self._keeper.touch()
