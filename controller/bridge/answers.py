@@ -63,11 +63,11 @@ def after_beat(beat: Beat, picture: Picture) -> Needs | None:
 
 
 def in_step(picture: Picture) -> bytes:
-    """The digest of a box that holds everything and owes nothing."""
+    """The digest of a box that holds everything, every live order too, and has nothing that is not stored here."""
     return holdings_digest(
         picture.generation,
         picture.roots_version,
-        picture.accepted,
+        tuple({*picture.accepted, *picture.owed}),
         picture.chain,
         picture.log_seq,
         picture.log_seq,

@@ -1,0 +1,189 @@
+"""Batches of messages into the database, and the answers: only what is missing, acknowledged only when it is stored."""
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from controller.boxes.models import BoxState, FaultEvent
+from controller.bridge.absorb import Incoming, Outgoing, absorb, resend
+from controller.orders import rollcall, services
+from controller.orders.models import EmergencyOrder
+from controller.orders.rules import Alarm
+from controller.reports.models import ChainAnomaly, PlayLogRow
+from controller.schedules.signing import schedule_signer
+from protocol import topics
+from protocol.codec import decode
+from protocol.ids import box_id
+from protocol.report import Ack, FaultCode, Stage
+from protocol.signing import Family, family_of, verify1
+from tests.support import province
+from tests.support.boxes import SmallBox
+from tests.support.installation import install
+from tests.support.province import AN_PHU, NOW, Province, key
+
+pytestmark = pytest.mark.django_db
+NOW_MS = int(NOW.timestamp() * 1000)
+
+
+@pytest.fixture
+def here(settings: LazySettings, tmp_path: Path) -> Province:
+    install(settings, tmp_path)
+    return province.make()
+
+
+def box_of(here: Province, name: str) -> SmallBox:
+    return SmallBox(here.box_key(name), province.DOMAIN)
+
+
+def say(box: SmallBox, kind: str, payload: bytes) -> Incoming:
+    return Incoming(box.topic(kind), payload)
+
+
+def take(*messages: Incoming, at: dt.datetime = NOW) -> list[Outgoing]:
+    return absorb(messages, province.DOMAIN, schedule_signer(), at)
+
+
+def families(out: list[Outgoing]) -> list[Family]:
+    return [family_of(message.payload) for message in out]
+
+
+def ack_in(out: list[Outgoing]) -> Ack:
+    (payload,) = [message.payload for message in out if family_of(message.payload) is Family.ACK]
+    return decode(verify1(payload, Family.ACK, province.DOMAIN, schedule_signer().public_key), Ack)
+
+
+def sent_order(here: Province) -> EmergencyOrder:
+    order = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,)), now=NOW)
+    for who in ("hoa", "minh"):
+        value = key(who).sign(services.signing_bytes(order))
+        order = services.sign(order, here.people[who], key(who).public_key, value, now=NOW)
+    return order
+
+
+def test_a_box_that_says_hello_is_told_what_it_lacks_and_nothing_else(here: Province) -> None:
+    order = sent_order(here)
+    box = box_of(here, "an phú 1")
+    out = take(say(box, "hello", box.hello(NOW_MS)))
+    assert families(out) == [Family.ROOTS, Family.ORDER, Family.ACK]
+    assert {message.topic for message in out} == {topics.down(box.id)}
+    box.roots_version, box.orders = 1, (bytes.fromhex(order.pk),)
+    assert families(take(say(box, "hello", box.hello(NOW_MS)))) == [Family.ACK]
+
+
+def test_a_box_outside_the_area_is_not_told_of_the_order(here: Province) -> None:
+    sent_order(here)
+    box = box_of(here, "bình minh")
+    assert families(take(say(box, "hello", box.hello(NOW_MS)))) == [Family.ROOTS, Family.ACK]
+
+
+def test_a_log_batch_is_stored_once_and_acknowledged_to_its_last_row(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    for n in range(5):
+        box.play(NOW_MS + n * 10_000)
+    take(say(box, "hello", box.hello(NOW_MS)))
+    assert ack_in(take(say(box, "log", box.log(1, 3)))).log_seq == 3
+    assert ack_in(take(say(box, "log", box.log(1, 3)), say(box, "log", box.log(2, 5)))).log_seq == 5
+    assert list(PlayLogRow.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4, 5]
+    assert not ChainAnomaly.objects.exists()
+
+
+def test_rows_before_a_hello_are_acknowledged_by_their_own_chain(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    box.play(NOW_MS)
+    ack = ack_in(take(say(box, "log", box.log(1, 1))))
+    assert (ack.chain, ack.log_seq) == (box.chain, 1)
+
+
+def test_receipts_and_faults_are_acknowledged_when_they_are_stored_also_the_second_time(here: Province) -> None:
+    order = sent_order(here)
+    box = box_of(here, "an phú 1")
+    identity = bytes.fromhex(order.pk)
+    messages = [
+        say(box, "receipt", box.receipt(identity, Stage.ACCEPTED, NOW_MS + 200)),
+        say(box, "receipt", box.receipt(identity, Stage.STARTED, NOW_MS + 300, first_sample=NOW_MS + 290)),
+        say(box, "fault", box.fault(FaultCode.FETCH, NOW_MS)),
+    ]
+    for _ in range(2):
+        ack = ack_in(take(*messages))
+        assert set(ack.receipts) == {(identity, Stage.ACCEPTED), (identity, Stage.STARTED)}
+        assert ack.faults == ((FaultCode.FETCH, NOW_MS),)
+    assert FaultEvent.objects.count() == 1
+    line = next(row.line for row in rollcall.sheet(order).rows if row.box.pk == box.id)
+    assert (line.stage, line.first_sample_ms, line.after_ms) == (Stage.STARTED, NOW_MS + 290, 290)
+
+
+def test_an_order_goes_out_again_until_the_box_has_answered(here: Province) -> None:
+    order = sent_order(here)
+    first, second = box_of(here, "an phú 1"), box_of(here, "an phú 2")
+    assert {message.topic for message in resend(NOW)} == {topics.down(first.id), topics.down(second.id)}
+    take(say(first, "receipt", first.receipt(bytes.fromhex(order.pk), Stage.ACCEPTED, NOW_MS)))
+    take(say(second, "receipt", second.receipt(bytes.fromhex(order.pk), Stage.REJECTED, NOW_MS, code="NO_TIME")))
+    assert [message.topic for message in resend(NOW)] == [topics.down(second.id)], "it may learn the time"
+    take(say(second, "receipt", second.receipt(bytes.fromhex(order.pk), Stage.REJECTED, NOW_MS, code="SCOPE")))
+    assert resend(NOW) == []
+
+
+def test_an_expired_order_is_not_sent_again(here: Province) -> None:
+    order = sent_order(here)
+    assert resend(order.expires) == []
+
+
+def test_a_cancelled_order_is_not_sent_again_but_its_cancel_is(here: Province) -> None:
+    order = sent_order(here)
+    cancel = services.cancel_prepare(order, here.people["hoa"], now=NOW)
+    value = key("hoa").sign(services.signing_bytes(cancel))
+    cancel = services.sign(cancel, here.people["hoa"], key("hoa").public_key, value, now=NOW)
+    assert {message.payload for message in resend(NOW)} == {bytes(cancel.envelope or b"")}
+
+
+def test_a_beat_that_shows_the_box_in_step_is_not_answered(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    take(say(box, "hello", box.hello(NOW_MS)))
+    box.roots_version = 1
+    assert take(say(box, "beat", box.beat(NOW_MS))) == []
+    state = BoxState.objects.get(box_id=box.id)
+    assert state.roots_version == 1, "the digest proves that it took the new roots"
+    assert state.last_seen == NOW
+
+
+def test_a_beat_out_of_step_is_answered_with_what_may_have_been_lost(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    box.roots_version = 1
+    take(say(box, "hello", box.hello(NOW_MS)))
+    sent_order(here)
+    assert families(take(say(box, "beat", box.beat(NOW_MS)))) == [Family.ORDER, Family.ACK]
+    box.play(NOW_MS)
+    assert Family.ACK in families(take(say(box, "beat", box.beat(NOW_MS))))
+
+
+def test_a_box_cannot_speak_for_another(here: Province) -> None:
+    box, victim = box_of(here, "an phú 1"), box_of(here, "an phú 2")
+    box.play(NOW_MS)
+    assert take(Incoming(victim.topic("log"), box.log(1, 1))) == []
+    liar = replace(box, signer=key("liar"))
+    assert take(Incoming(box.topic("hello"), liar.hello(NOW_MS))) == []
+    assert not PlayLogRow.objects.exists()
+
+
+def test_a_stranger_is_not_answered_and_a_bad_message_spoils_no_batch(here: Province) -> None:
+    stranger = SmallBox(key("stranger"), province.DOMAIN)
+    assert box_id(key("stranger").public_key) == stranger.id
+    box = box_of(here, "an phú 1")
+    out = take(
+        say(stranger, "hello", stranger.hello(NOW_MS)),
+        Incoming(box.topic("log"), b"\x00 not a message"),
+        Incoming("ll/1/box/nobody/up/hello", b""),
+        say(box, "hello", box.hello(NOW_MS)),
+    )
+    assert {message.topic for message in out} == {topics.down(box.id)}
+
+
+def test_a_box_with_a_clock_beyond_the_calendar_does_no_harm(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    far = 0xFFFF_FFFF_FFFF
+    box.play(far - 10_000)
+    ack = ack_in(take(say(box, "hello", box.hello(far)), say(box, "log", box.log(1, 1))))
+    assert ack.log_seq == 1
