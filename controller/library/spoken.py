@@ -121,7 +121,7 @@ def text_to_read(text: str, language: str = "vi") -> str:
         for pattern, say in _RULES:
             tidy = pattern.sub(say, tidy)
     lines = (re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in tidy.split("\n"))
-    return re.sub(r"\n{2,}", "\n\n", "\n".join(lines)).strip()
+    return re.sub(r"\n{2,}", "\n\n", "\n".join(line[:1].upper() + line[1:] for line in lines)).strip()
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
