@@ -1,0 +1,78 @@
+"""What a visitor of the demo finds: boxes in use, a bulletin about to sound, and one that waits for approval."""
+
+import datetime as dt
+from typing import Final
+
+from django.utils import timezone
+
+from controller.accounts.models import Person
+from controller.boxes import services as boxes
+from controller.boxes.models import Box
+from controller.boxes.models import Stage as BoxStage
+from controller.core.times import ZONE
+from controller.demo import world
+from controller.demo.layout import REAL
+from controller.demo.processes import wait_until
+from controller.demo.stage import Stage
+from controller.library import services as library
+from controller.library.models import Bulletin, Class, State, Voice
+from controller.schedules import services as schedules
+from controller.units.services import unit_by_code
+
+FIRST_IN_S: Final = 60
+VACCINATION: Final = (
+    "Lịch tiêm chủng mở rộng tháng 12",
+    "Trạm y tế phường thông báo: tiêm chủng mở rộng cho trẻ dưới 5 tuổi vào lúc 7h30 ngày 05/12, tại trạm y tế. "
+    "Đề nghị phụ huynh mang theo sổ tiêm chủng.",
+)
+MEETING: Final = (
+    "Mời họp khu phố",
+    "UBND phường mời bà con khu phố 1 dự họp lúc 19h00 ngày 28/11 tại nhà văn hóa khu phố, bàn về vệ sinh môi trường.",
+)
+
+
+def lay_out(stage: Stage) -> None:
+    """Approve every box, put one bulletin on the air and leave another to be approved."""
+    people = {person.username: person for person in Person.objects.all()}
+    total = stage.boxes + 1
+    wait_until(
+        "every box has introduced itself",
+        lambda: Box.objects.count() == total,
+        within_s=60,
+        programs=stage.programs,
+    )
+    for box in Box.objects.filter(state=BoxStage.WAITING):
+        boxes.approve(box, unit_by_code(place_of(box.name)), people["tuan"])
+    here = unit_by_code(world.HERE)
+    on_air = _write(VACCINATION, people["lan"])
+    _write(MEETING, people["lan"])
+    wait_until("the bulletin is spoken", lambda: _ready(on_air), within_s=60, programs=stage.programs)
+    assert on_air.sound is not None
+    library.approve(on_air, people["hoa"], sound=on_air.sound.hash, text_hash=on_air.text_hash)
+    first = (timezone.now() + dt.timedelta(seconds=FIRST_IN_S)).astimezone(ZONE)
+    draft = schedules.Draft(
+        title="Bản tin sức khỏe",
+        unit=here.code,
+        bulletins=(on_air.pk,),
+        first=first.replace(tzinfo=None, microsecond=0),
+        targets=schedules.Aimed(units=(here.code,)),
+        repeats=3,
+        gap_s=60,
+    )
+    schedules.publish(draft, people["lan"])
+
+
+def place_of(name: str) -> str:
+    """The commune of a box of the demo, by its name."""
+    return world.HERE if name == REAL else world.unit_of(int(name.rsplit(" ", 1)[-1]))
+
+
+def _write(content: tuple[str, str], author: Person) -> Bulletin:
+    title, text = content
+    words = library.Words(title, text, "vi", Voice.SOUTH, Class.ORDINARY)
+    return library.write(words, unit_by_code(world.HERE), author)
+
+
+def _ready(bulletin: Bulletin) -> bool:
+    bulletin.refresh_from_db()
+    return bulletin.state == State.READY

@@ -1,0 +1,112 @@
+"""`loalang demo`: sets the sample province up, starts everything, and either waits for Ctrl-C or runs the journey."""
+
+import os
+import shutil
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.demo.errors import DemoError
+from controller.demo.layout import PASSPHRASE, Layout
+from controller.demo.processes import free_port, port_is_open
+from controller.demo.stage import Stage
+
+if TYPE_CHECKING:
+    from controller.demo.world import World
+
+MAX_BOXES: Final = 200
+
+
+def add(commands: Any) -> None:
+    """The sub-command of `loalang`."""
+    parser: ArgumentParser = commands.add_parser(
+        "demo", help="một tỉnh mẫu trên máy này / a sample province on this machine"
+    )
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--boxes", type=int, default=20, help="simulated boxes beside the real agent")
+    parser.add_argument("--dir", type=Path, default=Path("build/demo"), help="made anew at every start")
+    parser.add_argument("--check", action="store_true", help="run the journey by itself, report, and end")
+    parser.add_argument("--report", type=Path, default=Path("build/demo-report.json"))
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace) -> int:
+    """Exit code 0 when the demo ended as it should, 1 when it could not start or a step of the journey failed."""
+    try:
+        with _staged(options) as stage:
+            world = _prepare(stage)
+            if options.check:
+                from controller.demo.journey import travel
+
+                return travel(stage, world, options.report)
+            _show(stage, world)
+    except DemoError as error:
+        print(f"✗ {error}", flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("\n▸ stopped", flush=True)
+    return 0
+
+
+def _staged(options: Namespace) -> Stage:
+    if not 1 <= options.boxes <= MAX_BOXES:
+        raise DemoError(f"--boxes {options.boxes}: from 1 to {MAX_BOXES} simulated boxes")
+    if not 1 <= options.port <= 65_535:
+        raise DemoError(f"--port {options.port}: a port is a number from 1 to 65535")
+    if port_is_open(options.port):
+        raise DemoError(
+            f"Port {options.port} is taken by another program (perhaps another demo). "
+            f"Stop that one, or choose another port: make demo PORT={options.port + 1}"
+        )
+    layout = Layout(options.dir.absolute(), options.port, free_port())
+    _make_anew(layout.folder)
+    return Stage(layout, boxes=options.boxes)
+
+
+def _make_anew(folder: Path) -> None:
+    """Remove what an earlier demo left here; refuse a folder that is something else."""
+    mark = folder / ".loalang-demo"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise DemoError(f"--dir {folder}: this folder holds something that no demo made; name another one")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mark.touch()
+
+
+def _prepare(stage: Stage) -> "World":
+    print(f"▸ broker: {stage.about_broker}", flush=True)
+    stage.start_broker()
+    print("▸ the sample province: units, people, keys", flush=True)
+    os.environ.update(stage.layout.environment())
+    from controller.cli.commands import set_up_database
+
+    set_up_database()
+    from controller.demo import world
+
+    made = world.make(stage.layout)
+    print(f"▸ controller on {stage.layout.url}", flush=True)
+    stage.start_controller()
+    print(f"▸ one real agent and {stage.boxes} simulated boxes", flush=True)
+    stage.start_boxes(made.root_key)
+    return made
+
+
+def _show(stage: Stage, made: "World") -> None:
+    """Approve the boxes, lay out something to see, say who may log in, and stay until Ctrl-C."""
+    from controller.demo import exhibits, world
+
+    exhibits.lay_out(stage)
+    print(f"\n  {stage.layout.url}\n")
+    print(f"  {'login':8} {'one-time password':20} who")
+    for person in world.PEOPLE:
+        print(f"  {person.username:8} {made.passwords[person.username]:20} {person.about}")
+    home = stage.layout.agent
+    print(f"\n  Emergencies are signed with key files: {stage.layout.keys}/*.key.json, passphrase “{PASSPHRASE}”")
+    print(f"  What the real agent sounds: {home}/recordings/")
+    print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
+    print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
+    while True:
+        time.sleep(1)
+        for program in stage.programs:
+            program.require()

@@ -1,0 +1,145 @@
+"""The sample province: units of today, people with one-time passwords and keys, regulations, who signs what.
+
+Everything goes through the services that the pages call; needs Django set up on the demo's data folder.
+"""
+
+import datetime as dt
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils import timezone
+
+from controller.accounts import services as accounts
+from controller.accounts.models import Person, Role
+from controller.cli.keys import make_key_file
+from controller.cli.roots import HolderSpec, RootsSpec, build, sign_roots
+from controller.core.times import ZONE
+from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
+from controller.orders.roots import import_roots
+from controller.schedules.models import PolicyRecord
+from controller.schedules.signing import schedule_signer
+from controller.units import services as units
+from controller.units.services import unit_by_code
+from protocol import keyfile
+from protocol.signing import KeySigner
+
+HERE: Final = "79-26506"
+"""Phường Vũng Tàu: the commune of the real agent and of the journey."""
+ELSEWHERE: Final = ("79-26560", "79-26659", "79-26680", "79-26620", "79-26732")
+"""Bà Rịa, Long Điền, Đất Đỏ, Hồ Tràm, Côn Đảo."""
+SHARE_HERE: Final = 3
+"""Every third simulated box hangs in HERE too."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A person of the sample province."""
+
+    username: str
+    name: str
+    about: str
+    roles: tuple[tuple[Role, str], ...]
+    signs: bool = False
+
+
+PEOPLE: Final = (
+    Sample("lan", "Lan", "biên tập phường Vũng Tàu · edits", ((Role.EDITOR, HERE),)),
+    Sample(
+        "hoa",
+        "Hoa",
+        "duyệt, ký lệnh khẩn cấp · approves, signs emergencies",
+        ((Role.APPROVER, HERE), (Role.SIGNER, PROVINCE)),
+        signs=True,
+    ),
+    Sample(
+        "minh",
+        "Minh",
+        "ký lệnh khẩn cấp · signs emergencies",
+        ((Role.SIGNER, PROVINCE), (Role.VIEWER, PROVINCE)),
+        signs=True,
+    ),
+    Sample("tuan", "Tuấn", "kỹ thuật · technician", ((Role.TECHNICIAN, PROVINCE),)),
+    Sample(
+        "an",
+        "An",
+        "quản trị · administrator",
+        ((Role.ADMINISTRATOR, PROVINCE), (Role.EDITOR, PROVINCE), (Role.APPROVER, PROVINCE)),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What was made."""
+
+    passwords: dict[str, str]
+    """One-time password by username."""
+    root_key: bytes
+    """Public half, pinned in every box.toml."""
+
+
+def make(layout: Layout) -> World:
+    """Fill an empty data folder with the sample province."""
+    units.load(PROVINCE)
+    passwords = {}
+    for sample in PEOPLE:
+        appointments = [(role, unit_by_code(code)) for role, code in sample.roles]
+        person, passwords[sample.username] = accounts.add_person(sample.username, sample.name, appointments)
+        if sample.signs:
+            _give_key(person, sample, layout)
+    root = KeySigner(Ed25519PrivateKey.generate())
+    _appoint_signers(layout, root)
+    _regulate()
+    return World(passwords, root.public_key)
+
+
+def unit_of(number: int) -> str:
+    """The commune of the simulated box of this number, counted from 1."""
+    return HERE if number % SHARE_HERE == 1 else ELSEWHERE[number % len(ELSEWHERE)]
+
+
+def _give_key(person: Person, sample: Sample, layout: Layout) -> None:
+    text = make_key_file(sample.name, PASSPHRASE)
+    layout.keys.mkdir(parents=True, exist_ok=True)
+    _secret(layout.key_file(sample.username), text)
+    accounts.register_key_file(person, text, "demo")
+
+
+def _appoint_signers(layout: Layout, root: KeySigner) -> None:
+    """The roots, signed by the root key: two persons for an emergency, one to cancel, the controller for schedules."""
+    persons = tuple(
+        HolderSpec(
+            person=sample.name,
+            roles=("EMERGENCY", "CANCEL"),
+            scope=(PROVINCE,),
+            public=keyfile.read(layout.key_file(sample.username).read_text()).public_key.hex(),
+        )
+        for sample in PEOPLE
+        if sample.signs
+    )
+    machine = HolderSpec(
+        person="controller", roles=("SCHEDULE",), scope=(PROVINCE,), public=schedule_signer().public_key.hex()
+    )
+    spec = RootsSpec(province=PROVINCE, environment=ENVIRONMENT, version=1, holders=(*persons, machine))
+    import_roots(sign_roots(build(spec, int(time.time())), root), (root.public_key,))
+
+
+def _regulate() -> None:
+    """Eight quiet hours a day, laid opposite to now, so that the demo can be shown at any hour of the day or night."""
+    now = timezone.now().astimezone(ZONE)
+    start = (now + dt.timedelta(hours=8)).hour * 3600
+    PolicyRecord.objects.create(
+        unit=unit_by_code(PROVINCE),
+        template="demo",
+        quiet=[[start, (start + 8 * 3600) % 86_400, 127]],
+        changed=timezone.now(),
+    )
+    accounts.audit(None, "policy.set", f"unit:{PROVINCE}", template="demo")
+
+
+def _secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
