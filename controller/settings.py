@@ -1,6 +1,7 @@
 """Django's settings: glue between `core.config` (the environment) and the apps. Nobody imports this file by hand."""
 
 import os
+from pathlib import Path
 
 from controller.core import config as configuration
 
@@ -100,6 +101,7 @@ LANGUAGE_CODE = "vi"
 LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "loalang_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LOCALE_PATHS = [Path(__file__).parent / "core" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Ho_Chi_Minh"

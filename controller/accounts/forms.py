@@ -112,7 +112,7 @@ class AppointmentForm(forms.Form):
     role = forms.ChoiceField(label=_("Vai trò"), choices=Role.choices)
     unit = UnitField(label=_("Ở đơn vị"), help_text=_("Vai trò có hiệu lực ở đơn vị này và mọi đơn vị bên dưới."))
     valid_to = forms.DateField(
-        label=_("Đến hết ngày trước ngày"),
+        label=_("Thôi giữ vai trò từ ngày"),
         required=False,
         help_text=_("Để trống nếu không có thời hạn."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),

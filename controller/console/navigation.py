@@ -21,7 +21,7 @@ PARTS = (
     Part("orders:list", _("Khẩn cấp")),
     Part("boxes:list", _("Hộp thiết bị")),
     Part("reports:log", _("Nhật ký phát")),
-    Part("units:tree", _("Đơn vị")),
+    Part("units:tree", _("Các đơn vị")),
     Part("accounts:people", _("Người dùng")),
 )
 

@@ -23,13 +23,13 @@ def unit_by_code(code: str, *, field: str = "unit", on: dt.date | None = None) -
         raise Refused(
             field,
             _("Không có đơn vị nào mang mã “%(code)s”.") % {"code": code},
-            _("Tìm mã đúng ở trang Đơn vị."),
+            _("Tìm mã đúng ở trang Các đơn vị."),
         )
     if on is not None and not rules.in_force(unit.valid_from, unit.valid_to, on):
         raise Refused(
             field,
             _("Đơn vị %(name)s không còn hiệu lực vào ngày %(day)s.") % {"name": unit.name, "day": f"{on:%d/%m/%Y}"},
-            _("Chọn đơn vị kế tục: xem ở trang Đơn vị."),
+            _("Chọn đơn vị kế tục: xem ở trang Các đơn vị."),
         )
     return unit
 
