@@ -10,21 +10,23 @@ from protocol.messages import BY_CODE, DRILL, PREPARED
 from protocol.order import Order, Status
 
 CHIME: Final = "chime"
+ANNOUNCEMENT: Final = str(DRILL)
 
 Piece = str | bytes
 
 
-def pieces(message: int | bytes, *, chime: bool, drill: bool) -> tuple[Piece, ...]:
-    """One pass, in the order in which it sounds."""
-    before = ((CHIME,) if chime else ()) + ((str(DRILL),) if drill else ())
-    return (*before, str(message) if isinstance(message, int) else message)
+def before(*, chime: bool, drill: bool) -> tuple[str, ...]:
+    """What goes before the message."""
+    return ((CHIME,) if chime else ()) + ((ANNOUNCEMENT,) if drill else ())
 
 
 def of_order(order: Order) -> tuple[Piece, ...]:
     """One pass of this order; empty for a cancel, which has no sound. Every chime but 0 is the attention chime."""
     if order.sound is None:
         return ()
-    return pieces(order.sound.message, chime=order.sound.chime != 0, drill=order.status is Status.EXERCISE)
+    message = order.sound.message
+    head = before(chime=order.sound.chime != 0, drill=order.status is Status.EXERCISE)
+    return (*head, str(message) if isinstance(message, int) else message)
 
 
 def length_ms(tape: tuple[Piece, ...], built_in: Mapping[str, int], blob_ms: Callable[[bytes], int]) -> int:

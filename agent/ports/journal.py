@@ -22,7 +22,7 @@ class Play:
 
 
 class PlayJournal(Protocol):
-    """The play log's writer. Each call returns after fsync."""
+    """The play log's writer. Each call returns after fsync; each may raise StoreError."""
 
     def begin(self, play: Play) -> None:
         """A row before the first sample."""
@@ -30,16 +30,18 @@ class PlayJournal(Protocol):
 
     def started(self, play: str, first_sample_ms: int) -> None: ...
 
-    def end(self, play: str, ended_ms: int | None, result: Result, grade: Grade, detail: str) -> None:
-        """Closes the open row: it becomes the next row of the log."""
+    def end(
+        self, play: str, ended_ms: int | None, result: Result, grade: Grade, detail: str, *, final: bool = True
+    ) -> None:
+        """Closes the open row: it becomes the next row of the log. Not `final`: the play may come back and go on."""
         ...
 
     def missed(self, play: Play, detail: str) -> None:
-        """A row for a sound that should have been and was not; once for each play name."""
+        """A row for a sound that should have been and was not; nothing when the log has a row of this play already."""
         ...
 
     def finished(self, since_ms: int) -> frozenset[str]:
-        """Names of plays with result PLAYED, or cut or missed for good, that ended after this instant."""
+        """Names of plays whose final row was written after this instant."""
         ...
 
     def open(self) -> Sequence[Play]:

@@ -1,0 +1,132 @@
+"""From a segment to the files that sound it: found, and exactly the bytes that somebody approved (requirement 5)."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.core.cueing import Cue
+from agent.core.tape import ANNOUNCEMENT, CHIME, before, instead
+from agent.services.recordings import Recordings
+from protocol.timeline.model import Segment, SegmentKind
+
+CHUNK_BYTES: Final = 1 << 20
+MISSING: Final = "content not here"
+DAMAGED: Final = "content damaged"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Files, and how far into them to begin."""
+
+    sources: tuple[Path, ...]
+    offset_ms: int
+    detail: str = ""
+    """What is not as planned, for the play log."""
+
+
+@dataclass(frozen=True)
+class Unready:
+    """It cannot sound, and why."""
+
+    detail: str
+
+
+class Content:
+    """Looks things up on the shelf and among the built-in recordings; the latter stand in for damaged emergencies."""
+
+    def __init__(
+        self, shelf: Callable[[bytes], Path | None], recordings: Recordings, damaged: Callable[[bytes], None]
+    ) -> None:
+        """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
+        self._shelf = shelf
+        self._recordings = recordings
+        self._damaged = damaged
+        self._unreadable: set[bytes | int] = set()
+
+    def avoid(self, sound: bytes | int) -> bool:
+        """The bytes are as approved, but no decoder reads them; fetching them again would not help.
+
+        Whether that was known before.
+        """
+        known = sound in self._unreadable
+        self._unreadable.add(sound)
+        return known
+
+    async def of(self, segment: Segment, cue: Cue, event: str) -> Ready | Unready:
+        """What sounds this segment from the cue on; `event` is an emergency order's."""
+        if segment.kind is SegmentKind.EMERGENCY:
+            return await self._emergency(segment, cue, event)
+        if segment.kind is SegmentKind.RELAY:
+            return await self._fallback(segment, cue)
+        assert isinstance(segment.sound, bytes)
+        path = await self._blob(segment.sound)
+        return Ready((path,), cue.offset_ms) if isinstance(path, Path) else Unready(path)
+
+    async def _emergency(self, segment: Segment, cue: Cue, event: str) -> Ready | Unready:
+        message = segment.sound
+        assert message is not None
+        detail = ""
+        if isinstance(message, bytes):
+            found = await self._blob(message)
+            if isinstance(found, str):
+                detail = found
+        else:
+            found = self._recordings.path(str(message))
+            if message in self._unreadable:
+                detail = DAMAGED
+            elif not found.is_file():
+                detail = MISSING
+        if detail:
+            other = instead(message, event)
+            detail = f"{detail}: sounded {'message ' + other if other else 'the chime'} instead"
+            found = self._recordings.path(other or CHIME)
+        assert isinstance(found, Path)
+        head = [self._recordings.path(piece) for piece in before(chime=segment.chime != 0, drill=segment.drill)]
+        files = tuple(path for path in (*head, found) if path.is_file())
+        if not files or (segment.drill and self._recordings.path(ANNOUNCEMENT) not in files):
+            # An alarm without its chime is an alarm; a drill without its announcement would be a false one.
+            return Unready(f"{MISSING}: the built-in sounds are gone; install the agent again")
+        return Ready(files, cue.offset_ms, detail)
+
+    async def _fallback(self, segment: Segment, cue: Cue) -> Ready | Unready:
+        """A relay's playlist, over and over. No stream can be heard yet: receiving stations is not built."""
+        cycle_ms = sum(track.duration_ms for track in segment.fallback)
+        if cycle_ms == 0 or cue.length_ms is None:
+            return Unready(f"station {segment.station} cannot be received, and the entry has no fallback")
+        files = []
+        for track in segment.fallback:
+            path = await self._blob(track.sound)
+            if isinstance(path, str):
+                return Unready(f"station {segment.station} cannot be received; its fallback: {path}")
+            files.append(path)
+        offset = cue.offset_ms % cycle_ms
+        rounds = -(-(offset + cue.length_ms) // cycle_ms)
+        return Ready(tuple(files) * rounds, offset, f"fallback: station {segment.station} cannot be received")
+
+    async def _blob(self, sound: bytes) -> Path | str:
+        """The blob's file, or what is wrong with it."""
+        path = self._shelf(sound)
+        if path is None:
+            return MISSING
+        if sound in self._unreadable:
+            return f"{DAMAGED}: not a sound that this box can decode"
+        if not await _is(path, sound):
+            self._damaged(sound)
+            return DAMAGED
+        return path
+
+
+async def _is(path: Path, sound: bytes) -> bool:
+    """Whether the file has exactly these bytes; other tasks run between its parts."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                await asyncio.sleep(0)
+    except OSError:
+        return False
+    return digest.digest() == sound

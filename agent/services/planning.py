@@ -1,0 +1,71 @@
+"""What the player asks the planner with: the box's holdings, and what only the player can add to them.
+
+That is what is sounding when they change (`carry`), what has ended, and since when a sound could have been on time
+(`awake_ms`). A clock that jumped, a loop that stood still and an amplifier that was cold all become one question:
+"and if I begin now?".
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from agent.core.cueing import may_sound
+from agent.ports.clock import Clock
+from protocol.report import ClockQuality
+from protocol.timeline import Carry, Holdings, SegmentKind
+
+JUMP_MS: Final = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Planning:
+    """Holdings as the planner needs them; the same object as long as nothing changes, so that plans stay worked out."""
+
+    def __init__(self, clock: Clock, ask: Callable[[], Holdings]) -> None:
+        self._clock = clock
+        self._ask = ask
+        self.given = ask()
+        """What the box holds, without what the player adds."""
+        self._now: Holdings | None = None
+        self._wall_minus_boot_ms = self._apart_ms()
+        self.quality = ClockQuality.NONE
+
+    @property
+    def holdings(self) -> Holdings:
+        """What plans are made of at present."""
+        return self.given if self._now is None else self._now
+
+    def has_another_time(self) -> bool:
+        """Whether the clock was set, or got good enough for something that it was not good enough for before."""
+        apart = self._apart_ms()
+        jumped = abs(apart - self._wall_minus_boot_ms) > JUMP_MS
+        self._wall_minus_boot_ms = apart
+        before, self.quality = self.quality, self._clock.reading().quality
+        regained = any(may_sound(kind, self.quality) and not may_sound(kind, before) for kind in SegmentKind)
+        if jumped or regained:
+            log.info("the time is another", jumped=jumped, quality=self.quality.name)
+        return jumped or regained
+
+    def has_another_programme(self) -> bool:
+        """Whether a programme or a place in the tree was adopted; orders and locks alone are taken over on the way."""
+        given = self._ask()
+        before, self.given = self.given, given
+        if self._now is None:
+            return True
+        if given is before or given == before:
+            return False
+        if (given.manifest, given.assignment, given.awake_ms) != (before.manifest, before.assignment, before.awake_ms):
+            return True
+        self._now = replace(self._now, orders=given.orders, locks=given.locks)
+        return False
+
+    def begin_at(self, awake_ms: int, ended: frozenset[str], carry: Carry | None) -> None:
+        """Plan anew from this instant."""
+        finished = self.given.finished | ended
+        self._now = replace(self.given, awake_ms=awake_ms, finished=finished, carry=carry)
+
+    def _apart_ms(self) -> int:
+        return self._clock.now_ms() - self._clock.boot_ms()

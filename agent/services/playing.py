@@ -1,0 +1,120 @@
+"""A stretch of sound that has been handed to the speaker, and what its end means for the play log."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agent.core.cueing import Cue, Ending, ended_at, planned_ending, withdrawn
+from agent.ports.journal import Play
+from agent.ports.sound import Sounded, Sounding
+from protocol.manifest import Manifest
+from protocol.report import Grade, Result
+from protocol.timeline import Cut, Holdings, Plan, Segment, SegmentKind
+
+HELD: Final = 1 << 62
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a row of the play log is closed."""
+
+    ended_ms: int | None
+    result: Result
+    grade: Grade
+    detail: str
+    final: bool
+
+
+@dataclass(eq=False)
+class Playing:
+    """One track with the speaker, from the hand-over to its last sample."""
+
+    segment: Segment
+    """As the newest plan has it; its end may move while it sounds."""
+    cue: Cue
+    detail: str
+    """What was not as planned from the start."""
+    sounding: Sounding
+    row: Play
+    after: Segment | None
+    """What was to follow when it was handed over."""
+    agreed_cut: Cut | None
+    """What was to end it when it was handed over."""
+    ending: Ending | None = None
+    """Why it was stopped; None while it goes on."""
+    first_sample_ms: int | None = None
+    watch: "asyncio.Task[None] | None" = None
+
+    @property
+    def agreed_end_ms(self) -> int:
+        """When the track ends at the latest by itself."""
+        return HELD if self.cue.length_ms is None else self.cue.start_ms + self.cue.length_ms
+
+    @property
+    def busy_until_ms(self) -> int:
+        """When the speaker will be free again, as far as one can know."""
+        if self.ending is not None:
+            return 0
+        late = (self.first_sample_ms or self.cue.start_ms) - self.segment.start_ms
+        whole = self.segment.kind is SegmentKind.EMERGENCY and self.agreed_cut is None
+        return self.segment.end_ms + (max(0, late) if whole else 0)
+
+    @property
+    def audible(self) -> bool:
+        return self.first_sample_ms is not None
+
+    @property
+    def as_it_sounds(self) -> Segment:
+        """The segment with its real start, and without an end that others had set it."""
+        start = self.first_sample_ms or self.cue.start_ms
+        moved = start - self.segment.start_ms
+        if self.segment.kind is SegmentKind.EMERGENCY:
+            return replace(self.segment, start_ms=start, end_ms=self.segment.end_ms + moved)
+        return self.segment
+
+    def in_plan(self, around: Plan, now_ms: int) -> Segment | None:
+        """Its segment in a new plan, if the plan still wants it to sound now or at the instant agreed."""
+        due = max(now_ms, self.cue.start_ms)
+        for row in around.segments:
+            if (row.play, row.sound) == (self.segment.play, self.segment.sound) and row.start_ms <= due:
+                return row
+        return None
+
+    def may_finish(self, current: Segment | None, holdings: Holdings, now_ms: int) -> bool:
+        """Whether it began late and may use the time after its planned end: nothing higher is due, nobody ended it."""
+        if self.segment.cut is not None or now_ms < self.segment.end_ms:
+            return False
+        if current is not None and _class(current) > _class(self.segment):
+            return False
+        held = next((held for held in holdings.orders if held.order.id.hex() == self.segment.cause), None)
+        ended = None if held is None else ended_at(held, holdings.orders)
+        return ended is None or ended > now_ms
+
+    def withdrawn_from(self, manifest: Manifest | None) -> bool:
+        """Whether a programme has no place for it any more."""
+        return self.segment.kind is not SegmentKind.EMERGENCY and withdrawn(self.segment, manifest)
+
+    def stop(self, ending: Ending, fade_ms: int) -> None:
+        """End it now; the first reason stays."""
+        if self.ending is None:
+            self.ending = ending
+            self.sounding.stop(fade_ms)
+
+    def closing(self, sounded: Sounded) -> Closing:
+        """What the log says of it."""
+        grade = Grade.NONE if sounded.first_sample_ms is None else Grade.CLAIMED
+        if sounded.complete and self.agreed_cut in (None, Cut.SLOT):
+            return Closing(sounded.ended_ms, Result.PLAYED, grade, self.detail, final=True)
+        if sounded.complete and self.agreed_cut is not None:
+            ending = planned_ending(self.agreed_cut, self.after)
+        else:
+            ending = self.ending or Ending("the speaker was closed", final=False)
+        detail = "; ".join(filter(None, (ending.detail, self.detail)))
+        if sounded.first_sample_ms is None:
+            detail = f"{detail} (before its first sample)"
+        return Closing(sounded.ended_ms, Result.CUT, grade, detail, ending.final)
+
+
+def _class(segment: Segment) -> tuple[int, int, int]:
+    """What must be higher to interrupt; age and order only decide who is next."""
+    return segment.precedence.rank, segment.precedence.severity, segment.precedence.level

@@ -1,0 +1,62 @@
+"""How far each order has come on this box: STARTED, then one of DONE, CANCELLED, EXPIRED (invariant I6)."""
+
+from collections.abc import Callable, Collection
+
+from agent.core.cueing import ended_at
+from protocol.order import Status
+from protocol.quantities import SECOND_MS
+from protocol.report import Grade, Stage
+from protocol.timeline.model import HeldOrder, Holdings
+
+OnOrder = Callable[[str, Stage, int, int | None, Grade], None]
+"""Order id in hex, stage, instant, first sample, how sure."""
+
+
+class Stages:
+    """Each stage is told once while the daemon runs; whoever listens drops what it knew from before a restart."""
+
+    def __init__(self, tell: OnOrder) -> None:
+        self._tell = tell
+        self._first_sample_ms: dict[str, int] = {}
+        self._concluded: set[str] = set()
+
+    def sounded(self, order: str, first_sample_ms: int) -> None:
+        """A pass has begun to sound."""
+        if order not in self._first_sample_ms:
+            self._first_sample_ms[order] = first_sample_ms
+            self._tell(order, Stage.STARTED, first_sample_ms, first_sample_ms, Grade.CLAIMED)
+
+    def review(self, holdings: Holdings, finished: Collection[str], sounding: Collection[str], now_ms: int) -> None:
+        """Conclude every order that has come to its end. `finished`: names of plays; `sounding`: ids of orders."""
+        for held in holdings.orders:
+            order = held.order.id.hex()
+            if order in self._concluded or order in sounding:
+                continue
+            stage = _conclusion(held, holdings.orders, finished, now_ms)
+            if stage is None:
+                continue
+            self._concluded.add(order)
+            first = self._first_sample_ms.get(order)
+            self._tell(order, stage, now_ms, first, Grade.NONE if first is None else Grade.CLAIMED)
+        self._forget({held.order.id.hex() for held in holdings.orders})
+
+    def next_ms(self, holdings: Holdings, now_ms: int) -> int | None:
+        """When the next order expires of those that are not concluded."""
+        pending = (held for held in holdings.orders if held.order.id.hex() not in self._concluded)
+        return min((at for held in pending if (at := held.order.expires * SECOND_MS) > now_ms), default=None)
+
+    def _forget(self, held: set[str]) -> None:
+        self._concluded &= held
+        self._first_sample_ms = {order: at for order, at in self._first_sample_ms.items() if order in held}
+
+
+def _conclusion(held: HeldOrder, orders: Collection[HeldOrder], finished: Collection[str], now_ms: int) -> Stage | None:
+    order = held.order
+    if order.sound is not None and f"{order.id.hex()}#{order.sound.repeats}" in finished:
+        return Stage.DONE
+    stopped = ended_at(held, orders)
+    if stopped is not None and stopped <= now_ms:
+        return Stage.CANCELLED
+    if order.status is Status.TEST:
+        return Stage.DONE
+    return Stage.EXPIRED if now_ms >= order.expires * SECOND_MS else None
