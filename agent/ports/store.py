@@ -116,6 +116,10 @@ class Shelf(Protocol):
         """It is damaged or no longer wanted."""
         ...
 
+    def sweep(self) -> None:
+        """Remove what is no blob; only while nothing is being taken in."""
+        ...
+
 
 @dataclass(frozen=True)
 class Remembered:

@@ -85,6 +85,7 @@ class Fetcher:
         todo = steps(self._have(), self._want())
         if not todo:
             self._faults.cleared(FaultCode.FETCH)
+            self._shelf.sweep()
             return False
         await self._do(todo[0])
         return True

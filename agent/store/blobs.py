@@ -90,6 +90,8 @@ class BlobShelf:
             for name, size in database.rows("SELECT hash, size FROM blobs")
             if isinstance(name, bytes) and isinstance(size, int)
         }
+        for name in [name for name, size in self._sizes.items() if not _has_size(self._file(name), size)]:
+            self.forget(name)
 
     def path(self, name: bytes) -> Path | None:
         return self._file(name) if name in self._sizes else None
@@ -124,18 +126,12 @@ class BlobShelf:
         self._sizes.pop(name, None)
         self._file(name).unlink(missing_ok=True)
 
-    def sweep(self, wanted: frozenset[bytes]) -> None:
-        """Remove files without a row, and part files of what nobody wants: leavings of a power cut. For the start."""
+    def sweep(self) -> None:
+        """Remove whatever is no blob: leavings of power cuts, and beginnings of what nobody wants any more."""
+        whole = {self._file(name) for name in self._sizes}
         for file in self._folder.iterdir():
-            name = _name_of(file)
-            if (
-                name is None
-                or (file.suffix == ".part" and name not in wanted)
-                or (file.suffix == "" and name not in self._sizes)
-            ):
+            if file not in whole:
                 file.unlink(missing_ok=True)
-        for name in [name for name, size in self._sizes.items() if not _has_size(self._file(name), size)]:
-            self.forget(name)
 
     def _file(self, name: bytes) -> Path:
         return self._folder / name.hex()
@@ -146,14 +142,6 @@ class BlobShelf:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _name_of(file: Path) -> bytes | None:
-    try:
-        name = bytes.fromhex(file.stem)
-    except ValueError:
-        return None
-    return name if len(name) == hashlib.sha256().digest_size else None
 
 
 def _has_size(file: Path, size: int) -> bool:

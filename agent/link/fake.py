@@ -1,0 +1,74 @@
+"""Behaving fakes of the way to the controller: they break where the real ones break, and the test says when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.errors import LinkError
+from agent.ports.link import Enrolled
+from agent.ports.store import Intake
+from protocol.ids import enrolment_code
+
+
+@dataclass
+class FakeUplink:
+    """A broker that can be unplugged."""
+
+    connected: bool = True
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    """(kind, payload) of everything that got through."""
+
+    async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
+        del certain
+        if not self.connected:
+            raise LinkError("no connection to the broker")
+        self.published.append((kind, payload))
+
+    def of(self, kind: str) -> list[bytes]:
+        return [payload for published, payload in self.published if published == kind]
+
+
+@dataclass
+class FakeOffice:
+    """A controller that serves files, breaks off downloads, and approves when it is told to."""
+
+    box: str
+    files: dict[bytes, bytes] = field(default_factory=dict)
+    newest_roots: bytes | None = None
+    approved: bool = True
+    broker: str = "mqtt://broker.test:1883"
+    down: bool = False
+    cuts: list[int] = field(default_factory=list)
+    """Each download breaks off after so many bytes, the first first; then they run through."""
+    served: list[tuple[bytes, int]] = field(default_factory=list)
+    """(name, first byte) of every download."""
+    enrolments: int = 0
+
+    async def enrol(self, name: str, version: str) -> Enrolled:
+        del name, version
+        self._answer_at_all()
+        self.enrolments += 1
+        return Enrolled(self.approved, enrolment_code(self.box), self.broker if self.approved else None)
+
+    async def roots(self) -> bytes | None:
+        self._answer_at_all()
+        return self.newest_roots
+
+    async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
+        self._answer_at_all()
+        data = _required(self.files, kind, name)
+        self.served.append((name, intake.received))
+        rest = data[intake.received :]
+        if self.cuts:
+            intake.write(rest[: self.cuts.pop(0)])
+            raise LinkError("the connection broke")
+        intake.write(rest)
+
+    def _answer_at_all(self) -> None:
+        if self.down:
+            raise LinkError("no connection; check the network")
+
+
+def _required(files: Mapping[bytes, bytes], kind: str, name: bytes) -> bytes:
+    if name not in files:
+        raise LinkError(f"{kind} {name.hex()}: the controller answered 404", permanent=True)
+    return files[name]

@@ -1,0 +1,92 @@
+"""box.toml: what a technician may get wrong, and what is said then."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import load, parse, to_toml
+from agent.errors import ConfigError
+
+PATH = Path("/etc/loalang/box.toml")
+KEY = "ab" * 32
+GOOD = f"""
+[box]
+name = "Cụm loa thôn 3"
+state_dir = "state"
+[controller]
+url = "https://nguon.example.vn/"
+province = "77"
+environment = "production"
+root_keys = ["{KEY}"]
+"""
+
+
+def test_a_short_file_is_enough_and_the_rest_has_defaults() -> None:
+    config = parse(GOOD, PATH)
+    assert config.name == "Cụm loa thôn 3"
+    assert config.url == "https://nguon.example.vn"
+    assert config.state_dir == Path("/etc/loalang/state")
+    assert config.control_socket == Path("/etc/loalang/state/control.sock")
+    assert config.root_keys == (bytes.fromhex(KEY),)
+    assert (config.output, config.clock_trust, config.lead_in_ms) == ("auto", "synchronised", 1500)
+
+
+def test_what_is_written_reads_the_same() -> None:
+    config = parse(GOOD.replace("thôn 3", 'thôn \\"Ba\\" \\\\ 3'), PATH)
+    assert parse(to_toml(config), PATH) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "way_out"),
+    [
+        ("[sound]\noutput = 'loud'", "sound.output", "auto, portaudio, wav, fake"),
+        ("[sound]\noutpt = 'wav'", "sound.outpt", "no such key; the keys of [sound]"),
+        ("[sounds]\noutput = 'wav'", "[sounds]", "the tables are [box]"),
+        ("[sound]\nlead_in_ms = 'long'", "sound.lead_in_ms", "whole number from 0"),
+        ("[sound]\nlead_in_ms = true", "sound.lead_in_ms", "whole number from 0"),
+        ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
+        (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),
+    ],
+)
+def test_a_wrong_key_is_named_with_the_way_out(change: str, named: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD + change, PATH)
+    assert str(PATH) in str(caught.value)
+    assert named in str(caught.value)
+    assert way_out in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "named", "way_out"),
+    [
+        ('name = "Cụm loa thôn 3"', "", "box.name", "is missing; add it under [box]"),
+        ('province = "77"', 'province = "Vũng Tàu"', "controller.province", 'such as "77"'),
+        ('province = "77"', "province = 77", "controller.province", "in quotes"),
+        ('environment = "production"', 'environment = "Thật"', "controller.environment", '"production"'),
+        (f'"{KEY}"', '"abc"', "controller.root_keys", "64 hexadecimal digits"),
+        (f'["{KEY}"]', "[]", "controller.root_keys", "at least one root key"),
+        ('"https://nguon.example.vn/"', '"nguon.example.vn"', "controller.url", '"https://"'),
+        ('"https://nguon.example.vn/"', '"https://x:99999"', "controller.url", '"https://"'),
+        ('state_dir = "state"', 'state_dir = ""', "box.state_dir", "a path"),
+        ('url = "', 'ca_file = "no-such.pem"\nurl = "', "controller.ca_file", "is not a file"),
+    ],
+)
+def test_a_wrong_value_is_named_with_the_way_out(line: str, instead: str, named: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(line, instead), PATH)
+    assert named in str(caught.value)
+    assert way_out in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "box.toml")
+    (tmp_path / "box.toml").write_text("name = = 3")
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(tmp_path / "box.toml")
+    (tmp_path / "box.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(tmp_path / "box.toml")
+    (tmp_path / "box.toml").write_text("box = 3")
+    with pytest.raises(ConfigError, match="outside a table"):
+        load(tmp_path / "box.toml")

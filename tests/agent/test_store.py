@@ -1,0 +1,302 @@
+"""The store: what returned is there after a restart, and damage is survived."""
+
+import hashlib
+import itertools
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.errors import StoreError
+from agent.ports.journal import Play
+from agent.store.blobs import BlobShelf
+from agent.store.database import Database
+from agent.store.key import load_or_make
+from agent.store.lock import only_one
+from agent.store.memory import Memory
+from agent.store.orders import Orders
+from agent.store.outbox import Outgoing
+from agent.store.plays import Plays
+from protocol.gate import Accept
+from protocol.manifest import Assignment, Manifest
+from protocol.order import MessageType, Order, Status
+from protocol.report import Ack, FaultCode, Grade, Result, Stage, chain_hash
+from tests.support.small_controller import alert, key, roots, signed, signed_roots
+
+BOX = "a" * 16
+
+
+def play(name: str, planned_ms: int = 1_000) -> Play:
+    return Play(name, "s1", "b1", "ab" * 32, planned_ms, planned_ms, emergency=False)
+
+
+def plays(database: Database) -> Plays:
+    clock = itertools.count(1_000)
+    return Plays(database, lambda: next(clock), lambda: None)
+
+
+def accept(order: Order) -> Accept:
+    return Accept(order, order.id, (), 0, key("Hoa").public_key)
+
+
+def test_what_was_about_to_sound_is_open_after_a_restart_and_closes_into_exactly_one_row(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        plays(database).begin(play("p1"))
+    with closing(Database(tmp_path)) as database:
+        journal, outbox = plays(database), Outgoing(database, BOX)
+        assert [each.play for each in journal.open()] == ["p1"]
+        journal.end("p1", None, Result.CUT, Grade.CLAIMED, "power", final=False)
+        journal.end("p1", None, Result.CUT, Grade.CLAIMED, "power", final=False)
+        assert journal.open() == []
+        assert [row.play for row in outbox.rows_after(0, 10)[1]] == ["p1"]
+        assert journal.finished(0) == frozenset()
+
+
+def test_a_missed_play_is_told_once(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        journal, outbox = plays(database), Outgoing(database, BOX)
+        journal.missed(play("p1"), "late")
+        journal.missed(play("p1"), "late")
+        assert [(row.play, row.result) for row in outbox.rows_after(0, 10)[1]] == [("p1", Result.MISSED)]
+        assert journal.finished(0) == {"p1"}
+
+
+@given(ends=st.lists(st.sampled_from(list(Result)), min_size=1, max_size=12), ask=st.integers(0, 12))
+def test_the_log_is_one_chain_from_whatever_row_one_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, ends: list[Result], ask: int
+) -> None:
+    with closing(Database(tmp_path_factory.mktemp("store"))) as database:
+        journal, outbox = plays(database), Outgoing(database, BOX)
+        for number, result in enumerate(ends):
+            journal.begin(play(f"p{number}"))
+            journal.started(f"p{number}", 1_007)
+            journal.end(f"p{number}", 2_000, result, Grade.CLAIMED, "")
+        digest = bytes(32)
+        for row in outbox.rows_after(0, 100)[1][:ask]:
+            digest = chain_hash(digest, row)
+        before, rows = outbox.rows_after(min(ask, len(ends)), 100)
+        assert before == digest
+        assert [row.seq for row in rows] == list(range(ask + 1, len(ends) + 1))
+        assert all(row.start_error_ms == 7 for row in rows)
+
+
+def test_the_outbox_empties_only_by_acknowledgements_of_its_own_chain(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        journal, outbox = plays(database), Outgoing(database, BOX)
+        journal.missed(play("p1"), "late")
+        journal.missed(play("p2"), "late")
+        outbox.note_fault(FaultCode.FETCH, True, 5, "no answer")
+        assert not outbox.acknowledge(Ack(BOX, b"stranger", 2))
+        assert outbox.acknowledge(Ack(BOX, outbox.chain(), 1))
+        assert not outbox.acknowledge(Ack(BOX, outbox.chain(), 1))
+        assert outbox.acked_seq() == 1
+        assert outbox.acknowledge(Ack(BOX, outbox.chain(), 99))
+        assert outbox.acked_seq() == 2
+        assert outbox.acknowledge(Ack(BOX, outbox.chain(), 0, (), ((FaultCode.FETCH, 5),)))
+        assert outbox.faults() == []
+        assert outbox.active_faults() == {FaultCode.FETCH}
+        outbox.note_fault(FaultCode.FETCH, False, 5, "")
+        assert outbox.active_faults() == set()
+        assert [fault.at for fault in outbox.faults()] == [6]
+
+
+def test_an_order_is_accepted_with_its_window_and_its_receipt_or_not_at_all(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        Orders(database).accept(signed(order), accept(order), 1_000_500, 10_000)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        assert order.id in book.seen()
+        assert book.windows()[key("Hoa").public_key].seen(7)
+        assert book.orders(0)[0].tape_ms == 10_000
+        assert [receipt.stage for receipt in outbox.receipts()] == [Stage.ACCEPTED]
+        with pytest.raises(StoreError):
+            book.accept(signed(order), accept(order), 1_000_900, 10_000)
+        assert len(outbox.receipts()) == 1
+
+
+def test_a_cancel_ends_what_it_names_in_the_same_moment_and_nothing_starts_after_it(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000)
+    cancel = alert(8, at_s=1_001, type=MessageType.CANCEL, references=(order.id,), sound=None)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        assert book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.CLAIMED)
+        book.accept(signed(cancel), accept(cancel), 1_001_500, 0)
+        assert not book.progress(order.id, Stage.DONE, 1_002_000, 1_000_600, Grade.CLAIMED)
+        stages = {(receipt.order, receipt.stage) for receipt in outbox.receipts()}
+        assert stages == {
+            (order.id, Stage.ACCEPTED),
+            (order.id, Stage.STARTED),
+            (order.id, Stage.CANCELLED),
+            (cancel.id, Stage.ACCEPTED),
+            (cancel.id, Stage.DONE),
+        }
+        assert book.cancelled() == {order.id: 0}
+
+
+def test_an_update_for_later_leaves_the_order_alone_until_its_hour(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000)
+    update = alert(8, at_s=1_001, type=MessageType.UPDATE, references=(order.id,), not_before=1_100)
+    with closing(Database(tmp_path)) as database:
+        book = Orders(database)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        book.accept(signed(update), accept(update), 1_001_500, 10_000)
+        assert [held.stage for held in book.orders(0)] == [Stage.ACCEPTED, Stage.ACCEPTED]
+
+
+def test_a_test_order_is_receipted_and_over(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000, status=Status.TEST)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        assert [receipt.stage for receipt in outbox.receipts()] == [Stage.ACCEPTED, Stage.DONE]
+
+
+def test_the_same_receipts_go_out_again_when_an_order_comes_again(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        first = outbox.receipts()
+        outbox.acknowledge(Ack(BOX, outbox.chain(), 0, ((order.id, Stage.ACCEPTED),)))
+        assert outbox.receipts() == []
+        book.answer_again(order.id)
+        assert outbox.receipts() == first
+
+
+def test_roots_and_generations_only_rise(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        memory = Memory(database)
+        newer, older = roots(2, at_s=1_000), roots(1, at_s=1_000)
+        memory.keep_roots(signed_roots(newer), newer)
+        with pytest.raises(StoreError):
+            memory.keep_roots(signed_roots(older), older)
+        wanted = Assignment(BOX, 3, bytes(32), 10, ("77",), 1, 2)
+        memory.keep_wanted(b"signed", wanted)
+        with pytest.raises(StoreError):
+            memory.keep_wanted(b"signed", wanted)
+        memory.adopt(wanted, Manifest("Asia/Ho_Chi_Minh", (), ()), 77)
+        memory.raise_floor(500)
+        memory.raise_floor(400)
+    with closing(Database(tmp_path)) as database:
+        memory = Memory(database)
+        assert memory.roots() == newer
+        assert memory.wanted() == wanted
+        force = memory.in_force()
+        assert force is not None
+        assert (force.assignment, force.adopted_ms) == (wanted, 77)
+        assert memory.floor_ms() == 500
+
+
+@given(cuts=st.lists(st.integers(1, 4_000), max_size=6))
+def test_a_download_goes_on_behind_what_is_there_however_often_it_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    data = bytes(range(256)) * 64
+    name = hashlib.sha256(data).digest()
+    with closing(Database(folder)) as database:
+        shelf = BlobShelf(database, folder / "blobs")
+        arrived = 0
+        for cut in cuts:
+            intake = shelf.take_in(name, len(data))
+            assert intake.received == arrived
+            intake.write(data[arrived : arrived + cut])
+            arrived = min(len(data), arrived + cut)
+            intake.close()
+            assert shelf.path(name) is None
+        intake = shelf.take_in(name, len(data))
+        intake.write(data[intake.received :])
+        assert shelf.admit(intake)
+        path = shelf.path(name)
+        assert path is not None
+        assert path.read_bytes() == data
+
+
+def test_bytes_that_are_not_what_their_name_says_are_never_kept(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        shelf = BlobShelf(database, tmp_path / "blobs")
+        name = hashlib.sha256(b"good").digest()
+        intake = shelf.take_in(name, 4)
+        intake.write(b"evil")
+        assert not shelf.admit(intake)
+        assert shelf.path(name) is None
+        assert list((tmp_path / "blobs").iterdir()) == []
+        intake = shelf.take_in(name, 4)
+        with pytest.raises(StoreError, match="more than the announced"):
+            intake.write(b"goods")
+        intake.close()
+
+
+def test_a_file_without_its_row_is_cleared_away_and_a_row_without_its_file_is_forgotten(tmp_path: Path) -> None:
+    names = [hashlib.sha256(data).digest() for data in (b"one", b"two", b"three")]
+    with closing(Database(tmp_path)) as database:
+        shelf = BlobShelf(database, tmp_path / "blobs")
+        for data, name in zip((b"one", b"two", b"three"), names, strict=True):
+            intake = shelf.take_in(name, len(data))
+            intake.write(data)
+            assert shelf.admit(intake)
+        (tmp_path / "blobs" / names[0].hex()).unlink()
+        with database.change() as connection:
+            connection.execute("DELETE FROM blobs WHERE hash = ?", (names[1],))
+        (tmp_path / "blobs" / f"{'ab' * 32}.part").write_bytes(b"x")
+    with closing(Database(tmp_path)) as database:
+        shelf = BlobShelf(database, tmp_path / "blobs")
+        shelf.sweep()
+        assert set(shelf.sizes()) == {names[2]}
+        assert [file.name for file in (tmp_path / "blobs").iterdir()] == [names[2].hex()]
+
+
+def test_a_damaged_database_is_put_aside_and_a_new_chain_begins(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        chain = Outgoing(database, BOX).chain()
+        path = database.path
+    path.write_bytes(b"this was a database once" * 400)
+    with closing(Database(tmp_path)) as database:
+        assert database.put_aside is not None
+        assert database.put_aside.exists()
+        assert Outgoing(database, BOX).chain() != chain
+    with closing(Database(tmp_path)) as database:
+        assert database.put_aside is None
+
+
+def test_pages_that_were_overwritten_inside_the_file_are_noticed_too(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        journal = plays(database)
+        for number in range(200):
+            journal.missed(play(f"p{number}"), "late" * 40)
+        path = database.path
+        with database.change() as connection:
+            assert connection is not None
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 12] = b"\xff" * (4096 * 9)
+    path.write_bytes(bytes(data))
+    with closing(Database(tmp_path)) as database:
+        assert database.put_aside is not None
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database, database.change() as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="newer version"):
+        Database(tmp_path)
+    assert list(tmp_path.glob("*.damaged*")) == []
+
+
+def test_the_key_is_made_once_for_nobody_else_to_read(tmp_path: Path) -> None:
+    made = load_or_make(tmp_path)
+    assert load_or_make(tmp_path).public_key == made.public_key
+    assert (tmp_path / "box.key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "box.key").write_text("not a key")
+    with pytest.raises(StoreError, match="restore it"):
+        load_or_make(tmp_path)
+
+
+def test_one_state_folder_has_one_daemon(tmp_path: Path) -> None:
+    with only_one(tmp_path), pytest.raises(StoreError, match="another loalang-agent"), only_one(tmp_path):
+        pass
+    with only_one(tmp_path):
+        pass
