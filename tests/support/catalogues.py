@@ -5,6 +5,7 @@ the compiled `.mo` beside it. `python -m tests.support.catalogues [APP …]` bri
 (new sentences come in empty, gone ones go out) and compiles; the test of translations says which ones lack English.
 """
 
+import datetime as dt
 import io
 import re
 import sys
@@ -15,7 +16,7 @@ from typing import Final
 import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
@@ -74,8 +75,28 @@ def english(app: Path) -> Catalog:
         return read_po(file, locale="en")
 
 
-def compiled(catalogue: Catalog) -> bytes:
-    """The `.mo` of this catalogue."""
+def compiled(app: Path) -> Catalog:
+    """What the app's `.mo` says; empty when there is none."""
+    path = catalogue_of(app).with_suffix(".mo")
+    if not path.exists():
+        return Catalog(locale="en")
+    with path.open("rb") as file:
+        return read_mo(file)
+
+
+def wordings(catalogue: Catalog) -> dict[tuple[str | None, tuple[str, ...]], tuple[str, ...]]:
+    """The English of each sentence (with its plural), by context and Vietnamese."""
+    return {(_text(message.context), texts(message.id)): texts(message.string) for message in catalogue if message.id}
+
+
+def _text(context: str | bytes | None) -> str | None:
+    """Babel's reader of `.mo` files leaves contexts as bytes."""
+    return context.decode() if isinstance(context, bytes) else context
+
+
+def _compile(catalogue: Catalog) -> bytes:
+    """The `.mo` of this catalogue, without the hour at which it was made."""
+    catalogue.creation_date = catalogue.revision_date = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     buffer = io.BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()
@@ -121,7 +142,7 @@ def update(app: Path) -> None:
     with path.open("wb") as file:
         write_po(file, fresh, width=120, include_lineno=False, omit_header=False)
     path.write_text(_timeless(path.read_text(encoding="utf-8")), encoding="utf-8")
-    path.with_suffix(".mo").write_bytes(compiled(english(app)))
+    path.with_suffix(".mo").write_bytes(_compile(english(app)))
 
 
 VARYING: Final = (
