@@ -1,30 +1,17 @@
 """When scheduled sound is allowed: stacked policies as one, in instants.
 
 A lower level can only tighten: quiet hours add up, days intersect, the smallest cap and the lowest gain hold. Where
-a clock is put forward or back, quiet hours take the stricter reading of both their ends. The templates are what a
-province starts from; each commune's own regulation then is its own data.
+a clock is put forward or back, quiet hours take the stricter reading of both their ends.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from protocol.manifest import Hours, Level, Policy
 from protocol.quantities import EVERY_DAY
 from protocol.recurrence import bounds_ms, to_wall
-
-HOUR_S: Final = 3600
-MONDAY_TO_FRIDAY: Final = 0b0011111
-
-NIGHT: Final = Policy(Level.PROVINCE, quiet=(Hours(21 * HOUR_S, 6 * HOUR_S),))
-"""Every province: nothing from 21:00, and from 05:00 to 06:00 only with its permission."""
-NIGHT_WITH_EARLY_PERMISSION: Final = Policy(Level.PROVINCE, quiet=(Hours(21 * HOUR_S, 5 * HOUR_S),))
-"""The same where the province permits the hour from 05:00."""
-WARD: Final = Policy(Level.COMMUNE, days=MONDAY_TO_FRIDAY, max_sessions=2, max_session_s=15 * 60)
-"""Towns, as Hà Nội ruled: two sessions of 15 minutes a day, five days a week."""
-RURAL: Final = Policy(Level.COMMUNE, max_session_s=45 * 60)
-"""The country: 45 minutes a session."""
 
 
 class Stretch(NamedTuple):

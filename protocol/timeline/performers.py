@@ -128,11 +128,14 @@ class BatchPerformer:
     """When the pause after the bulletin before is over."""
     _behind_ms: int = -FOREVER_MS
     """End of the last thing of the programme that it waited for."""
+    _decided_ms: int = 0
+    """When the last one was given up; nothing is decided before the box is awake, nor out of turn."""
     _broken: tuple[int, int] | None = None
     """(offset, since when) of an interrupted bulletin."""
     over: bool = field(default=False)
 
     def __post_init__(self) -> None:
+        self._decided_ms = self.awake_ms
         self._skip_finished()
         if not self.over:
             self.arrival_ms = max(self._eligible_ms(), self.awake_ms)
@@ -178,19 +181,19 @@ class BatchPerformer:
         while not self.over:
             closes = self.closing.end_ms
             if self._broken is not None:
-                gives_up = self._broken[1] + RESUME_WITHIN_MS
-                if now_ms > gives_up and gives_up < closes:
+                gives_up = self._broken[1] + RESUME_WITHIN_MS + 1
+                if now_ms >= gives_up and gives_up < closes:
                     self._drop(RefusalCode.CUT_INTERRUPTED, gives_up, keeps_time=True)
                     continue
                 if now_ms >= closes:
                     self._drop(_CODE_OF_CUT[self.closing.ends_by], closes, keeps_time=True)
                     continue
                 return
-            deadline = max(self._eligible_ms(), self._behind_ms) + self.window_ms
-            if now_ms > deadline and deadline < closes:
-                self._drop(RefusalCode.LATE, max(deadline, self.awake_ms), keeps_time=True)
+            too_late = max(self._eligible_ms(), self._behind_ms) + self.window_ms + 1
+            if now_ms >= too_late and too_late < closes:
+                self._drop(RefusalCode.LATE, too_late, keeps_time=True)
             elif now_ms >= closes:
-                self._drop(_CODE_OF_CLOSING[self.closing.ends_by], max(closes, self.awake_ms), keeps_time=True)
+                self._drop(_CODE_OF_CLOSING[self.closing.ends_by], closes, keeps_time=True)
             else:
                 return
 
@@ -204,7 +207,8 @@ class BatchPerformer:
 
     def _drop(self, code: RefusalCode, at_ms: int, *, keeps_time: bool) -> None:
         """Give up the next bulletin. Where it was too long for what is left, those after it move up."""
-        self.refuse(Refusal(self._play, self.cause, self._planned_ms, code, at_ms))
+        self._decided_ms = max(at_ms, self._decided_ms)
+        self.refuse(Refusal(self._play, self.cause, self._planned_ms, code, self._decided_ms))
         if not keeps_time and self._broken is None:
             last_of_repeat = self._next + 1 == len(self.items) or self.items[self._next + 1].opens_repeat
             self._skipped_ms += self._item.track.duration_ms + (0 if last_of_repeat else self._item.pause_ms)

@@ -5,9 +5,8 @@ import statistics
 import time
 from datetime import UTC, datetime
 
-from protocol import policy
 from protocol.bulletin import Blob, Bulletin, BulletinClass
-from protocol.manifest import Entry, Kind, Manifest, Policy, Station
+from protocol.manifest import Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.timeline import Holdings, at, next_change, plan
 
 ENTRIES = 200
@@ -41,7 +40,10 @@ def manifest(number: int) -> Manifest:
                 station="vov1" if kind is Kind.RELAY else None,
             )
         )
-    policies: tuple[Policy, ...] = (policy.NIGHT_WITH_EARLY_PERMISSION, policy.RURAL)
+    policies = (
+        Policy(Level.PROVINCE, quiet=(Hours(21 * 3600, 5 * 3600),)),
+        Policy(Level.COMMUNE, max_session_s=45 * 60),
+    )
     stations = (Station("vov1", "VOV1", "https://example.org/vov1"),)
     return Manifest("Asia/Ho_Chi_Minh", policies, tuple(entries), bulletins, blobs, stations)
 

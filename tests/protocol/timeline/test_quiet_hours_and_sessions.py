@@ -1,0 +1,193 @@
+"""Quiet hours, days and sessions: the shipped templates, how they stack, and what passes them."""
+
+from protocol.manifest import Hours, Level, Policy, Volume
+from protocol.timeline import at, plan, refusals_within
+from tests.protocol.timeline.house import (
+    DAILY,
+    HOUR_S,
+    NIGHT,
+    NIGHT_EARLY_PERMITTED,
+    RURAL,
+    WARD,
+    assignment,
+    box,
+    clock,
+    emergency,
+    filler,
+    manifest,
+    ms,
+    priority,
+    programme,
+    refused,
+    relay,
+    sounds,
+)
+
+
+def test_no_ordinary_schedule_sounds_at_a_quarter_past_three() -> None:
+    held = box(programme("s1", "03:15", "3m"), priority("p1", "03:15", "3m"), relay("r1", "03:00", 60))
+    assert sounds(held) == []
+    assert refused(held) == ["03:00 r1#1 quiet", "03:15 p1#1.1 quiet", "03:15 s1#1.1 quiet"]
+
+
+def test_an_emergency_sounds_at_a_quarter_past_three() -> None:
+    assert sounds(box(orders=(emergency(7, "03:15", repeats=1),))) == ["03:15-03:16 e7#1"]
+
+
+def test_between_five_and_six_only_with_the_provinces_permission() -> None:
+    early = programme("s1", "05:30", "3m")
+    assert sounds(box(early, policies=(NIGHT,))) == []
+    assert sounds(box(early, policies=(NIGHT_EARLY_PERMITTED,))) == ["05:30-05:33 s1#1.1"]
+
+
+def test_a_bulletin_may_end_on_the_stroke_of_nine_in_the_evening_but_not_a_second_later() -> None:
+    assert sounds(box(programme("s1", "20:57", "3m"))) == ["20:57-21:00 s1#1.1"]
+    assert sounds(box(programme("s1", "20:57", "181s"))) == []
+
+
+def test_of_a_playlist_what_still_fits_before_quiet_hours_sounds() -> None:
+    held = box(programme("s1", "20:50", "6m", "5m", "2m"))
+    assert sounds(held) == ["20:50-20:56 s1#1.1", "20:56-20:58 s1#1.3"]
+    assert refused(held) == ["20:56 s1#1.2 quiet"]
+
+
+def test_a_relay_is_faded_where_quiet_hours_begin() -> None:
+    held = box(relay("r1", "20:30", 60))
+    assert sounds(held) == ["20:30-21:00 r1#1 | quiet"]
+    assert refused(held) == ["21:00 r1#1 cut-quiet"]
+
+
+def test_a_relay_through_the_end_of_quiet_hours_joins_then_at_its_offset() -> None:
+    assert sounds(box(relay("r1", "05:30", 60))) == ["06:00-06:30 r1#1 +1800s"]
+
+
+def test_waiting_does_not_carry_a_bulletin_into_quiet_hours() -> None:
+    held = box(programme("s1", "20:00", "58m"), programme("s2", "20:05", "3m"))
+    assert sounds(held) == ["20:00-20:58 s1#1.1"]
+    assert refused(held) == ["20:58 s2#1.1 quiet"]
+
+
+def test_what_begins_in_quiet_hours_is_not_kept_for_their_end() -> None:
+    held = box(programme("s1", "05:58", "3m", window_s=3600))
+    assert sounds(held) == []
+    assert refused(held) == ["05:58 s1#1.1 quiet"]
+
+
+def test_a_ward_has_two_sessions_a_day() -> None:
+    held = box(*(programme(f"s{hour}", f"{hour:02}:00", "5m") for hour in (6, 11, 17)), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:05 s6#1.1", "11:00-11:05 s11#1.1"]
+    assert refused(held) == ["17:00 s17#1.1 session-count"]
+
+
+def test_a_session_of_a_ward_lasts_fifteen_minutes_pauses_included() -> None:
+    held = box(programme("s1", "06:00", "7m"), programme("s2", "06:09", "7m"), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:07 s1#1.1"]
+    assert refused(held) == ["06:09 s2#1.1 session-length"]
+
+
+def test_a_silence_of_five_minutes_ends_a_session() -> None:
+    held = box(
+        programme("s1", "06:00", "10m"),
+        programme("s2", "06:15", "10m"),
+        programme("s3", "06:29:59", "5m"),
+        policies=(NIGHT, WARD),
+    )
+    assert sounds(held) == ["06:00-06:10 s1#1.1", "06:15-06:25 s2#1.1"]
+    assert refused(held) == ["06:29:59 s3#1.1 session-length"]
+
+
+def test_a_shorter_bulletin_of_the_same_playlist_takes_the_place_of_one_too_long_for_the_session() -> None:
+    held = box(programme("s1", "06:00", "10m", "10m", "4m"), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:10 s1#1.1", "06:10-06:14 s1#1.3"]
+    assert refused(held) == ["06:10 s1#1.2 session-length"]
+
+
+def test_a_ward_is_silent_at_the_weekend() -> None:
+    held = box(programme("s1", "2026-11-20 06:00", "5m", rule=DAILY), policies=(NIGHT, WARD))
+    assert [sounds(held, f"2026-11-{day}") != [] for day in range(20, 27)] == [True, False, False, *[True] * 4]
+    assert refused(held, "2026-11-21") == ["2026-11-21 06:00 s1#1.1 quiet"]
+
+
+def test_what_would_run_from_friday_into_a_silent_saturday_does_not_start() -> None:
+    weekdays = Policy(Level.COMMUNE, days=0b0011111)
+    assert sounds(box(programme("s1", "2026-11-27 23:58", "3m"), policies=(weekdays,)), "2026-11-27") == []
+
+
+def test_a_rural_session_is_cut_after_forty_five_minutes() -> None:
+    held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL))
+    assert sounds(held) == ["06:00-06:45 r1#1 | session"]
+    assert refused(held) == ["06:45 r1#1 cut-session"]
+
+
+def test_the_sessions_of_a_day_begin_anew_at_midnight() -> None:
+    held = box(
+        *(programme(f"s{hour}", f"2026-11-20 {hour:02}:00", "5m", rule=DAILY) for hour in (6, 11, 17)),
+        policies=(NIGHT, WARD),
+    )
+    assert len(sounds(held, "2026-11-24")) == len(sounds(held, "2026-11-25")) == 2
+
+
+def test_an_emergency_neither_counts_nor_ends_a_session() -> None:
+    held = box(
+        programme("s1", "06:00", "14m"),
+        programme("s2", "11:00", "5m"),
+        policies=(NIGHT, WARD),
+        orders=(emergency(7, "06:05", tape="6m", repeats=1),),
+    )
+    assert sounds(held) == [
+        "06:00-06:05 s1#1.1 | emergency",
+        "06:05-06:11 e7#1",
+        "06:11-06:20 s1#1.1 +300s",
+        "11:00-11:05 s2#1.1",
+    ]
+
+
+def test_sessions_before_a_restart_count() -> None:
+    entries = [programme(f"s{hour}", f"{hour:02}:00", "5m") for hour in (6, 11, 17)]
+    finished = frozenset({"s6@2026-11-24T06:00:00#1.1", "s11@2026-11-24T11:00:00#1.1"})
+    held = box(*entries, policies=(NIGHT, WARD), awake_ms=ms("15:00"), finished=finished)
+    assert sounds(held) == []
+    assert refused(held) == ["17:00 s17#1.1 session-count"]
+
+
+def test_a_lower_level_can_only_tighten() -> None:
+    own = Policy(Level.BOX, quiet=(Hours(11 * HOUR_S, 13 * HOUR_S),), max_session_s=5 * 60, days=0b1111110)
+    loose = Policy(Level.COMMUNE, quiet=(Hours(23 * HOUR_S, 4 * HOUR_S),), max_session_s=7200)
+    entries = [programme(f"s{hour}", f"2026-11-23 {hour:02}:00", "4m", rule=DAILY) for hour in (6, 12, 22)]
+    held = box(*entries, policies=(NIGHT, WARD, loose), assignment=assignment(policy=own))
+    assert sounds(held, "2026-11-23") == []
+    assert sounds(held, "2026-11-24") == ["06:00-06:04 s6#1.1"]
+
+
+def test_the_lowest_volume_of_any_policy_holds_and_the_calibration_is_added() -> None:
+    quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(6 * HOUR_S, 7 * HOUR_S), -60),))
+    quietest = Policy(Level.BOX, volume=(Volume(Hours(0, 0), -20), Volume(Hours(6 * HOUR_S, 6 * HOUR_S + 1), -80)))
+    held = box(
+        programme("s1", "06:00", "3m", gain_cb=-5),
+        programme("s2", "08:00", "3m"),
+        policies=(NIGHT, quieter),
+        assignment=assignment(policy=quietest, gain_cb=-7),
+        orders=(emergency(7, "12:00", repeats=1),),
+    )
+    gains = [row.gain_cb for row in plan(held, ms("06:00"), ms("13:00")).segments]
+    assert gains == [-5 - 80 - 7, -20 - 7, 0]
+
+
+def test_sound_that_runs_into_a_quieter_period_is_as_quiet_from_its_start() -> None:
+    quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(12 * HOUR_S, 13 * HOUR_S), -60),))
+    row = at(box(relay("r1", "11:00", 120), policies=(NIGHT, quieter)), ms("11:30"))
+    assert row is not None
+    assert row.gain_cb == -60
+
+
+def test_a_filler_leaves_a_session_like_everything_else() -> None:
+    held = box(filler("f1", "06:00", 60, "10m"), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:10 f1#1.1", "06:10-06:15 f1#2.1 | session"]
+
+
+def test_whoever_makes_a_schedule_is_told_what_every_box_would_refuse() -> None:
+    made = manifest(programme("s1", "03:15", "3m", rule=DAILY), programme("s2", "06:00", "3m", rule=DAILY))
+    found = refusals_within(made, ms("00:00"), days=3)
+    assert [clock(row.at_ms) for row in found] == ["03:15", "2026-11-25 03:15", "2026-11-26 03:15"]
+    own = Policy(Level.BOX, quiet=(Hours(6 * HOUR_S, 7 * HOUR_S),))
+    assert len(refusals_within(made, ms("00:00"), days=3, policy=own)) == 6

@@ -1,0 +1,99 @@
+"""Slots: relays with their fallback and fillers, functions of the time that anything above may cut out of."""
+
+from protocol.bulletin import BulletinClass
+from protocol.timeline import Lock, at
+from tests.protocol.timeline.house import (
+    box,
+    emergency,
+    filler,
+    length_ms,
+    ms,
+    priority,
+    programme,
+    refused,
+    relay,
+    sounds,
+)
+
+
+def test_a_relay_fills_its_slot_and_names_its_station_and_its_fallback() -> None:
+    row = at(box(relay("r1", "06:00", 30, "3m", "2m")), ms("06:10"))
+    assert row is not None
+    assert (row.station, row.sound, row.end_ms - row.start_ms) == ("vov1", None, 30 * 60_000)
+    assert [(track.bulletin, track.duration_ms) for track in row.fallback] == [
+        ("3m", length_ms("3m")),
+        ("2m", length_ms("2m")),
+    ]
+
+
+def test_after_a_late_start_a_relay_joins_at_its_offset_however_late() -> None:
+    assert sounds(box(relay("r1", "06:00", 60), awake_ms=ms("06:40"))) == ["06:40-07:00 r1#1 +2400s"]
+
+
+def test_priority_cuts_into_a_relay_which_comes_back_at_the_right_place() -> None:
+    assert sounds(box(relay("r1", "06:00", 60), priority("p1", "06:10", "5m"))) == [
+        "06:00-06:10 r1#1 | precedence",
+        "06:10-06:15 p1#1.1",
+        "06:15-07:00 r1#1 +900s",
+    ]
+
+
+def test_a_relay_comes_back_even_after_a_long_interruption() -> None:
+    held = box(relay("r1", "06:00", 60), locks=(Lock(ms("06:05"), ms("06:50"), "sửa loa"),))
+    assert sounds(held) == ["06:00-06:05 r1#1 | stopped", "06:50-07:00 r1#1 +3000s"]
+
+
+def test_an_ordinary_bulletin_waits_for_the_end_of_an_ordinary_relay() -> None:
+    held = box(relay("r1", "06:00", 30), programme("s1", "06:10", "3m"))
+    assert sounds(held) == ["06:00-06:30 r1#1", "06:30-06:33 s1#1.1"]
+    assert refused(held) == []
+
+
+def test_a_relay_that_comes_while_a_bulletin_sounds_joins_after_it() -> None:
+    held = box(programme("s1", "05:58", "5m", window_s=300), relay("r1", "06:00", 10), policies=())
+    assert sounds(held) == ["05:58-06:03 s1#1.1", "06:03-06:10 r1#1 +180s"]
+
+
+def test_a_priority_relay_stands_above_ordinary_bulletins() -> None:
+    held = box(programme("s1", "06:00", "10m"), relay("r1", "06:05", 10, klass=BulletinClass.PRIORITY))
+    assert sounds(held) == ["06:00-06:05 s1#1.1 | precedence", "06:05-06:15 r1#1", "06:15-06:20 s1#1.1 +300s"]
+
+
+def test_a_relay_that_was_never_heard_is_told() -> None:
+    held = box(relay("r1", "06:00", 10), priority("p1", "06:00", "15m"))
+    assert sounds(held) == ["06:00-06:15 p1#1.1"]
+    assert refused(held) == ["06:10 r1#1 late"]
+
+
+def test_a_filler_plays_its_playlist_over_and_over_and_is_cut_at_the_end_of_its_slot() -> None:
+    assert sounds(box(filler("f1", "06:00", 10, "3m", "1m", pause_ms=5_000, gap_s=10))) == [
+        "06:00-06:03 f1#1.1",
+        "06:03:05-06:04:05 f1#1.2",
+        "06:04:15-06:07:15 f1#2.1",
+        "06:07:20-06:08:20 f1#2.2",
+        "06:08:30-06:10 f1#3.1 | slot",
+    ]
+
+
+def test_a_filler_is_under_everything_and_comes_back_at_its_offset() -> None:
+    assert sounds(box(filler("f1", "06:00", 20, "8m"), programme("s1", "06:05", "5m"))) == [
+        "06:00-06:05 f1#1.1 | precedence",
+        "06:05-06:10 s1#1.1",
+        "06:10-06:16 f1#2.1 +120s",
+        "06:16-06:20 f1#3.1 | slot",
+    ]
+
+
+def test_a_programmes_pause_is_silence_not_filler() -> None:
+    held = box(filler("f1", "06:00", 10, "10m"), programme("s1", "06:00", "2m", "2m", pause_ms=30_000))
+    assert sounds(held) == ["06:00-06:02 s1#1.1", "06:02:30-06:04:30 s1#1.2", "06:04:30-06:10 f1#1.1 +270s"]
+
+
+def test_an_emergencys_gap_is_silence_not_programme() -> None:
+    held = box(relay("r1", "06:00", 10), orders=(emergency(7, "06:02", repeats=2, gap_s=20),))
+    assert sounds(held) == [
+        "06:00-06:02 r1#1 | emergency",
+        "06:02-06:03 e7#1",
+        "06:03:20-06:04:20 e7#2",
+        "06:04:20-06:10 r1#1 +260s",
+    ]
