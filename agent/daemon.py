@@ -6,8 +6,9 @@ state folder → store → identity → clock → holdings → sound → control
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -15,11 +16,13 @@ import structlog
 from agent.config import Config
 from agent.drivers import audio
 from agent.drivers.amplifier import AlwaysOn
+from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
 from agent.drivers.systemd import Notifier
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.mqtt import MqttLink, Place
+from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.enrolment import Enrolment
@@ -125,7 +128,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     # Whoever stands at the box.
     watch = Watch(clock, store, inbox=inbox, faults=faults)
     about = About(box, config.name, VERSION, sender.boot_ms)
-    checks = selftest.checks(store.trust, clock, link, speaker.probe, recordings)
+    checks = selftest.checks(store.trust, clock, link, _sound_check(speaker, recordings), recordings)
     desk = ServiceDesk(
         about,
         clock,
@@ -175,6 +178,25 @@ async def _signs_of_life(notifier: Notifier) -> None:
             await asyncio.sleep(notifier.ping_s)
     finally:
         notifier.stopping()
+
+
+def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[str]]:
+    """A built-in message is decoded whole, and the speaker says what it would sound on."""
+
+    async def check() -> str:
+        length_ms = await asyncio.to_thread(_decoded_ms, recordings.path("1"))
+        return f"{type(speaker).__name__}, {length_ms} ms"
+
+    return check
+
+
+def _decoded_ms(path: Path) -> int:
+    """Decode the whole file; its length. Raises SoundError."""
+    with contextlib.closing(File(path)) as file:
+        total = 0
+        while count := len(file.read(RATE_HZ)):
+            total += count
+        return milliseconds(total)
 
 
 def _place(store: Store) -> Callable[[], Place | None]:
