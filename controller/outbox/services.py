@@ -1,6 +1,7 @@
 """Writing messages, and what the bridge does with them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,8 @@ from controller.outbox.models import Kind, Link, Message
 
 KEPT: Final = timedelta(days=7)
 """How long a sent message stays, to be looked at."""
+LINK_STALE: Final = timedelta(seconds=40)
+"""Four times what the bridge lets pass between two words about the broker."""
 
 
 def post(
@@ -67,3 +70,22 @@ def note_link(connected: bool, now: datetime, detail: str = "") -> None:
     Link.objects.update_or_create(
         id=1, defaults={"connected": connected, "since": since, "at": now, "detail": detail[:300]}
     )
+
+
+@dataclass(frozen=True)
+class LinkHealth:
+    """What a page may say of the way to the boxes."""
+
+    good: bool
+    """Connected, and said so lately."""
+    at: datetime | None
+    """When the bridge last said anything; None: never."""
+    detail: str
+
+
+def link_health(now: datetime) -> LinkHealth:
+    """Never good on old news: a bridge that has stopped talking counts as gone."""
+    row = Link.objects.filter(id=1).first()
+    if row is None:
+        return LinkHealth(False, None, "")
+    return LinkHealth(row.connected and now - row.at < LINK_STALE, row.at, row.detail)

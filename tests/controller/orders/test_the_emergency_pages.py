@@ -1,0 +1,160 @@
+"""The pages through Django's client: a whole emergency, and what people see when it is not theirs."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from controller.cli import signatures
+from controller.orders import services
+from controller.orders.models import EmergencyOrder, State
+from controller.orders.rules import Alarm
+from controller.outbox import services as outbox
+from tests.support import province
+from tests.support.installation import install
+from tests.support.province import AN_PHU, Province, key
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def here(settings: LazySettings, tmp_path: Path) -> Province:
+    install(settings, tmp_path)
+    return province.make(timezone.now())
+
+
+def as_(here: Province, who: str) -> Client:
+    client = Client()
+    client.force_login(here.people[who])
+    return client
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def prepared(here: Province) -> EmergencyOrder:
+    answer = as_(here, "hoa").post(
+        reverse("orders:new"),
+        {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"},
+    )
+    assert answer.status_code == 302
+    return EmergencyOrder.objects.get()
+
+
+def hand_in(client: Client, order: EmergencyOrder, who: str) -> int:
+    value = key(who).sign(services.signing_bytes(order))
+    fields = {"public_key": b64(key(who).public_key), "signature": b64(value)}
+    return client.post(reverse("orders:sign", args=[order.pk]), fields).status_code
+
+
+def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
+    order = prepared(here)
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert f'data-tbs="{b64(services.signing_bytes(order))}"' in page
+    assert "Báo động lũ" in page
+    assert hand_in(as_(here, "hoa"), order, "hoa") == 302
+    assert hand_in(as_(here, "minh"), order, "minh") == 302
+    order.refresh_from_db()
+    assert order.state == State.SENT
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert "0/2" in page
+    assert page.count("Chưa trả lời") == 2
+    live = as_(here, "minh").get(reverse("orders:order", args=[order.pk]), headers={"HX-Request": "true"})
+    assert "<html" not in live.content.decode()
+
+
+def test_real_drill_or_test_is_asked_and_never_presumed(here: Province) -> None:
+    answer = as_(here, "hoa").post(
+        reverse("orders:new"),
+        {"message": "1", "area": [AN_PHU], "severity": "4", "repeats": "3", "lifetime": "60"},
+    )
+    assert answer.status_code == 200
+    assert not EmergencyOrder.objects.exists()
+
+
+def test_a_signature_by_file_counts_like_one_by_the_page(here: Province) -> None:
+    order = prepared(here)
+    client = as_(here, "hoa")
+    request = client.get(reverse("orders:request", args=[order.pk]))
+    content, payload = signatures.read_request(request.content.decode())
+    text = signatures.answer(content, payload, key("hoa"))
+    assert json.loads(text)["order"] == order.pk
+    file = SimpleUploadedFile("sig.json", text.encode(), "application/json")
+    assert client.post(reverse("orders:sign", args=[order.pk]), {"file": file}).status_code == 302
+    assert order.signatures.get().person == here.people["hoa"]
+
+
+def test_a_signature_that_does_not_count_is_explained_on_the_page(here: Province) -> None:
+    order = prepared(here)
+    answer = as_(here, "hoa").post(
+        reverse("orders:sign", args=[order.pk]),
+        {"public_key": b64(key("hoa").public_key), "signature": b64(bytes(64))},
+    )
+    assert answer.status_code == 422
+    assert "Chữ ký không đúng với lệnh này." in answer.content.decode()
+    answer = as_(here, "hoa").post(reverse("orders:sign", args=[order.pk]), {})
+    assert answer.status_code == 422
+
+
+def test_a_technician_sees_the_order_but_no_place_to_sign(here: Province) -> None:
+    order = prepared(here)
+    page = as_(here, "tuan").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert "sign.js" not in page
+    assert hand_in(as_(here, "tuan"), order, "tuan") == 422
+
+
+def test_somebody_of_another_commune_does_not_see_the_order(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], Alarm(message=2, area=(province.BINH_MINH,)))
+    assert as_(here, "lan").get(reverse("orders:order", args=[order.pk])).status_code == 404
+    assert as_(here, "lan").get(reverse("orders:order", args=["0" * 32])).status_code == 404
+
+
+def test_the_page_offers_only_areas_that_the_person_may_alarm(here: Province) -> None:
+    page = as_(here, "lan").get(reverse("orders:new")).content.decode()
+    assert AN_PHU in page
+    assert province.BINH_MINH not in page
+
+
+def test_cancel_drop_and_list_pages(here: Province) -> None:
+    order = prepared(here)
+    hoa = as_(here, "hoa")
+    hand_in(hoa, order, "hoa")
+    hand_in(as_(here, "minh"), order, "minh")
+    answer = hoa.post(reverse("orders:cancel", args=[order.pk]), {"reason": "hết nguy hiểm"})
+    cancel = EmergencyOrder.objects.get(cancels=order)
+    assert answer["Location"] == reverse("orders:order", args=[cancel.pk])
+    assert hand_in(hoa, cancel, "hoa") == 302
+    assert hoa.post(reverse("orders:cancel", args=[order.pk])).status_code == 422
+    page = hoa.get(reverse("orders:list")).content.decode()
+    assert "đã hủy" in page
+    waiting = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,)))
+    assert hoa.post(reverse("orders:drop", args=[waiting.pk])).status_code == 302
+    waiting.refresh_from_db()
+    assert waiting.state == State.DROPPED
+
+
+def test_the_way_to_the_boxes_is_never_good_on_old_news(here: Province) -> None:
+    now = timezone.now()
+    assert not outbox.link_health(now).good
+    outbox.note_link(True, now)
+    assert outbox.link_health(now).good
+    assert not outbox.link_health(now + outbox.LINK_STALE).good
+    outbox.note_link(False, now, "refused")
+    assert not outbox.link_health(now).good
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_every_page_speaks_one_language(here: Province, language: str) -> None:
+    client = as_(here, "hoa")
+    client.cookies["loalang_language"] = language
+    order = prepared(here)
+    for page in (reverse("orders:list"), reverse("orders:new"), reverse("orders:order", args=[order.pk])):
+        text = client.get(page).content.decode()
+        assert ("Khu vực" in text or "Khẩn cấp" in text) is (language == "vi"), page
