@@ -1,69 +1,167 @@
 """The way of a bulletin from its text to the signed assignment of a box, with real speech and real signatures."""
 
 import datetime as dt
-import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.utils import timezone
 
-from controller.accounts.models import Person, Role
-from controller.accounts.services import appoint
-from controller.boxes.models import Box, Stage
-from controller.core.times import ZONE
+from controller.accounts.models import Audit
+from controller.boxes.models import BoxState
 from controller.library import files
 from controller.library import services as library
-from controller.library.models import State
 from controller.library.services import Words
 from controller.outbox.models import Message
-from controller.schedules import services as schedules
+from controller.schedules import services
+from controller.schedules.compiling import compile_now
+from controller.schedules.models import AssignmentRow, Compiled
 from controller.schedules.services import Aimed, Draft
-from controller.schedules.signing import domain, schedule_signer
-from controller.units.models import Unit
+from controller.schedules.signing import domain, key_file, schedule_signer
 from controller.worker.loop import do_all
 from protocol import topics
 from protocol.codec import decode
-from protocol.ids import box_id, sha256
+from protocol.ids import sha256
 from protocol.manifest import Assignment, Manifest
 from protocol.signing import Family, verify1
+from protocol.timeline import validate_manifest
+from tests.support.installation import install
+from tests.support.officers import NEXT, WARD, Office, approved, box, office, tomorrow
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, settings) -> Path:
-    settings.LOALANG = replace(settings.LOALANG, data=tmp_path, province="77", environment="test")
-    return tmp_path
+@pytest.fixture
+def here(settings: LazySettings, tmp_path: Path) -> Office:
+    install(settings, tmp_path)
+    return office()
 
 
-def test_a_text_becomes_sound_an_assignment_and_a_message_to_the_box() -> None:
-    province = Unit.objects.get_or_create(code="77", defaults={"name": "Tỉnh Bà Rịa – Vũng Tàu", "kind": "province"})[0]
-    ward = Unit.objects.get_or_create(code="77-747-26506", defaults={"name":"Phường 1","kind":"ward","parent":province})[0]
-    lan = Person.objects.create(username="lan", display_name="Lan")
-    hoa = Person.objects.create(username="hoa", display_name="Hoa")
-    appoint(lan, Role.EDITOR, ward)
-    appoint(hoa, Role.APPROVER, ward)
-    key = bytes(range(32))
-    now = timezone.now()
-    Box.objects.create(id=box_id(key), public_key=key, name="Cụm loa 1", unit=ward, state=Stage.APPROVED, enrolled_at=now)
-    bulletin = library.write(Words("Cúp điện", "UBND phường 1 thông báo cúp điện."), ward, lan)
-    assert do_all(timezone.now()) >= 1
-    bulletin.refresh_from_db()
-    assert bulletin.state == State.READY
-    assert bulletin.sound
-    library.approve(bulletin, hoa, sound=bulletin.sound.hash, text_hash=bulletin.text_hash)
-    at = dt.datetime.now(ZONE).replace(tzinfo=None) + dt.timedelta(days=1)
-    schedules.publish(Draft("Sáng", ward.code, (bulletin.pk,), at.replace(hour=9), Aimed(units=(ward.code,))), lan)
-    do_all(timezone.now())
-    row = schedules.assignment_for(box_id(key))
-    assert row
-    public = schedule_signer().public_key
-    assignment = decode(verify1(bytes(row.message), Family.ASSIGNMENT, domain(), public), Assignment)
+def published(here: Office, units: tuple[str, ...] = (WARD,)) -> Draft:
+    return Draft("Bản tin sáng", WARD, (approved(here).pk,), tomorrow(9), Aimed(units=units))
+
+
+def read(row: AssignmentRow) -> tuple[Assignment, Manifest]:
+    """What the box makes of it; both signatures are checked."""
+    key = schedule_signer().public_key
+    assignment = decode(verify1(bytes(row.message), Family.ASSIGNMENT, domain(), key), Assignment)
     signed = files.path_of(assignment.manifest.hex()).read_bytes()
     assert sha256(signed) == assignment.manifest
-    manifest = decode(verify1(signed, Family.MANIFEST, domain(), public), Manifest)
-    assert assignment.units == ("77", "77-747", "77-747-26506")
-    assert [e.playlist for e in manifest.entries] == [(f"b{bulletin.pk}",)]
-    assert files.path_of(manifest.blobs[0].hash.hex()).exists()
-    assert Message.objects.filter(topic=topics.down(box_id(key)), payload=row.message).count() == 1
+    assert len(signed) == assignment.manifest_size
+    return assignment, decode(verify1(signed, Family.MANIFEST, domain(), key), Manifest, max_bytes=1 << 20)
+
+
+def assignment_of(box_id: str) -> AssignmentRow:
+    row = services.assignment_for(box_id)
+    assert row is not None
+    return row
+
+
+def test_a_text_becomes_sound_an_assignment_and_a_message_to_every_box_of_the_ward(here: Office) -> None:
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    for target in here.boxes[:2]:
+        row = assignment_of(target.pk)
+        assignment, manifest = read(row)
+        assert assignment.units == ("77", "77-747", WARD)
+        assert [bulletin.title for bulletin in manifest.bulletins] == ["Cúp điện"]
+        assert files.path_of(manifest.blobs[0].hash.hex()).stat().st_size == manifest.blobs[0].size
+        assert Message.objects.filter(topic=topics.down(target.pk), payload=row.message).count() == 1
+        validate_manifest(manifest)
+
+
+def test_boxes_with_one_programme_share_one_manifest(here: Office) -> None:
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    first, second, other = (assignment_of(target.pk) for target in here.boxes)
+    assert first.compiled == second.compiled
+    assert first.compiled != other.compiled
+    assert Compiled.objects.count() == 2
+
+
+def test_a_box_outside_the_area_keeps_its_assignment_to_the_byte(here: Office) -> None:
+    do_all(timezone.now())
+    before = assignment_of(here.boxes[2].pk)
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    after = assignment_of(here.boxes[2].pk)
+    assert (after.generation, bytes(after.message)) == (before.generation, bytes(before.message))
+    assert Message.objects.filter(topic=topics.down(here.boxes[2].pk)).count() == 1
+
+
+def test_a_withdrawn_schedule_leaves_the_boxes_with_the_next_generation(here: Office) -> None:
+    schedule = services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    before = assignment_of(here.boxes[0].pk)
+    services.withdraw(schedule, here.hoa)
+    do_all(timezone.now())
+    after = assignment_of(here.boxes[0].pk)
+    assert after.generation > before.generation
+    assert read(after)[1].entries == ()
+
+
+def test_an_edited_bulletin_is_silent_until_somebody_approves_it_again(here: Office) -> None:
+    bulletin = approved(here)
+    services.publish(Draft("Sáng", WARD, (bulletin.pk,), tomorrow(9), Aimed(units=(WARD,))), here.lan)
+    do_all(timezone.now())
+    assert read(assignment_of(here.boxes[0].pk))[1].entries
+    library.edit(bulletin, Words("Cúp điện", "Hoãn cúp điện."), here.minh)
+    do_all(timezone.now())
+    assert read(assignment_of(here.boxes[0].pk))[1].entries == ()
+    bulletin.refresh_from_db()
+    assert bulletin.sound is not None
+    library.approve(bulletin, here.hoa, sound=bulletin.sound.hash, text_hash=bulletin.text_hash)
+    do_all(timezone.now())
+    assert read(assignment_of(here.boxes[0].pk))[1].blobs[0].hash.hex() == bulletin.sound.hash
+
+
+def test_a_box_that_is_approved_later_is_told_of_the_schedules_that_wait_for_it(here: Office) -> None:
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    late = box(9, here.ward)
+    do_all(timezone.now())
+    assert assignment_of(late.pk).compiled == assignment_of(here.boxes[0].pk).compiled
+
+
+def test_a_box_fetches_what_its_assignment_names_and_nothing_else(here: Office) -> None:
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    row = assignment_of(here.boxes[0].pk)
+    sound = row.compiled.sounds[0]
+    assert services.may_fetch(here.boxes[0].pk, row.compiled.manifest_id)
+    assert services.may_fetch(here.boxes[0].pk, sound)
+    assert not services.may_fetch(here.boxes[2].pk, sound)
+    assert not services.may_fetch("a" * 16, sound)
+
+
+def test_the_generation_rises_above_what_a_box_has_seen_before_the_database_was_restored(here: Office) -> None:
+    BoxState.objects.create(box=here.boxes[0], generation=41, wanted_generation=42)
+    do_all(timezone.now())
+    assert assignment_of(here.boxes[0].pk).generation == 43
+
+
+def test_an_assignment_is_renewed_before_less_than_45_days_of_it_are_left(here: Office) -> None:
+    do_all(timezone.now())
+    row = assignment_of(here.boxes[0].pk)
+    assert (row.valid_until - row.issued).days >= 45
+    AssignmentRow.objects.update(valid_until=timezone.now() + dt.timedelta(days=45))
+    assert compile_now().assigned == 3
+    assert (assignment_of(here.boxes[0].pk).valid_until - timezone.now()).days >= 45
+    assert compile_now().assigned == 0
+
+
+def test_the_key_that_signs_schedules_is_readable_by_the_server_alone(here: Office) -> None:
+    signer = schedule_signer()
+    assert key_file().stat().st_mode & 0o777 == 0o600
+    assert schedule_signer().public_key == signer.public_key
+
+
+def test_who_published_what_is_in_the_audit(here: Office) -> None:
+    schedule = services.publish(published(here), here.lan)
+    row = Audit.objects.get(action="schedule.published")
+    assert (row.person, row.object) == (here.lan, f"schedule:{schedule.pk}")
+
+
+def test_a_place_beside_is_not_reached(here: Office) -> None:
+    hits = services.hit(Draft("x", WARD, (), tomorrow(9), Aimed(units=("77-747",)), Aimed(units=(NEXT,))))
+    assert {place.box for place in hits} == {target.pk for target in here.boxes[:2]}
