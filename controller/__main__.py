@@ -7,6 +7,7 @@ from importlib import metadata
 from controller.cli import commands, keys, signatures, terminal
 from controller.cli.terminal import CliError, words
 from controller.core.errors import ConfigError, Refused
+from controller.demo import runner as demo
 from protocol.errors import ProtocolError
 
 
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     commands.add(found)
     keys.add(found)
     signatures.add(found)
+    demo.add(found)
     args = parser.parse_args(arguments)
     try:
         done: int = args.run(args)

@@ -84,7 +84,7 @@ def set_up() -> None:
     django.setup()
 
 
-def _ready() -> None:
+def set_up_database() -> None:
     """Django, the data folder and an up-to-date database."""
     set_up()
     from django.conf import settings
@@ -107,7 +107,7 @@ def run_serve(args: Namespace) -> int:
 
 def run_migrate(args: Namespace) -> int:
     del args
-    _ready()
+    set_up_database()
     terminal.say(words("Cơ sở dữ liệu đã sẵn sàng.", "The database is ready."))
     return 0
 
@@ -125,7 +125,7 @@ def run_roots_import(args: Namespace) -> int:
         data = args.file.read_bytes()
     except OSError as error:
         raise CliError(words(f"không đọc được {args.file}: {error}", f"cannot read {args.file}: {error}")) from error
-    _ready()
+    set_up_database()
     from controller.orders.roots import import_roots
 
     row = import_roots(data, tuple(keys))
@@ -135,7 +135,7 @@ def run_roots_import(args: Namespace) -> int:
 
 def run_roots_show(args: Namespace) -> int:
     del args
-    _ready()
+    set_up_database()
     from controller.orders.roots import current_roots
 
     trust = current_roots()
@@ -148,7 +148,7 @@ def run_roots_show(args: Namespace) -> int:
 
 def run_roots_machine(args: Namespace) -> int:
     del args
-    _ready()
+    set_up_database()
     from controller.schedules.signing import schedule_signer
 
     terminal.say(schedule_signer().public_key.hex())
@@ -156,7 +156,7 @@ def run_roots_machine(args: Namespace) -> int:
 
 
 def run_units_import(args: Namespace) -> int:
-    _ready()
+    set_up_database()
     from controller.units import services
 
     loaded = services.load(args.root)
@@ -165,7 +165,7 @@ def run_units_import(args: Namespace) -> int:
 
 
 def run_person_add(args: Namespace) -> int:
-    _ready()
+    set_up_database()
     from controller.accounts.models import Role
     from controller.accounts.services import add_person
     from controller.units.services import unit_by_code

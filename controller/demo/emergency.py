@@ -1,8 +1,78 @@
-"""The emergency of the journey."""
+"""The emergency of the journey: prepared and signed through the pages by two persons, cancelled by one."""
 
-from controller.demo.officer import Officer
+from collections.abc import Collection, Mapping
+
+from django.urls import reverse
+
+from controller.demo.layout import PASSPHRASE
+from controller.demo.officer import Officer, signature_over
 from controller.demo.stage import Stage
+from controller.orders import services as orders
+from controller.orders.models import EmergencyOrder, RollCall
+from protocol.order import Severity, Status
+from protocol.report import Stage as OrderStage
+
+FLOOD = 1
+ENDED = (OrderStage.DONE, OrderStage.CANCELLED)
 
 
 class Alarm:
-    def __init__(self, stage: Stage, people: dict[str, Officer]) -> None: ...
+    """One emergency from the first signature to the end."""
+
+    def __init__(self, stage: Stage, people: Mapping[str, Officer]) -> None:
+        self._layout = stage.layout
+        self._people = people
+        self._order = ""
+
+    def raise_in(self, unit: str) -> None:
+        """Hoa prepares it and signs, Minh signs: with that it is sent."""
+        page = self._people["hoa"].submit(
+            reverse("orders:new"),
+            message=str(FLOOD),
+            area=[unit],
+            status=str(int(Status.ACTUAL)),
+            severity=str(int(Severity.EXTREME)),
+            repeats="3",
+            lifetime="60",
+            reason="make demo",
+        )
+        self._order = page.rstrip("/").rsplit("/", 1)[-1]
+        for username in ("hoa", "minh"):
+            self._sign(self._order, username)
+
+    def cancel(self) -> None:
+        """Hoa takes it back; her signature alone is enough."""
+        page = self._people["hoa"].submit(
+            reverse("orders:order", args=[self._order]),
+            reverse("orders:cancel", args=[self._order]),
+            reason="make demo",
+        )
+        self._sign(page.rstrip("/").rsplit("/", 1)[-1], "hoa")
+
+    @property
+    def play(self) -> str:
+        """How the names of its plays begin."""
+        return f"{self._order}#"
+
+    @property
+    def stored_ms(self) -> int:
+        """When the second signature was stored, epoch milliseconds."""
+        sent_at = EmergencyOrder.objects.get(pk=self._order).sent_at
+        assert sent_at is not None
+        return round(sent_at.timestamp() * 1000)
+
+    def first_samples(self) -> dict[str, int]:
+        """By box: the instant of its first sample, as its signed receipt says."""
+        rows = RollCall.objects.filter(order=self._order, first_sample_ms__isnull=False)
+        return dict(rows.order_by("-first_sample_ms").values_list("box", "first_sample_ms"))
+
+    def ended(self, boxes: Collection[str]) -> bool:
+        """Whether each of these has answered that it has stopped."""
+        rows = RollCall.objects.filter(order=self._order, stage__in=ENDED)
+        return set(rows.values_list("box", flat=True)) >= set(boxes)
+
+    def _sign(self, order: str, username: str) -> None:
+        message = orders.signing_bytes(EmergencyOrder.objects.get(pk=order))
+        public, value = signature_over(message, self._layout.key_file(username), PASSPHRASE)
+        page = reverse("orders:order", args=[order])
+        self._people[username].submit(page, reverse("orders:sign", args=[order]), public_key=public, signature=value)

@@ -55,13 +55,13 @@ class Layout:
 
     def environment(self) -> dict[str, str]:
         """The controller's configuration (`controller.core.config`)."""
-        broker = f"mqtt://127.0.0.1:{self.broker_port}"
         return {
             "LOALANG_DATA": str(self.data),
             "LOALANG_PROVINCE": PROVINCE,
             "LOALANG_ENVIRONMENT": ENVIRONMENT,
-            "LOALANG_BROKER": broker,
-            "LOALANG_BROKER_PUBLIC": broker,
+            # The broker's ACL knows the bridge by this name.
+            "LOALANG_BROKER": f"mqtt://controller@127.0.0.1:{self.broker_port}",
+            "LOALANG_BROKER_PUBLIC": f"mqtt://127.0.0.1:{self.broker_port}",
         }
 
 
