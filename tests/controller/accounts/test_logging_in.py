@@ -1,0 +1,143 @@
+"""What a browser sees: nothing without a login, nothing before a one-time password was changed."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from controller.accounts import services
+from controller.accounts.models import Audit, Person, PersonKey, Role
+from controller.units.models import Unit
+from protocol import keyfile
+from protocol.signing import KeySigner
+
+PASSWORD = "ba từ ghép lại"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def unit() -> Unit:
+    return Unit.objects.create(code="79", name="Thành phố Hồ Chí Minh", kind="province")
+
+
+@pytest.fixture
+def hoa(unit: Unit) -> Person:
+    person, _password = services.add_person("hoa", "Trần Thị Hoa", [(Role.ADMINISTRATOR, unit)])
+    services.change_password(person, PASSWORD)
+    return person
+
+
+@pytest.fixture
+def browser(client: Client, hoa: Person) -> Client:
+    client.force_login(hoa)
+    return client
+
+
+def test_a_stranger_is_sent_to_the_login_and_back_to_the_page_afterwards(client: Client, hoa: Person) -> None:
+    page = client.get("/hop/?level=fault")
+    assert page.headers["Location"] == "/dang-nhap/?next=%2Fhop%2F%3Flevel%3Dfault"
+    answer = client.post("/dang-nhap/", {"username": "Hoa ", "password": PASSWORD, "next": "/hop/?level=fault"})
+    assert answer.headers["Location"] == "/hop/?level=fault"
+
+
+def test_nobody_is_sent_to_a_foreign_site_after_the_login(client: Client, hoa: Person) -> None:
+    answer = client.post("/dang-nhap/", {"username": "hoa", "password": PASSWORD, "next": "https://evil.example/"})
+    assert answer.headers["Location"] == "/"
+
+
+def test_a_live_part_of_a_page_whose_login_is_over_reloads_the_whole_page(client: Client) -> None:
+    assert client.get("/hop/", headers={"HX-Request": "true"}).headers["HX-Redirect"].startswith("/dang-nhap/")
+
+
+def test_a_one_time_password_opens_the_page_that_changes_it_and_no_other(client: Client) -> None:
+    _person, password = services.add_person("lan", "Nguyễn Lan")
+    answer = client.post("/dang-nhap/", {"username": "lan", "password": password})
+    assert answer.headers["Location"] == "/mat-khau/"
+    assert client.get("/").headers["Location"] == "/mat-khau/"
+    client.post("/mat-khau/", {"old": password, "new": PASSWORD, "again": PASSWORD})
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [
+        ("wrong", PASSWORD, PASSWORD),
+        (PASSWORD, "short", "short"),
+        (PASSWORD, PASSWORD, PASSWORD),
+        (PASSWORD, "another one 1", "2"),
+    ],
+)
+def test_a_password_is_not_changed_by_a_form_that_does_not_fit(
+    browser: Client, hoa: Person, old: str, new: str, again: str
+) -> None:
+    answer = browser.post("/mat-khau/", {"old": old, "new": new, "again": again})
+    assert "errorlist" in answer.text
+    hoa.refresh_from_db()
+    assert hoa.check_password(PASSWORD)
+
+
+def test_after_ten_wrong_passwords_not_even_the_right_one_is_looked_at(client: Client, hoa: Person) -> None:
+    for _ in range(10):
+        client.post("/dang-nhap/", {"username": "hoa", "password": "wrong"})
+    answer = client.post("/dang-nhap/", {"username": "hoa", "password": PASSWORD})
+    assert answer.status_code == 200
+    assert "15 phút" in answer.text
+    assert Audit.objects.filter(action="login.failed").count() == 10
+
+
+def test_only_the_public_half_of_a_key_is_registered_and_only_ones_own(browser: Client, hoa: Person) -> None:
+    signer = KeySigner.from_seed(b"h" * 32)
+    file = keyfile.read(keyfile.seal(signer, "Trần Thị Hoa", PASSWORD, salt=b"s" * 16, nonce=b"n" * 12))
+    form = {"public": file.public, "named": file.person, "label": "USB"}
+    assert "Lê Minh" in browser.post("/toi/", form | {"named": "Lê Minh"}).text
+    assert browser.post("/toi/", form).status_code == 302
+    assert bytes(PersonKey.objects.get(person=hoa).public_key) == signer.public_key
+    assert "đã được đăng ký" in browser.post("/toi/", form).text
+
+    browser.post(reverse("accounts:revoke_key", args=[hoa.keys.get().pk]))
+    assert hoa.keys.get().revoked is not None
+
+
+@pytest.mark.parametrize("public", ["", "kein!base64", "AAAA"])
+def test_what_is_no_public_key_is_refused(browser: Client, public: str) -> None:
+    assert "errorlist" in browser.post("/toi/", {"public": public, "label": "USB"}).text
+    assert not PersonKey.objects.exists()
+
+
+def test_a_file_that_is_no_key_file_is_refused(hoa: Person) -> None:
+    with pytest.raises(services.Refused):
+        services.register_key_file(hoa, "{}", "USB")
+
+
+def test_an_administrator_adds_somebody_and_reads_out_the_password(browser: Client) -> None:
+    form = {"display_name": "Nguyễn Lan", "username": "lan", "role": "editor", "unit": "79 Thành phố Hồ Chí Minh"}
+    page = browser.post("/nguoi-dung/them/", form)
+    lan = Person.objects.get(username="lan")
+    assert "lan" in page.text
+    assert [row.role for row in lan.appointments.all()] == ["editor"]
+
+
+def test_a_unit_that_does_not_exist_is_refused_at_its_field(browser: Client) -> None:
+    form = {"display_name": "Nguyễn Lan", "username": "lan", "role": "editor", "unit": "99"}
+    assert "Không có đơn vị “99”" in browser.post("/nguoi-dung/them/", form).text
+    assert not Person.objects.filter(username="lan").exists()
+
+
+def test_a_communes_administrator_does_not_get_hold_of_a_signer_of_the_province(client: Client, unit: Unit) -> None:
+    commune = Unit.objects.create(code="79-26506", name="Phường Vũng Tàu", kind="ward", parent=unit)
+    tuan, _ = services.add_person("tuan", "Phạm Tuấn", [(Role.ADMINISTRATOR, commune)])
+    services.change_password(tuan, PASSWORD)
+    minh, password = services.add_person("minh", "Lê Minh", [(Role.EDITOR, commune), (Role.SIGNER, unit)])
+    client.force_login(tuan)
+    answer = client.post(reverse("accounts:reset_password", args=[minh.pk]))
+    assert answer.status_code == 403
+    minh.refresh_from_db()
+    assert minh.check_password(password)
+
+
+def test_somebody_without_a_role_sees_no_people_and_ends_no_appointment(client: Client, hoa: Person) -> None:
+    lan, _ = services.add_person("lan", "Nguyễn Lan")
+    services.change_password(lan, PASSWORD)
+    client.force_login(lan)
+    assert "Hoa" not in client.get("/nguoi-dung/").text
+    assert client.get(reverse("accounts:person", args=[hoa.pk])).status_code == 404
+    assert client.post(reverse("accounts:end_appointment", args=[hoa.appointments.get().pk])).status_code == 403

@@ -1,0 +1,102 @@
+"""What is thought of a box: silence, faults and ignorance are never green."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.boxes import rules
+from controller.boxes.models import Stage
+from controller.boxes.rules import Level, Said
+from protocol.report import ClockQuality, Doing, FaultCode
+
+NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
+WELL = Said(
+    stage=Stage.APPROVED,
+    last_seen=NOW - dt.timedelta(seconds=30),
+    doing=Doing.SILENT,
+    clock=ClockQuality.NTP,
+    generation=7,
+    wanted_generation=7,
+)
+
+
+def level(said: Said) -> Level:
+    return rules.health(said, NOW).level
+
+
+def test_a_box_that_was_heard_lately_knows_the_time_and_has_its_schedule_is_well() -> None:
+    found = rules.health(WELL, NOW)
+    assert (found.level, found.age) == (Level.GOOD, dt.timedelta(seconds=30))
+
+
+def test_after_100_seconds_of_silence_a_box_counts_as_lost() -> None:
+    assert level(replace(WELL, last_seen=NOW - dt.timedelta(seconds=100))) is Level.GOOD
+    assert level(replace(WELL, last_seen=NOW - dt.timedelta(seconds=101))) is Level.FAULT
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (Said(Stage.WAITING), Level.WAITING),
+        (replace(WELL, stage=Stage.RETIRED), Level.RETIRED),
+        (Said(Stage.APPROVED), Level.UNKNOWN),
+        (replace(WELL, doing=None), Level.UNKNOWN),
+        (replace(WELL, clock=None), Level.UNKNOWN),
+        (replace(WELL, doing=99), Level.UNKNOWN),
+        (replace(WELL, clock=ClockQuality.FLOOR), Level.FAULT),
+        (replace(WELL, doing=Doing.WITHOUT_TIME), Level.FAULT),
+        (replace(WELL, faults=1 << FaultCode.DISK_FULL), Level.FAULT),
+        (replace(WELL, doing=Doing.STOPPED), Level.WARNING),
+        (replace(WELL, generation=0), Level.WARNING),
+        (replace(WELL, wanted_generation=8), Level.WARNING),
+        (replace(WELL, doing=Doing.SOUNDING), Level.GOOD),
+        (replace(WELL, doing=Doing.EMERGENCY, faults=1), Level.EMERGENCY),
+    ],
+)
+def test_each_state_has_its_level(said: Said, expected: Level) -> None:
+    assert level(said) is expected
+
+
+SAID = st.builds(
+    Said,
+    stage=st.sampled_from(Stage.values),
+    last_seen=st.none() | st.timedeltas(dt.timedelta(minutes=-5), dt.timedelta(minutes=5)).map(lambda ago: NOW - ago),
+    doing=st.none() | st.integers(0, 8),
+    clock=st.none() | st.integers(0, 8),
+    faults=st.integers(0, 2**32 - 1),
+    generation=st.integers(0, 9),
+    wanted_generation=st.integers(0, 9),
+)
+
+
+@given(SAID)
+def test_green_is_only_what_was_heard_lately_without_a_fault_and_with_a_known_time(said: Said) -> None:
+    found = rules.health(said, NOW)
+    assert found.sentence
+    if found.level is Level.GOOD:
+        assert found.age is not None
+        assert found.age <= rules.SILENT_AFTER
+        assert said.faults == 0
+        assert (said.clock or 0) > ClockQuality.FLOOR
+        assert said.doing in (Doing.SILENT, Doing.SOUNDING)
+        assert 0 < said.generation >= said.wanted_generation
+
+
+@given(st.sets(st.integers(0, 31)))
+def test_every_fault_bit_is_named(bits: set[int]) -> None:
+    assert len(rules.fault_names(sum(1 << bit for bit in bits))) == len(bits)
+
+
+def test_a_fault_that_this_version_does_not_know_is_shown_by_its_number() -> None:
+    with translation.override("en"):
+        assert rules.fault_names(1 << 31) == ["Fault number 31"]
+
+
+@pytest.mark.parametrize("typed", ["ABCD-2345", "abcd2345", " abcd 2345 "])
+def test_a_code_may_be_typed_as_one_likes(typed: str) -> None:
+    assert rules.same_code(typed, "ABCD-2345")
+    assert not rules.same_code(typed, "ABCD-2346")
