@@ -79,6 +79,10 @@ class Speaker(Protocol):
         """
         ...
 
+    async def probe(self) -> str:
+        """Try the output without a sound; what it is. Raises SoundError."""
+        ...
+
     async def close(self) -> None:
         """Let the device go; what sounds ends at once."""
         ...

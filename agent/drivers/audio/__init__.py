@@ -48,7 +48,8 @@ def _portaudio(config: Config, clock: Clock) -> Speaker:
 
 def _whatever_works(config: Config, clock: Clock) -> Speaker:
     try:
-        from agent.drivers.audio.portaudio import PortAudioSpeaker, try_device
+        from agent.drivers.audio.device import try_device
+        from agent.drivers.audio.portaudio import PortAudioSpeaker
 
         detail = try_device(config.device)
     except (ImportError, SoundError) as error:

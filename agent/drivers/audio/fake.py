@@ -48,6 +48,11 @@ class FakeSpeaker:
         self._tracks.append(sounding)
         return sounding
 
+    async def probe(self) -> str:
+        if not self._plugged_in:
+            raise gone("it is not plugged in")
+        return "fake"
+
     async def close(self) -> None:
         for sounding in self._tracks:
             sounding.abandon()

@@ -87,8 +87,10 @@ class PacedSounding(abc.ABC):
 class PacedSpeaker:
     """A Speaker over a maker of soundings."""
 
-    def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding]) -> None:
+    def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding], probe: Callable[[], str]) -> None:
+        """`probe` tries the output and says what it is. Both raise SoundError."""
         self._make = make
+        self._probe = probe
         self._tracks: list[PacedSounding] = []
 
     async def start(self, track: Track) -> PacedSounding:
@@ -96,6 +98,9 @@ class PacedSpeaker:
         sounding = self._make(track, self._tracks[-1] if self._tracks else None)
         self._tracks.append(sounding)
         return sounding
+
+    async def probe(self) -> str:
+        return self._probe()
 
     async def close(self) -> None:
         for sounding in self._tracks:

@@ -24,16 +24,21 @@ STEP_MS: Final = 100
 def wav_speaker(clock: Clock, folder: Path, kept: int = KEPT) -> PacedSpeaker:
     """Writes into `folder`, which is made when it is missing, and keeps the `kept` newest recordings there."""
 
-    def make(track: Track, before: PacedSounding | None) -> PacedSounding:
-        source = Source(track)
+    def probe() -> str:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            trial = folder / ".trial"
+            trial.write_bytes(b"")
+            trial.unlink()
         except OSError as error:
-            source.close()
-            raise gone(f"{folder} cannot be made: {error}; give the daemon a folder that it may write") from error
-        return WavSounding(clock, track, before, source, folder=folder, kept=kept)
+            raise gone(f"{folder} cannot be written: {error}; choose another sound.recordings in box.toml") from error
+        return f"WAV files in {folder}"
 
-    return PacedSpeaker(make)
+    def make(track: Track, before: PacedSounding | None) -> PacedSounding:
+        probe()
+        return WavSounding(clock, track, before, Source(track), folder=folder, kept=kept)
+
+    return PacedSpeaker(make, probe)
 
 
 class WavSounding(PacedSounding):

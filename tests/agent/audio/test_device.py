@@ -1,0 +1,144 @@
+"""A real PortAudio, a real sound server, a sink that nobody hears: what comes out is compared with what went in."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from agent.drivers.audio.portaudio import PortAudioSpeaker
+from agent.drivers.clock import SystemClock
+from agent.ports.sound import SoundError, Track
+from agent.services.recordings import Recordings
+from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
+
+pytestmark = pytest.mark.sound
+
+RECORDINGS = Recordings()
+FLOOD = RECORDINGS.path("1")
+CHIME = RECORDINGS.path("chime")
+
+
+def track(*sources: Path, start_ms: int, **changes: int | None) -> Track:
+    fields: dict[str, int | None] = {"offset_ms": 0, "length_ms": None, "gain_cb": 0, "fade_out_ms": 0, **changes}
+    return Track(sources=sources, start_ms=start_ms, name="play", cause="cause", **fields)  # type: ignore[arg-type]
+
+
+def test_a_bulletin_is_heard_as_it_was_published_and_at_its_instant(null_sink: NullSink) -> None:
+    async def story() -> tuple[int, int]:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        start = clock.now_ms() + 700
+        sounding = await speaker.start(track(FLOOD, start_ms=start, length_ms=4000))
+        sounded = await sounding.ended()
+        await speaker.close()
+        assert sounded.complete
+        assert sounded.sounded_ms == 4000
+        assert sounded.first_sample_ms is not None
+        return start, sounded.first_sample_ms
+
+    ear = null_sink.listen()
+    start, said = asyncio.run(story())
+    heard, first_ms = ear.close()
+    sound, _ = soundfile.read(FLOOD, frames=4 * RATE_HZ, dtype="float32")
+    place, likeness = find(sound, heard)
+    came = first_ms + place * 1000 / RATE_HZ
+    assert likeness > 0.99
+    assert abs(said - start) <= 20
+    assert abs(came - start) <= 20
+
+
+def test_a_sound_follows_another_without_a_gap(null_sink: NullSink) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        start = clock.now_ms() + 300
+        first = await speaker.start(track(FLOOD, start_ms=start, offset_ms=0, length_ms=1000))
+        second = await speaker.start(track(FLOOD, start_ms=start + 1000, offset_ms=1000, length_ms=1000))
+        await first.ended()
+        await second.ended()
+        await speaker.close()
+
+    ear = null_sink.listen()
+    asyncio.run(story())
+    heard, _ = ear.close()
+    sound, _ = soundfile.read(FLOOD, frames=2 * RATE_HZ, dtype="float32")
+    _, likeness = find(sound, heard)
+    assert likeness > 0.99
+
+
+def test_a_stopped_sound_fades_and_the_next_follows_at_once(null_sink: NullSink) -> None:
+    async def story() -> tuple[int, int]:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        programme = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        await programme.started()
+        await asyncio.sleep(0.5)
+        programme.stop(200)
+        alarm = await speaker.start(track(CHIME, start_ms=clock.now_ms(), length_ms=1000))
+        cut = await programme.ended()
+        assert not cut.complete
+        assert cut.ended_ms is not None
+        first = await alarm.started()
+        await alarm.ended()
+        await speaker.close()
+        assert first is not None
+        return cut.ended_ms, first
+
+    ear = null_sink.listen()
+    ended, began = asyncio.run(story())
+    heard, _ = ear.close()
+    assert abs(began - ended) <= 11
+    sound, _ = soundfile.read(CHIME, frames=RATE_HZ, dtype="float32")
+    _, likeness = find(sound, heard)
+    assert likeness > 0.99
+
+
+def test_a_device_that_is_pulled_out_breaks_off_and_sounds_again_when_it_is_back(null_sink: NullSink) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        await sounding.started()
+        null_sink.pull_out()
+        with pytest.raises(SoundError) as gone:
+            await sounding.ended()
+        assert gone.value.device
+        with pytest.raises(SoundError) as absent:
+            await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        assert absent.value.device
+        with pytest.raises(SoundError):
+            await speaker.probe()
+        null_sink.plug_in()
+        again = await speaker.start(track(FLOOD, start_ms=clock.now_ms(), length_ms=300))
+        assert (await again.ended()).complete
+        assert await speaker.probe()
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_sound_that_is_stopped_before_its_instant_never_starts(null_sink: NullSink) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms() + 60_000))
+        sounding.stop(200)
+        assert await sounding.started() is None
+        assert (await sounding.ended()).first_sample_ms is None
+        await speaker.close()
+
+    ear = null_sink.listen()
+    asyncio.run(story())
+    heard, _ = ear.close()
+    assert not heard.any()
+
+
+def test_an_output_that_nobody_knows_is_an_error_that_names_those_that_exist(null_sink: NullSink) -> None:
+    async def story() -> None:
+        speaker = PortAudioSpeaker(SystemClock("system"), "Loa của Tuấn")
+        with pytest.raises(SoundError, match=r"may be one of: .*pulse"):
+            await speaker.start(track(FLOOD, start_ms=0))
+
+    assert null_sink.environment
+    asyncio.run(story())
