@@ -40,9 +40,11 @@ def plan(holdings: Holdings, from_ms: int, to_ms: int) -> Plan:
     box = timeline_of(holdings)
     segments = [row for row in box.emergencies.segments if row.end_ms > from_ms and row.start_ms < to_ms]
     refusals: list[Refusal] = []
-    for part in box.parts(from_ms, to_ms):
+    for number, part in enumerate(box.parts(from_ms, to_ms)):
         end = min(part.end_ms, to_ms)
-        segments += [row for row in part.plan.segments if row.start_ms < end and _reaches(row, part.begin_ms, from_ms)]
+        reaching = (row for row in part.plan.segments if row.start_ms < end and row.end_ms > from_ms)
+        # Only the first part tells of what began before it.
+        segments += [row for row in reaching if row.start_ms >= part.begin_ms or number == 0]
         refusals += [row for row in part.plan.refusals if part.begin_ms <= row.at_ms < end]
     return Plan(tuple(sorted(segments, key=lambda row: row.start_ms)), tuple(refusals))
 
@@ -180,11 +182,6 @@ def timeline_of(holdings: Holdings) -> Timeline:
 def _timeline(key: ByIdentity) -> Timeline:
     assert isinstance(key.value, Holdings)
     return Timeline(key.value)
-
-
-def _reaches(row: Segment, begin_ms: int, from_ms: int) -> bool:
-    """Whether the segment is this part's to tell: it begins in it, or it is the one that sounds at `from_ms`."""
-    return row.start_ms >= begin_ms or row.start_ms <= from_ms < row.end_ms
 
 
 def _stretch(lock: Lock) -> Stretch:

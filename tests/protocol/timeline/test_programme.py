@@ -1,4 +1,4 @@
-"""Programmes: one after the other, the commune's order, priority first, windows, repeats, and what an interruption does."""
+"""Programmes: one after the other, priority first, windows, repeats, and what an interruption does."""
 
 from protocol.timeline import Holdings, Lock, at
 from tests.protocol.timeline.house import (
