@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from controller.accounts import services
 from controller.accounts.models import Audit, Person, PersonKey, Role
+from controller.core.errors import Refused
 from controller.units.models import Unit
 from protocol import keyfile
 from protocol.signing import KeySigner
@@ -104,7 +105,7 @@ def test_what_is_no_public_key_is_refused(browser: Client, public: str) -> None:
 
 
 def test_a_file_that_is_no_key_file_is_refused(hoa: Person) -> None:
-    with pytest.raises(services.Refused):
+    with pytest.raises(Refused):
         services.register_key_file(hoa, "{}", "USB")
 
 

@@ -11,6 +11,7 @@ from controller.accounts.models import Appointment, Audit, Person, Role
 from controller.accounts.rules import Action, Held
 from controller.core.errors import NotAllowed, Refused
 from controller.units.models import Unit
+from controller.units.rules import covers
 
 TODAY = dt.date(2026, 11, 24)
 SINCE = dt.date(2026, 1, 1)
@@ -49,8 +50,8 @@ HELD = st.builds(
 @given(st.lists(HELD, max_size=6), st.sampled_from(Action), st.sampled_from(["79", "79-1", "79-1-2", "79-3-9", "77"]))
 def test_where_and_may_agree(held: list[Held], action: Action, unit: str) -> None:
     units = rules.where(held, action, TODAY)
-    assert rules.may(held, action, unit, TODAY) == any(rules.covers(code, unit) for code in units)
-    assert not any(a != b and rules.covers(a, b) for a in units for b in units)
+    assert rules.may(held, action, unit, TODAY) == any(covers(code, unit) for code in units)
+    assert not any(a != b and covers(a, b) for a in units for b in units)
 
 
 @given(st.lists(HELD, max_size=6), st.lists(HELD, max_size=6))
