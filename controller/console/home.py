@@ -39,6 +39,7 @@ class Home:
     waiting: int
     """Boxes that wait for approval."""
     may_write: bool
+    may_plan: bool
     may_sign: bool
 
 
@@ -57,6 +58,7 @@ def home(person: Person, now: dt.datetime) -> Home:
         sounding_count=len(sounding),
         waiting=sum(line.health.level is Level.WAITING for line in lines),
         may_write=bool(accounts.where(person, Action.EDIT)),
+        may_plan=bool(accounts.where(person, Action.SCHEDULE)),
         may_sign=bool(accounts.where(person, Action.SIGN)),
     )
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext_lazy as _
+from django.urls import reverse
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,14 @@ class Part:
 
 
 PARTS = (
-    Part("console:home", _("Trang chủ")),
-    Part("library:list", _("Bản tin")),
-    Part("schedules:list", _("Lịch phát")),
-    Part("orders:list", _("Khẩn cấp")),
-    Part("boxes:list", _("Hộp thiết bị")),
-    Part("reports:log", _("Nhật ký phát")),
-    Part("units:tree", _("Các đơn vị")),
-    Part("accounts:people", _("Người dùng")),
+    Part("console:home", pgettext_lazy("part", "Trang chủ")),
+    Part("library:list", pgettext_lazy("part", "Bản tin")),
+    Part("schedules:list", pgettext_lazy("part", "Lịch phát")),
+    Part("orders:list", pgettext_lazy("part", "Khẩn cấp")),
+    Part("boxes:list", pgettext_lazy("part", "Hộp thiết bị")),
+    Part("reports:log", pgettext_lazy("part", "Nhật ký phát")),
+    Part("units:tree", pgettext_lazy("part", "Các đơn vị")),
+    Part("accounts:people", pgettext_lazy("part", "Người dùng")),
 )
 
 
@@ -36,12 +36,7 @@ class Link:
 
 
 def links(path: str) -> list[Link]:
-    """The parts that this installation has; the one with the longest matching path is "here"."""
-    found = []
-    for part in PARTS:
-        try:
-            found.append((part, reverse(part.name)))
-        except NoReverseMatch:  # an installation may leave an app out
-            continue
+    """The parts; the one with the longest matching path is "here"."""
+    found = [(part, reverse(part.name)) for part in PARTS]
     here = max((url for _, url in found if path == url or (url != "/" and path.startswith(url))), key=len, default="")
     return [Link(part.title, url, url == here, part.name == "orders:list") for part, url in found]
