@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         required=True,
         help=words("họ tên, đúng như trong danh sách người ký", "name, as it stands in the roots"),
     )
-    new.add_argument("--out", required=True, type=Path, metavar="FILE")
+    new.add_argument("--out", type=Path, metavar="FILE", help="khoa-XXXXXXXX.json")
     terminal.add_passphrase(new)
     new.set_defaults(run=run_new)
     show = actions.add_parser(
@@ -39,12 +39,13 @@ def run_new(args: Namespace) -> int:
         args, words("Mật khẩu của khóa (từ 8 ký tự)", "Passphrase (8 characters or more)"), twice=True
     )
     text = make_key_file(args.person, phrase)
-    terminal.write_new(args.out, text.encode(), mode=terminal.SECRET_MODE)
+    out: Path = args.out or Path(f"khoa-{key_id(keyfile.read(text).public_key).hex()}.json")
+    terminal.write_new(out, text.encode(), mode=terminal.SECRET_MODE)
     _describe(text)
     terminal.say(
         words(
-            f"Đã cất trong {args.out}. Giữ tệp và mật khẩu ở hai nơi; không gửi tệp này cho ai.",
-            f"Sealed in {args.out}. Keep file and passphrase apart; give the file to nobody.",
+            f"Đã cất trong {out}. Giữ tệp và mật khẩu ở hai nơi; không gửi tệp này cho ai.",
+            f"Sealed in {out}. Keep file and passphrase apart; give the file to nobody.",
         )
     )
     return 0

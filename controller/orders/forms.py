@@ -96,6 +96,7 @@ def from_file(data: bytes, order: str) -> Signed:
 
 
 def _bytes(text: str, length: int) -> bytes:
+    text = text.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):

@@ -18,8 +18,6 @@ from protocol.roles import Holder, Role, Roots
 
 MIN_LIFETIME_S: Final = 300
 DEFAULT_LIFETIME_S: Final = 3600
-RANDOM_BYTES: Final = 12
-"""Of an order's id, behind its first signer's key id."""
 OFFERED: Final[tuple[PreparedMessage, ...]] = tuple(message for message in PREPARED if message.code != DRILL)
 RETRIED: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.NO_TIME, RejectCode.NO_SOUND, RejectCode.RATE})
 """Refusals that may pass while the order is valid: it is sent again."""
@@ -40,11 +38,6 @@ class Alarm:
     gap_s: int = 5
     lifetime_s: int = DEFAULT_LIFETIME_S
     reason: str = ""
-
-
-def order_id(first_signer: bytes, random: bytes) -> bytes:
-    """An id that begins with its first signer's key id, so that the gate knows whose sequence it counts in."""
-    return key_id(first_signer) + random[:RANDOM_BYTES]
 
 
 def next_sequence(last: int, last_expires_s: int, now_s: int) -> int:

@@ -30,6 +30,7 @@ from controller.schedules.signing import domain
 from controller.units.models import Unit
 from protocol import topics
 from protocol.codec import decode, encode
+from protocol.compose import ENTROPY_BYTES, order_id
 from protocol.errors import ProtocolError
 from protocol.gate import Reject
 from protocol.order import MAX_LIFETIME_S, MAX_ORDER_BYTES, MessageType, Order, Status
@@ -226,7 +227,7 @@ def _store(by: Person, holder: Holder, now: datetime, compose: Compose) -> Emerg
     last = EmergencyOrder.objects.filter(first_signer=holder.key).order_by("-sequence").first()
     longest = EmergencyOrder.objects.filter(first_signer=holder.key).aggregate(at=models.Max("expires"))["at"]
     sequence = rules.next_sequence(last.sequence if last else 0, int(longest.timestamp()) if longest else 0, now_s)
-    order = compose(rules.order_id(holder.key, secrets.token_bytes(rules.RANDOM_BYTES)), sequence, now_s)
+    order = compose(order_id(holder.key, secrets.token_bytes(ENTROPY_BYTES)), sequence, now_s)
     try:
         payload = encode(order)
     except ProtocolError as error:
