@@ -15,7 +15,7 @@ class BulletinForm(forms.Form):
 
     title = forms.CharField(label=_("Tiêu đề"), max_length=MAX_TITLE, widget=forms.TextInput(attrs={"autofocus": True}))
     unit = UnitField(label=_("Đơn vị"))
-    klass = forms.TypedChoiceField(label=_("Loại"), choices=Class.choices, coerce=int, initial=Class.ORDINARY)
+    klass = forms.TypedChoiceField(label=_("Loại bản tin"), choices=Class.choices, coerce=int, initial=Class.ORDINARY)
     text = forms.CharField(
         label=_("Nội dung để máy đọc"),
         required=False,

@@ -160,11 +160,16 @@ def render(job: Job) -> None:
                     fresh.sound, fresh.error, fresh.changed = sound, "", now
                     fresh.save(update_fields=["state", "sound", "error", "changed"])
     except Refused as refused:
-        not_rendered(bulletin.pk, revision, str(refused))
+        _no_sound(bulletin.pk, revision, str(refused))
         raise
 
 
-def not_rendered(pk: int, revision: int | None, why: str) -> None:
+def give_up_rendering(job: Job) -> None:
+    """What is left to do after the last attempt failed for a reason that nobody foresaw."""
+    _no_sound(int(job.subject), None, _("Máy chủ gặp lỗi khi tạo âm thanh. Hãy lưu lại bản tin để thử lần nữa."))
+
+
+def _no_sound(pk: int, revision: int | None, why: str) -> None:
     """Give the bulletin back to its writer with the reason, unless it was changed since."""
     with transaction.atomic():
         fresh = Bulletin.objects.filter(pk=pk, state=State.RENDERING).first()

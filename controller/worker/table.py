@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from django.utils.translation import gettext as _
-
 from controller.jobs.models import Job
 from controller.library import services as library
 from controller.schedules import compiling
@@ -19,13 +17,7 @@ class Work:
     """Called once it will not be tried again, after errors that nobody foresaw."""
 
 
-def _no_sound(job: Job) -> None:
-    library.not_rendered(
-        int(job.subject), None, _("Máy chủ gặp lỗi khi tạo âm thanh. Hãy lưu lại bản tin để thử lần nữa.")
-    )
-
-
 TABLE: Final[Mapping[str, Work]] = {
-    library.RENDER: Work(library.render, _no_sound),
+    library.RENDER: Work(library.render, library.give_up_rendering),
     compiling.COMPILE: Work(compiling.compile_now),
 }

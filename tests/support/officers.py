@@ -41,7 +41,7 @@ def office() -> Office:
     city = Unit.objects.create(code="77-747", name="Thành phố Vũng Tàu", kind="district", parent=top)
     ward = Unit.objects.create(code=WARD, name="Phường 1", kind="ward", parent=city)
     next_ward = Unit.objects.create(code=NEXT, name="Phường Thắng Tam", kind="ward", parent=city)
-    people = [
+    lan, minh, hoa, tuan = (
         Person.objects.create(username=username, display_name=name)
         for username, name in (
             ("lan", "Nguyễn Lan"),
@@ -49,13 +49,12 @@ def office() -> Office:
             ("hoa", "Trần Thị Hoa"),
             ("tuan", "Phạm Tuấn"),
         )
-    ]
-    for person, role, unit in zip(
-        people, (Role.EDITOR, Role.EDITOR, Role.APPROVER, Role.ADMINISTRATOR), (ward, ward, ward, top), strict=True
-    ):
-        appoint(person, role, unit)
-    boxes = tuple(box(number, unit) for number, unit in enumerate((ward, ward, next_ward), 1))
-    return Office(ward, *people, boxes)  # type: ignore[arg-type]
+    )
+    appoint(lan, Role.EDITOR, ward)
+    appoint(minh, Role.EDITOR, ward)
+    appoint(hoa, Role.APPROVER, ward)
+    appoint(tuan, Role.ADMINISTRATOR, top)
+    return Office(ward, lan, minh, hoa, tuan, (box(1, ward), box(2, ward), box(3, next_ward)))
 
 
 def box(number: int, unit: Unit) -> Box:

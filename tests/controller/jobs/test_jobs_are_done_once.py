@@ -111,7 +111,12 @@ def test_every_kind_of_work_has_its_doer() -> None:
 def test_the_worker_stops_when_it_is_told_to() -> None:
     stop = threading.Event()
     stop.set()
-    worker = threading.Thread(target=lambda: (run(stop), connection.close()))
+
+    def work() -> None:
+        run(stop)
+        connection.close()
+
+    worker = threading.Thread(target=work)
     worker.start()
     worker.join(10)
     assert not worker.is_alive()
