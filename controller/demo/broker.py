@@ -29,10 +29,16 @@ set_tcp_nodelay true
 """
 
 
-def broker(port: int, folder: Path, log: Path) -> tuple[Program, str]:
-    """The broker's program for this port, not yet started, and what to tell the newcomer about it."""
+CHOICES = ("auto", "mosquitto", "embedded")
+
+
+def broker(port: int, folder: Path, log: Path, choice: str = "auto") -> tuple[Program, str]:
+    """The broker's program for this port, not yet started, and what to tell the newcomer about it.
+
+    `choice` is one of CHOICES. Raises `DemoError` when the broker that was chosen is not installed.
+    """
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if mosquitto is not None:
+    if mosquitto is not None and choice != "embedded":
         folder.mkdir(parents=True, exist_ok=True)
         acl, config = folder / "acl", folder / "mosquitto.conf"
         acl.write_text(ACL)
@@ -43,7 +49,7 @@ def broker(port: int, folder: Path, log: Path) -> tuple[Program, str]:
         return Program(
             "Mosquitto", [mosquitto, "-c", str(config.resolve())], log=log
         ), "Mosquitto, with access control (ACL)"
-    if importlib.util.find_spec("iotcore") is not None:
+    if importlib.util.find_spec("iotcore") is not None and choice != "mosquitto":
         command = [
             sys.executable,
             "-m",
@@ -58,4 +64,7 @@ def broker(port: int, folder: Path, log: Path) -> tuple[Program, str]:
         return Program(
             "embedded broker", command, log=log
         ), "iotcore (embedded): it has NO access control; apt-get install mosquitto for that"
-    raise DemoError("No MQTT broker: apt-get install mosquitto, or run `make demo`, which installs an embedded one.")
+    raise DemoError(
+        f"--broker {choice}: not installed here. apt-get install mosquitto, or run `make demo`, "
+        "which installs the embedded one"
+    )

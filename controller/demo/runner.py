@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from controller.demo.broker import CHOICES
 from controller.demo.errors import DemoError
 from controller.demo.layout import PASSPHRASE, Layout
 from controller.demo.processes import free_port, port_is_open
@@ -26,6 +27,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--boxes", type=int, default=20, help="simulated boxes beside the real agent")
     parser.add_argument("--dir", type=Path, default=Path("build/demo"), help="made anew at every start")
+    parser.add_argument("--broker", choices=CHOICES, default="auto", help="auto: Mosquitto where it is installed")
     parser.add_argument("--check", action="store_true", help="run the journey by itself, report, and end")
     parser.add_argument("--report", type=Path, default=Path("build/demo-report.json"))
     parser.set_defaults(run=run)
@@ -61,7 +63,7 @@ def _staged(options: Namespace) -> Stage:
         )
     layout = Layout(options.dir.absolute(), options.port, free_port())
     _make_anew(layout.folder)
-    return Stage(layout, boxes=options.boxes)
+    return Stage(layout, boxes=options.boxes, broker_choice=options.broker)
 
 
 def _make_anew(folder: Path) -> None:

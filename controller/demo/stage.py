@@ -16,11 +16,11 @@ START_S: Final = 40
 class Stage:
     """All that runs. As a context manager it stops everything at the end, whatever happened."""
 
-    def __init__(self, layout: Layout, *, boxes: int) -> None:
+    def __init__(self, layout: Layout, *, boxes: int, broker_choice: str = "auto") -> None:
         self.layout = layout
         self.boxes = boxes
         self.broker, self.about_broker = broker(
-            layout.broker_port, layout.folder / "broker", layout.logs / "broker.log"
+            layout.broker_port, layout.folder / "broker", layout.logs / "broker.log", broker_choice
         )
         serve = ["serve", "--host", "127.0.0.1", "--port", str(layout.web_port)]
         self.controller = Program(

@@ -1,0 +1,77 @@
+"""The journey of the whole system, as a newcomer runs it: real programs, a real broker, sound heard at the outputs."""
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOALANG = Path(sys.executable).with_name("loalang")
+
+
+def demo(folder: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    report = folder / "report.json"
+    command = [
+        str(LOALANG),
+        "demo",
+        "--port",
+        str(port),
+        "--dir",
+        str(folder / "demo"),
+        "--report",
+        str(report),
+        *words,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    return done, json.loads(report.read_text()) if report.exists() else {}
+
+
+@pytest.mark.broker
+def test_a_text_becomes_sound_offline_too_and_an_emergency_is_heard_in_its_commune_only(tmp_path: Path) -> None:
+    done, report = demo(tmp_path, "--check", "--broker", "mosquitto")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report["ok"] is True
+    assert report["boxes"] == 21
+    assert report["bulletin_correlation"] > 0.9
+    assert report["offline_item_sounded"] is True
+    assert report["log_rows_received"] == report["log_rows_expected"] > 0
+    assert report["log_duplicates"] == 0
+    assert report["emergency_boxes_sounded"] == report["emergency_boxes_expected"] > 1
+    assert report["emergency_boxes_outside"] == 0
+    assert report["emergency_p50_ms"] <= report["emergency_max_ms"]
+
+
+def test_the_journey_passes_on_the_embedded_broker_too(tmp_path: Path) -> None:
+    done, report = demo(tmp_path, "--check", "--broker", "embedded", "--boxes", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NO access control" in done.stdout
+    assert report["ok"] is True
+    assert report["boxes"] == 5
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        command = [str(LOALANG), "demo", "--port", port, "--dir", str(tmp_path / "demo")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stdout
+    assert "make demo PORT=" in done.stdout
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_demo_does_not_wipe_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("keep me")
+    done = subprocess.run([str(LOALANG), "demo", "--dir", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "name another one" in done.stdout
+    assert (tmp_path / "letters.txt").read_text() == "keep me"
