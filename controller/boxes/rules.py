@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.utils.translation import pgettext as _p
+from django.utils.translation import gettext_noop as _w
 
 from controller.boxes.models import Stage
 from protocol.report import ClockQuality, Doing, FaultCode
@@ -53,35 +53,40 @@ class Health:
 
 
 def health(said: Said, now: dt.datetime) -> Health:
-    """Level and sentence of a box: the first row of the table that applies."""
+    """Level and sentence of a box."""
+    level, words = judge(said, now)
     age = None if said.last_seen is None else max(now - said.last_seen, dt.timedelta(0))
-    level, sentence = _judge(said, age)
-    return Health(level, sentence, age)
+    return Health(level, _(words) if words else "; ".join(fault_names(said.faults)), age)
 
 
-def _judge(said: Said, age: dt.timedelta | None) -> tuple[Level, str]:
-    doing, clock, faults = said.doing, said.clock, fault_names(said.faults)
+def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
+    """The first row of the table that applies: level and Vietnamese sentence, empty where the faults are the words."""
+    doing, clock, seen = said.doing, said.clock, said.last_seen
     table = (
-        (said.stage == Stage.WAITING, Level.WAITING, _("Chờ duyệt: so mã trên hộp rồi duyệt.")),
-        (said.stage == Stage.RETIRED, Level.RETIRED, _("Đã ngừng dùng.")),
-        (age is None, Level.UNKNOWN, _("Chưa liên lạc lần nào từ khi duyệt.")),
-        (age is not None and age > SILENT_AFTER, Level.FAULT, _("Mất liên lạc. Kiểm tra điện và mạng tại chỗ.")),
-        (doing == Doing.EMERGENCY, Level.EMERGENCY, _("Đang phát lệnh khẩn cấp.")),
-        (bool(faults), Level.FAULT, "; ".join(faults)),
-        (doing is None or clock is None, Level.UNKNOWN, _("Đã kết nối, chưa báo trạng thái.")),
+        (said.stage == Stage.WAITING, Level.WAITING, _w("Chờ duyệt: so mã trên hộp rồi duyệt.")),
+        (said.stage == Stage.RETIRED, Level.RETIRED, _w("Đã ngừng dùng.")),
+        (seen is None, Level.UNKNOWN, _w("Chưa liên lạc lần nào từ khi duyệt.")),
+        (
+            seen is not None and now - seen > SILENT_AFTER,
+            Level.FAULT,
+            _w("Mất liên lạc. Kiểm tra điện và mạng tại chỗ."),
+        ),
+        (doing == Doing.EMERGENCY, Level.EMERGENCY, _w("Đang phát lệnh khẩn cấp.")),
+        (said.faults != 0, Level.FAULT, ""),
+        (doing is None or clock is None, Level.UNKNOWN, _w("Đã kết nối, chưa báo trạng thái.")),
         (
             doing == Doing.WITHOUT_TIME or (clock or 0) <= ClockQuality.FLOOR,
             Level.FAULT,
-            _("Không biết giờ nên giữ im lặng. Kiểm tra mạng và pin đồng hồ."),
+            _w("Không biết giờ nên giữ im lặng. Kiểm tra mạng và pin đồng hồ."),
         ),
-        (doing == Doing.STOPPED, Level.WARNING, _("Loa đang bị dừng tại chỗ hoặc theo lệnh.")),
-        (said.generation == 0, Level.WARNING, _("Chưa có lịch phát.")),
-        (said.wanted_generation > said.generation, Level.WARNING, _("Đang tải lịch mới.")),
-        (doing == Doing.SOUNDING, Level.GOOD, _p("box", "Đang phát.")),
-        (doing == Doing.SILENT, Level.GOOD, _p("box", "Sẵn sàng.")),
-        (True, Level.UNKNOWN, _("Hộp báo một trạng thái mà hệ thống này chưa biết.")),
+        (doing == Doing.STOPPED, Level.WARNING, _w("Loa đang bị dừng tại chỗ hoặc theo lệnh.")),
+        (said.generation == 0, Level.WARNING, _w("Chưa có lịch phát.")),
+        (said.wanted_generation > said.generation, Level.WARNING, _w("Đang tải lịch mới.")),
+        (doing == Doing.SOUNDING, Level.GOOD, _w("Đang phát.")),
+        (doing == Doing.SILENT, Level.GOOD, _w("Sẵn sàng.")),
+        (True, Level.UNKNOWN, _w("Hộp báo một trạng thái mà hệ thống này chưa biết.")),
     )
-    return next((level, sentence) for applies, level, sentence in table if applies)
+    return next((level, words) for applies, level, words in table if applies)
 
 
 def fault_names(faults: int) -> list[str]:

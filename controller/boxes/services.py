@@ -244,21 +244,6 @@ def note_faults(faults: Iterable[tuple[Fault, Instant]]) -> None:
     )
 
 
-def note_hello(hello: Hello, at: Instant) -> None:
-    """One hello; in a batch use `note_hellos`."""
-    note_hellos([(hello, at)])
-
-
-def note_beat(identity: str, beat: Beat, at: Instant) -> None:
-    """One beat; in a batch use `note_beats`."""
-    note_beats([(identity, beat, at)])
-
-
-def note_fault(fault: Fault, at: Instant) -> None:
-    """One fault; in a batch use `note_faults`."""
-    note_faults([(fault, at)])
-
-
 HELLO_FIELDS: Final = (
     "last_seen",
     "connected_since",

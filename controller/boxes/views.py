@@ -1,6 +1,5 @@
 """The boxes as a list that keeps itself fresh, one box, and what technicians do to it."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -19,7 +18,8 @@ from controller.accounts.rules import Action
 from controller.boxes import rules, services
 from controller.boxes.forms import ApproveForm, PlaceForm
 from controller.boxes.models import Box, Stage
-from controller.boxes.rules import Health, Level
+from controller.boxes.overview import Line, judge_all, lines, tallies
+from controller.boxes.rules import Level
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
 from controller.units.services import options
@@ -28,37 +28,9 @@ from protocol.ids import enrolment_code
 PAGE = 60
 
 
-@dataclass(frozen=True)
-class Line:
-    """A box with what is to be thought of it now."""
-
-    box: Box
-    health: Health
-
-
-@dataclass(frozen=True)
-class Tally:
-    level: Level
-    count: int
-
-
 def seen_by(person: Person) -> QuerySet[Box]:
     """The boxes that this person may see; retired ones only in their own list."""
     return services.visible(accounts.where(person, Action.VIEW), waiting=services.maintains_anywhere(person))
-
-
-def lines_of(boxes: QuerySet[Box]) -> list[Line]:
-    """Each box with its health, the most urgent first."""
-    now = timezone.now()
-    urgency = list(Level)
-    lines = [Line(box, rules.health(services.said(box), now)) for box in boxes]
-    return sorted(lines, key=lambda line: (urgency.index(line.health.level), line.box.name))
-
-
-def tallies(lines: list[Line]) -> list[Tally]:
-    """How many boxes there are of each level, without the empty ones."""
-    counted = Counter(line.health.level for line in lines)
-    return [Tally(level, counted[level]) for level in Level if counted[level]]
 
 
 @require_GET
@@ -72,20 +44,22 @@ def box_list(request: HttpRequest) -> HttpResponse:
         boxes = boxes.filter(Q(name__icontains=text) | Q(site__icontains=text) | Q(pk__startswith=text.lower()))
     if level != Level.RETIRED:
         boxes = boxes.exclude(state=Stage.RETIRED)
-    lines = lines_of(boxes)
-    shown = [line for line in lines if not level or line.health.level == level]
+    now = timezone.now()
+    judged = judge_all(boxes, now)
+    shown = [box for box in judged if not level or box.level == level]
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {
         "page": page,
-        "tallies": tallies(lines),
-        "total": len(lines),
+        "lines": lines(list(page), now),
+        "tallies": tallies(judged),
+        "total": len(judged),
         "unit": unit,
         "q": text,
         "level": level,
         "query": query.urlencode(),
-        "now": timezone.now(),
+        "now": now,
     }
     if is_live(request):
         return render(request, "boxes/live.html", context)

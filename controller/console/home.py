@@ -8,10 +8,10 @@ from django.db.models import Q, QuerySet
 from controller.accounts import services as accounts
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
-from controller.boxes import services as boxes
 from controller.boxes.models import Stage
+from controller.boxes.overview import Line, Tally, judge_all, lines, tallies
 from controller.boxes.rules import Level
-from controller.boxes.views import Line, Tally, lines_of, seen_by, tallies
+from controller.boxes.views import seen_by
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.orders import rollcall
@@ -20,6 +20,8 @@ from controller.orders.models import State as OrderState
 from protocol.report import Doing
 
 SHOWN = 8
+HEARD = (Level.GOOD, Level.WARNING, Level.EMERGENCY)
+"""Levels of boxes that were heard from lately and whose word is worth something."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,6 @@ class Home:
     sounding: list[Line]
     """Boxes that are heard right now, a few."""
     sounding_count: int
-    waiting: int
-    """Boxes that wait for approval."""
     may_write: bool
     may_plan: bool
     may_sign: bool
@@ -45,29 +45,21 @@ class Home:
 
 def home(person: Person, now: dt.datetime) -> Home:
     """Everything that the page shows, for this person at this moment."""
-    lines = lines_of(seen_by(person).exclude(state=Stage.RETIRED))
-    troubled = [line for line in lines if line.health.level in (Level.FAULT, Level.UNKNOWN)]
-    sounding = [line for line in lines if _is_sounding(line)]
+    judged = judge_all(seen_by(person).exclude(state=Stage.RETIRED), now)
+    troubled = [box for box in judged if box.level in (Level.FAULT, Level.UNKNOWN)]
+    sounding = [box for box in judged if box.level in HEARD and box.doing in (Doing.SOUNDING, Doing.EMERGENCY)]
     return Home(
         live=rollcall.live(now),
         to_sign=_to_sign(person, now),
         to_approve=list(_to_approve(person)[:SHOWN]),
-        tallies=tallies(lines),
-        troubled=troubled[:SHOWN],
-        sounding=sounding[:SHOWN],
+        tallies=tallies(judged),
+        troubled=lines(troubled[:SHOWN], now),
+        sounding=lines(sounding[:SHOWN], now),
         sounding_count=len(sounding),
-        waiting=sum(line.health.level is Level.WAITING for line in lines),
         may_write=bool(accounts.where(person, Action.EDIT)),
         may_plan=bool(accounts.where(person, Action.SCHEDULE)),
         may_sign=bool(accounts.where(person, Action.SIGN)),
     )
-
-
-def _is_sounding(line: Line) -> bool:
-    """Heard from lately, and it said that it sounds."""
-    doing = boxes.said(line.box).doing
-    heard = line.health.level in (Level.GOOD, Level.WARNING, Level.EMERGENCY)
-    return heard and doing in (Doing.SOUNDING, Doing.EMERGENCY)
 
 
 def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:

@@ -150,9 +150,9 @@ def test_a_beat_after_a_hello_keeps_what_only_the_hello_says(box: Box) -> None:
 
 def test_nothing_is_learnt_from_strangers(box: Box) -> None:
     stranger = Box(pk="a" * 16)
-    services.note_hello(hello(stranger), NOW)
-    services.note_beat(stranger.pk, beat(), NOW)
-    services.note_fault(Fault(stranger.pk, FaultCode.STORE, True, 1), NOW)
+    services.note_hellos([(hello(stranger), NOW)])
+    services.note_beats([(stranger.pk, beat(), NOW)])
+    services.note_faults([(Fault(stranger.pk, FaultCode.STORE, True, 1), NOW)])
     assert list(BoxState.objects.values_list("box_id", flat=True)) == [box.pk]
     assert not FaultEvent.objects.exists()
 
@@ -165,7 +165,7 @@ def test_a_fault_that_is_delivered_twice_is_one_row(box: Box) -> None:
 
 
 def test_a_clock_that_is_beyond_the_calendar_breaks_nothing(box: Box) -> None:
-    services.note_fault(Fault(box.pk, FaultCode.CLOCK, True, 2**53 - 1), NOW)
+    services.note_faults([(Fault(box.pk, FaultCode.CLOCK, True, 2**53 - 1), NOW)])
     assert FaultEvent.objects.get().at.year == 9999
 
 
@@ -207,7 +207,7 @@ def test_the_list_is_filtered_by_unit_level_and_name(place: Place, box: Box, bro
 
 
 def test_a_box_has_its_page_with_its_faults_in_words(place: Place, box: Box, browse: Browse) -> None:
-    services.note_fault(Fault(box.pk, FaultCode.DISK_FULL, True, int(NOW.timestamp() * 1000)), NOW)
+    services.note_faults([(Fault(box.pk, FaultCode.DISK_FULL, True, int(NOW.timestamp() * 1000)), NOW)])
     page = browse(place.lan).get(reverse("boxes:box", args=[box.pk])).text
     assert "Hết chỗ lưu trữ" in page
     assert enrolment_code(box.pk) in page

@@ -1,0 +1,71 @@
+"""All boxes judged, few fetched: a province has 20,000, a page shows 60 and is asked for every few seconds."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import QuerySet
+
+from controller.boxes import rules, services
+from controller.boxes.models import Box
+from controller.boxes.rules import Health, Level, Said
+
+URGENCY: Final = {level: place for place, level in enumerate(Level)}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A box's name and level, without the rest of it."""
+
+    pk: str
+    name: str
+    level: Level
+    doing: int | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A box with what is to be thought of it now."""
+
+    box: Box
+    health: Health
+
+
+@dataclass(frozen=True)
+class Tally:
+    level: Level
+    count: int
+
+
+def judge_all(boxes: QuerySet[Box], now: dt.datetime) -> list[Judged]:
+    """Every box with its level, the most urgent first."""
+    rows = boxes.order_by().values_list(
+        "pk",
+        "name",
+        "state",
+        "status__last_seen",
+        "status__doing",
+        "status__clock",
+        "status__faults",
+        "status__generation",
+        "status__wanted_generation",
+    )
+    judged = []
+    for pk, name, stage, seen, doing, clock, faults, has, wanted in rows:
+        said = Said(stage, seen, doing, clock, faults or 0, has or 0, wanted or 0)
+        judged.append(Judged(pk, name, rules.judge(said, now)[0], doing))
+    return sorted(judged, key=lambda box: (URGENCY[box.level], box.name, box.pk))
+
+
+def tallies(judged: Iterable[Judged]) -> list[Tally]:
+    """How many boxes there are of each level, without the empty ones."""
+    counted = Counter(box.level for box in judged)
+    return [Tally(level, counted[level]) for level in Level if counted[level]]
+
+
+def lines(judged: Sequence[Judged], now: dt.datetime) -> list[Line]:
+    """These few, whole, in the same order."""
+    found = Box.objects.select_related("unit", "status").in_bulk([box.pk for box in judged])
+    return [Line(found[box.pk], rules.health(services.said(found[box.pk]), now)) for box in judged if box.pk in found]
