@@ -98,13 +98,17 @@ def _bridge(config: configuration.Config) -> Bridge | None:
 
 
 async def _run(door: socket.socket | None, bridge: Bridge | None) -> None:
-    """The web server decides when all ends, if there is one; else the signal does."""
+    """Until a signal says so, or the web server ends by itself; then the bridge goes, after the last page."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
     carrying = asyncio.create_task(bridge.run(), name="bridge") if bridge is not None else None
     try:
         if door is not None:
-            await _web(door)
+            await _web(door, told)
         else:
-            await _until_told()
+            await told.wait()
     finally:
         if carrying is not None:
             carrying.cancel()
@@ -112,7 +116,7 @@ async def _run(door: socket.socket | None, bridge: Bridge | None) -> None:
                 await carrying
 
 
-async def _web(door: socket.socket) -> None:
+async def _web(door: socket.socket, told: asyncio.Event) -> None:
     host, port = door.getsockname()[:2]
     config = uvicorn.Config(
         get_asgi_application(),
@@ -122,13 +126,19 @@ async def _web(door: socket.socket) -> None:
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
     )
+    server = _Server(config)
     log.info("pages", url=f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}")  # noqa: S104
-    await uvicorn.Server(config).serve(sockets=[door])
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    server.should_exit = True
+    await serving
 
 
-async def _until_told() -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+class _Server(uvicorn.Server):
+    """Without uvicorn's own signals: it would end the process before the bridge and the worker have stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

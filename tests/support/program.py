@@ -16,6 +16,7 @@ class Loalang:
 
     def __init__(self, folder: Path, broker_port: int | None, *, province: str = "77") -> None:
         self.folder = folder
+        self._log = folder / "serve.log"
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.env = {
@@ -42,7 +43,7 @@ class Loalang:
 
     def start(self, *words: str) -> None:
         """`loalang serve`; returns once the pages answer."""
-        log = (self.folder / "serve.log").open("ab")
+        log = self._log.open("ab")
         command = [sys.executable, "-m", "controller", "serve", "--port", str(self.port), *words]
         with log:
             self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
@@ -53,6 +54,21 @@ class Loalang:
                 return
             pause.wait(0.05)
         raise AssertionError(f"no answer: {self.log()}")
+
+    def start_without_pages(self, *words: str) -> None:
+        """`loalang serve` with parts that answer no request; its log tells how it goes."""
+        self._log = self.folder / "parts.log"
+        command = [sys.executable, "-m", "controller", "serve", *words]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+
+    def python(self, program: str) -> None:
+        """A few statements in the controller's Django, in a process of its own."""
+        begin = "from controller.cli.commands import set_up; set_up(); "
+        done = subprocess.run(
+            [sys.executable, "-c", begin + program], env=self.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
     def answers(self) -> bool:
         """Whether the login page comes."""
@@ -73,4 +89,4 @@ class Loalang:
             self._process.wait()
 
     def log(self) -> str:
-        return (self.folder / "serve.log").read_text()
+        return self._log.read_text() if self._log.exists() else ""
