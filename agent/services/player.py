@@ -26,7 +26,7 @@ from agent.services.recordings import Recordings
 from agent.services.stages import OnOrder, Stages
 from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode, Grade, Result
-from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, next_change, plan
+from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, next_change, plan
 
 COMMIT_MS: Final = 1_000
 """So long before its first sample a track is checked, written down and handed over."""
@@ -116,7 +116,7 @@ class Player:
         while True:
             following = self._following(around, now)
             await self._power.follow(needed=self._needs_power(following, now))
-            if following is None or not await self._advance(following, around, holdings):
+            if following is None or not await self._advance(following, holdings):
                 break
             now = self._clock.now_ms()
         self._give_up_waiting(around)
@@ -188,7 +188,7 @@ class Player:
                 cut_soon = wanted.cut is not None and wanted.end_ms - FADE_MS <= now_ms
                 if cut_soon and wanted.end_ms < playing.agreed_end_ms:
                     assert wanted.cut is not None
-                    playing.stop(cueing.planned_ending(wanted.cut, _after(wanted, around)), FADE_MS)
+                    playing.stop(cueing.planned_ending(wanted.cut, _after(wanted, holdings)), FADE_MS)
             elif not playing.may_finish(current, holdings, now_ms):
                 ending = cueing.sudden_ending(playing.segment, current, holdings, now_ms)
                 log.info("stopping", play=playing.segment.play, reason=ending.detail)
@@ -262,7 +262,7 @@ class Player:
 
     # What begins
 
-    async def _advance(self, segment: Segment, around: Plan, holdings: Holdings) -> bool:
+    async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
         now = self._clock.now_ms()
         if segment.start_ms - COMMIT_MS > now or (self._failures and self._clock.boot_ms() < self._retry_boot_ms):
@@ -290,7 +290,7 @@ class Player:
         if not self._is_waiting(row):
             self._give_up_waiting(None)
             self._log.begin(row)
-        return await self._hand_over(segment, cue, content, row, _after(segment, around))
+        return await self._hand_over(segment, cue, content, row, _after(segment, holdings))
 
     async def _hand_over(self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None) -> bool:
         track = Track(
@@ -395,6 +395,6 @@ def _row(segment: Segment, cue: Cue) -> Play:
     )
 
 
-def _after(segment: Segment, around: Plan) -> Segment | None:
+def _after(segment: Segment, holdings: Holdings) -> Segment | None:
     """What takes over where this segment is cut."""
-    return next((row for row in around.segments if row is not segment and row.start_ms >= segment.end_ms), None)
+    return at(holdings, segment.end_ms) if segment.cut is not None else None

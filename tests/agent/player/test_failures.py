@@ -1,0 +1,189 @@
+"""What breaks on a pole: devices, files, power, disks. Nothing lost, no wrong sound, and the state is visible."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from protocol.ids import sha256
+from protocol.report import FaultCode, Result, Stage
+from tests.agent.player.studio import Studio, at, entry, order
+from tests.support import virtual_time
+
+
+def test_a_device_pulled_out_and_put_back_continues_where_the_bulletin_would_be(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            studio.speaker.unplug()
+            await studio.until(at("06:00:25"))
+            assert studio.faults == [(FaultCode.AUDIO_DEVICE, True)] * len(studio.faults)
+            assert studio.faults
+            studio.speaker.plug_in()
+            await studio.until(at("06:05:00"))
+            first, second = studio.heard()
+            assert (first.complete, first.ended_ms) == (False, at("06:00:20"))
+            assert second.first_sample_ms < at("06:00:40")
+            assert second.ended_ms == at("06:01:00")
+            assert [row.result for row in studio.journal.rows] == [Result.CUT, Result.PLAYED]
+            assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+            assert studio.silent_while_powered_ms <= 3000
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_on_a_device_that_comes_back_is_heard_whole(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.speaker.unplug()
+            studio.accept(order(1, studio))
+            await studio.until(at("10:00:05"))
+            studio.speaker.plug_in()
+            await studio.until(at("10:02:00"))
+            assert [heard.complete for heard in studio.heard()] == [True]
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED]
+
+    virtual_time.run(story())
+
+
+def test_a_device_that_never_answers_makes_one_row(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.speaker.unplug()
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:20:00"))
+            (row,) = studio.journal.rows
+            assert row.result is Result.MISSED
+            assert row.detail == "the sound device did not answer"
+            assert studio.silent_while_powered_ms <= 3000
+
+    virtual_time.run(story())
+
+
+def test_a_sound_that_is_not_here_is_missed_once_and_the_next_sounds(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20", "b10"))
+            path = studio.shelf(studio.blob("b20").hash)
+            assert path is not None
+            path.unlink()
+            await studio.until(at("06:05:00"))
+            assert [(row.result, row.detail) for row in studio.journal.rows] == [
+                (Result.MISSED, "content not here"),
+                (Result.PLAYED, ""),
+            ]
+
+    virtual_time.run(story())
+
+
+def test_a_flipped_bit_is_never_heard_and_the_sound_is_fetched_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"))
+            path = studio.shelf(studio.blob("b20").hash)
+            assert path is not None
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            await studio.until(at("06:05:00"))
+            assert studio.heard() == []
+            assert studio.damaged == [studio.blob("b20").hash]
+            assert [(row.result, row.detail) for row in studio.journal.rows] == [(Result.MISSED, "content damaged")]
+
+    virtual_time.run(story())
+
+
+def test_a_text_file_that_was_published_as_sound_is_missed_and_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            text = b"not a sound"
+            (tmp_path / "b20.flac").write_bytes(text)
+            (tmp_path / sha256(text).hex()).write_bytes(text)
+            studio.adopt(entry("s1", "06:00:00", "b20", "b10"))
+            await studio.until(at("06:05:00"))
+            first, second = studio.journal.rows
+            assert first.result is Result.MISSED
+            assert first.detail.startswith("content damaged: ")
+            assert second.result is Result.PLAYED
+            assert (FaultCode.CONTENT_DAMAGED, True) in studio.faults
+
+    virtual_time.run(story())
+
+
+def test_the_end_of_the_daemon_fades_writes_and_switches_off(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            await studio.stop()
+            (heard,) = studio.heard()
+            assert at("06:00:20") < heard.ended_ms <= at("06:00:20") + 300
+            (row,) = studio.journal.rows
+            assert (row.result, row.detail, row.final) == (Result.CUT, "the daemon was stopped", False)
+            assert not studio.amplifier.on
+
+    virtual_time.run(story())
+
+
+def test_what_a_power_cut_left_open_is_closed_and_sounds_again_inside_its_window(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            left_open = dict(studio.journal.opened)
+            await studio.stop()
+            studio.journal.rows.clear()
+            studio.journal.opened = left_open
+            await studio.until(at("06:01:00"))
+            studio.change(awake_ms=studio.clock.now_ms())
+            studio.player = studio.build()
+            studio.start()
+            await studio.until(at("06:10:00"))
+            assert [(row.result, row.final) for row in studio.journal.rows] == [
+                (Result.CUT, False),
+                (Result.PLAYED, True),
+            ]
+            assert studio.journal.rows[0].detail.startswith("interrupted")
+            assert studio.heard()[-1].complete
+
+    virtual_time.run(story())
+
+
+def test_a_full_disk_does_not_silence_the_programme_and_is_a_fault(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            studio.journal.disk_full = True
+            await studio.until(at("06:05:00"))
+            assert [heard.complete for heard in studio.heard()] == [True]
+            assert (FaultCode.STORE, True) in studio.faults
+
+    virtual_time.run(story())
+
+
+def test_a_file_that_is_longer_than_announced_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            long, short = studio.blob("b60"), studio.blob("b10")
+            studio.adopt(entry("s1", "06:00:00", "b10", "b5"))
+            path = studio.shelf(long.hash)
+            assert path is not None
+            # The manifest names a sound of 60 s as one of 10 s.
+            manifest = studio.holdings.manifest
+            assert manifest is not None
+            studio.change(
+                manifest=replace(
+                    manifest,
+                    bulletins=tuple(
+                        replace(row, sound=long.hash) if row.id == "b10" else row for row in manifest.bulletins
+                    ),
+                    blobs=tuple(
+                        replace(row, hash=long.hash) if row.hash == short.hash else row for row in manifest.blobs
+                    ),
+                )
+            )
+            await studio.until(at("06:05:00"))
+            first, second = studio.heard()
+            assert first.ended_ms <= at("06:00:11")
+            assert second.complete
+
+    virtual_time.run(story())
