@@ -1,27 +1,22 @@
 """A real PortAudio, a real sound server, a sink that nobody hears: what comes out is compared with what went in."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 import soundfile
 
 from agent.drivers.audio.portaudio import PortAudioSpeaker
 from agent.drivers.clock import SystemClock
-from agent.ports.sound import SoundError, Track
+from agent.ports.sound import SoundError
 from agent.services.recordings import Recordings
 from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
+from tests.agent.audio.sounds import track
 
 pytestmark = pytest.mark.sound
 
 RECORDINGS = Recordings()
 FLOOD = RECORDINGS.path("1")
 CHIME = RECORDINGS.path("chime")
-
-
-def track(*sources: Path, start_ms: int, **changes: int | None) -> Track:
-    fields: dict[str, int | None] = {"offset_ms": 0, "length_ms": None, "gain_cb": 0, "fade_out_ms": 0, **changes}
-    return Track(sources=sources, start_ms=start_ms, name="play", cause="cause", **fields)  # type: ignore[arg-type]
 
 
 def test_a_bulletin_is_heard_as_it_was_published_and_at_its_instant(null_sink: NullSink) -> None:

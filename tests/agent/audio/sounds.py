@@ -1,0 +1,22 @@
+"""Sounds for the tests of drivers, and tracks of them."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from agent.drivers.audio.source import RATE_HZ
+from agent.ports.sound import Track
+
+
+def tone(path: Path, duration_ms: int, *, hertz: float = 440.0, level: float = 0.5, rate: int = RATE_HZ) -> Path:
+    """A sine in a file; what the file is follows from its name."""
+    time_s = np.arange(duration_ms * rate // 1000) / rate
+    soundfile.write(path, level * np.sin(2 * np.pi * hertz * time_s), rate)
+    return path
+
+
+def track(*sources: Path, start_ms: int = 0, name: str = "play", **changes: int | None) -> Track:
+    """A track with nothing special about it but `changes`."""
+    fields: dict[str, int | None] = {"offset_ms": 0, "length_ms": None, "gain_cb": 0, "fade_out_ms": 0, **changes}
+    return Track(sources=sources, start_ms=start_ms, name=name, cause="cause", **fields)  # type: ignore[arg-type]

@@ -1,0 +1,93 @@
+"""How much of the system's time is to be believed."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.drivers.clock import BUILD_MS, FakeClock, KernelTime, SystemClock, judge, kernel_time
+from protocol.report import ClockQuality
+from tests.support import virtual_time
+
+NOW = BUILD_MS + 1_000_000_000
+FREE = KernelTime(synchronised=False, max_error_ms=0)
+SYNCHRONISED = KernelTime(synchronised=True, max_error_ms=40)
+
+
+def test_a_synchronised_kernel_is_believed_with_its_own_error() -> None:
+    reading = judge(NOW, floor_ms=BUILD_MS, trust="synchronised", kernel=SYNCHRONISED, rtc_ms=None)
+    assert (reading.quality, reading.lo_ms, reading.hi_ms) == (ClockQuality.NTP, NOW - 40, NOW + 40)
+
+
+def test_an_rtc_that_agrees_is_believed_and_one_that_does_not_is_not() -> None:
+    def quality(rtc_ms: int | None) -> ClockQuality:
+        return judge(NOW, floor_ms=BUILD_MS, trust="synchronised", kernel=FREE, rtc_ms=rtc_ms).quality
+
+    assert quality(NOW + 2_000) is ClockQuality.RTC
+    assert quality(NOW + 3_600_000) is ClockQuality.FLOOR
+    assert quality(None) is ClockQuality.FLOOR
+
+
+def test_the_installer_may_vouch_for_the_system_clock() -> None:
+    assert judge(NOW, floor_ms=BUILD_MS, trust="system", kernel=FREE, rtc_ms=None).quality is ClockQuality.NTP
+
+
+@given(
+    now=st.integers(0, 2 * NOW),
+    floor=st.integers(BUILD_MS, 2 * NOW),
+    trust=st.sampled_from(["system", "synchronised"]),
+    kernel=st.sampled_from([FREE, SYNCHRONISED]),
+    rtc=st.none() | st.integers(0, 2 * NOW),
+)
+def test_a_time_before_the_floor_is_never_believed(
+    now: int, floor: int, trust: str, kernel: KernelTime, rtc: int | None
+) -> None:
+    reading = judge(now, floor_ms=floor, trust=trust, kernel=kernel, rtc_ms=rtc)
+    assert reading.lo_ms <= reading.hi_ms
+    if now < floor:
+        assert not reading.tells_time
+        assert reading.lo_ms == floor
+    elif reading.tells_time:
+        assert reading.lo_ms <= now <= reading.hi_ms
+
+
+def test_the_clock_of_a_box_never_shows_less_than_its_floor(tmp_path: Path) -> None:
+    rtc = tmp_path / "since_epoch"
+    rtc.write_text("1\n")
+    future = NOW + 10**12
+    clock = SystemClock("system", future, kernel=lambda: FREE, rtc=rtc)
+    assert clock.now_ms() == future
+    assert clock.reading().quality is ClockQuality.FLOOR
+    clock.raise_floor(future + 1)
+    clock.raise_floor(future - 1)
+    assert clock.now_ms() == future + 1
+
+
+def test_a_missing_or_broken_rtc_is_none(tmp_path: Path) -> None:
+    rtc = tmp_path / "since_epoch"
+    assert SystemClock("synchronised", kernel=lambda: FREE, rtc=rtc).reading().quality is ClockQuality.FLOOR
+    rtc.write_text("nonsense")
+    assert SystemClock("synchronised", kernel=lambda: FREE, rtc=rtc).reading().quality is ClockQuality.FLOOR
+
+
+def test_the_kernel_can_be_asked() -> None:
+    assert kernel_time().max_error_ms >= 0
+
+
+def test_the_boot_clock_only_rises() -> None:
+    clock = SystemClock("system")
+    assert clock.boot_ms() <= clock.boot_ms()
+
+
+def test_a_fake_clock_jumps_on_the_wall_and_never_on_the_boot_clock() -> None:
+    async def story() -> None:
+        clock = FakeClock(NOW)
+        boot = clock.boot_ms()
+        await clock.sleep_ms(1500)
+        clock.jump(-3_600_000)
+        assert clock.now_ms() == NOW + 1500 - 3_600_000
+        assert clock.boot_ms() == boot + 1500
+        clock.quality = ClockQuality.NONE
+        assert not clock.reading().tells_time
+
+    virtual_time.run(story())

@@ -1,0 +1,100 @@
+"""The sounds that every box is shipped with are there, as long as the index says, as loud as bulletins, and usable."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from agent.core import tape
+from agent.errors import AgentError
+from agent.services.recordings import SHIPPED, Recordings
+from protocol.messages import BY_CODE, PREPARED
+from protocol.order import MessageType, Order, Severity, Sound, Status
+
+RECORDINGS = Recordings()
+NAMES = [tape.CHIME, *(str(message.code) for message in PREPARED)]
+
+
+def an_order(sound: Sound | None, status: Status = Status.ACTUAL) -> Order:
+    return Order(
+        id=bytes(16),
+        province="77",
+        environment="test",
+        epoch=1,
+        sequence=1,
+        issued=1_795_000_000,
+        not_before=1_795_000_000,
+        expires=1_795_003_600,
+        status=status,
+        type=MessageType.ALERT,
+        severity=Severity.SEVERE,
+        event="flood",
+        area=("77",),
+        sound=sound,
+    )
+
+
+def test_every_prepared_message_and_the_chime_have_a_recording_and_nothing_else_has() -> None:
+    assert sorted(RECORDINGS.lengths_ms) == sorted(NAMES)
+    assert sorted(path.stem for path in SHIPPED.glob("*.ogg")) == sorted(NAMES)
+    assert all(message.code in RECORDINGS for message in PREPARED)
+    assert 4711 not in RECORDINGS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_is_as_long_as_the_index_says(name: str) -> None:
+    info = soundfile.info(RECORDINGS.path(name))
+    assert (info.format, info.subtype, info.samplerate, info.channels) == ("OGG", "OPUS", 48_000, 1)
+    assert 0 <= RECORDINGS.lengths_ms[name] - info.frames / 48 < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_is_neither_silent_nor_clipped(name: str) -> None:
+    samples, _ = soundfile.read(RECORDINGS.path(name))
+    assert np.sqrt(np.mean(samples**2)) > 0.05
+    assert np.abs(samples).max() < 1.0
+
+
+def test_the_recordings_of_two_messages_are_not_the_same() -> None:
+    assert len({RECORDINGS.path(name).read_bytes() for name in NAMES}) == len(NAMES)
+
+
+def test_a_pass_is_chime_announcement_message() -> None:
+    assert tape.of_order(an_order(Sound(7))) == ("chime", "7")
+    assert tape.of_order(an_order(Sound(7, chime=0))) == ("7",)
+    assert tape.of_order(an_order(Sound(bytes(32)), Status.EXERCISE)) == ("chime", "90", bytes(32))
+    assert tape.of_order(an_order(None)) == ()
+
+
+def test_the_length_of_a_pass_is_the_sum_of_its_pieces() -> None:
+    lengths = RECORDINGS.lengths_ms
+    pieces = tape.of_order(an_order(Sound(bytes(32)), Status.EXERCISE))
+    assert tape.length_ms(pieces, lengths, lambda _: 1234) == lengths["chime"] + lengths["90"] + 1234
+    with pytest.raises(KeyError):
+        tape.length_ms(("4711",), lengths, lambda _: 0)
+
+
+def test_only_a_message_of_the_same_event_stands_in_for_a_damaged_one() -> None:
+    assert tape.instead(bytes(32), "flood") == "1"
+    assert tape.instead(1, "flood") is None
+    assert tape.instead(bytes(32), "something else") is None
+    assert tape.is_prepared(1)
+    assert not tape.is_prepared(4711)
+    assert BY_CODE[1].event == "flood"
+
+
+@pytest.mark.parametrize("index", [None, "[]", "no json", '{"1": null}'])
+def test_an_installation_without_a_usable_index_says_so(tmp_path: Path, index: str | None) -> None:
+    if index is not None:
+        (tmp_path / "index.json").write_text(index)
+    with pytest.raises(AgentError, match="the built-in sounds are unusable"):
+        Recordings(tmp_path)
+
+
+def test_a_recording_that_was_lost_is_not_offered(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text(json.dumps({"1": 1000}))
+    assert 1 not in Recordings(tmp_path)
+    assert Recordings(tmp_path).resolve("1", None) is None
+    assert Recordings(tmp_path).resolve(bytes(32), tmp_path) == tmp_path
