@@ -1,0 +1,113 @@
+"""kill -9 at random moments: a real agent that plays, fetches and obeys loses nothing and does nothing twice.
+
+The controller beside it keeps count. Whatever a box has ever said stands: one chain, no gap, no row with two contents;
+each order is accepted once and each of its passes is heard to the end once; each bulletin too.
+"""
+
+import datetime as dt
+import random
+import threading
+from collections import Counter
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from protocol.order import Sound
+from protocol.report import LogRow, Result, Stage
+from tests.support.agents import Agent, eventually
+from tests.support.broker import Broker
+from tests.support.small_controller import Programme, SmallController, alert, box_toml, signed, tone
+
+KILLS = 32
+ITEMS = 36
+TONE_MS = 300
+STEADY_HZ = 400.0
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def programme(start: dt.datetime, generation: int) -> Programme:
+    """A short bulletin every second from `start`; each generation brings a new sound, so that one must be fetched."""
+    made = Programme()
+    old, new = tone(TONE_MS, STEADY_HZ), tone(TONE_MS, 500 + 20 * generation)
+    for number in range(ITEMS):
+        first = (start + dt.timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%S")
+        made.add(f"item{number:02d}", first, old if number % 2 else new, TONE_MS)
+    return made
+
+
+@pytest.mark.broker
+def test_nothing_is_lost_and_nothing_is_done_twice_when_the_agent_is_killed_at_random_moments(tmp_path: Path) -> None:
+    chance = random.Random(77)
+    pause = threading.Event()
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller, ExitStack() as running:
+        controller.cut_after = lambda: chance.choice((None, None, chance.randint(0, 2_000)))
+        agent = running.enter_context(Agent(box_toml(tmp_path / "box", controller)))
+        eventually(lambda: bool(controller.heard.hellos), "the first hello")
+        start = dt.datetime.now(VIETNAM) + dt.timedelta(seconds=3)
+        controller.publish(programme(start, 0))
+        steady = sha256(tone(TONE_MS, STEADY_HZ)).digest()
+        eventually(
+            lambda: any(hello.wanted for hello in controller.heard.hellos) or controller.requests != [], "a download"
+        )
+
+        orders: dict[bytes, bytes] = {}
+        for kill in range(KILLS):
+            if kill % 8 == 3:
+                controller.publish(programme(start, kill))
+            if kill % 6 == 4:
+                order = alert(len(orders) + 1, sound=Sound(steady, chime=0, repeats=2, gap_s=0))
+                orders[order.id] = signed(order)
+            for _ in range(5):
+                _send_what_has_no_receipt(controller, orders)
+                pause.wait(chance.uniform(0.0, 0.25))
+            agent.kill()
+            agent.start()
+
+        def settled() -> bool:
+            _send_what_has_no_receipt(controller, orders)
+            return _heard_to_the_end(_rows(controller)) >= _expected(orders)
+
+        eventually(settled, "every bulletin and every pass")
+        box = next(iter(controller.keys))
+        eventually(lambda: all((box, order, Stage.DONE) in controller.heard.receipts for order in orders), "DONE")
+        assert agent.stop() == 0
+
+        receipts = list(controller.heard.receipts.values())
+        rows = _rows(controller)
+        assert controller.heard.conflicts == []
+        assert len({hello.chain for hello in controller.heard.hellos}) == 1
+        assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
+        assert _heard_to_the_end(rows) == _expected(orders)
+        assert {row.result for row in rows} <= {Result.PLAYED, Result.CUT}
+        assert not any(stage is Stage.REJECTED for _, _, stage in controller.heard.receipts)
+        assert Counter(receipt.order for receipt in receipts if receipt.stage is Stage.ACCEPTED) == Counter(
+            orders.keys()
+        )
+
+
+def _send_what_has_no_receipt(controller: SmallController, orders: dict[bytes, bytes]) -> None:
+    box = next(iter(controller.keys))
+    for order, raw in orders.items():
+        if (box, order, Stage.ACCEPTED) not in controller.heard.receipts:
+            controller.order(raw)
+
+
+def _rows(controller: SmallController) -> list[LogRow]:
+    return sorted(controller.heard.rows.copy().values(), key=lambda row: row.seq)
+
+
+def _heard_to_the_end(rows: list[LogRow]) -> Counter[str]:
+    """By bulletin or pass: how often it was heard to its end."""
+    return Counter(
+        row.play if "#" in row.play and len(row.cause) == 32 else row.cause
+        for row in rows
+        if row.result is Result.PLAYED
+    )
+
+
+def _expected(orders: dict[bytes, bytes]) -> Counter[str]:
+    passes = [f"{order.hex()}#{number}" for order in orders for number in (1, 2)]
+    return Counter([*passes, *(f"item{number:02d}" for number in range(ITEMS))])

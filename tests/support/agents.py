@@ -1,0 +1,103 @@
+"""Real agent processes that start at once: a nursery imports the program one time and forks it for every start.
+
+Run as a program it is the nursery; `Agent` talks to it line by line. What is killed is a process of its own all the
+same, with its own files, sockets and locks.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+PATIENCE_S = 60.0
+
+
+def eventually(true: Callable[[], object], what: str) -> None:
+    """Wait for what must come; fail with its name if it does not."""
+    pause = threading.Event()
+    until = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < until, f"never: {what}"
+        pause.wait(0.02)
+
+
+class Agent:
+    """`with Agent(config) as agent:` runs `loalang-agent run --config`; its log is agent.log beside that file."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._log = config.parent / "agent.log"
+        self._log.touch()
+        self.pid = 0
+
+    def __enter__(self) -> "Agent":
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.agents"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pid:
+            self.kill()
+        self._nursery.communicate()
+
+    def start(self) -> None:
+        """Returns once the daemon says that it is starting."""
+        before = self.log().count("event=starting")
+        self.pid = int(self._tell("start", str(self._config), str(self._log)))
+        eventually(lambda: self.log().count("event=starting") > before, f"event=starting in {self._log}")
+
+    def kill(self) -> None:
+        """-9."""
+        os.kill(self.pid, signal.SIGKILL)
+        assert self._end() == -signal.SIGKILL, f"the agent ended by itself; see {self._log}"
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self._end()
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def _end(self) -> int:
+        pid, self.pid = self.pid, 0
+        return int(self._tell("wait", str(pid)))
+
+    def _tell(self, *words: str) -> str:
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write("\t".join(words) + "\n")
+        self._nursery.stdin.flush()
+        return self._nursery.stdout.readline()
+
+
+def nursery(commands: IO[str], answers: IO[str]) -> None:
+    """Serve until the pipe closes."""
+    from agent.__main__ import main
+
+    for line in commands:
+        match line.rstrip("\n").split("\t"):
+            case ["start", config, log]:
+                pid = os.fork()
+                if pid == 0:
+                    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+                    os.dup2(descriptor, sys.stderr.fileno())
+                    os._exit(main(["run", "--config", config]))
+                answer = pid
+            case ["wait", pid_text]:
+                answer = os.waitstatus_to_exitcode(os.waitpid(int(pid_text), 0)[1])
+            case _:
+                raise ValueError(line)
+        answers.write(f"{answer}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    nursery(sys.stdin, sys.stdout)
