@@ -126,10 +126,19 @@ def run_roots_import(args: Namespace) -> int:
     except OSError as error:
         raise CliError(words(f"không đọc được {args.file}: {error}", f"cannot read {args.file}: {error}")) from error
     set_up_database()
-    from controller.orders.roots import import_roots
+    from controller.orders.roots import import_roots, names_this_controller
 
     row = import_roots(data, tuple(keys))
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
+    if not names_this_controller():
+        terminal.say(
+            words(
+                "CẢNH BÁO: danh sách không có khóa của máy chủ này với vai trò SCHEDULE; các hộp sẽ không nhận lịch. "
+                "Thêm khóa mà “loalang roots machine” in ra, tăng version, rồi lập lại.",
+                "WARNING: this controller's key does not hold SCHEDULE in them; boxes will refuse its schedules. "
+                'Add the key that "loalang roots machine" prints, raise the version, and make them again.',
+            )
+        )
     return 0
 
 

@@ -14,11 +14,11 @@ from controller.core.errors import Refused
 from controller.orders.models import RootsFile
 from controller.outbox import services as outbox
 from controller.outbox.models import Kind
-from controller.schedules.signing import domain
+from controller.schedules.signing import domain, schedule_signer
 from protocol import topics
 from protocol.codec import decode
 from protocol.errors import ProtocolError
-from protocol.roles import Roots, open_roots
+from protocol.roles import Role, Roots, open_roots
 from protocol.signing import Family, open_signed
 
 
@@ -37,6 +37,12 @@ def current_roots() -> Roots:
             _("Quản trị viên lập bằng “loalang roots make” rồi nhập bằng “loalang roots import”."),
         )
     return unverified(bytes(row.data))
+
+
+def names_this_controller() -> bool:
+    """Whether boxes will believe what this controller's own key signs: schedules and acknowledgements."""
+    machine = schedule_signer().public_key
+    return any(row.key == machine and Role.SCHEDULE in row.roles for row in current_roots().holders)
 
 
 def unverified(data: bytes) -> Roots:

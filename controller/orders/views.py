@@ -34,6 +34,8 @@ from protocol.order import MessageType, Status
 
 SHOWN = 100
 """Orders in the list, the newest first."""
+CALLED = 300
+"""Boxes in a roll call on the page, those that are not well first."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
         called = rollcall.sheet(found)
         context |= {
             "sheet": called,
-            "lines": [_answered(row) for row in called.rows],
+            "lines": [_answered(row) for row in called.rows[:CALLED]],
+            "unlisted": max(called.expected - CALLED, 0),
             "outside": [_answered(row) for row in called.outside],
         }
     if is_live(request):

@@ -24,6 +24,11 @@ class LogFilter(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", "–"), *((int(one), result_name(one)) for one in Result)]
 
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """The fields that the page shows; `box` comes with links only."""
+        return [self[name] for name in ("unit", "since", "until", "result")]
+
     def question(self, seen: tuple[str, ...]) -> Question:
         """What is asked for, inside the units that the person may see."""
         data = self.cleaned_data if self.is_valid() else {}
