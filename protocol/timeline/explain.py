@@ -86,8 +86,7 @@ class _Teller:
             assert sound is not None
             key = "sounds.drill" if row.drill else "sounds.emergency"
             return self.say(key, number=_pass_of(row), repeats=sound.repeats, **places)
-        entry = self.entries.get(row.cause)
-        klass = self.words[f"class.{entry.klass.value}"] if entry else row.precedence.rank.name.lower()
+        klass = self.words.get(f"class.{row.precedence.rank.value}", "")
         return self.say(f"sounds.{row.kind.name.lower()}", klass=klass, **places)
 
     def _why_sounds(self, row: Segment) -> list[str]:

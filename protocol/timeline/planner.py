@@ -19,7 +19,8 @@ from protocol.timeline.occurrences import ByIdentity, schedule_of
 from protocol.timeline.programme import Programme
 from protocol.timeline.sessions import FOREVER_MS
 
-_NOTHING: Final = Manifest("UTC", (), ())
+_NOTHING: Final = Manifest("Asia/Ho_Chi_Minh", (), ())
+"""In place of a manifest: a zone to tell times in, and nothing to play."""
 _ONE_DAY: Final = timedelta(days=1)
 _KEPT_PARTS: Final = 64
 

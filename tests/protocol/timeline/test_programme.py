@@ -141,6 +141,23 @@ def test_an_emergency_does_not_extend_the_window_of_what_it_delays() -> None:
     assert refused(held) == ["06:05 s1#1.1 late"]
 
 
+def test_what_an_emergency_made_late_is_not_revived_by_the_programme_after_it() -> None:
+    held = box(
+        programme("s1", "06:00", "3m"),
+        priority("p1", "06:07", "3m"),
+        orders=(emergency(7, "05:59", tape="9m", repeats=1),),
+    )
+    assert sounds(held) == ["05:59-06:08 e7#1", "06:08-06:11 p1#1.1"]
+    assert refused(held) == ["06:05 s1#1.1 late"]
+
+
+def test_what_begins_after_midnight_interrupts_what_began_before_it() -> None:
+    held = box(programme("s1", "23:50", "20m"), priority("p1", "2026-11-25 00:05", "1m"), policies=())
+    row = at(held, ms("23:55"))
+    assert row is not None
+    assert clock(row.end_ms) == "2026-11-25 00:05"
+
+
 def test_a_lock_stops_the_programme_and_a_short_one_lets_it_go_on() -> None:
     lock = Lock(ms("06:02"), ms("06:12"), "thợ đang làm việc")
     assert sounds(box(programme("s1", "06:00", "10m"), locks=(lock,))) == [

@@ -3,9 +3,11 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,10 +91,8 @@ def orders(draw: st.DrawFn, number: int) -> Any:
         issued=accepted // 1000,
         not_before=None,
     )
-    from msgspec.structs import replace as changed
-
     lasts = draw(st.sampled_from((60, 600, 7200)))
-    order = changed(held.order, not_before=accepted // 1000, expires=accepted // 1000 + lasts)
+    order = msgspec.structs.replace(held.order, not_before=accepted // 1000, expires=accepted // 1000 + lasts)
     ended = draw(st.none() | st.integers(1, 20).map(lambda minutes: accepted + minutes * MINUTE))
     return replace(held, order=order, accepted_ms=accepted, ended_ms=ended)
 
@@ -136,7 +136,7 @@ def stitched(first: Plan, second: Plan) -> Plan:
 def test_there_are_never_two_sounds(held: Holdings) -> None:
     rows = plan(held, START, START + 3 * DAY_MS).segments
     assert all(row.start_ms < row.end_ms for row in rows)
-    assert all(before.end_ms <= after.start_ms for before, after in zip(rows, rows[1:], strict=False))
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(rows))
 
 
 def in_quiet_hours(policies: tuple[Policy, ...], zone: ZoneInfo, instant_ms: int) -> bool:
@@ -301,7 +301,7 @@ def test_what_sounds_when_the_holdings_change_goes_on_or_gives_way(old: Holdings
     if row is not None and row.play == sounding.play:
         assert replace(row, end_ms=0, cut=None) == replace(sounding, end_ms=0, cut=None)
     rows = plan(after, now, now + 2 * DAY_MS).segments
-    assert all(first.end_ms <= second.start_ms for first, second in zip(rows, rows[1:], strict=False))
+    assert all(first.end_ms <= second.start_ms for first, second in pairwise(rows))
 
 
 PRECEDENCES = st.builds(

@@ -1,0 +1,175 @@
+"""The answer in words: in Vietnamese and in English, for every reason to sound or to be silent."""
+
+import string
+from dataclasses import replace
+
+import pytest
+
+from protocol.manifest import Hours, Level, Policy
+from protocol.messages import BY_CODE
+from protocol.order import Status
+from protocol.timeline import Carry, Cut, Holdings, Lock, RefusalCode, at, explain, refusal_sentence, refusals_within
+from protocol.timeline.words import EN, VI
+from tests.protocol.timeline.house import (
+    DAILY,
+    HOUR_S,
+    NIGHT,
+    RURAL,
+    WARD,
+    assignment,
+    box,
+    emergency,
+    filler,
+    manifest,
+    ms,
+    priority,
+    programme,
+    relay,
+)
+
+
+def vi(holdings: Holdings, moment: str) -> str:
+    return explain(holdings, ms(moment))
+
+
+def en(holdings: Holdings, moment: str) -> str:
+    return explain(holdings, ms(moment), "en")
+
+
+def places(phrase: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(phrase) if name}
+
+
+def test_both_languages_say_the_same_things_with_the_same_places() -> None:
+    assert {key: places(phrase) for key, phrase in VI.items()} == {key: places(phrase) for key, phrase in EN.items()}
+
+
+def test_every_cut_and_every_refusal_has_its_words() -> None:
+    assert {f"cut.{cut.value}" for cut in Cut} | {f"refused.{code.value}" for code in RefusalCode} <= set(VI)
+
+
+def test_a_bulletin_with_its_reason_its_end_and_what_is_next() -> None:
+    held = box(programme("s1", "06:00", "3m"), priority("p1", "11:00", "2m"))
+    assert vi(held, "06:01:30") == (
+        "Lúc 06:01:30, thứ Ba ngày 24/11/2026: đang phát bản tin “Tin 3m” (mục s1, thông thường), từ 06:00 đến 06:03.\n"
+        "Lý do: lịch phát có mục này lúc 06:00.\n"
+        "Tiếp theo: bản tin “Tin 2m” (mục p1) lúc 11:00."
+    )
+    assert en(held, "06:01:30") == (
+        "At 06:01:30 on Tuesday 24/11/2026: playing the bulletin “Tin 3m” (entry s1, ordinary), from 06:00 to 06:03.\n"
+        "Why: the schedule has this entry at 06:00.\n"
+        "Next: the bulletin “Tin 2m” (entry p1) at 11:00."
+    )
+
+
+def test_a_late_bulletin_says_how_late() -> None:
+    held = box(programme("s1", "06:00", "10m"), programme("s2", "06:05", "3m"))
+    assert "muộn 5 phút" in vi(held, "06:11")
+    assert "5 min late" in en(held, "06:11")
+
+
+def test_a_bulletin_that_goes_on_says_so() -> None:
+    held = box(programme("s1", "06:00", "10m"), priority("p1", "06:05", "3m"))
+    assert "nhường cho mục có mức ưu tiên cao hơn" in vi(held, "06:01")
+    assert "đang phát tiếp sau khi bị ngắt" in vi(held, "06:09")
+
+
+def test_a_relay_that_will_be_cut_by_quiet_hours() -> None:
+    told = vi(box(relay("r1", "20:30", 60)), "20:45")
+    assert "đang tiếp sóng VOV1 (mục r1, thông thường), từ 20:30 đến 21:00." in told
+    assert "tắt vì bắt đầu giờ yên lặng" in told
+
+
+def test_a_filler() -> None:
+    assert "nội dung nền “Tin 3m”" in vi(box(filler("f1", "06:00", 10, "3m")), "06:01")
+
+
+def test_an_emergency_names_its_signers_level_and_its_end() -> None:
+    held = Holdings(None, None, orders=(emergency(7, "03:00", level=1, gap_s=60),))
+    told = vi(held, "03:00:10")
+    assert f"đang phát lệnh KHẨN CẤP “{BY_CODE[1].title_vi}”, lượt 1/3, từ 03:00 đến 03:01." in told
+    assert "cấp dưới tỉnh 1 bậc ký, có hiệu lực đến 05:00" in told
+    assert "nghỉ giữa hai lượt của lệnh khẩn cấp" in vi(held, "03:01:30")
+    assert "province level" in en(Holdings(None, None, orders=(emergency(7, "03:00"),)), "03:00:10")
+
+
+def test_a_drill_is_called_one() -> None:
+    held = Holdings(None, None, orders=(emergency(7, "10:00", status=Status.EXERCISE),), awake_ms=ms("05:00"))
+    told = explain(replace(held, manifest=manifest()), ms("10:00"))
+    assert "đang phát DIỄN TẬP" in told
+
+
+def test_quiet_hours_say_whose_they_are_and_until_when() -> None:
+    held = box(programme("s1", "2026-11-20 06:00", "3m", rule=DAILY))
+    assert "giờ yên lặng 21:00–05:00 do tỉnh quy định, đến 06:00 ngày 25/11/2026" in vi(held, "23:00")
+    noon = Policy(Level.COMMUNE, quiet=(Hours(11 * HOUR_S, 13 * HOUR_S),))
+    assert "quiet hours 11:00–13:00 set by the commune, until 13:00" in en(box(policies=(NIGHT, noon)), "12:00")
+
+
+def test_a_day_without_programme() -> None:
+    held = box(programme("s1", "2026-11-20 06:00", "3m", rule=DAILY), policies=(NIGHT, WARD))
+    told = vi(held, "2026-11-21 10:00")
+    assert "hôm nay không phải ngày phát, theo quy định của xã" in told
+    assert "Hôm nay không phát được:\n- “Tin 3m” (mục s1, giờ định 06:00)" in told
+
+
+def test_nothing_scheduled_and_nothing_to_come() -> None:
+    told = vi(box(), "10:00")
+    assert "không có mục nào trong lịch vào lúc này" in told
+    assert "Không còn mục nào trong 45 ngày tới." in told
+
+
+def test_no_schedule_no_time_and_no_validity() -> None:
+    assert "chưa nhận được lịch phát nào" in explain(Holdings(None, None), ms("10:00"))
+    assert "chưa có giờ tin cậy" in vi(box(awake_ms=ms("11:00")), "10:00")
+    assert "lịch phát đã hết hiệu lực từ 09:00" in vi(
+        box(assignment=assignment(valid_until=ms("09:00") // 1000)), "10:00"
+    )
+
+
+def test_a_lock_says_why_and_since_when() -> None:
+    held = box(programme("s1", "10:00", "3m"), locks=(Lock(ms("09:00"), None, "Tuấn đang thay loa"),))
+    told = vi(held, "10:10")
+    assert "loa bị khóa từ 09:00 (Tuấn đang thay loa), đến khi được mở" in told
+    assert "quá giờ được phép bắt đầu vì loa bị khóa" in told
+    assert "until 11:00" in en(box(locks=(Lock(ms("09:00"), ms("11:00"), "repair"),)), "10:00")
+
+
+@pytest.mark.parametrize(
+    ("held", "moment", "reason"),
+    [
+        (box(programme("s1", "06:00", "3m"), awake_ms=ms("07:00")), "08:00", "khi thiết bị có điện, có giờ"),
+        (
+            box(programme("s1", "06:00", "3m"), orders=(emergency(7, "05:59", tape="9m", repeats=1),)),
+            "08:00",
+            "vì loa phát lệnh khẩn cấp",
+        ),
+        (box(programme("s1", "20:58", "3m")), "20:00", "hãy chọn giờ khác"),
+        (box(programme("s1", "06:00", "50m"), policies=(NIGHT, RURAL)), "05:00", "dài hơn một buổi phát cho phép"),
+        (box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL)), "05:00", "bị cắt vì hết thời lượng"),
+    ],
+)
+def test_what_was_or_will_be_refused_comes_with_its_reason(held: Holdings, moment: str, reason: str) -> None:
+    assert reason in vi(held, moment)
+
+
+def test_a_long_list_of_refusals_is_shortened() -> None:
+    held = box(*(programme(f"s{number}", f"03:{number:02}", "1m") for number in range(9)))
+    assert "… và 4 mục nữa." in vi(held, "02:00")
+
+
+def test_what_goes_on_from_an_entry_that_is_gone_is_still_explained() -> None:
+    sounding = at(box(programme("s1", "06:00", "10m")), ms("06:05"))
+    assert sounding is not None
+    told = explain(replace(box(), awake_ms=ms("06:05"), carry=Carry(sounding)), ms("06:06"))
+    assert "(mục s1, thông thường)" in told
+
+
+def test_whoever_schedules_reads_a_sentence_for_every_refusal() -> None:
+    made = manifest(programme("s1", "03:15", "3m"))
+    (found,) = refusals_within(made, ms("00:00"), days=1)
+    assert refusal_sentence(found, made) == (
+        "“Tin 3m” (mục s1, giờ định 03:15): rơi vào giờ yên lặng hoặc ngày không phát, hay kéo dài sang đó; "
+        "hãy chọn giờ khác."
+    )
+    assert refusal_sentence(found, made, "en").startswith("“Tin 3m” (entry s1, planned 03:15): in quiet hours")
