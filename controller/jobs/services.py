@@ -58,6 +58,22 @@ def report(job: Job, per_cent: int) -> None:
     )
 
 
+class Progress:
+    """`report` for work that has more to say than is worth writing: when the per cent changes, and every 10 s."""
+
+    EVERY: Final = dt.timedelta(seconds=10)
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._said: tuple[int, dt.datetime] | None = None
+
+    def report(self, per_cent: int) -> None:
+        now = timezone.now()
+        if self._said is None or self._said[0] != per_cent or now - self._said[1] >= self.EVERY:
+            self._said = (per_cent, now)
+            report(self._job, per_cent)
+
+
 def finish(job: Job, now: dt.datetime) -> None:
     Job.objects.filter(pk=job.pk).update(state=State.DONE, progress=100, finished=now, error="")
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
 from controller.library import opus
+from controller.library.programs import program
 
 MAX_BYTES: Final = 200 * 1024 * 1024
 MAX_SECONDS: Final = 60 * 60
@@ -108,7 +109,7 @@ def normalise(source: Path, target: Path, progress: Callable[[int], None], *, se
     length if known: `progress` is called with per cents of it. Raises `Refused` when nothing is to be heard in it, or
     it is longer than a bulletin may be.
     """
-    ffmpeg = ["ffmpeg", "-nostdin", "-hide_banner", "-y", *READ_ONLY_FILES]
+    ffmpeg = [program("ffmpeg", "ffmpeg"), "-nostdin", "-hide_banner", "-y", *READ_ONLY_FILES]
     read = ["-i", str(source), "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"]
     read += ["-t", str(MAX_SECONDS + 2), "-ac", "1"]
     # A single word is shorter than the blocks of EBU R128 (0.4 s): it is measured as if said ten times.
@@ -145,8 +146,9 @@ def _run(command: list[str], seconds: float | None, progress: Callable[[int], No
         assert ffmpeg.stdout is not None
         for line in ffmpeg.stdout:
             key, _sep, value = line.decode("ascii", "replace").partition("=")
-            if key == "out_time_us" and seconds and value.strip().isdigit():
-                progress(done + min(50, int(int(value) / 20_000 / seconds)))
+            if key == "out_time_us":
+                known = seconds and value.strip().isdigit()
+                progress(done + min(50, int(int(value) / 20_000 / seconds)) if known and seconds else done)
         code = ffmpeg.wait()
         said.seek(0)
         words = said.read().decode("utf-8", "replace").strip()
@@ -173,7 +175,7 @@ def _probe(path: Path) -> Probe:
     try:
         found = subprocess.run(
             [
-                *("ffprobe", "-v", "quiet", *READ_ONLY_FILES, "-print_format", "json"),
+                *(program("ffprobe", "ffmpeg"), "-v", "quiet", *READ_ONLY_FILES, "-print_format", "json"),
                 *("-show_format", "-show_streams", str(path)),
             ],
             capture_output=True,
@@ -193,7 +195,17 @@ def _probe(path: Path) -> Probe:
 def _decodes(path: Path) -> bool:
     found = subprocess.run(
         [
-            *("ffmpeg", "-nostdin", "-v", "quiet", *READ_ONLY_FILES, "-t", str(SAMPLE_S), "-i", str(path)),
+            *(
+                program("ffmpeg", "ffmpeg"),
+                "-nostdin",
+                "-v",
+                "quiet",
+                *READ_ONLY_FILES,
+                "-t",
+                str(SAMPLE_S),
+                "-i",
+                str(path),
+            ),
             *("-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "8000", "pipe:1"),
         ],
         capture_output=True,

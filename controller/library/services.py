@@ -186,16 +186,17 @@ def spoken_text(bulletin: Bulletin) -> str:
 
 def _make(bulletin: Bulletin, folder: Path, job: Job, now: dt.datetime) -> Blob:
     """The normalised sound, in the data folder. The first tenth of the work is speech."""
+    told = jobs.Progress(job)
     seconds: float | None
     if bulletin.original is not None:
         source = files.path_of(bulletin.original.hash)
         seconds = audio.examine(source)
     else:
         source, seconds = folder / "speech.wav", None
-        speech.speak(spoken_text(bulletin), bulletin.voice, source, lambda done: jobs.report(job, done // 10))
+        speech.speak(spoken_text(bulletin), bulletin.voice, source, lambda done: told.report(done // 10))
         seconds = audio.examine(source)
     target = folder / "sound.ogg"
-    length = audio.normalise(source, target, lambda done: jobs.report(job, 10 + done * 9 // 10), seconds=seconds)
+    length = audio.normalise(source, target, lambda done: told.report(10 + done * 9 // 10), seconds=seconds)
     return files.keep_file(target, BlobKind.SOUND, now, duration_ms=length)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
+from controller.library.programs import program
 from controller.library.spoken import paragraphs
 
 with warnings.catch_warnings():
@@ -49,7 +50,18 @@ def speak(text: str, voice: str, target: Path, progress: Callable[[int], None]) 
 def _say(text: str, voice: str, target: Path) -> AudioSegment:
     try:
         subprocess.run(
-            ["espeak-ng", "-v", voice, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "-w", str(target)],
+            [
+                program("espeak-ng", "espeak-ng"),
+                "-v",
+                voice,
+                "-s",
+                str(WORDS_A_MINUTE),
+                "-b",
+                "1",
+                "--stdin",
+                "-w",
+                str(target),
+            ],
             input=text.encode(),
             capture_output=True,
             timeout=TIMEOUT_S,

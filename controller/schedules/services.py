@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
-from controller.accounts.services import audit, require
+from controller.accounts.services import audit, require, where
 from controller.boxes.models import Box, Group
 from controller.core.errors import Refused
 from controller.core.times import ZONE, shown, today
@@ -33,7 +33,7 @@ from controller.schedules.models import (
 )
 from controller.schedules.rules import Recurrence
 from controller.units.models import Unit
-from controller.units.rules import above
+from controller.units.rules import above, covers
 from controller.units.services import unit_by_code
 
 MAX_ITEMS: Final = 100
@@ -82,7 +82,7 @@ def publish(draft: Draft, by: Person) -> Schedule:
     """Check the draft and put it into force: boxes are told as soon as it is compiled. Raises `Refused`."""
     unit = unit_by_code(draft.unit)
     require(by, Action.SCHEDULE, unit.code, field="unit")
-    bulletins = _playlist(draft.bulletins)
+    bulletins = _playlist(draft.bulletins, where(by, Action.SCHEDULE))
     first = _check_times(draft)
     with transaction.atomic():
         rows = _targets(draft, by)
@@ -195,8 +195,8 @@ def permit_early(
     return permission
 
 
-def _playlist(numbers: Sequence[int]) -> list[Bulletin]:
-    """The approved bulletins in this order. Raises `Refused`."""
+def _playlist(numbers: Sequence[int], units: Sequence[str]) -> list[Bulletin]:
+    """The approved bulletins in this order; each of, below or above one of these units. Raises `Refused`."""
     if not numbers:
         raise Refused("bulletins", _("Lịch phát chưa có bản tin nào."), _("Chọn ít nhất một bản tin đã duyệt."))
     if len(numbers) > MAX_ITEMS:
@@ -205,10 +205,10 @@ def _playlist(numbers: Sequence[int]) -> list[Bulletin]:
             _("Lịch phát có quá %(limit)d bản tin.") % {"limit": MAX_ITEMS},
             _("Hãy chia thành nhiều lịch phát."),
         )
-    found = Bulletin.objects.select_related("sound").in_bulk(numbers)
+    found = Bulletin.objects.select_related("sound", "unit").in_bulk(numbers)
     for number in numbers:
         row = found.get(number)
-        if row is None:
+        if row is None or not any(covers(own, row.unit.code) or covers(row.unit.code, own) for own in units):
             raise Refused(
                 "bulletins", _("Không có bản tin số %(number)d.") % {"number": number}, _("Chọn lại bản tin.")
             )

@@ -67,6 +67,19 @@ def test_a_sign_of_life_keeps_the_job() -> None:
     assert Job.objects.get().progress == 40
 
 
+def test_progress_is_written_when_it_changes() -> None:
+    jobs.ask("k")
+    job = jobs.claim(timezone.now())
+    assert job is not None
+    told = jobs.Progress(job)
+    told.report(10)
+    Job.objects.update(progress=0)
+    told.report(10)
+    assert Job.objects.get().progress == 0
+    told.report(11)
+    assert Job.objects.get().progress == 11
+
+
 def test_an_unforeseen_error_is_tried_again_later_and_given_up_after_four_attempts() -> None:
     jobs.ask("nobody-knows-this")
     now = timezone.now()

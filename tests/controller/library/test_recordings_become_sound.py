@@ -9,6 +9,7 @@ import soundfile
 
 from controller.core.errors import Refused
 from controller.library import audio, opus
+from controller.library.programs import program
 from controller.library.speech import speak
 
 
@@ -148,6 +149,11 @@ def test_silence_is_no_bulletin(tmp_path: Path) -> None:
     silent = tone(tmp_path / "in.wav", 3, level_db=-90)
     with pytest.raises(Refused, match="Không nghe thấy gì"):
         audio.normalise(silent, tmp_path / "out.ogg", quiet)
+
+
+def test_a_program_that_is_missing_is_named_with_its_package() -> None:
+    with pytest.raises(Refused, match="apt-get install espeak-ng"):
+        program("espeak-ng-that-nobody-has", "espeak-ng")
 
 
 def test_what_is_not_opus_has_no_length(tmp_path: Path) -> None:

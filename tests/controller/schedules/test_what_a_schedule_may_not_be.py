@@ -12,11 +12,13 @@ from django.utils import timezone
 from controller.boxes.models import Box, Stage
 from controller.core.errors import NotAllowed, Refused
 from controller.library import services as library
+from controller.library.models import Bulletin
 from controller.library.services import Words
 from controller.schedules import services
 from controller.schedules.models import Schedule, Target
 from controller.schedules.rules import Recurrence
 from controller.schedules.services import Aimed, Draft
+from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol.quantities import EVERY_DAY
 from tests.support.installation import install
@@ -130,6 +132,13 @@ def test_nobody_schedules_in_a_ward_that_is_not_theirs(here: Office, good: Draft
     refused(here, dataclasses.replace(good, targets=Aimed(boxes=(here.boxes[2].pk,))), "targets")
     with pytest.raises(NotAllowed):
         services.publish(good, here.tuan)
+
+
+def test_another_wards_bulletin_is_not_theirs_to_sound(here: Office, good: Draft) -> None:
+    Bulletin.objects.update(unit=Unit.objects.get(code=NEXT))
+    refused(here, good, "bulletins")
+    Bulletin.objects.update(unit=Unit.objects.get(code="77"))
+    services.publish(good, here.lan)
 
 
 def test_a_schedule_is_withdrawn_once(here: Office, good: Draft) -> None:
