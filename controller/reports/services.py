@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from controller.boxes.models import Box
 from controller.core.times import ZONE
@@ -106,7 +107,7 @@ def csv_lines(question: Question) -> Iterator[str]:
         _("Hộp thiết bị"),
         _("Mã hộp"),
         _("Đơn vị"),
-        _("Bản tin"),
+        pgettext("column", "Bản tin"),
         _("Kế hoạch"),
         _("Bắt đầu"),
         _("Kết thúc"),
