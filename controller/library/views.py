@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -139,7 +139,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-def sound(request: HttpRequest, number: int) -> HttpResponseBase:
+def sound(request: HttpRequest, number: int) -> HttpResponse:
     """What boxes sound, for listening before approval."""
     row = _bulletin(request, number)
     if row.sound is None:
