@@ -64,7 +64,8 @@ class Alarm:
     def first_samples(self) -> dict[str, int]:
         """By box: the instant of its first sample, as its signed receipt says."""
         rows = RollCall.objects.filter(order=self._order, first_sample_ms__isnull=False)
-        return dict(rows.order_by("-first_sample_ms").values_list("box", "first_sample_ms"))
+        answers = rows.order_by("-first_sample_ms").values_list("box", "first_sample_ms")
+        return {box: first_ms for box, first_ms in answers if first_ms is not None}
 
     def ended(self, boxes: Collection[str]) -> bool:
         """Whether each of these has answered that it has stopped."""

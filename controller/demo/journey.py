@@ -213,7 +213,7 @@ class Journey:
         )
         heard = self.ears.of(cause)
         likeness, lag_ms = self._compare(heard[self.ears.real], bulletin)
-        errors = [abs(one.first_sample_ms - planned_ms) for one in heard.values()]
+        errors: list[float] = [abs(one.first_sample_ms - planned_ms) for one in heard.values()]
         errors.append(abs(heard[self.ears.real].first_sample_ms + lag_ms - planned_ms))
         report = self.report
         report.bulletin_correlation = round(min(likeness, report.bulletin_correlation or 1.0), 4)
