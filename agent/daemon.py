@@ -184,8 +184,9 @@ def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Await
     """A built-in message is decoded whole, and the speaker says what it would sound on."""
 
     async def check() -> str:
+        device = await speaker.probe()
         length_ms = await asyncio.to_thread(_decoded_ms, recordings.path("1"))
-        return f"{type(speaker).__name__}, {length_ms} ms"
+        return f"{device}; 1.ogg: {length_ms} ms"
 
     return check
 

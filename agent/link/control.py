@@ -33,7 +33,7 @@ class ControlServer:
 
     async def run(self) -> None:
         """Until cancelled. Raises LinkError when the socket cannot be made."""
-        self._path.unlink(missing_ok=True)
+        await self._clear_the_way()
         try:
             server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
             self._path.chmod(OWNER_ONLY)
@@ -44,6 +44,16 @@ class ControlServer:
                 await server.serve_forever()
         finally:
             self._path.unlink(missing_ok=True)
+
+    async def _clear_the_way(self) -> None:
+        """Remove what a daemon left that was killed; never the socket of one that answers."""
+        try:
+            _, writer = await asyncio.open_unix_connection(str(self._path))
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            return
+        writer.close()
+        raise LinkError(f"{self._path}: another daemon answers there; stop it, or set another control.socket")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):

@@ -1,0 +1,250 @@
+"""What comes down: believed for its signatures, acted upon once, answered every time."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from protocol.codec import encode
+from protocol.order import MessageType, Sound
+from protocol.report import ClockQuality, FaultCode, Stage
+from protocol.signing import Family, sign1
+from tests.support import virtual_time
+from tests.support.box_parts import (
+    NOW_S,
+    Parts,
+    acknowledgement,
+    assignment,
+    offer,
+    parts,
+    signed_manifest,
+)
+from tests.support.small_controller import DOMAIN, Programme, alert, key, roots, signed, signed_roots, tone
+
+
+def receipts(box: Parts) -> list[tuple[bytes, Stage, str]]:
+    return [(receipt.order, receipt.stage, receipt.code) for receipt in box.store.outbox.receipts()]
+
+
+def test_the_same_order_a_hundred_times_is_accepted_once_and_answered_each_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S)
+            for _ in range(100):
+                box.inbox.take(signed(order))
+                assert receipts(box) == [(order.id, Stage.ACCEPTED, "")]
+                box.inbox.take(acknowledgement(box.store))
+                assert receipts(box) == []
+            assert len(box.keeper.holdings().orders) == 1
+
+    virtual_time.run(main())
+
+
+def test_a_cancel_that_comes_before_its_alert_keeps_it_from_ever_sounding(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(alert(2, at_s=NOW_S, type=MessageType.CANCEL, references=(order.id,), sound=None)))
+            box.inbox.take(signed(order))
+            assert box.keeper.holdings().orders == ()
+            assert (order.id, Stage.REJECTED, "CANCELLED") in receipts(box)
+
+    virtual_time.run(main())
+
+
+def test_a_cancel_wakes_the_player_with_the_order_ended(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(order))
+            box.keeper.changed.clear()
+            box.clock.jump(3_000)
+            box.inbox.take(signed(alert(2, at_s=NOW_S, type=MessageType.CANCEL, references=(order.id,), sound=None)))
+            assert box.keeper.changed.is_set()
+            (held,) = box.keeper.holdings().orders
+            assert held.ended_ms == box.clock.now_ms()
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize("signers", [("Hoa",), ("stranger", "Minh"), ("stranger", "other")])
+def test_an_order_without_two_trusted_persons_never_sounds_and_is_shown_as_an_anomaly(
+    tmp_path: Path, signers: tuple[str, ...]
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.inbox.take(signed(alert(1, at_s=NOW_S), *signers))
+            assert box.keeper.holdings().orders == ()
+            assert FaultCode.ORDER_REFUSED in box.faults.active()
+            assert not any(stage is Stage.ACCEPTED for _, stage, _ in receipts(box))
+
+    virtual_time.run(main())
+
+
+def test_an_expired_order_never_sounds_and_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S - 700)
+            box.inbox.take(signed(order))
+            assert box.keeper.holdings().orders == ()
+            assert receipts(box) == [(order.id, Stage.REJECTED, "EXPIRED")]
+
+    virtual_time.run(main())
+
+
+def test_an_order_for_elsewhere_is_neither_heard_nor_answered(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.inbox.take(signed(alert(1, at_s=NOW_S, area=("77-1002",))))
+            assert box.keeper.holdings().orders == ()
+            assert receipts(box) == []
+
+    virtual_time.run(main())
+
+
+def test_an_order_signed_under_newer_roots_waits_for_them(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            order = alert(1, at_s=NOW_S, epoch=2)
+            box.inbox.take(signed(order))
+            assert box.keeper.holdings().orders == ()
+            box.trusts(2)
+            assert len(box.keeper.holdings().orders) == 1
+            assert receipts(box) == [(order.id, Stage.ACCEPTED, "")]
+
+    virtual_time.run(main())
+
+
+def test_an_order_that_came_before_the_time_was_known_sounds_once_it_is(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path, ClockQuality.NONE) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(order))
+            assert receipts(box) == [(order.id, Stage.REJECTED, "NO_TIME")]
+            box.watch.look()
+            assert FaultCode.CLOCK in box.faults.active()
+            box.clock.quality = ClockQuality.RTC
+            box.watch.look()
+            assert (order.id, Stage.ACCEPTED, "") in receipts(box)
+            assert FaultCode.CLOCK not in box.faults.active()
+
+    virtual_time.run(main())
+
+
+def test_an_order_with_a_sound_of_its_own_needs_it_at_hand(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            programme = Programme()
+            programme.add("one", "2026-11-24T06:00:00", tone(500), 500)
+            name = next(iter(programme.sounds))
+            box.trusts().assigned(programme)
+            order = alert(1, at_s=NOW_S, sound=Sound(name, chime=1, repeats=1))
+            box.inbox.take(signed(order))
+            assert receipts(box) == [(order.id, Stage.REJECTED, "NO_SOUND")]
+            while await box.fetcher.step():
+                pass
+            box.inbox.take(signed(order))
+            assert (order.id, Stage.ACCEPTED, "") in receipts(box)
+            assert box.keeper.holdings().orders[0].tape_ms == 3_000 + 500
+
+    virtual_time.run(main())
+
+
+def test_the_roots_are_only_replaced_by_newer_ones_that_the_root_key_signed(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            forged = roots(9, at_s=NOW_S)
+            box.inbox.take(signed_roots(forged).replace(b"Hoa", b"Hoe"))
+            assert box.store.trust.roots() is None
+            box.trusts(2)
+            box.trusts(1)
+            held = box.store.trust.roots()
+            assert held is not None
+            assert held.version == 2
+
+    virtual_time.run(main())
+
+
+def test_only_a_newer_assignment_of_this_box_signed_by_the_schedule_role_counts(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take(offer(Programme(), 5)[0])
+            assert box.store.desired.wanted() is None
+            box.trusts()
+            box.inbox.take(offer(Programme(), 5, signer="Hoa")[0])
+            manifest = signed_manifest(Programme().manifest())
+            foreign = assignment(5, manifest, box="b" * 16)
+            box.inbox.take(sign1(encode(foreign), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            assert box.store.desired.wanted() is None
+            for generation in (5, 4, 5):
+                box.inbox.take(offer(Programme(), generation)[0])
+            wanted = box.store.desired.wanted()
+            assert wanted is not None
+            assert wanted.generation == 5
+
+    virtual_time.run(main())
+
+
+def test_an_acknowledgement_counts_only_from_the_controller_and_only_for_this_box(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.inbox.take(signed(alert(1, at_s=NOW_S)))
+            box.inbox.take(acknowledgement(box.store, signer="Hoa"))
+            box.inbox.take(acknowledgement(box.store, box="b" * 16))
+            assert len(receipts(box)) == 1
+            box.inbox.take(acknowledgement(box.store))
+            assert receipts(box) == []
+
+    virtual_time.run(main())
+
+
+def test_a_restart_remembers_every_order_and_does_not_take_it_again(tmp_path: Path) -> None:
+    order = alert(1, at_s=NOW_S)
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.inbox.take(signed(order))
+
+    async def second() -> None:
+        with parts(tmp_path) as box:
+            assert len(box.keeper.holdings().orders) == 1
+            box.inbox.take(signed(order))
+            box.inbox.take(signed(alert(1, at_s=NOW_S, event="storm", id=b"x" * 16)))
+            assert {(name, stage, code) for name, stage, code in receipts(box)} == {
+                (order.id, Stage.ACCEPTED, ""),
+                (b"x" * 16, Stage.REJECTED, "REPLAY"),
+            }
+
+    virtual_time.run(first())
+    virtual_time.run(second())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(noise=st.lists(st.binary(max_size=300), max_size=10), flips=st.lists(st.integers(0, 2_000), max_size=10))
+def test_hostile_bytes_change_nothing(tmp_path: Path, noise: list[bytes], flips: list[int]) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            before = (receipts(box), box.store.desired.wanted(), box.keeper.holdings().orders)
+            real = signed(alert(1, at_s=NOW_S))
+            spoilt = [
+                bytes([*real[: at % len(real)], real[at % len(real)] ^ 1, *real[at % len(real) + 1 :]]) for at in flips
+            ]
+            for raw in (*noise, *spoilt):
+                box.inbox.take(raw)
+            after = (receipts(box), box.store.desired.wanted(), box.keeper.holdings().orders)
+            assert before[1:] == after[1:]
+            assert not any(stage is Stage.ACCEPTED for _, stage, _ in after[0])
+
+    virtual_time.run(main())
