@@ -176,3 +176,6 @@ class Holdings:
     finished: frozenset[str] = frozenset()
     """Names of plays that ended before `awake_ms`: a restart repeats none of them."""
     carry: Carry | None = None
+    heard: tuple[tuple[int, int], ...] | None = None
+    """From when to when something scheduled sounded before `awake_ms` on that day: sessions that count. None: that is
+    not known, and they are reckoned from `finished`."""

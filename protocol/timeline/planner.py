@@ -105,6 +105,7 @@ class Timeline:
             emergencies=self.emergencies.holds,
             stopped=tuple(merged([_stretch(lock) for lock in holdings.locks])),
             finished=holdings.finished,
+            heard=holdings.heard,
         )
         self._parts: dict[tuple[int, int], Plan] = {}
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from protocol.manifest import Assignment
 from protocol.policy import EffectivePolicy, Stretch
 from protocol.quantities import DAY_MS
+from protocol.timeline.batches import BatchPerformer
 from protocol.timeline.model import Carry, Cut, Plan, Refusal, RefusalCode, Segment, SegmentKind, Track
 from protocol.timeline.occurrences import Batch, Item, Occurrence, Schedule
-from protocol.timeline.performers import BatchPerformer, CarriedSlot, SlotPerformer, Window
+from protocol.timeline.performers import Window
 from protocol.timeline.sessions import FOREVER_MS, Sessions
 from protocol.timeline.simulate import Block, Blocks, Stage
+from protocol.timeline.slots import CarriedSlot, SlotPerformer
 
 
 class Programme:
@@ -25,6 +27,7 @@ class Programme:
         emergencies: tuple[Stretch, ...],
         stopped: tuple[Stretch, ...],
         finished: frozenset[str],
+        heard: tuple[tuple[int, int], ...] | None,
     ) -> None:
         self.schedule = schedule
         self.policy = policy
@@ -33,6 +36,7 @@ class Programme:
         self._emergencies = [Block(start, end, Cut.EMERGENCY) for start, end in emergencies]
         self._stopped = [Block(start, end, Cut.STOPPED) for start, end in stopped]
         self._finished = finished
+        self.heard = heard
 
     def play_through(self, start_ms: int, end_ms: int) -> Plan:
         """What sounds in [start_ms, end_ms), if nothing was going on at `start_ms`."""
@@ -186,7 +190,14 @@ class _Run:
         return performer
 
     def _remember_sessions(self, occurrences: list[Occurrence], today_ms: int) -> None:
-        """Today's sessions before the box awoke, as planned, of the plays that the journal has as ended."""
+        """Today's sessions before the box awoke: as they were, or else as planned."""
+        heard = self.programme.heard
+        for start, end in sorted(self._reckoned(occurrences, today_ms) if heard is None else heard):
+            if start < self.start_ms:
+                self.sessions.note(start, min(end, self.start_ms))
+
+    def _reckoned(self, occurrences: list[Occurrence], today_ms: int) -> list[tuple[int, int]]:
+        """When those plays of today that are known to have ended should have sounded."""
         finished = self.programme.finished(None)
         slots = {play.rpartition("#")[0] for play in finished}
         sounded = []
@@ -200,9 +211,7 @@ class _Run:
                     if f"{occurrence.name}#{item.label}" in finished:
                         start = occurrence.start_ms + item.offset_ms
                         sounded.append((start, start + item.track.duration_ms))
-        for start, end in sorted(sounded):
-            if start < self.start_ms:
-                self.sessions.note(start, min(end, self.start_ms))
+        return sounded
 
 
 def _begun(carry: Carry | None, now_ms: int) -> Segment | None:

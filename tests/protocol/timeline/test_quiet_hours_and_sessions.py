@@ -150,6 +150,20 @@ def test_sessions_before_a_restart_count() -> None:
     assert refused(held) == ["17:00 s17#1.1 session-count"]
 
 
+def test_what_was_missed_before_a_restart_took_no_session() -> None:
+    entries = [programme(f"s{hour}", f"{hour:02}:00", "5m") for hour in (6, 11, 17)]
+    finished = frozenset({"s6@2026-11-24T06:00:00#1.1", "s11@2026-11-24T11:00:00#1.1"})
+    heard = ((ms("11:00"), ms("11:05")),)
+    held = box(*entries, policies=(NIGHT, WARD), awake_ms=ms("15:00"), finished=finished, heard=heard)
+    assert sounds(held) == ["17:00-17:05 s17#1.1"]
+
+
+def test_a_session_goes_on_through_a_restart() -> None:
+    heard = ((ms("06:00"), ms("06:30")),)
+    held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL), awake_ms=ms("06:32"), heard=heard)
+    assert sounds(held) == ["06:32-06:45 r1#1 +1920s | session"]
+
+
 def test_a_lower_level_can_only_tighten() -> None:
     own = Policy(Level.BOX, quiet=(Hours(11 * HOUR_S, 13 * HOUR_S),), max_session_s=5 * 60, days=0b1111110)
     loose = Policy(Level.COMMUNE, quiet=(Hours(23 * HOUR_S, 4 * HOUR_S),), max_session_s=7200)
