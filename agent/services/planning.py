@@ -6,19 +6,33 @@ That is what is sounding when they change (`carry`), what has ended, and since w
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from agent.core.cueing import may_sound
 from agent.ports.clock import Clock
+from protocol.quantities import DAY_MS
 from protocol.report import ClockQuality
-from protocol.timeline import Carry, Holdings, SegmentKind
+from protocol.timeline import Carry, Holdings, SegmentKind, next_change
 
 JUMP_MS: Final = 1_000
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """An answer of the planner: nothing changes after `asked_ms` and before `at_ms`."""
+
+    holdings: Holdings
+    asked_ms: int
+    at_ms: int | None
+
+    @property
+    def good_until_ms(self) -> int:
+        return self.asked_ms + DAY_MS if self.at_ms is None else self.at_ms
 
 
 class Planning:
@@ -30,6 +44,7 @@ class Planning:
         self.given = ask()
         """What the box holds, without what the player adds."""
         self._now: Holdings | None = None
+        self._change: _Change | None = None
         self._wall_minus_boot_ms = self._apart_ms()
         self.quality = ClockQuality.NONE
 
@@ -61,6 +76,15 @@ class Planning:
             return True
         self._now = replace(self._now, orders=given.orders, locks=given.locks)
         return False
+
+    def next_change(self, after_ms: int) -> int | None:
+        """`timeline.next_change`, worked out anew only when the holdings have changed or the change has come."""
+        known = self._change
+        if known is not None and known.holdings is self.holdings and known.asked_ms <= after_ms < known.good_until_ms:
+            return known.at_ms
+        at_ms = next_change(self.holdings, after_ms)
+        self._change = _Change(self.holdings, after_ms, at_ms)
+        return at_ms
 
     def begin_at(self, awake_ms: int, ended: frozenset[str], carry: Carry | None) -> None:
         """Plan anew from this instant."""

@@ -26,7 +26,7 @@ from agent.services.recordings import Recordings
 from agent.services.stages import OnOrder, Stages
 from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode, Grade, Result
-from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, next_change, plan
+from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, plan
 
 COMMIT_MS: Final = 1_000
 """So long before its first sample a track is checked, written down and handed over."""
@@ -164,7 +164,7 @@ class Player:
         for segment in around.segments:
             instants += [segment.start_ms - COMMIT_MS, segment.start_ms - self._lead_in_ms - MARGIN_MS]
             instants += [segment.end_ms - FADE_MS, segment.end_ms]
-        change = next_change(holdings, now_ms + self._ahead_ms)
+        change = self._planning.next_change(now_ms + self._ahead_ms)
         if change is not None:
             instants.append(change - self._ahead_ms)
         if (conclusion := self._stages.next_ms(holdings, now_ms)) is not None:

@@ -58,7 +58,7 @@ def test_an_offset_into_opus_files_is_the_same_sound_from_there_on(offset: int, 
     expected = everything[frames(offset) : frames(offset) + frames(length)]
     got = whole(track(*files, offset_ms=offset, length_ms=length))
     assert len(got) == len(expected)
-    # After a seek the decoder comes back to its exact samples over some packets (RFC 7845 §4.6); one sample off is more.
+    # After a seek the decoder comes back to its exact samples over some packets (RFC 7845 §4.6).
     assert np.allclose(got, expected, atol=0.02)
 
 
