@@ -4,9 +4,9 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PORT ?= 8080
 BOXES ?= 20
-CODE := agent controller protocol tests
+CODE := agent controller protocol tests docs
 
-.PHONY: help setup demo test check lint types contracts unit format bench translations clean
+.PHONY: help setup demo test check lint types contracts unit format bench translations pictures clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
@@ -47,6 +47,12 @@ bench: ## Runs a benchmark of tests/bench/ (NAME=…); its last line is one JSON
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=<one of: $$(cd tests/bench && ls *.py | sed 's/\.py//' | tr '\n' ' ')>"; exit 2; }
 	@test -f tests/bench/$(NAME).py || { echo "tests/bench/$(NAME).py does not exist"; exit 2; }
 	@$(BIN)/python tests/bench/$(NAME).py
+
+translations: ## Brings the English catalogues in step with the sentences of the pages
+	@$(BIN)/python -m tests.support.catalogues
+
+pictures: ## Takes the README's pictures anew
+	@PYTHONPATH=. $(BIN)/python docs/pictures/take.py
 
 clean: ## Removes what was built, the demo's data included
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,7 +22,8 @@ class Alarm:
     def __init__(self, stage: Stage, people: Mapping[str, Officer]) -> None:
         self._layout = stage.layout
         self._people = people
-        self._order = ""
+        self.order = ""
+        """Its id in hex, once it was prepared."""
 
     def raise_in(self, unit: str) -> None:
         """Hoa prepares it and signs, Minh signs: with that it is sent."""
@@ -36,15 +37,15 @@ class Alarm:
             lifetime="60",
             reason="make demo",
         )
-        self._order = page.rstrip("/").rsplit("/", 1)[-1]
+        self.order = page.rstrip("/").rsplit("/", 1)[-1]
         for username in ("hoa", "minh"):
-            self._sign(self._order, username)
+            self._sign(self.order, username)
 
     def cancel(self) -> None:
         """Hoa takes it back; her signature alone is enough."""
         page = self._people["hoa"].submit(
-            reverse("orders:order", args=[self._order]),
-            reverse("orders:cancel", args=[self._order]),
+            reverse("orders:order", args=[self.order]),
+            reverse("orders:cancel", args=[self.order]),
             reason="make demo",
         )
         self._sign(page.rstrip("/").rsplit("/", 1)[-1], "hoa")
@@ -52,24 +53,24 @@ class Alarm:
     @property
     def play(self) -> str:
         """How the names of its plays begin."""
-        return f"{self._order}#"
+        return f"{self.order}#"
 
     @property
     def stored_ms(self) -> int:
         """When the second signature was stored, epoch milliseconds."""
-        sent_at = EmergencyOrder.objects.get(pk=self._order).sent_at
+        sent_at = EmergencyOrder.objects.get(pk=self.order).sent_at
         assert sent_at is not None
         return round(sent_at.timestamp() * 1000)
 
     def first_samples(self) -> dict[str, int]:
         """By box: the instant of its first sample, as its signed receipt says."""
-        rows = RollCall.objects.filter(order=self._order, first_sample_ms__isnull=False)
+        rows = RollCall.objects.filter(order=self.order, first_sample_ms__isnull=False)
         answers = rows.order_by("-first_sample_ms").values_list("box", "first_sample_ms")
         return {box: first_ms for box, first_ms in answers if first_ms is not None}
 
     def ended(self, boxes: Collection[str]) -> bool:
         """Whether each of these has answered that it has stopped."""
-        rows = RollCall.objects.filter(order=self._order, stage__in=ENDED)
+        rows = RollCall.objects.filter(order=self.order, stage__in=ENDED)
         return set(rows.values_list("box", flat=True)) >= set(boxes)
 
     def _sign(self, order: str, username: str) -> None:

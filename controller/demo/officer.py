@@ -26,11 +26,12 @@ class Officer:
         self.username = username
         self._session = requests.Session()
 
-    def log_in(self, one_time_password: str) -> None:
-        """First login: with the one-time password, which has to be changed at once."""
+    def log_in(self, one_time_password: str) -> str:
+        """First login: with the one-time password, which has to be changed at once; the new one."""
         self.submit(reverse("accounts:login"), username=self.username, password=one_time_password)
         password = secrets.token_urlsafe(12)
         self.submit(reverse("accounts:password"), old=one_time_password, new=password, again=password)
+        return password
 
     def page(self, path: str) -> str:
         """The HTML of a page."""

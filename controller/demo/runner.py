@@ -36,8 +36,8 @@ def add(commands: Any) -> None:
 def run(options: Namespace) -> int:
     """Exit code 0 when the demo ended as it should, 1 when it could not start or a step of the journey failed."""
     try:
-        with _staged(options) as stage:
-            world = _prepare(stage)
+        with staged(options) as stage:
+            world = prepare(stage)
             if options.check:
                 from controller.demo.journey import travel
 
@@ -51,7 +51,8 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _staged(options: Namespace) -> Stage:
+def staged(options: Namespace) -> Stage:
+    """An empty stage for these options (port, boxes, broker, dir). Raises `DemoError`."""
     if not 1 <= options.boxes <= MAX_BOXES:
         raise DemoError(f"--boxes {options.boxes}: from 1 to {MAX_BOXES} simulated boxes")
     if not 1 <= options.port <= 65_535:
@@ -76,7 +77,8 @@ def _make_anew(folder: Path) -> None:
     mark.touch()
 
 
-def _prepare(stage: Stage) -> "World":
+def prepare(stage: Stage) -> "World":
+    """Start everything, with the sample province in it; boxes are not approved yet."""
     print(f"▸ broker: {stage.about_broker}", flush=True)
     stage.start_broker()
     print("▸ the sample province: units, people, keys", flush=True)
