@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="BOX.TOML")
     at_the_box("status", "hộp đang làm gì / what the box is doing", _status)
     explain = at_the_box("explain", "vì sao hộp phát hay im lặng / why it sounds or is silent", _explain)
-    explain.add_argument("--at", metavar="TIME", help="2026-11-24T06:00 (giờ của máy này / this machine's time)")
+    explain.add_argument("--at", metavar="TIME", help="06:00 | 2026-11-24T06:00")
     at_the_box("fetch", "tải ngay những gì còn thiếu / fetch what is missing now", _fetch)
     at_the_box("selftest", "thử từng bộ phận / try every part", _selftest)
     simulate = command(
@@ -96,8 +95,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    at_ms = None if options.at is None else _instant_ms(options.at)
-    answer = _ask(options, "explain", at_ms=at_ms, language=options.lang)
+    answer = _ask(options, "explain", at=options.at, language=options.lang)
     return _print(options, answer, str(answer["text"]))
 
 
@@ -179,16 +177,6 @@ def _ask(options: argparse.Namespace, command: str, **arguments: object) -> dict
 def _print(options: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
     print(json.dumps(answer, ensure_ascii=False) if options.json else text)
     return OK
-
-
-def _instant_ms(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--at {text}: not a time; write 2026-11-24T06:00 or 2026-11-24T06:00+07:00") from error
-    if moment < datetime(1970, 1, 2, tzinfo=UTC).astimezone(moment.tzinfo).replace(tzinfo=moment.tzinfo):
-        raise ConfigError(f"--at {text}: before 1970")
-    return int(moment.astimezone().timestamp() * 1000)
 
 
 def _until_told(start: Callable[[asyncio.Event], Awaitable[None]]) -> int:

@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.errors import AgentError
 from agent.ports.clock import Clock
@@ -94,12 +96,11 @@ class ServiceDesk:
         }
 
     async def explain(self, request: Request) -> Answer:
-        at_ms, language = request.get("at_ms"), request.get("language")
-        if at_ms is None:
-            at_ms = self._clock.now_ms()
-        if not isinstance(at_ms, int) or not 0 <= at_ms < 2**48:
-            raise AgentError("at_ms: milliseconds since 1970 are expected")
-        return {"text": explain(self._keeper.holdings(), at_ms, "en" if language == "en" else "vi")}
+        holdings, now_ms = self._keeper.holdings(), self._clock.now_ms()
+        zone = None if holdings.manifest is None else ZoneInfo(holdings.manifest.zone)
+        at, language = request.get("at"), request.get("language")
+        at_ms = now_ms if at is None else _instant_ms(str(at), now_ms, zone)
+        return {"text": explain(holdings, at_ms, "en" if language == "en" else "vi")}
 
     async def fetch(self, _: Request) -> Answer:
         """Look for newer roots and for what is missing, now."""
@@ -114,3 +115,20 @@ class ServiceDesk:
     async def selftest(self, request: Request) -> Answer:
         outcomes = await selftest.run(self._checks, "en" if request.get("language") == "en" else "vi")
         return {"passed": all(outcome.ok for outcome in outcomes), "checks": [asdict(outcome) for outcome in outcomes]}
+
+
+def _instant_ms(text: str, now_ms: int, zone: ZoneInfo | None) -> int:
+    """A day and time, or a time of today, on the programme's wall clock (without a programme: the box's)."""
+    try:
+        try:
+            moment = datetime.combine(datetime.fromtimestamp(now_ms / SECOND_MS, zone), time.fromisoformat(text))
+        except ValueError:
+            moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone) if zone is not None else moment.astimezone()
+        at_ms = int(moment.timestamp() * SECOND_MS)
+    except (ValueError, OverflowError) as error:
+        raise AgentError(f"{text!r} is not a time; write 06:00 or 2026-11-24T06:00") from error
+    if not 0 <= at_ms < 2**48:
+        raise AgentError(f"{text!r} is before 1970 or too far ahead; write 06:00 or 2026-11-24T06:00")
+    return at_ms

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -29,8 +29,8 @@ def eventually(true: Callable[[], object], what: str) -> None:
 class Agent:
     """`with Agent(config) as agent:` runs `loalang-agent run --config`; its log is agent.log beside that file."""
 
-    def __init__(self, config: Path) -> None:
-        self._config = config
+    def __init__(self, config: Path, arguments: Sequence[str] = ()) -> None:
+        self._arguments = list(arguments) or ["run", "--config", str(config)]
         self._log = config.parent / "agent.log"
         self._log.touch()
         self.pid = 0
@@ -50,7 +50,7 @@ class Agent:
     def start(self) -> None:
         """Returns once the daemon says that it is starting."""
         before = self.log().count("event=starting")
-        self.pid = int(self._tell("start", str(self._config), str(self._log)))
+        self.pid = int(self._tell("start", str(self._log), *self._arguments))
         eventually(lambda: self.log().count("event=starting") > before, f"event=starting in {self._log}")
 
     def kill(self) -> None:
@@ -78,18 +78,27 @@ class Agent:
         return self._nursery.stdout.readline()
 
 
+class Swarm(Agent):
+    """`loalang-agent simulate`; its log is beside the template."""
+
+    def __init__(self, template: Path, folder: Path, count: int) -> None:
+        super().__init__(
+            template, ["simulate", "--count", str(count), "--dir", str(folder), "--template", str(template)]
+        )
+
+
 def nursery(commands: IO[str], answers: IO[str]) -> None:
     """Serve until the pipe closes."""
     from agent.__main__ import main
 
     for line in commands:
         match line.rstrip("\n").split("\t"):
-            case ["start", config, log]:
+            case ["start", log, *arguments]:
                 pid = os.fork()
                 if pid == 0:
                     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
                     os.dup2(descriptor, sys.stderr.fileno())
-                    os._exit(main(["run", "--config", config]))
+                    os._exit(main(arguments))
                 answer = pid
             case ["wait", pid_text]:
                 answer = os.waitstatus_to_exitcode(os.waitpid(int(pid_text), 0)[1])

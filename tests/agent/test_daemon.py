@@ -1,0 +1,146 @@
+"""The daemon as a technician meets it: real processes, a real broker, the commands at the box."""
+
+import datetime as dt
+import json
+import socket
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.__main__ import main
+from agent.config import load
+from agent.drivers.systemd import Notifier
+from agent.swarm import configure
+from protocol.report import Stage
+from tests.support.agents import Agent, Swarm, eventually
+from tests.support.broker import Broker
+from tests.support.small_controller import Programme, SmallController, alert, box_toml, signed, tone
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+pytestmark = pytest.mark.broker
+
+
+def soon(programme: Programme, name: str, seconds: float) -> None:
+    """A short bulletin so many seconds from now."""
+    first = dt.datetime.now(VIETNAM) + dt.timedelta(seconds=seconds)
+    programme.add(name, first.strftime("%Y-%m-%dT%H:%M:%S"), tone(300), 300)
+
+
+def sounded(folder: Path) -> list[str]:
+    """Causes of what a person beside the box would have heard to its end."""
+    file = folder / "sounded.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [heard["cause"] for heard in map(json.loads, lines) if heard["complete"]]
+
+
+def test_a_box_is_enrolled_fed_and_heard_and_goes_on_when_everybody_else_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "box" / "box.toml"
+    with Broker(tmp_path) as broker:
+        with SmallController(broker.port) as controller:
+            box_toml(config.parent, controller)
+            with Agent(config) as agent:
+                eventually(lambda: controller.heard.hellos, "a hello")
+                programme = Programme()
+                soon(programme, "first", 2)
+                soon(programme, "second", 5)
+                controller.publish(programme)
+                eventually(lambda: sounded(config.parent) == ["first"], "the first bulletin")
+                eventually(lambda: controller.heard.rows, "its row")
+
+                assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
+                assert "Lịch đang dùng (mới nhất): 1 (1)" in capsys.readouterr().out
+                assert main(["status", "--config", str(config), "--json"]) == 0
+                assert json.loads(capsys.readouterr().out)["connected"] is True
+                assert main(["selftest", "--config", str(config), "--lang", "en"]) == 0
+                assert "✗" not in capsys.readouterr().out
+                assert main(["fetch", "--config", str(config), "--lang", "en"]) == 0
+                assert "generation 1 is in force" in capsys.readouterr().out
+                assert main(["explain", "--config", str(config), "--lang", "en", "--at", "2026-11-24T03:00"]) == 0
+                assert "At 03:00 on Tuesday 24/11/2026: silent." in capsys.readouterr().out
+                assert main(["explain", "--config", str(config), "--lang", "en", "--at", "03:15"]) == 0
+                assert "At 03:15 on" in capsys.readouterr().out
+                assert main(["explain", "--config", str(config), "--at", "tomorrow"]) == 1
+                assert "write 06:00 or 2026-11-24T06:00" in capsys.readouterr().err
+
+                broker.kill()
+                controller.http.shutdown()
+                eventually(lambda: sounded(config.parent) == ["first", "second"], "the second bulletin, offline")
+                eventually(lambda: "no connection to the broker; trying again" in agent.log(), "the log says so")
+                assert main(["selftest", "--config", str(config), "--lang", "en"]) == 1
+                assert "check SIM, cable and controller.url" in capsys.readouterr().out
+
+                broker.start()
+                eventually(lambda: len(controller.heard.rows) == 2, "both rows")
+                assert agent.stop() == 0
+        assert main(["status", "--config", str(config)]) == 1
+        assert "loalang-agent run" in capsys.readouterr().err
+
+
+def test_two_daemons_never_share_a_state_folder_nor_a_service_socket(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
+        config = box_toml(tmp_path / "box", controller)
+        with Agent(config):
+            socket_path = load(config).control_socket
+            eventually(socket_path.exists, "the service socket")
+            assert main(["run", "--config", str(config)]) == 1
+            assert "another loalang-agent runs with this state folder" in capsys.readouterr().err
+            other = tmp_path / "other.toml"
+            text = config.read_text(encoding="utf-8").replace('state_dir = "state"', 'state_dir = "other"')
+            other.write_text(f'{text}\n[control]\nsocket = "{socket_path}"\n', encoding="utf-8")
+            assert main(["run", "--config", str(other)]) == 1
+            assert "set another control.socket" in capsys.readouterr().err
+            assert main(["status", "--config", str(config)]) == 0
+
+
+def test_a_wrong_box_toml_is_said_in_one_line_and_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--config", str(tmp_path / "no.toml")]) == 2
+    (tmp_path / "box.toml").write_text('[box]\nname = "x"\nstate_dir = "state"\n[controler]\n')
+    assert main(["run", "--config", str(tmp_path / "box.toml")]) == 2
+    said = capsys.readouterr().err
+    assert "no such file" in said
+    assert "controller.url: is missing" in said
+    assert [file.name for file in tmp_path.iterdir()] == ["box.toml"]
+
+
+def test_a_swarm_is_many_boxes_of_which_only_those_of_the_area_obey(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
+        template = box_toml(tmp_path / "template", controller)
+        folder = tmp_path / "boxes"
+        with Swarm(template, folder, 4):
+            eventually(lambda: len({hello.box for hello in controller.heard.hellos}) == 4, "four boxes")
+            programme = Programme()
+            soon(programme, "all", 2)
+            controller.publish(programme, list(controller.keys)[:3])
+            folders = sorted(folder.iterdir())
+            assert [each.name for each in folders] == ["box-01", "box-02", "box-03", "box-04"]
+            eventually(lambda: sum(sounded(each) == ["all"] for each in folders) == 3, "three that sound")
+            order = alert(1)
+            controller.order(signed(order))
+            eventually(
+                lambda: sum(stage is Stage.STARTED for _, _, stage in controller.heard.receipts.copy()) == 3,
+                "three that obey",
+            )
+        assert load(folders[0] / "box.toml") == configure(load(template), folder, 1)[0]
+        assert len(controller.heard.rows) >= 3
+
+
+def test_systemd_is_told_when_the_daemon_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(address)
+        sock.settimeout(5)
+        notifier = Notifier(address, "4000000")
+        assert notifier.ping_s == 2.0
+        notifier.ready()
+        notifier.alive()
+        notifier.stopping()
+        assert [sock.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
+    notifier.alive()
+    Notifier(None, "nonsense").alive()
