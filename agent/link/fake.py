@@ -37,6 +37,8 @@ class FakeOffice:
     approved: bool = True
     broker: str = "mqtt://broker.test:1883"
     down: bool = False
+    forgot: bool = False
+    """It does not know the box, until it has enrolled again."""
     cuts: list[int] = field(default_factory=list)
     """Each download breaks off after so many bytes, the first first; then they run through."""
     served: list[tuple[bytes, int]] = field(default_factory=list)
@@ -47,10 +49,13 @@ class FakeOffice:
         del name, version
         self._answer_at_all()
         self.enrolments += 1
+        self.forgot = False
         return Enrolled(self.approved, enrolment_code(self.box), self.broker if self.approved else None)
 
     async def roots(self) -> bytes | None:
         self._answer_at_all()
+        if self.forgot:
+            raise LinkError("the controller answered 401 unknown-box", permanent=True)
         return self.newest_roots
 
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:

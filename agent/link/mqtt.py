@@ -5,7 +5,6 @@ LinkError at once, and whoever publishes keeps what it wanted to say.
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,23 +136,31 @@ class MqttLink:
             await self._moved.wait()
 
     def _connect(self, url: str) -> aiomqtt.Client:
-        parts = urlsplit(url)
-        secure = parts.scheme == "mqtts"
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise LinkError(f"{url!r} is not a broker's address (mqtt://host:port)")
+        host, port, secure = _address(url)
         context = None
         if secure:
             context = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
-        with contextlib.suppress(ValueError):
-            return aiomqtt.Client(
-                parts.hostname,
-                parts.port or (TLS_PORT if secure else PLAIN_PORT),
-                username=self._box,
-                identifier=self._box,
-                clean_session=True,
-                keepalive=KEEPALIVE_S,
-                timeout=ANSWER_S,
-                tls_context=context,
-                max_queued_incoming_messages=1000,
-            )
-        raise LinkError(f"{url!r} is not a broker's address (mqtt://host:port)")
+        return aiomqtt.Client(
+            host,
+            port,
+            username=self._box,
+            identifier=self._box,
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=ANSWER_S,
+            tls_context=context,
+            max_queued_incoming_messages=1000,
+        )
+
+
+def _address(url: str) -> tuple[str, int, bool]:
+    """Host, port, and whether it is TLS. Raises LinkError."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "mqtts"
+    try:
+        port = parts.port or (TLS_PORT if secure else PLAIN_PORT)
+    except ValueError as error:
+        raise LinkError(f"{url!r} has no possible port; the controller must name another broker") from error
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise LinkError(f"{url!r} is not a broker's address (mqtt://host:port); the controller must name another")
+    return parts.hostname, port, secure

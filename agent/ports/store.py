@@ -202,7 +202,7 @@ class Outbox(Protocol):
         ...
 
     def acknowledge(self, ack: Ack) -> bool:
-        """False when it is of another chain or says nothing new."""
+        """False when it says nothing new; rows of another chain are none of this box's."""
         ...
 
 

@@ -76,12 +76,20 @@ class Enrolment:
             self._trust.keep_broker(answer.broker)
             log.info("approved", broker=answer.broker)
             self._broker_known.set()
-        raw = await self._office.roots()
+        raw = await self._roots()
         if raw is None:
             log.warning("the controller has no roots yet; nothing can be verified", way_out="import them there")
             return self._pause_ms()
         self._take(raw)
         return None if self._trust.roots() is not None else self._pause_ms()
+
+    async def _roots(self) -> bytes | None:
+        """A controller that refuses may have forgotten this box: the next round introduces it again."""
+        try:
+            return await self._office.roots()
+        except LinkError as error:
+            self._ask_broker = self._ask_broker or error.permanent
+            raise
 
     def _waiting(self, code: str) -> int:
         log.info("waiting for approval in the console", code=code)

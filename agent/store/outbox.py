@@ -80,9 +80,7 @@ class Outgoing:
             connection.execute("DELETE FROM receipts WHERE at_ms < ? AND acked = 1", (now_ms - KEEP_MS,))
 
     def acknowledge(self, ack: Ack) -> bool:
-        if ack.chain != self._chain:
-            return False
-        acked = min(ack.log_seq, self.log_seq())
+        acked = min(ack.log_seq, self.log_seq()) if ack.chain == self._chain else 0
         news = acked > self.acked_seq() or bool(ack.receipts) or bool(ack.faults)
         if not news:
             return False

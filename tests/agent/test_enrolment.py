@@ -72,6 +72,21 @@ def test_an_approved_box_does_not_enrol_again_unless_its_broker_is_lost(tmp_path
     virtual_time.run(main())
 
 
+def test_a_box_that_the_controller_has_forgotten_introduces_itself_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.store.trust.keep_broker(box.office.broker)
+            box.office.newest_roots = signed_roots(roots(1, at_s=NOW_S))
+            box.office.forgot = True
+            running = asyncio.create_task(enrolment(box).run())
+            await asyncio.sleep(5)
+            running.cancel()
+            assert box.office.enrolments == 1
+            assert box.store.trust.roots() is not None
+
+    virtual_time.run(main())
+
+
 def test_a_controller_without_roots_is_asked_until_it_has_them(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:

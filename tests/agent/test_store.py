@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import StoreError
@@ -63,6 +63,7 @@ def test_a_missed_play_is_told_once(tmp_path: Path) -> None:
         assert journal.finished(0) == {"p1"}
 
 
+@settings(deadline=None)
 @given(ends=st.lists(st.sampled_from(list(Result)), min_size=1, max_size=12), ask=st.integers(0, 12))
 def test_the_log_is_one_chain_from_whatever_row_one_reads_it(
     tmp_path_factory: pytest.TempPathFactory, ends: list[Result], ask: int
@@ -191,6 +192,7 @@ def test_roots_and_generations_only_rise(tmp_path: Path) -> None:
         assert memory.floor_ms() == 500
 
 
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(1, 4_000), max_size=6))
 def test_a_download_goes_on_behind_what_is_there_however_often_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
