@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from protocol.bulletin import BulletinClass
 from protocol.manifest import Entry, Hours, Kind, Level, Policy
 from protocol.order import Severity
 from protocol.report import ClockQuality, Result, Stage
-from tests.agent.player.studio import Studio, at, entry, order
+from protocol.timeline import plan
+from tests.agent.player.studio import LEAD_IN_MS, Studio, at, entry, order
 from tests.support import virtual_time
 
 BEGIN = at("05:50:00")
@@ -117,6 +119,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(programme=entries(), events=happenings)
 def test_an_hour_in_the_life_of_a_box(folder: Path, programme: list[Entry], events: list[Happening]) -> None:
     _live(folder, programme, events, _keeps_the_rules)
+
+
+@settings(max_examples=40, deadline=None)
+@given(programme=entries())
+def test_undisturbed_a_box_sounds_its_plan_to_the_millisecond(folder: Path, programme: list[Entry]) -> None:
+    def check(studio: Studio) -> None:
+        planned = plan(replace(studio.holdings, awake_ms=BEGIN + LEAD_IN_MS), BEGIN, at("07:30:00"))
+        expected = [(row.play, row.start_ms, row.end_ms) for row in planned.segments]
+        assert [(sound.play, sound.first_sample_ms, sound.ended_ms) for sound in studio.heard()] == expected
+        refused = {row.play for row in planned.refusals if not row.code.startswith("cut-")}
+        missed = {row.play for row in studio.journal.rows if row.result is Result.MISSED}
+        assert missed == refused - {play for play, _, _ in expected}
+
+    _live(folder, programme, [], check)
 
 
 def _keeps_the_rules(studio: Studio) -> None:
