@@ -34,7 +34,7 @@ def here(settings: LazySettings, tmp_path: Path) -> Province:
 
 
 def ask(box: SmallBox, path: str, client: Client | None = None, **headers: str) -> Any:
-    return (client or Client()).get(path, headers=box.signed_headers("GET", path, **headers))
+    return (client or Client()).get(path, headers=box.signed_headers("GET", path, b"", **headers))
 
 
 def assign(here: Province, name: str, sound: bytes) -> tuple[str, str]:
@@ -121,7 +121,7 @@ def test_a_box_fetches_its_own_manifest_and_no_other(here: Province) -> None:
 
 
 async def fetched(box: SmallBox, path: str, **headers: str) -> tuple[int, bytes, Any]:
-    answer = await AsyncClient().get(path, headers=box.signed_headers("GET", path, **headers))
+    answer: Any = await AsyncClient().get(path, headers=box.signed_headers("GET", path, b"", **headers))
     content = b"".join([part async for part in answer]) if answer.streaming else answer.content
     return answer.status_code, content, answer.headers
 

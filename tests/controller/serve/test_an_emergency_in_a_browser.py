@@ -16,6 +16,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 import requests
+from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
 from protocol.clock import ClockReading
@@ -118,7 +119,7 @@ class Listener:
         self.box = box
         self.heard: list[tuple[str, bytes, int]] = []
         self.news = threading.Condition()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=box.id)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=box.id)
         self.client.on_message = self._on_message
         self.client.connect("127.0.0.1", broker_port)
         for topic in (topics.down(box.id), *(topics.orders(code) for code in unit)):
@@ -144,7 +145,7 @@ class Listener:
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         with self.news:
-            self.heard.append((message.topic, message.payload, round(time.time() * 1000)))
+            self.heard.append((message.topic, bytes(message.payload), round(time.time() * 1000)))
             self.news.notify_all()
 
 

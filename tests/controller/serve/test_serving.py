@@ -9,6 +9,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
 from tests.support.broker import Broker
@@ -70,8 +71,8 @@ def test_web_bridge_and_worker_also_run_alone(tmp_path: Path) -> None:
         program = Loalang(tmp_path, broker.port)
         box = "a" * 16
         heard: list[bytes] = []
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        client.on_message = lambda _client, _data, message: heard.append(message.payload)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        client.on_message = lambda _client, _data, message: heard.append(bytes(message.payload))
         client.connect("127.0.0.1", broker.port)
         client.subscribe(topics.down(box), qos=1)
         client.loop_start()
