@@ -24,6 +24,7 @@ import paho.mqtt.client as mqtt
 import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
+from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
 from protocol.bulletin import Blob, Bulletin, BulletinClass
@@ -162,9 +163,9 @@ class SmallController:
         self.http = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        self.mqtt = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="small-controller")
+        self.mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="small-controller")
         self.mqtt.on_connect = lambda client, *_: client.subscribe(topics.ALL_UP, 1)
-        self.mqtt.on_message = lambda _client, _data, message: self._take(message.topic, message.payload)
+        self.mqtt.on_message = lambda _client, _data, message: self._take(message.topic, bytes(message.payload))
         self.mqtt.reconnect_delay_set(1, 1)
         self.mqtt.connect("127.0.0.1", self._broker_port)
         self.mqtt.loop_start()
@@ -256,7 +257,7 @@ class SmallController:
         return chain, seq
 
 
-class _OneKey(HTTPSignatureKeyResolver):  # type: ignore[misc]
+class _OneKey(HTTPSignatureKeyResolver):
     def __init__(self, keys: dict[str, bytes]) -> None:
         self._keys = keys
 
