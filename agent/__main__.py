@@ -17,8 +17,9 @@ from agent import config as box_config
 from agent import swarm
 from agent.daemon import VERSION, run_box
 from agent.drivers.systemd import Notifier
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError, ConfigError, LinkError, StoreError
 from agent.link.control import ask
+from agent.ports.sound import SoundError
 
 OK: Final = 0
 FAILED: Final = 1
@@ -216,9 +217,23 @@ def _set_up_log() -> None:
 
 
 def _complain(errors: Sequence[BaseException], code: int) -> int:
+    """What went wrong, first in the reader's language as far as its kind goes, then to the point."""
+    headings = _HEADINGS[_language()]
     for error in errors:
-        print(f"loalang-agent: {error}", file=sys.stderr)
+        heading = next((text for kind, text in headings.items() if isinstance(error, kind)), "")
+        print(f"loalang-agent: {heading}{error}", file=sys.stderr)
     return code
+
+
+_HEADINGS: Final[dict[str, dict[type[AgentError], str]]] = {
+    "vi": {
+        ConfigError: "Cấu hình chưa đúng. ",
+        StoreError: "Bộ nhớ của hộp không dùng được. ",
+        SoundError: "Âm thanh không dùng được. ",
+        LinkError: "Không liên lạc được. ",
+    },
+    "en": {},
+}
 
 
 def _leaves(group: BaseExceptionGroup[AgentError]) -> list[BaseException]:

@@ -1,10 +1,10 @@
 """What can go wrong in the daemon, and whose fault it is.
 
-    AgentError                  stands at the edges; the message says what to do
-    ├── ConfigError             box.toml: names the key and the way out
-    ├── SoundError              (ports.sound) the device or a file
-    ├── StoreError              the disk or the database
-    └── LinkError               the network or the controller; `permanent` says whether to try again
+AgentError                  stands at the edges; the message says what to do
+├── ConfigError             box.toml: names the key and the way out
+├── SoundError              (ports.sound) the device or a file
+├── StoreError              the disk or the database
+└── LinkError               the network or the controller; `permanent` says whether to try again
 """
 
 

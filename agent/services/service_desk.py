@@ -2,9 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, time
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 from agent.errors import AgentError
 from agent.ports.clock import Clock
@@ -14,9 +12,14 @@ from agent.services import selftest
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.wake import Wakes
+from protocol.errors import ProtocolError
 from protocol.ids import enrolment_code
 from protocol.quantities import SECOND_MS
+from protocol.recurrence import parse_local, to_ms, to_wall, zone_named
 from protocol.timeline import Segment, explain
+
+HOME_ZONE: Final = "Asia/Ho_Chi_Minh"
+"""Where boxes stand, until a manifest says it."""
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -97,7 +100,7 @@ class ServiceDesk:
 
     async def explain(self, request: Request) -> Answer:
         holdings, now_ms = self._keeper.holdings(), self._clock.now_ms()
-        zone = None if holdings.manifest is None else ZoneInfo(holdings.manifest.zone)
+        zone = HOME_ZONE if holdings.manifest is None else holdings.manifest.zone
         at, language = request.get("at"), request.get("language")
         at_ms = now_ms if at is None else _instant_ms(str(at), now_ms, zone)
         return {"text": explain(holdings, at_ms, "en" if language == "en" else "vi")}
@@ -117,18 +120,12 @@ class ServiceDesk:
         return {"passed": all(outcome.ok for outcome in outcomes), "checks": [asdict(outcome) for outcome in outcomes]}
 
 
-def _instant_ms(text: str, now_ms: int, zone: ZoneInfo | None) -> int:
-    """A day and time, or a time of today, on the programme's wall clock (without a programme: the box's)."""
+def _instant_ms(text: str, now_ms: int, zone: str) -> int:
+    """A day and time, or a time of today, on the programme's wall clock."""
+    day, _, clock = text.rpartition("T")
     try:
-        try:
-            moment = datetime.combine(datetime.fromtimestamp(now_ms / SECOND_MS, zone), time.fromisoformat(text))
-        except ValueError:
-            moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone) if zone is not None else moment.astimezone()
-        at_ms = int(moment.timestamp() * SECOND_MS)
-    except (ValueError, OverflowError) as error:
+        there = zone_named(zone)
+        moment = f"{day or to_wall(now_ms, there).date().isoformat()}T{clock}"
+        return to_ms(parse_local(moment if clock.count(":") > 1 else f"{moment}:00"), there)
+    except ProtocolError as error:
         raise AgentError(f"{text!r} is not a time; write 06:00 or 2026-11-24T06:00") from error
-    if not 0 <= at_ms < 2**48:
-        raise AgentError(f"{text!r} is before 1970 or too far ahead; write 06:00 or 2026-11-24T06:00")
-    return at_ms
