@@ -4,13 +4,16 @@ import contextlib
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import pyaudio
 
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples, milliseconds, pcm16
 from agent.ports.sound import SoundError
+
+PERIOD_FRAMES: Final = 3 * BLOCK_FRAMES
+"""PortAudio buffers three periods: 90 ms by which a busy machine may be late, and which an alarm has to wait for."""
 
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
 _SILENT = _HANDLER(lambda *_: None)
@@ -39,7 +42,7 @@ class Device:
                     format=pyaudio.paInt16,
                     output=True,
                     output_device_index=index,
-                    frames_per_buffer=BLOCK_FRAMES,
+                    frames_per_buffer=PERIOD_FRAMES,
                 )
                 self._capacity = int(self._stream.get_write_available())
         except SoundError:

@@ -7,6 +7,7 @@ level, raises when the device is gone (design §6); then everything with it ends
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 IDLE_S: Final = 5.0
 """A stream without tracks is paused after this; starting it again takes a millisecond."""
+PRIORITY: Final = -15
+"""Nice value of the thread that feeds the device: it does little, but in time."""
 HUNG_S: Final = 2.0
 """A device that has not taken a block for so long is gone."""
 
@@ -103,6 +106,8 @@ class Line:
         return not self._resting and time.monotonic() - self._took_s > HUNG_S
 
     def _feed(self) -> None:
+        with contextlib.suppress(OSError):  # only where the unit allows it (LimitNICE=)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PRIORITY)
         try:
             while not self.dead:
                 if not self._tracks and time.monotonic() - self._took_s > IDLE_S:

@@ -1,16 +1,22 @@
 """A real PortAudio, a real sound server, a sink that nobody hears: what comes out is compared with what went in."""
 
 import asyncio
+import shutil
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 import soundfile
+from msgspec.structs import replace
 
 from agent.drivers.audio.portaudio import PortAudioSpeaker
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import SoundError
 from agent.services.recordings import Recordings
+from protocol.ids import sha256
 from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
 from tests.agent.audio.sounds import track
+from tests.agent.player.studio import ZONE, Studio, entry
 
 pytestmark = pytest.mark.sound
 
@@ -137,3 +143,34 @@ def test_an_output_that_nobody_knows_is_an_error_that_names_those_that_exist(nul
 
     assert null_sink.environment
     asyncio.run(story())
+
+
+def test_a_scheduled_bulletin_comes_out_of_the_loudspeaker_on_the_second(null_sink: NullSink, tmp_path: Path) -> None:
+    """Planner, player, driver, PortAudio and sound server together, in real time."""
+
+    async def story() -> int:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        studio = Studio(tmp_path, wall=clock.now_ms(), lead_in_ms=500)
+        studio.player = studio.build(clock, speaker)
+        start_ms = (clock.now_ms() // 1000 + 3) * 1000
+        shutil.copy(FLOOD, tmp_path / "b10.flac")
+        data = FLOOD.read_bytes()
+        (tmp_path / sha256(data).hex()).write_bytes(data)
+        wall = datetime.fromtimestamp(start_ms / 1000, ZONE).strftime("%Y-%m-%dT%H:%M:%S")
+        async with studio:
+            studio.adopt(replace(entry("s1", "00:00:00", "b10"), first=wall))
+            await studio.until(start_ms + 4500)
+        (row,) = studio.journal.rows
+        assert row.started_ms is not None
+        assert abs(row.started_ms - start_ms) <= 20
+        await speaker.close()
+        return start_ms
+
+    ear = null_sink.listen()
+    start_ms = asyncio.run(story())
+    heard, first_ms = ear.close()
+    sound, _ = soundfile.read(FLOOD, frames=4 * RATE_HZ, dtype="float32")
+    place, likeness = find(sound, heard)
+    assert likeness > 0.99
+    assert abs(first_ms + place * 1000 / RATE_HZ - start_ms) <= 20

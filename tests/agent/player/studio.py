@@ -18,7 +18,9 @@ from agent.drivers.amplifier import FakeAmplifier
 from agent.drivers.audio.fake import FakeSpeaker, Heard
 from agent.drivers.clock import FakeClock
 from agent.errors import StoreError
+from agent.ports.clock import Clock
 from agent.ports.journal import Play
+from agent.ports.sound import Speaker
 from agent.services.player import Player
 from agent.services.recordings import Recordings
 from protocol.bulletin import Blob, Bulletin, BulletinClass
@@ -114,13 +116,15 @@ class Studio:
         self.damaged: list[bytes] = []
         self.lead_in_ms = lead_in_ms
         self._generation = 0
+        self._lengths_ms: dict[bytes, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.player = self.build()
 
-    def build(self) -> Player:
+    def build(self, clock: Clock | None = None, speaker: Speaker | None = None) -> Player:
+        """Another player on the same holdings; what is not named is the fake."""
         return Player(
-            clock=self.clock,
-            speaker=self.speaker,
+            clock=clock or self.clock,
+            speaker=speaker or self.speaker,
             amplifier=self.amplifier,
             journal=self.journal,
             shelf=self.shelf,
@@ -177,6 +181,7 @@ class Studio:
             data = path.read_bytes()
             (self.folder / sha256(data).hex()).write_bytes(data)
         data = path.read_bytes()
+        self._lengths_ms[sha256(data)] = round(seconds * 1000)
         return Blob(sha256(data), len(data), round(seconds * 1000))
 
     def adopt(self, *entries: Entry, policies: tuple[Policy, ...] = (), extra: tuple[str, ...] = ()) -> None:
@@ -213,7 +218,7 @@ class Studio:
     def accept(self, order: Order, level: int = 0) -> str:
         """An order passed the gate. Its id in hex."""
         lengths = RECORDINGS.lengths_ms
-        length = tape.length_ms(tape.of_order(order), lengths, lambda _: 10_000)
+        length = tape.length_ms(tape.of_order(order), lengths, lambda sound: self._lengths_ms.get(sound, 10_000))
         held = HeldOrder(order, self.clock.now_ms(), level, length)
         self.change(orders=(*self.holdings.orders, held))
         return order.id.hex()

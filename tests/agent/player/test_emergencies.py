@@ -268,3 +268,37 @@ def test_after_a_restart_the_passes_that_were_heard_are_not_heard_again(tmp_path
             assert studio.stages[-1][1] is Stage.DONE
 
     virtual_time.run(story())
+
+
+def test_a_short_alarm_is_alone_while_it_sounds(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            number = studio.accept(order(1, studio, message=studio.blob("b1").hash, chime=0))
+            await studio.until(at("06:05:00"))
+            before, alarm, rest = studio.heard()
+            assert (alarm.cause, rest.cause) == (number, "s1")
+            assert before.ended_ms <= at("06:00:20") + 300
+            assert alarm.ended_ms - alarm.first_sample_ms == 1000
+            assert rest.first_sample_ms >= alarm.ended_ms
+
+    virtual_time.run(story())
+
+
+def test_a_bulletin_waits_for_an_alarm_that_began_late_and_loses_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"))
+            await studio.until(at("05:59:58"))
+            number = studio.accept(order(1, studio, message=studio.blob("b2").hash, chime=0))
+            await studio.until(at("06:05:00"))
+            alarm, bulletin = studio.heard()
+            assert alarm.cause == number
+            assert alarm.first_sample_ms == at("05:59:58") + LEAD_IN_MS
+            assert alarm.ended_ms - alarm.first_sample_ms == 2000
+            assert bulletin.first_sample_ms >= alarm.ended_ms
+            assert bulletin.ended_ms - bulletin.first_sample_ms == 20_000
+            assert [result for _, result in studio.results()] == [Result.PLAYED] * 2
+
+    virtual_time.run(story())
