@@ -92,10 +92,12 @@ def withdrawn(segment: Segment, manifest: Manifest | None) -> bool:
     return entry is None or (segment.bulletin != "" and segment.bulletin not in entry.playlist)
 
 
-def planned_ending(cut: Cut, after: Segment | None) -> Ending:
+def planned_ending(kind: SegmentKind, cut: Cut, after: Segment | None) -> Ending:
     """What the log says of a cut that was planned; `after` is what sounds from there on."""
     by = f": {after.cause}" if after is not None and cut in (Cut.EMERGENCY, Cut.PRECEDENCE) else ""
-    return Ending(f"{cut}{by}", final=cut not in COMES_BACK)
+    # A slot goes on after quiet hours that lie inside it; a bulletin ends with them.
+    slot_goes_on = cut is Cut.QUIET and kind in (SegmentKind.RELAY, SegmentKind.FILLER)
+    return Ending(f"{cut}{by}", final=cut not in COMES_BACK and not slot_goes_on)
 
 
 def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now_ms: int) -> Ending:
@@ -109,7 +111,7 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
         return Ending("withdrawn", final=True)
     if now is not None and now.precedence > segment.precedence:
         cut = Cut.EMERGENCY if now.kind is SegmentKind.EMERGENCY else Cut.PRECEDENCE
-        return planned_ending(cut, now)
+        return planned_ending(segment.kind, cut, now)
     lock = next((lock for lock in holdings.locks if lock.from_ms <= now_ms < (lock.until_ms or now_ms + 1)), None)
     if lock is not None:
         return Ending(f"{Cut.STOPPED}: {lock.why}", final=False)

@@ -188,7 +188,7 @@ class Player:
                 cut_soon = wanted.cut is not None and wanted.end_ms - FADE_MS <= now_ms
                 if cut_soon and wanted.end_ms < playing.agreed_end_ms:
                     assert wanted.cut is not None
-                    playing.stop(cueing.planned_ending(wanted.cut, _after(wanted, holdings)), FADE_MS)
+                    playing.stop(cueing.planned_ending(wanted.kind, wanted.cut, _after(wanted, holdings)), FADE_MS)
             elif not playing.may_finish(current, holdings, now_ms):
                 ending = cueing.sudden_ending(playing.segment, current, holdings, now_ms)
                 log.info("stopping", play=playing.segment.play, reason=ending.detail)

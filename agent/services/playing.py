@@ -106,7 +106,7 @@ class Playing:
         if sounded.complete and self.agreed_cut in (None, Cut.SLOT):
             return Closing(sounded.ended_ms, Result.PLAYED, grade, self.detail, final=True)
         if sounded.complete and self.agreed_cut is not None:
-            ending = planned_ending(self.agreed_cut, self.after)
+            ending = planned_ending(self.segment.kind, self.agreed_cut, self.after)
         else:
             ending = self.ending or Ending("the speaker was closed", final=False)
         detail = "; ".join(filter(None, (ending.detail, self.detail)))

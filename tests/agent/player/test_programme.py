@@ -292,3 +292,22 @@ def test_quiet_hours_fade_a_filler_before_they_begin(tmp_path: Path) -> None:
             assert [row.detail for row in studio.journal.rows if row.play.startswith("s1")] == ["quiet"]
 
     virtual_time.run(story())
+
+
+def test_a_relay_goes_on_after_quiet_hours_inside_its_slot(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("11:50:00")) as studio:
+            noon = Policy(Level.COMMUNE, quiet=(Hours(12 * 3600, 12 * 3600 + 1800),))
+            relay = entry("r1", "11:55:00", "b20", kind=Kind.RELAY, length_s=3600, station="vov1")
+            studio.adopt(relay, policies=(noon,))
+            await studio.until(at("13:10:00"))
+            assert [(heard.first_sample_ms, heard.ended_ms) for heard in studio.heard()] == [
+                (at("11:55:00"), at("12:00:00")),
+                (at("12:30:00"), at("12:55:00")),
+            ]
+            assert [(row.result, row.final) for row in studio.journal.rows] == [
+                (Result.CUT, False),
+                (Result.PLAYED, True),
+            ]
+
+    virtual_time.run(story())
