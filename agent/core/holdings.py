@@ -33,6 +33,7 @@ def build(
     *,
     awake_ms: int,
     finished: frozenset[str],
+    heard: tuple[tuple[int, int], ...] | None = None,
     locks: tuple[Lock, ...] = (),
 ) -> Holdings:
     """The planner's holdings; before any assignment there is no programme, but orders sound."""
@@ -43,6 +44,7 @@ def build(
         locks=locks,
         awake_ms=awake_ms,
         finished=finished,
+        heard=heard,
     )
 
 

@@ -21,6 +21,11 @@ class Play:
     emergency: bool
 
 
+def is_emergency(play: str) -> bool:
+    """Whether a play of this name is an order's: those of schedules hold the wall time of their start after an @."""
+    return "@" not in play
+
+
 class PlayJournal(Protocol):
     """The play log's writer. Each call returns after fsync; each may raise StoreError."""
 
@@ -42,6 +47,13 @@ class PlayJournal(Protocol):
 
     def finished(self, since_ms: int) -> frozenset[str]:
         """Names of plays whose final row was written after this instant."""
+        ...
+
+    def heard(self, since_ms: int) -> tuple[tuple[int, int], ...]:
+        """From when to when scheduled sound was heard, of rows written after this instant; epoch milliseconds.
+
+        Where a power cut took the end, the instant of the first sample stands for it.
+        """
         ...
 
     def open(self) -> Sequence[Play]:

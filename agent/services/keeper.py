@@ -40,6 +40,7 @@ class Keeper:
     def _awake(self) -> None:
         self._awake_ms = self._clock.now_ms()
         self._finished = self._journal.finished(self._awake_ms - core.REMEMBER_MS)
+        self._heard = self._journal.heard(self._awake_ms - core.REMEMBER_MS)
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -63,4 +64,5 @@ class Keeper:
             [order for order in orders if order is not None],
             awake_ms=self._awake_ms,
             finished=self._finished,
+            heard=self._heard,
         )

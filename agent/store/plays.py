@@ -7,9 +7,9 @@ both and never neither.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from agent.ports.journal import Play
+from agent.ports.journal import Play, is_emergency
 from agent.store.database import Database
-from protocol.codec import encode
+from protocol.codec import decode, encode
 from protocol.report import Grade, LogRow, Result, chain_hash
 
 CHAIN_START: Final = bytes(32)
@@ -71,6 +71,15 @@ class Plays:
     def finished(self, since_ms: int) -> frozenset[str]:
         found = self._database.rows("SELECT play FROM log WHERE closed_ms > ? AND final = 1", since_ms)
         return frozenset(str(row[0]) for row in found)
+
+    def heard(self, since_ms: int) -> tuple[tuple[int, int], ...]:
+        found = self._database.rows("SELECT row FROM log WHERE closed_ms > ? ORDER BY seq", since_ms)
+        rows = [decode(bytes(_typed(row)[0]), LogRow) for row in found]
+        return tuple(
+            (row.started, row.started if row.ended is None else row.ended)
+            for row in rows
+            if row.started is not None and not is_emergency(row.play)
+        )
 
     def open(self) -> Sequence[Play]:
         return [_play(row) for row in self._database.rows("SELECT * FROM plays ORDER BY intended_ms")]

@@ -54,6 +54,19 @@ def test_what_was_about_to_sound_is_open_after_a_restart_and_closes_into_exactly
         assert journal.finished(0) == frozenset()
 
 
+def test_a_session_counts_what_was_heard_and_neither_what_was_missed_nor_an_emergency(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        journal = plays(database)
+        for name in ("s1@2026-11-24T06:00:00#1.1", "s1@2026-11-24T06:10:00#1.1", f"{'ab' * 16}#1"):
+            journal.begin(play(name))
+            journal.started(name, 10_000)
+        journal.end("s1@2026-11-24T06:00:00#1.1", 70_000, Result.PLAYED, Grade.CLAIMED, "")
+        journal.end("s1@2026-11-24T06:10:00#1.1", None, Result.CUT, Grade.NONE, "power", final=False)
+        journal.end(f"{'ab' * 16}#1", 90_000, Result.PLAYED, Grade.CLAIMED, "")
+        journal.missed(play("s1@2026-11-24T06:20:00#1.1"), "late")
+        assert journal.heard(0) == ((10_000, 70_000), (10_000, 10_000))
+
+
 def test_a_missed_play_is_told_once(tmp_path: Path) -> None:
     with closing(Database(tmp_path)) as database:
         journal, outbox = plays(database), Outgoing(database, BOX)

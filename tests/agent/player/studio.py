@@ -19,7 +19,7 @@ from agent.drivers.audio.fake import FakeSpeaker, Heard
 from agent.drivers.clock import FakeClock
 from agent.errors import StoreError
 from agent.ports.clock import Clock
-from agent.ports.journal import Play
+from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
 from agent.services.player import Player
 from agent.services.recordings import Recordings
@@ -87,6 +87,13 @@ class MemoryJournal:
 
     def finished(self, since_ms: int) -> frozenset[str]:
         return frozenset(row.play for row in self.rows if row.final and (row.ended_ms or since_ms) >= since_ms)
+
+    def heard(self, since_ms: int) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            (row.started_ms, row.ended_ms or row.started_ms)
+            for row in self.rows
+            if row.started_ms is not None and not is_emergency(row.play) and (row.ended_ms or since_ms) >= since_ms
+        )
 
     def open(self) -> Sequence[Play]:
         return [play for play, _ in self.opened.values()]
