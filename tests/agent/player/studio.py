@@ -167,8 +167,12 @@ class Studio:
         self._tasks = []
 
     async def until(self, instant_ms: int) -> None:
-        """Let time pass."""
-        await self.clock.sleep_ms(instant_ms - self.clock.now_ms())
+        """Let time pass until the wall clock shows this."""
+        await self.pass_ms(instant_ms - self.clock.now_ms())
+
+    async def pass_ms(self, duration_ms: int) -> None:
+        """Let so much time pass, whatever the wall clock shows."""
+        await self.clock.sleep_ms(duration_ms)
         for task in self._tasks:
             if task.done():
                 task.result()

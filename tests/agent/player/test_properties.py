@@ -135,6 +135,55 @@ def test_undisturbed_a_box_sounds_its_plan_to_the_millisecond(folder: Path, prog
     _live(folder, programme, [], check)
 
 
+jumps = st.lists(
+    st.tuples(
+        st.integers(0, 3_000_000),
+        st.sampled_from(
+            [
+                lambda studio: studio.clock.jump(-3_600_000),
+                lambda studio: studio.clock.jump(-20_000),
+                lambda studio: studio.clock.jump(90_000),
+                lambda studio: studio.clock.jump(1_800_000),
+                lambda studio: setattr(studio.clock, "quality", ClockQuality.NONE),
+                lambda studio: setattr(studio.clock, "quality", ClockQuality.NITZ),
+                lambda studio: setattr(studio.clock, "quality", ClockQuality.NTP),
+                _emergency,
+            ]
+        ),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(programme=entries(), events=jumps)
+def test_whatever_the_clock_does_nothing_is_played_twice_and_no_row_is_lost(
+    folder: Path, programme: list[Entry], events: list[Happening]
+) -> None:
+    def check(studio: Studio) -> None:
+        played = [row.play for row in studio.journal.rows if row.result is Result.PLAYED]
+        assert len(played) == len(set(played)), "played twice"
+        assert studio.journal.opened == {}
+        assert not studio.amplifier.on
+        heard = sorted((sound.play, sound.first_sample_ms) for sound in studio.heard())
+        rows = [(row.play, row.started_ms) for row in studio.journal.rows if row.started_ms is not None]
+        assert heard == sorted(rows)
+
+    async def story() -> None:
+        async with Studio(folder, wall=BEGIN) as studio:
+            studio.adopt(*programme, policies=(POLICY,))
+            passed = 0
+            for instant, happening in sorted(events, key=lambda event: event[0]):
+                await studio.pass_ms(instant - passed)
+                passed = instant
+                happening(studio)
+            await studio.pass_ms(2 * 3_600_000)
+            await studio.stop()
+            check(studio)
+
+    virtual_time.run(story())
+
+
 def _keeps_the_rules(studio: Studio) -> None:
     heard = sorted(studio.heard(), key=lambda sound: (sound.first_sample_ms, sound.ended_ms))
     alarms = {held.order.id.hex(): held.order for held in studio.holdings.orders}
