@@ -18,13 +18,14 @@ from agent.ports.clock import Clock, wait_for
 from agent.ports.journal import Play, PlayJournal
 from agent.ports.sound import Amplifier, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready, Unready
+from agent.services.device_health import DeviceHealth
 from agent.services.planning import Planning
 from agent.services.play_log import OnFault, PlayLog
 from agent.services.playing import Playing
 from agent.services.power import Power
 from agent.services.recordings import Recordings
+from agent.services.refusals import Refusals
 from agent.services.stages import OnOrder, Stages
-from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, plan
 
@@ -33,7 +34,6 @@ COMMIT_MS: Final = 1_000
 MARGIN_MS: Final = 50
 TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
-RETRY_MS: Final = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
 
@@ -69,7 +69,6 @@ class Player:
         self._speaker = speaker
         self._changed = changed
         self._on_fault = on_fault
-        self._on_damaged = on_damaged
         self._on_doing = on_doing
         self._lead_in_ms = lead_in_ms
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
@@ -79,14 +78,13 @@ class Player:
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
         self._stages = Stages(on_order)
+        self._refusals = Refusals(self._planning, self._log)
+        self._device = DeviceHealth(clock, on_fault)
         self._playing: list[Playing] = []
         self._hopeless: set[tuple[str, int]] = set()
         """Segments (play, start) of which nothing is left that could sound."""
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
-        self._failures = 0
-        self._retry_boot_ms = 0
-        self._refused_until_ms = 0
         self._wake_ms = 0
 
     @property
@@ -129,7 +127,7 @@ class Player:
     def _look_at_the_time_and_the_programme(self, now_ms: int) -> None:
         another_time = self._planning.has_another_time()
         if not another_time:
-            self._log_refusals(now_ms)
+            self._refusals.note_until(now_ms)
         if self._planning.has_another_programme() or another_time:
             self._log.forget_old()
             self._hopeless.clear()
@@ -144,7 +142,7 @@ class Player:
             manifest = self._planning.given.manifest
             if going_on[0].audible and not going_on[0].withdrawn_from(manifest):
                 carry = Carry(going_on[0].as_it_sounds)
-        self._refused_until_ms = ready_ms
+        self._refusals.begin_at(ready_ms)
         self._planning.begin_at(ready_ms, self._log.ended, carry)
 
     def _following(self, around: Plan, now_ms: int) -> Segment | None:
@@ -171,8 +169,8 @@ class Player:
             instants.append(conclusion)
         if (tail := self._power.tail_left_ms) is not None:
             instants.append(now_ms + tail)
-        if self._failures:
-            instants.append(now_ms + self._retry_boot_ms - self._clock.boot_ms())
+        if self._device.ill:
+            instants.append(now_ms + self._device.retry_in_ms)
         return min((instant for instant in instants if instant > now_ms), default=now_ms + TICK_MS)
 
     # What ends
@@ -208,7 +206,7 @@ class Player:
             first = await playing.sounding.started()
             if first is not None:
                 playing.first_sample_ms = first
-                self._device_is_back()
+                self._device.works()
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)
@@ -229,7 +227,7 @@ class Player:
         row, segment = playing.row, playing.segment
         heard = playing.first_sample_ms is not None
         if error.device:
-            self._device_failed(error)
+            self._device.failed(error)
             if not heard:
                 self._waiting = row
                 return
@@ -265,7 +263,7 @@ class Player:
     async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
         now = self._clock.now_ms()
-        if segment.start_ms - COMMIT_MS > now or (self._failures and self._clock.boot_ms() < self._retry_boot_ms):
+        if segment.start_ms - COMMIT_MS > now or self._device.retry_in_ms:
             return False
         free = max([now, *(playing.busy_until_ms for playing in self._playing)])
         ready = max(free, now + self._settles_in_ms(segment))
@@ -308,7 +306,7 @@ class Player:
             sounding = await self._speaker.start(track)
         except SoundError as error:
             if error.device:
-                self._device_failed(error)
+                self._device.failed(error)
                 return False
             if not self._avoid(segment, error):
                 self._waiting = None
@@ -331,7 +329,7 @@ class Player:
         soon = now_ms + self._lead_in_ms + MARGIN_MS
         if any(playing.audible or playing.cue.start_ms <= soon for playing in self._playing):
             return True
-        return following is not None and following.start_ms <= soon and not self._failures
+        return following is not None and following.start_ms <= soon and not self._device.ill
 
     # What fails
 
@@ -342,18 +340,6 @@ class Player:
             return False
         known = self._content.avoid(segment.sound)
         return segment.kind is SegmentKind.EMERGENCY and not known
-
-    def _device_failed(self, error: SoundError) -> None:
-        wait_ms = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
-        self._failures += 1
-        self._retry_boot_ms = self._clock.boot_ms() + wait_ms
-        log.warning("the sound device failed", reason=str(error), retry_in_ms=wait_ms)
-        self._on_fault(FaultCode.AUDIO_DEVICE, True, str(error))
-
-    def _device_is_back(self) -> None:
-        if self._failures:
-            self._failures = 0
-            self._on_fault(FaultCode.AUDIO_DEVICE, False, "it sounds again")
 
     def _is_waiting(self, row: Play) -> bool:
         return self._waiting is not None and self._waiting.play == row.play
@@ -366,21 +352,6 @@ class Player:
         self._waiting = None
         detail = "the sound device did not answer"
         self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=True)
-
-    def _log_refusals(self, now_ms: int) -> None:
-        """What the planner refused since the last look: a row for each that never sounded."""
-        since, self._refused_until_ms = self._refused_until_ms, max(now_ms, self._refused_until_ms)
-        holdings = self._planning.holdings
-        if since >= now_ms or not cueing.may_sound(SegmentKind.PROGRAMME, self._planning.quality):
-            return
-        issued = 0 if holdings.assignment is None else holdings.assignment.issued * SECOND_MS
-        for refusal in plan(holdings, since, now_ms).refusals:
-            if refusal.at_ms < since or refusal.planned_ms < issued or self._log.has_begun(refusal.play):
-                continue
-            bulletin, sound = cueing.what_was_refused(refusal.play, refusal.cause, holdings.manifest)
-            planned = refusal.planned_ms
-            row = Play(refusal.play, refusal.cause, bulletin, sound, planned, planned, emergency=False)
-            self._log.missed(row, str(refusal.code))
 
 
 def _row(segment: Segment, cue: Cue) -> Play:

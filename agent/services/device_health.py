@@ -1,0 +1,45 @@
+"""Whether the sound device answers, and when to try it again: soon at first, at last every 30 seconds."""
+
+from typing import Final
+
+import structlog
+
+from agent.ports.clock import Clock
+from agent.ports.sound import SoundError
+from agent.services.play_log import OnFault
+from protocol.report import FaultCode
+
+RETRY_MS: Final = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
+
+log = structlog.get_logger(__name__)
+
+
+class DeviceHealth:
+    """Failures in a row; a first sample ends them."""
+
+    def __init__(self, clock: Clock, on_fault: OnFault) -> None:
+        self._clock = clock
+        self._on_fault = on_fault
+        self._failures = 0
+        self._retry_boot_ms = 0
+
+    @property
+    def ill(self) -> bool:
+        return self._failures > 0
+
+    @property
+    def retry_in_ms(self) -> int:
+        """How long to leave it alone; 0 when it may be tried now."""
+        return max(0, self._retry_boot_ms - self._clock.boot_ms()) if self.ill else 0
+
+    def failed(self, error: SoundError) -> None:
+        wait_ms = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
+        self._failures += 1
+        self._retry_boot_ms = self._clock.boot_ms() + wait_ms
+        log.warning("the sound device failed", reason=str(error), retry_in_ms=wait_ms)
+        self._on_fault(FaultCode.AUDIO_DEVICE, True, str(error))
+
+    def works(self) -> None:
+        if self.ill:
+            self._failures = 0
+            self._on_fault(FaultCode.AUDIO_DEVICE, False, "it sounds again")
