@@ -46,7 +46,7 @@ format: ## Formats the code and mends what ruff can mend
 bench: ## Runs a benchmark of tests/bench/ (NAME=…); its last line is one JSON object
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=<one of: $$(cd tests/bench && ls *.py | sed 's/\.py//' | tr '\n' ' ')>"; exit 2; }
 	@test -f tests/bench/$(NAME).py || { echo "tests/bench/$(NAME).py does not exist"; exit 2; }
-	@$(BIN)/python tests/bench/$(NAME).py
+	@PYTHONPATH=. $(BIN)/python tests/bench/$(NAME).py
 
 translations: ## Brings the English catalogues in step with the sentences of the pages
 	@$(BIN)/python -m tests.support.catalogues

@@ -167,7 +167,7 @@ def schedule_of(manifest: Manifest) -> Schedule:
     return _schedule(ByIdentity(manifest))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _schedule(key: ByIdentity) -> Schedule:
     assert isinstance(key.value, Manifest)
     return Schedule(key.value)

@@ -180,7 +180,7 @@ def timeline_of(holdings: Holdings) -> Timeline:
     return _timeline(ByIdentity(holdings))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _timeline(key: ByIdentity) -> Timeline:
     assert isinstance(key.value, Holdings)
     return Timeline(key.value)
