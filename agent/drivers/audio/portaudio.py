@@ -28,6 +28,9 @@ IDLE_S: Final = 5.0
 """A stream without tracks is paused after this; starting it again takes a millisecond."""
 PRIORITY: Final = -15
 """Nice value of the thread that feeds the device: it does little, but in time."""
+JOIN_MS: Final = 40
+"""A track whose instant is at most so far from the end of the one before follows it without a gap: the instant of a
+sample is known to a few milliseconds only, and a pause of that length inside a programme would be heard as a crack."""
 HUNG_S: Final = 2.0
 """A device that has not taken a block for so long is gone."""
 
@@ -74,6 +77,7 @@ class Line:
         self._wake = threading.Condition()
         self._took_s = time.monotonic()
         self._resting = False
+        self._joins = False
         self._thread = threading.Thread(target=self._feed, name="sound", daemon=True)
         self._thread.start()
 
@@ -137,7 +141,9 @@ class Line:
         filled = 0
         while filled < BLOCK_FRAMES and self._tracks:
             track = self._tracks[0]
-            filled += track.silence_before(heard_ms + milliseconds(filled), BLOCK_FRAMES - filled)
+            if not (self._joins and track.is_due(heard_ms + milliseconds(filled) + JOIN_MS)):
+                filled += track.silence_before(heard_ms + milliseconds(filled), BLOCK_FRAMES - filled)
+            self._joins = False
             samples = track.read(BLOCK_FRAMES - filled, heard_ms + milliseconds(filled))
             block[filled : filled + len(samples)] = samples
             filled += len(samples)
@@ -145,6 +151,9 @@ class Line:
                 with self._wake:
                     if self._tracks:
                         self._tracks.popleft()
+                self._joins = True
+        if not self._tracks and filled < BLOCK_FRAMES:
+            self._joins = False
         return block
 
 
@@ -183,6 +192,10 @@ class PortAudioSounding:
         return future.result()
 
     # On the thread
+
+    def is_due(self, heard_ms: int) -> bool:
+        """Whether its instant has come at this one."""
+        return self._track.start_ms <= heard_ms
 
     def silence_before(self, heard_ms: int, room: int) -> int:
         """Samples of silence until it begins, at most `room`."""
