@@ -1,6 +1,7 @@
-"""Programs that the demo starts, watches and stops; each writes its own log file."""
+"""Programs that the demo starts, watches and stops; each writes its own log file and dies with the demo."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from controller.demo.errors import DemoError
 
 
 class Program:
-    """One child process with a log. It stops when the demo does, also when the demo is killed by Ctrl-C."""
+    """One child process with a log. It stops when the demo does, also when the demo is killed."""
 
     def __init__(self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -31,7 +32,7 @@ class Program:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command,
+                (*_dying_with_us(), *self.command),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -62,6 +63,12 @@ class Program:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _dying_with_us() -> tuple[str, ...]:
+    """In front of a command: the kernel ends it when the demo has ended, in whatever way (prctl(2) PDEATHSIG)."""
+    setpriv = shutil.which("setpriv")
+    return () if setpriv is None else (setpriv, "--pdeathsig", "TERM", "--")
 
 
 def wait_until(what: str, ready: Callable[[], bool], *, within_s: float, programs: Sequence[Program] = ()) -> float:

@@ -1,11 +1,13 @@
 """`loalang demo`: sets the sample province up, starts everything, and either waits for Ctrl-C or runs the journey."""
 
+import fcntl
 import os
 import shutil
+import signal
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from controller.demo.broker import CHOICES
 from controller.demo.errors import DemoError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from controller.demo.world import World
 
 MAX_BOXES: Final = 200
+AWAY_S: Final = 60
 
 
 def add(commands: Any) -> None:
@@ -26,7 +29,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--boxes", type=int, default=20, help="simulated boxes beside the real agent")
-    parser.add_argument("--dir", type=Path, default=Path("build/demo"), help="made anew at every start")
+    parser.add_argument("--dir", type=Path, help="made anew at every start (default: build/demo-PORT)")
     parser.add_argument("--broker", choices=CHOICES, default="auto", help="auto: Mosquitto where it is installed")
     parser.add_argument("--check", action="store_true", help="run the journey by itself, report, and end")
     parser.add_argument("--report", type=Path, default=Path("build/demo-report.json"))
@@ -35,6 +38,8 @@ def add(commands: Any) -> None:
 
 def run(options: Namespace) -> int:
     """Exit code 0 when the demo ended as it should, 1 when it could not start or a step of the journey failed."""
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, _interrupt)
     try:
         with staged(options) as stage:
             world = prepare(stage)
@@ -51,6 +56,10 @@ def run(options: Namespace) -> int:
     return 0
 
 
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def staged(options: Namespace) -> Stage:
     """An empty stage for these options (port, boxes, broker, dir). Raises `DemoError`."""
     if not 1 <= options.boxes <= MAX_BOXES:
@@ -62,19 +71,37 @@ def staged(options: Namespace) -> Stage:
             f"Port {options.port} is taken by another program (perhaps another demo). "
             f"Stop that one, or choose another port: make demo PORT={options.port + 1}"
         )
-    layout = Layout(options.dir.absolute(), options.port, free_port())
+    folder = (options.dir or Path(f"build/demo-{options.port}")).absolute()
+    layout = Layout(folder, options.port, free_port())
     _make_anew(layout.folder)
     return Stage(layout, boxes=options.boxes, broker_choice=options.broker)
 
 
 def _make_anew(folder: Path) -> None:
-    """Remove what an earlier demo left here; refuse a folder that is something else."""
+    """Remove what an earlier demo left here; refuse a folder that is in use, or is something else."""
     mark = folder / ".loalang-demo"
     if folder.exists() and any(folder.iterdir()) and not mark.exists():
         raise DemoError(f"--dir {folder}: this folder holds something that no demo made; name another one")
+    if mark.exists() and not _lock(mark):
+        raise DemoError(f"--dir {folder}: another demo is running here; stop that one, or name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    mark.touch()
+    _lock(mark)
+
+
+def _lock(mark: Path) -> bool:
+    """Hold this file until the process ends; False if another process holds it."""
+    file = mark.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)
+    return True
+
+
+_held: Final[list[IO[str]]] = []
 
 
 def prepare(stage: Stage) -> "World":
@@ -110,7 +137,20 @@ def _show(stage: Stage, made: "World") -> None:
     print(f"  What the real agent sounds: {home}/recordings/")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
     print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
+    _keep_going(stage)
+
+
+def _keep_going(stage: Stage) -> NoReturn:
+    """Stay until Ctrl-C. Whoever kills a program to see what the others do has a minute for it; then it is back."""
+    back_at: dict[str, float] = {}
     while True:
-        time.sleep(1)
+        time.sleep(0.5)
         for program in stage.programs:
-            program.require()
+            if program.running:
+                continue
+            if program.name not in back_at:
+                print(f"! {program.name} has ended; it is started again in {AWAY_S} s", flush=True)
+            if time.monotonic() >= back_at.setdefault(program.name, time.monotonic() + AWAY_S):
+                program.start()
+                del back_at[program.name]
+                print(f"▸ {program.name} is back", flush=True)

@@ -1,6 +1,8 @@
 """The journey of the whole system, as a newcomer runs it: real programs, a real broker, sound heard at the outputs."""
 
+import itertools
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from controller.demo.processes import free_port
 
 LOALANG = Path(sys.executable).with_name("loalang")
 
@@ -75,3 +79,26 @@ def test_the_demo_does_not_wipe_a_folder_that_is_not_its_own(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "name another one" in done.stdout
     assert (tmp_path / "letters.txt").read_text() == "keep me"
+
+
+def test_a_running_demo_is_not_wiped_by_another_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "demo"
+    command = [str(LOALANG), "demo", "--boxes", "2", "--dir", str(folder), "--port"]
+    with subprocess.Popen(
+        [*command, str(free_port())], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as first:
+        assert first.stdout is not None
+        said = list(itertools.takewhile(lambda line: "Ctrl-C ends the demo" not in line, first.stdout))
+        assert any(line.split()[:1] == ["lan"] for line in said)
+        second = subprocess.run([*command, str(free_port())], capture_output=True, text=True, timeout=60, check=False)
+        assert second.returncode == 1
+        assert "another demo is running here" in second.stdout
+        assert (folder / "controller" / "db.sqlite3").exists()
+        children = [int(pid) for pid in Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()]
+        assert len(children) == 4
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
