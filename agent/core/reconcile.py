@@ -1,11 +1,13 @@
 """Wanted, have, steps: what to do next so that the box holds what it should. Pure.
 
-A box drops content only by a newer generation that is complete: nothing here removes what is in force.
+A newer generation comes into force when it is complete, and what is in force is removed by nothing else; but what the
+newer one withdraws falls silent as soon as its manifest is here (`core.withdrawal`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.core.withdrawal import what_stays
 from protocol.manifest import Assignment, Manifest
 
 
@@ -19,6 +21,14 @@ class FetchManifest:
 class FetchBlob:
     hash: bytes
     size: int
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """The programme in force goes on without what the wanted one does not name any more."""
+
+    manifest: Manifest
+    """What is left of it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Purge:
     hashes: tuple[bytes, ...]
 
 
-Step = FetchManifest | FetchBlob | Adopt | Purge
+Step = FetchManifest | FetchBlob | Withdraw | Adopt | Purge
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Have:
     generation: int
     """Of the assignment in force; 0 for none."""
     manifest: Manifest | None
-    """In force."""
+    """In force, less what was withdrawn from it."""
     manifest_hash: bytes | None
     blobs: Mapping[bytes, int]
     """Complete blobs and their bytes, manifests included."""
@@ -63,19 +73,21 @@ class Want:
 
 
 def steps(have: Have, want: Want | None) -> tuple[Step, ...]:
-    """What to do now, in order. A fetch is repeated until it succeeds; after the last step ask again.
+    """What to do now; after each step ask again. Those that fail may be put off: none of them waits for another.
 
-    Sounds of the programme in force come first: one that is missing was found damaged, and its hour may be near.
+    Sounds of the programme in force that were found damaged are fetched only while nothing newer is wanted: the
+    controller serves what the newest assignment names, and nothing else. Those that both name come first, since their
+    hour may be near.
     """
-    found: list[Step] = list(_missing(have.manifest, have))
     if want is None or want.assignment.generation <= have.generation:
-        return tuple(found) or _purge(have, want)
+        return _missing(have.manifest, have) or _purge(have, want)
     if want.manifest is None:
-        return (*found, FetchManifest(want.assignment.manifest, want.assignment.manifest_size))
-    missing = [step for step in _missing(want.manifest, have) if step not in found]
-    if missing:
-        return (*found, *missing)
-    return (*found, Adopt(want.assignment, want.manifest))
+        return (FetchManifest(want.assignment.manifest, want.assignment.manifest_size),)
+    if have.manifest is not None and (left := what_stays(have.manifest, want.manifest)) != have.manifest:
+        return (Withdraw(left),)
+    sounding = frozenset() if have.manifest is None else {blob.hash for blob in have.manifest.blobs}
+    missing = sorted(_missing(want.manifest, have), key=lambda step: step.hash not in sounding)
+    return tuple(missing) or (Adopt(want.assignment, want.manifest),)
 
 
 def _missing(manifest: Manifest | None, have: Have) -> tuple[FetchBlob, ...]:

@@ -48,6 +48,7 @@ class InForce:
 
     assignment: Assignment
     manifest: Manifest
+    """Less what a newer one has withdrawn from it."""
     adopted_ms: int
     """Wall instant at which it came into force."""
 
@@ -71,6 +72,10 @@ class Desired(Protocol):
 
     def adopt(self, assignment: Assignment, manifest: Manifest, at_ms: int) -> None:
         """The wanted one comes into force."""
+        ...
+
+    def withdraw(self, left: Manifest) -> None:
+        """Of the manifest in force only this is left; the assignment stays in force with its generation."""
         ...
 
 

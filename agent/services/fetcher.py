@@ -1,11 +1,12 @@
 """Makes the box hold what its newest assignment names: asks `core.reconcile` what to do, does it, asks again."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
 
 from agent.core.backoff import Backoff
-from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, steps
+from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, Withdraw, steps
 from agent.errors import LinkError, StoreError
 from agent.ports.clock import Clock
 from agent.ports.link import Office
@@ -59,6 +60,8 @@ class Fetcher:
         self._refused: tuple[bytes, int] | None = None
         """Hash of a manifest that is unusable, and the roots' version by which: another of either may help."""
         self._manifest: tuple[bytes, Manifest] | None = None
+        self._failures: Counter[bytes] = Counter()
+        """By hash, of what could not be fetched lately: it stands behind everything that failed less often."""
 
     async def run(self) -> None:
         backoff = Backoff()
@@ -85,10 +88,14 @@ class Fetcher:
         todo = steps(self._have(), self._want())
         if not todo:
             self._faults.cleared(FaultCode.FETCH)
+            self._failures.clear()
             self._shelf.sweep()
             return False
-        await self._do(todo[0])
+        await self._do(min(todo, key=self._failed))
         return True
+
+    def _failed(self, step: Step) -> int:
+        return self._failures[step.hash] if isinstance(step, FetchManifest | FetchBlob) else 0
 
     def damaged(self, name: bytes) -> None:
         """A sound could not be read as what it should be: away with it, it is fetched again (fault 8)."""
@@ -102,12 +109,16 @@ class Fetcher:
                 await self._fetch("manifest", name, size)
             case FetchBlob(name, size):
                 await self._fetch("blob", name, size)
-                if FaultCode.CONTENT_DAMAGED in self._faults.active() and not self._still_missing():
-                    self._faults.cleared(FaultCode.CONTENT_DAMAGED)
+                self._look_at_what_was_damaged()
+            case Withdraw(manifest):
+                self._desired.withdraw(manifest)
+                log.info("withdrawn before the new programme is here", entries_left=len(manifest.entries))
+                self._keeper.adopted()
             case Adopt(assignment, manifest):
                 self._desired.adopt(assignment, manifest, self._clock.now_ms())
                 log.info("in force", generation=assignment.generation, entries=len(manifest.entries))
                 self._faults.cleared(FaultCode.MANIFEST_REFUSED)
+                self._look_at_what_was_damaged()
                 self._keeper.adopted()
                 self._reporter.set()
             case Purge(names):
@@ -116,6 +127,7 @@ class Fetcher:
                 log.info("removed what no programme names", blobs=len(names))
 
     async def _fetch(self, kind: str, name: bytes, size: int) -> None:
+        self._failures[name] += 1
         intake = self._shelf.take_in(name, size)
         try:
             if intake.received < size:
@@ -125,11 +137,16 @@ class Fetcher:
             raise
         if not self._shelf.admit(intake):
             raise LinkError(f"{kind} {name.hex()[:12]}: what arrived is not what its name says; it is fetched anew")
+        del self._failures[name]
         self._faults.cleared(FaultCode.DISK_FULL)
         log.info("fetched", kind=kind, name=name.hex()[:12], size=size)
 
-    def _still_missing(self) -> bool:
-        return any(isinstance(step, FetchBlob) for step in steps(self._have(), None))
+    def _look_at_what_was_damaged(self) -> None:
+        """Whether the programme in force is whole again."""
+        if FaultCode.CONTENT_DAMAGED not in self._faults.active():
+            return
+        if not any(isinstance(step, FetchBlob) for step in steps(self._have(), None)):
+            self._faults.cleared(FaultCode.CONTENT_DAMAGED)
 
     def _have(self) -> Have:
         force = self._desired.in_force()

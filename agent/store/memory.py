@@ -1,6 +1,7 @@
 """What the box holds signed, and what enrolment told: the trust and the desired state of design §2 and §4."""
 
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from agent.errors import StoreError
@@ -88,6 +89,13 @@ class Memory:
             put_state(connection, "current.manifest", encode(manifest))
             put_state(connection, "current.adopted_ms", at_ms.to_bytes(8, "big"))
         self._in_force = InForce(assignment, manifest, at_ms)
+
+    def withdraw(self, left: Manifest) -> None:
+        if self._in_force is None:
+            raise StoreError("nothing is in force: there is nothing to withdraw from")
+        with self._database.change() as connection:
+            put_state(connection, "current.manifest", encode(left))
+        self._in_force = replace(self._in_force, manifest=left)
 
     def _load_in_force(self) -> InForce | None:
         assignment = _load(self._database, "current.assignment", Assignment)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.backoff import Backoff
-from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Want, steps
+from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Want, Withdraw, steps
 from protocol.bulletin import Blob
 from protocol.manifest import Assignment, Manifest
 
@@ -44,6 +44,8 @@ def settle(have: Have, want: Want | None, found: Callable[[bytes], Manifest]) ->
             case FetchBlob(hash_, size):
                 blobs[hash_] = size
                 have = Have(have.generation, have.manifest, have.manifest_hash, blobs, have.keep)
+            case Withdraw(manifest_left):
+                have = Have(have.generation, manifest_left, have.manifest_hash, blobs, have.keep)
             case Adopt(adopted, its):
                 have = Have(adopted.generation, its, adopted.manifest, blobs, have.keep)
             case Purge(hashes):
@@ -78,9 +80,10 @@ def test_an_older_or_missing_assignment_changes_nothing_but_mends_what_is_missin
         assert {step.hash for step in done if isinstance(step, FetchBlob)} == {name(each) for each in old - here}
 
 
-def test_a_sound_of_the_programme_in_force_is_mended_before_the_new_one_is_fetched() -> None:
-    have = Have(1, manifest({1}), name(100), {})
-    assert steps(have, Want(assignment(2, 101), None))[0] == FetchBlob(name(1), 101)
+def test_a_damaged_sound_that_the_newer_programme_names_too_comes_first_and_one_that_it_does_not_name_never() -> None:
+    have = Have(1, manifest({1, 9}), name(100), {})
+    asked = steps(have, Want(assignment(2, 101), manifest({0, 9})))
+    assert asked == (FetchBlob(name(9), 109), FetchBlob(name(0), 100))
 
 
 @given(failures=st.integers(0, 100), draw=st.floats(0, 1))
