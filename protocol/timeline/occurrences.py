@@ -12,7 +12,7 @@ from protocol.priority import Precedence, Rank
 from protocol.quantities import DAY_MS
 from protocol.recurrence import EPOCH, parse_local, starts, to_ms, zone_named
 from protocol.timeline.model import SESSION_PAUSE_MS, Track
-from protocol.timeline.validation import validate_manifest
+from protocol.timeline.validation import validate_entries
 
 BLOCK_DAYS: Final = 16
 """Starts are expanded in blocks of so many days of wall time."""
@@ -94,7 +94,7 @@ class Schedule:
     """The entries of one manifest and their starts. `ProtocolError` if the manifest cannot be planned."""
 
     def __init__(self, manifest: Manifest) -> None:
-        validate_manifest(manifest)
+        validate_entries(manifest)
         self.zone: ZoneInfo = zone_named(manifest.zone)
         lengths = {blob.hash: blob.duration_ms for blob in manifest.blobs}
         tracks = {row.id: Track(row.id, row.sound, lengths[row.sound]) for row in manifest.bulletins}

@@ -5,7 +5,7 @@ from typing import Final
 
 from protocol import recurrence
 from protocol.errors import ProtocolError
-from protocol.manifest import Entry, Kind, Manifest
+from protocol.manifest import Entry, Kind, Level, Manifest
 from protocol.timeline.model import SESSION_PAUSE_MS
 
 LONGEST_S: Final = 86_400
@@ -13,7 +13,18 @@ LONGEST_S: Final = 86_400
 
 
 def validate_manifest(manifest: Manifest) -> None:
-    """`ProtocolError`, naming the field, unless every entry can be planned."""
+    """`ProtocolError`, naming the field, unless every entry can be planned and the province's rules stand above them.
+
+    Without rules there is no sound: a manifest that lost them on its way must not sound through the night.
+    """
+    if not any(policy.level is Level.PROVINCE for policy in manifest.policies):
+        message = "no policy of the province in it; set the province's hours, and every programme is compiled with them"
+        raise ProtocolError("no-policy", message, field="policies")
+    validate_entries(manifest)
+
+
+def validate_entries(manifest: Manifest) -> None:
+    """`ProtocolError`, naming the field, unless every entry can be planned, under whatever rules."""
     recurrence.zone_named(manifest.zone)
     _distinct((blob.hash.hex() for blob in manifest.blobs), "blobs", "blob")
     _distinct((bulletin.id for bulletin in manifest.bulletins), "bulletins", "bulletin")

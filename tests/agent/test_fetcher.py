@@ -2,8 +2,10 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.codec import encode
 from protocol.ids import sha256
@@ -106,19 +108,18 @@ def test_a_damaged_sound_is_fetched_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signer", "zone"), [("Hoa", "Asia/Ho_Chi_Minh"), ("controller", "Asia/Nowhere")], ids=["unsigned", "unplannable"]
+    ("signer", "changes"),
+    [("Hoa", {}), ("controller", {"zone": "Asia/Nowhere"}), ("controller", {"policies": ()})],
+    ids=["unsigned", "unplannable", "without rules"],
 )
 def test_a_manifest_that_nobody_may_sound_is_refused_and_the_programme_in_force_stays(
-    tmp_path: Path, signer: str, zone: str
+    tmp_path: Path, signer: str, changes: dict[str, Any]
 ) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
             box.trusts().assigned(programme("a"))
             await settle(box)
-            manifest = programme("b").manifest()
-            raw = signed_manifest(
-                type(manifest)(zone, (), manifest.entries, manifest.bulletins, manifest.blobs), signer
-            )
+            raw = signed_manifest(replace(programme("b").manifest(), **changes), signer)
             box.office.files[sha256(raw)] = raw
             record = assignment(2, raw)
             box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
@@ -159,5 +160,77 @@ def test_a_new_programme_counts_as_held_from_the_moment_it_comes_into_force(tmp_
             assert force is not None
             assert box.keeper.holdings().awake_ms == force.adopted_ms
             assert box.keeper.changed.is_set()
+
+    virtual_time.run(main())
+
+
+def test_a_withdrawal_comes_into_force_although_a_sound_of_the_old_programme_is_damaged(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            made = programme("a", "b")
+            box.trusts().assigned(made)
+            await settle(box)
+            name = next(iter(made.sounds))
+            box.assigned(programme("c"), generation=2)
+            for sound in made.sounds:
+                del box.office.files[sound]  # the controller serves what the newest assignment names
+            path = box.store.shelf.path(name)
+            assert path is not None
+            path.write_bytes(b"rot")
+            box.fetcher.damaged(name)
+            await settle(box)
+            assert generation(box) == 2
+            assert box.faults.active() == frozenset()
+
+    virtual_time.run(main())
+
+
+def test_what_is_withdrawn_falls_silent_before_the_new_sounds_are_here_and_a_restart_does_not_bring_it_back(
+    tmp_path: Path,
+) -> None:
+    new = programme("b", "c")
+    new.entries[0] = programme("a", "b").entries[1]
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned(programme("a", "b"))
+            await settle(box)
+            box.assigned(new, generation=2)
+            for sound in list(new.sounds)[1:]:
+                del box.office.files[sound]
+            box.keeper.changed.clear()
+            await settle(box)
+            assert generation(box) == 1
+            assert _entries(box) == ["b"]
+            assert box.keeper.changed.is_set()
+
+    async def second() -> None:
+        with parts(tmp_path) as box:
+            assert (generation(box), _entries(box)) == (1, ["b"])
+            box.office.files.update(new.sounds)
+            await settle(box)
+            assert (generation(box), _entries(box)) == (2, ["b", "c"])
+
+    virtual_time.run(first())
+    virtual_time.run(second())
+
+
+def _entries(box: Parts) -> list[str]:
+    manifest = box.keeper.holdings().manifest
+    return [] if manifest is None else [entry.id for entry in manifest.entries]
+
+
+def test_one_file_that_cannot_be_had_does_not_keep_back_the_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            made = programme(*"abcd")
+            box.trusts().assigned(made)
+            lost = next(iter(made.sounds))
+            held_back = box.office.files.pop(lost)
+            await settle(box)
+            assert all(box.store.shelf.path(name) is not None for name in made.sounds if name != lost)
+            box.office.files[lost] = held_back
+            await settle(box)
+            assert generation(box) == 1
 
     virtual_time.run(main())

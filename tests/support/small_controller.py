@@ -31,7 +31,7 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
 from protocol.ids import box_id, enrolment_code
-from protocol.manifest import Assignment, Entry, Kind, Manifest
+from protocol.manifest import Assignment, Entry, Kind, Level, Manifest, Policy
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.report import Ack, Fault, Hello, LogBatch, LogRow, Receipt, Stage, chain_hash
 from protocol.roles import Holder, Role, Roots, Threshold
@@ -123,7 +123,10 @@ class Programme:
         self.entries.append(Entry(**{**values, **changes}))
 
     def manifest(self) -> Manifest:
-        return Manifest("Asia/Ho_Chi_Minh", (), tuple(self.entries), tuple(self.bulletins), tuple(self.blobs.values()))
+        rules = (Policy(Level.PROVINCE),)
+        return Manifest(
+            "Asia/Ho_Chi_Minh", rules, tuple(self.entries), tuple(self.bulletins), tuple(self.blobs.values())
+        )
 
 
 @dataclass

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from protocol.bulletin import Blob, Bulletin
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Entry, Kind, Manifest, Station
+from protocol.manifest import Entry, Kind, Level, Manifest, Policy, Station
 from protocol.timeline import Holdings, plan, validate_entry, validate_manifest
 from tests.protocol.timeline.house import filler, manifest, ms, programme, relay
 
@@ -25,6 +25,14 @@ def test_a_good_manifest_passes() -> None:
     validate_manifest(GOOD)
     for entry in GOOD.entries:
         validate_entry(entry, GOOD)
+
+
+@pytest.mark.parametrize("policies", [(), (Policy(Level.COMMUNE),), (Policy(Level.BOX), Policy(Level.COMMUNE))])
+def test_without_a_policy_of_the_province_there_is_no_sound(policies: tuple[Policy, ...]) -> None:
+    error = refusal(replace(GOOD, policies=policies))
+    assert (error.code, error.field) == ("no-policy", "policies")
+    assert refusal(replace(GOOD, policies=policies, entries=())).code == "no-policy"
+    validate_manifest(replace(GOOD, policies=(*policies, Policy(Level.PROVINCE))))
 
 
 @pytest.mark.parametrize(
