@@ -20,10 +20,12 @@ from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
 from controller.orders.roots import import_roots
 from controller.schedules.models import PolicyRecord
+from controller.schedules.rules import DEMO
 from controller.schedules.signing import schedule_signer
 from controller.units import services as units
 from controller.units.services import unit_by_code
 from protocol import keyfile
+from protocol.quantities import EVERY_DAY
 from protocol.signing import KeySigner
 
 HERE: Final = "79-26506"
@@ -92,7 +94,7 @@ def make(layout: Layout) -> World:
             _give_key(person, sample, layout)
     root = KeySigner(Ed25519PrivateKey.generate())
     _appoint_signers(layout, root)
-    _regulate()
+    regulate(timezone.now())
     return World(passwords, root.public_key)
 
 
@@ -127,17 +129,19 @@ def _appoint_signers(layout: Layout, root: KeySigner) -> None:
     import_roots(sign_roots(build(spec, int(time.time())), root), (root.public_key,))
 
 
-def _regulate() -> None:
-    """Eight quiet hours a day, laid opposite to now, so that the demo can be shown at any hour of the day or night."""
-    now = timezone.now().astimezone(ZONE)
-    start = (now + dt.timedelta(hours=8)).hour * 3600
+def regulate(now: dt.datetime) -> None:
+    """Eight quiet hours a day, laid opposite to now, so that the demo can be shown at any hour of the day or night.
+
+    Only an installation whose environment is `demo` honours such a record.
+    """
+    start = (now.astimezone(ZONE) + dt.timedelta(hours=8)).hour * 3600
     PolicyRecord.objects.create(
         unit=unit_by_code(PROVINCE),
-        template="demo",
-        quiet=[[start, (start + 8 * 3600) % 86_400, 127]],
-        changed=timezone.now(),
+        template=DEMO,
+        quiet=[[start, (start + 8 * 3600) % 86_400, EVERY_DAY]],
+        changed=now,
     )
-    accounts.audit(None, "policy.set", f"unit:{PROVINCE}", template="demo")
+    accounts.audit(None, "policy.set", f"unit:{PROVINCE}", template=DEMO)
 
 
 def _secret(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from operator import or_
 
 import msgspec
 
-from controller.schedules.rules import Rules
+from controller.schedules.rules import EARLY, Rules
 from controller.units.rules import above
 from protocol.bulletin import Blob, Bulletin
 from protocol.codec import encode
@@ -119,17 +119,21 @@ def compile_all(
     for number, programme in enumerate(usable):
         for place in reach.hits(programme.include, programme.exclude):
             named[place.box].append(number)
-    stacks: dict[str, tuple[Policy, ...]] = {}
-    by_key: dict[tuple[tuple[int, ...], tuple[Policy, ...]], int] = {}
+    early = {number for number, programme in enumerate(usable) if _needs_permission(programme.entry, contents)}
+    regulated: dict[str, tuple[tuple[Policy, ...], dt.date | None]] = {}
+    by_key: dict[tuple[tuple[int, ...], tuple[Policy, ...], dt.date | None], int] = {}
     manifests: list[Manifest] = []
     of: dict[str, int] = {}
     for place in places:
-        if place.unit not in stacks:
-            stacks[place.unit] = rules.stack(place.unit)
-        key = (tuple(named[place.box]), stacks[place.unit])
+        if place.unit not in regulated:
+            regulated[place.unit] = rules.stack(place.unit), rules.early_until(place.unit)
+        stack, end = regulated[place.unit]
+        numbers = tuple(named[place.box])
+        key = (numbers, stack, None if early.isdisjoint(numbers) else end)
         if key not in by_key:
             by_key[key] = len(manifests)
-            manifests.append(_manifest(zone, key[1], [usable[number].entry for number in key[0]], contents, stations))
+            entries = [_until(usable[number].entry, end if number in early else None) for number in numbers]
+            manifests.append(_manifest(zone, stack, entries, contents, stations))
         of[place.box] = by_key[key]
     return Compilation(tuple(manifests), of)
 
@@ -158,6 +162,28 @@ def _approved(
     if playlist == entry.playlist:
         return programme
     return dataclasses.replace(programme, entry=msgspec.structs.replace(entry, playlist=playlist))
+
+
+def _needs_permission(entry: Entry, contents: Mapping[str, Content]) -> bool:
+    """Whether it may reach into the early hour, however late it starts; a time of day that is hard to tell may."""
+    if entry.added or "BY" in entry.rule.replace("BYDAY", ""):
+        return True
+    length_ms = sum(contents[name].blob.duration_ms + entry.pause_ms for name in entry.playlist) * entry.repeats
+    first = dt.datetime.fromisoformat(entry.first)
+    start = first.hour * 3600 + first.minute * 60 + first.second
+    end = start + entry.window_s + max(length_ms // 1000 + 1 + entry.repeats * entry.gap_s, entry.length_s)
+    return any(start < EARLY.end + day and end > EARLY.start + day for day in (0, 86_400))
+
+
+def _until(entry: Entry, end: dt.date | None) -> Entry:
+    """The entry without the starts from this day on: quiet hours have no dates, so a permission that ends does so here.
+
+    A box that is offline then keeps to the permission's end, and loses nothing else of its programme.
+    """
+    if end is None:
+        return entry
+    last = f"{end - dt.timedelta(days=1)}T23:59:59"
+    return msgspec.structs.replace(entry, until=min(entry.until or last, last))
 
 
 def _manifest(

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from controller.boxes.models import Box, Group
@@ -14,7 +15,7 @@ from controller.library.models import State as BulletinState
 from controller.schedules.compiler import Aim, Content, Place, Programme, is_over
 from controller.schedules.models import Permission, PolicyRecord, Schedule, ScheduleItem, State, Target
 from controller.schedules.models import Station as StationRow
-from controller.schedules.rules import Rules
+from controller.schedules.rules import DEMO, Rules
 from protocol.bulletin import Blob as BlobRecord
 from protocol.bulletin import Bulletin as BulletinRecord
 from protocol.bulletin import BulletinClass
@@ -76,15 +77,27 @@ def stations() -> dict[str, Station]:
 def rules(now: dt.datetime) -> Rules:
     """Regulations of the units, and the early permissions in force today.
 
-    Hours in a manifest carry no dates: a box that is offline keeps a permission for as long as its schedule holds.
+    A demonstration may lie at any hour of the day: where the environment is `demo`, and nowhere else, a record of the
+    template `demo` at the province says when its night is.
     """
     day = today(now)
-    records = PolicyRecord.objects.exclude(unit=None).select_related("unit")
-    early = Permission.objects.filter(valid_from__lte=day).exclude(valid_to__lte=day)
-    return Rules(
-        {row.unit.code: policy_of(row) for row in records if row.unit is not None},
-        frozenset(early.values_list("unit__code", flat=True)),
-    )
+    records = list(PolicyRecord.objects.exclude(unit=None).exclude(template=DEMO).select_related("unit"))
+    own = {row.unit.code: policy_of(row) for row in records if row.unit is not None}
+    moved = demo_night()
+    early: dict[str, dt.date | None] = {}
+    for code, end in (
+        Permission.objects.filter(valid_from__lte=day).exclude(valid_to__lte=day).values_list("unit__code", "valid_to")
+    ):
+        before = early.get(code, end)
+        early[code] = max(before, end) if before is not None and end is not None else None
+    return Rules(own, early, policy_of(moved)) if moved is not None else Rules(own, early)
+
+
+def demo_night() -> PolicyRecord | None:
+    """The record that moves the night of this demonstration; None wherever people work."""
+    if settings.LOALANG.environment != DEMO:
+        return None
+    return PolicyRecord.objects.filter(template=DEMO, unit__parent=None).first()
 
 
 def policy_of(row: PolicyRecord) -> Policy:

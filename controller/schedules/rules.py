@@ -4,7 +4,7 @@ schedule would break. The boxes decide the same again with `protocol.timeline`; 
 import datetime as dt
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -20,8 +20,11 @@ EARLY: Final = Hours(5 * HOUR, 6 * HOUR)
 NIGHT: Final = Hours(21 * HOUR, 5 * HOUR)
 LOOK_AHEAD_DAYS: Final = 8
 
+PROVINCE_DEFAULT: Final = "province_default"
+DEMO: Final = "demo"
+"""Template of the record that moves the night silence of a demonstration; no form offers it (`facts.rules`)."""
 TEMPLATES: Final[Mapping[str, Policy]] = {
-    "province_default": Policy(Level.PROVINCE, quiet=(NIGHT, EARLY)),
+    PROVINCE_DEFAULT: Policy(Level.PROVINCE, quiet=(NIGHT, EARLY)),
     "ward": Policy(Level.COMMUNE, days=WORKING_DAYS, max_sessions=2, max_session_s=15 * 60),
     "rural": Policy(Level.COMMUNE, max_session_s=45 * 60),
 }
@@ -34,24 +37,36 @@ class Rules:
     """The regulations of all units."""
 
     policies: Mapping[str, Policy]
-    """By unit code. A province without one of its own has the template `province_default`."""
-    early: frozenset[str] = frozenset()
-    """Units where the province permits the early hour, with all below them."""
+    """What units have written for themselves, by code. It adds to what holds above them and takes nothing away."""
+    early: Mapping[str, dt.date | None] = field(default_factory=dict)
+    """Units where the province permits the early hour, with all below them; the first day on which it no longer does,
+    None without an end."""
+    province: Policy = TEMPLATES[PROVINCE_DEFAULT]
+    """What holds everywhere, whatever anybody writes."""
 
-    def stack(self, unit: str) -> tuple[Policy, ...]:
-        """The policies that hold together in this unit, the province's first."""
+    def stack(self, unit: str, day: dt.date | None = None) -> tuple[Policy, ...]:
+        """The policies that hold together in this unit, now or on a day to come; the province's is always the first."""
         codes = above(unit)
-        permitted = not self.early.isdisjoint(codes)
-        found = [(codes[0], self.policies.get(codes[0], TEMPLATES["province_default"]))]
-        found += [(code, self.policies[code]) for code in codes[1:] if code in self.policies]
-        return tuple(
-            msgspec.structs.replace(
-                policy,
-                level=Level.PROVINCE if code == codes[0] else Level.COMMUNE,
-                quiet=tuple(hours for hours in policy.quiet if not (permitted and hours == EARLY)),
-            )
-            for code, policy in found
-        )
+        ends = [self.early[code] for code in codes if code in self.early]
+        permitted = any(end is None or day is None or day < end for end in ends)
+
+        def at(level: Level, policy: Policy) -> Policy:
+            quiet = tuple(hours for hours in policy.quiet if not (permitted and hours == EARLY))
+            return msgspec.structs.replace(policy, level=level, quiet=quiet)
+
+        own = [
+            at(Level.PROVINCE if code == codes[0] else Level.COMMUNE, self.policies[code])
+            for code in codes
+            if code in self.policies
+        ]
+        first = at(Level.PROVINCE, self.province)
+        return (first, *(policy for policy in own if policy != first))
+
+    def early_until(self, unit: str) -> dt.date | None:
+        """The first day on which the early hour is no longer permitted in this unit; None: no end, or no permission."""
+        ends = [self.early[code] for code in above(unit) if code in self.early]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
 
 
 class Trouble(enum.Enum):

@@ -158,6 +158,12 @@ def set_policy(unit: Unit, template: str, by: Person) -> PolicyRecord:
     policy = rules.TEMPLATES.get(template)
     if policy is None:
         raise Refused("template", _("Không có mẫu quy định này."), _("Chọn một mẫu trong danh sách."))
+    if unit.parent_id is None and template != rules.PROVINCE_DEFAULT:
+        raise Refused(
+            "template",
+            _("Quy định chung của tỉnh chỉ theo mẫu của tỉnh."),
+            _("Chọn mẫu của tỉnh, hoặc đặt mẫu này cho từng đơn vị cấp dưới."),
+        )
     with transaction.atomic():
         record, _made = PolicyRecord.objects.update_or_create(
             unit=unit,
@@ -279,8 +285,9 @@ def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bul
         )
     regulations, long = facts.rules(timezone.now()), length_ms(bulletins, draft.repeats, draft.gap_s)
     for place in {(place.unit, place.policy): place for place in places}.values():
-        stack = regulations.stack(place.unit) + ((place.policy,) if place.policy else ())
+        own = (place.policy,) if place.policy else ()
         for start in draft.recurrence.starts(first):
+            stack = regulations.stack(place.unit, start.date()) + own
             found = rules.conflict(stack, start, long)
             if found is not None:
                 where = Unit.objects.get(code=place.unit).name

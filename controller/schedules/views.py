@@ -26,6 +26,7 @@ from controller.schedules.compiling import COMPILE
 from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, ScheduleForm
 from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.schedules.preview import preview as preview_of
+from controller.schedules.rules import DEMO
 from controller.units.models import Unit
 from controller.units.rules import above
 from controller.units.services import options
@@ -141,9 +142,14 @@ def regulations(request: HttpRequest) -> HttpResponse:
     shown = {
         "policy": policy,
         "permission": permission,
+        "everywhere": [wording.hours(hours) for hours in facts.rules(timezone.now()).province.quiet],
+        "is_demo": facts.demo_night() is not None,
         "policies": [
             (row, [wording.hours(hours) for hours in facts.policy_of(row).quiet], wording.weekdays(row.days))
-            for row in PolicyRecord.objects.exclude(unit=None).select_related("unit").order_by("unit__code")
+            for row in PolicyRecord.objects.exclude(unit=None)
+            .exclude(template=DEMO)
+            .select_related("unit")
+            .order_by("unit__code")
         ],
         "permissions": Permission.objects.select_related("unit"),
         "unit_options": options(),

@@ -15,14 +15,16 @@ from controller.library.services import Words
 from controller.outbox.models import Message
 from controller.schedules import services
 from controller.schedules.compiling import compile_now
-from controller.schedules.models import AssignmentRow, Compiled
+from controller.schedules.models import AssignmentRow, Compiled, PolicyRecord
+from controller.schedules.rules import EARLY, NIGHT
 from controller.schedules.services import Aimed, Draft
 from controller.schedules.signing import domain, key_file, schedule_signer
+from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol import topics
 from protocol.codec import decode
 from protocol.ids import sha256
-from protocol.manifest import Assignment, Manifest
+from protocol.manifest import Assignment, Level, Manifest
 from protocol.signing import Family, verify1
 from protocol.timeline import validate_manifest
 from tests.support.installation import install
@@ -148,6 +150,15 @@ def test_an_assignment_is_renewed_before_less_than_45_days_of_it_are_left(here: 
     assert compile_now().assigned == 3
     assert (assignment_of(here.boxes[0].pk).valid_until - timezone.now()).days >= 45
     assert compile_now().assigned == 0
+
+
+def test_every_manifest_holds_the_night_of_the_province(here: Office) -> None:
+    services.set_policy(here.ward, "ward", here.tuan)
+    PolicyRecord.objects.create(unit=Unit.objects.get(code="77"), template="rural", changed=timezone.now())
+    do_all(timezone.now())
+    for target in here.boxes:
+        first = read(assignment_of(target.pk))[1].policies[0]
+        assert (first.level, first.quiet) == (Level.PROVINCE, (NIGHT, EARLY))
 
 
 def test_the_key_that_signs_schedules_is_readable_by_the_server_alone(here: Office) -> None:

@@ -79,7 +79,7 @@ def test_nothing_is_allowed_at_night(start: dt.datetime) -> None:
 
 
 def test_a_permission_opens_the_early_hour_below_its_unit_only() -> None:
-    rules = Rules({}, frozenset({"77-747"}))
+    rules = Rules({}, {"77-747": None})
     assert EARLY not in rules.stack("77-747-26506")[0].quiet
     assert EARLY in rules.stack("77-748")[0].quiet
     assert NIGHT in rules.stack("77-747-26506")[0].quiet
@@ -89,6 +89,39 @@ def test_a_commune_that_writes_no_quiet_hours_keeps_those_of_the_province() -> N
     stack = Rules({"77-747": Policy(Level.PROVINCE)}).stack("77-747-26506")
     assert [policy.level for policy in stack] == [Level.PROVINCE, Level.COMMUNE]
     assert stack[0] == TEMPLATES["province_default"]
+
+
+own_policies = st.dictionaries(
+    st.sampled_from(["77", "77-747", "77-747-26506"]), st.sampled_from(sorted(TEMPLATES)).map(TEMPLATES.__getitem__)
+)
+
+
+@given(own_policies, starts)
+def test_whatever_units_write_even_the_province_itself_the_night_stays_silent(
+    own: dict[str, Policy], start: dt.datetime
+) -> None:
+    stack = Rules(own).stack("77-747-26506")
+    assert stack[0].level is Level.PROVINCE
+    assert {NIGHT, EARLY} <= set(stack[0].quiet)
+    if start.hour >= 21 or start.hour < 6:
+        assert conflict(stack, start, 1000) is not None
+
+
+@given(own_policies, st.builds(Policy, st.just(Level.COMMUNE), quiet=st.tuples(hours)), starts, lengths)
+def test_a_record_of_a_unit_only_tightens(
+    own: dict[str, Policy], more: Policy, start: dt.datetime, length_ms: int
+) -> None:
+    before = Rules({code: policy for code, policy in own.items() if code != "77-747"}).stack("77-747-26506")
+    after = Rules({**own, "77-747": more}).stack("77-747-26506")
+    if conflict(before, start, length_ms) is not None:
+        assert conflict(after, start, length_ms) is not None
+
+
+def test_of_several_permissions_the_one_that_holds_longest_counts() -> None:
+    first, second = dt.date(2026, 12, 1), dt.date(2027, 1, 1)
+    assert Rules({}, {"77": first, "77-747": second}).early_until("77-747-26506") == second
+    assert Rules({}, {"77": first, "77-747": None}).early_until("77-747-26506") is None
+    assert Rules({}, {"77": first, "77-747": None}).early_until("77-748") == first
 
 
 def test_a_weekly_rule_starts_on_its_first_day() -> None:

@@ -1,6 +1,7 @@
 """The compiler against a slow and obvious second one: who is meant, and that equal programmes are one manifest."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import msgspec
 from hypothesis import given
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 from controller.schedules.compiler import Aim, Content, Place, Programme, Reach, compile_all, facts_of, is_over
 from controller.schedules.rules import Rules
 from controller.units.rules import above
+from protocol import timeline
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import encode
-from protocol.manifest import Entry, Kind, Manifest, Station
-from protocol.timeline import validate_manifest
+from protocol.manifest import Assignment, Entry, Kind, Manifest, Station
+from protocol.timeline import Holdings, validate_manifest
 
 UNITS = ("77", "77-1", "77-1-11", "77-1-12", "77-2", "77-2-21")
 FIRST = "2030-01-01T09:00:00"
@@ -119,3 +121,53 @@ def test_a_box_that_moved_or_was_calibrated_needs_a_new_assignment() -> None:
 def test_exceptions_win_over_a_box_named_by_itself() -> None:
     reach = Reach([Place("a", "77-1"), Place("b", "77-2")])
     assert [place.box for place in reach.hits(Aim(boxes=frozenset("ab")), Aim(frozenset({"77-1"})))] == ["b"]
+
+
+def permitted_until(end: dt.date | None, *programmes: Programme) -> Manifest:
+    found = compile_all(
+        [Place("a", "77-1")],
+        programmes,
+        zone="Asia/Ho_Chi_Minh",
+        contents=CONTENTS,
+        stations={},
+        rules=Rules({}, {"77": end}),
+    )
+    return found.manifests[found.of["a"]]
+
+
+def at(number: int, clock: str) -> Programme:
+    daily = msgspec.structs.replace(entry(number), first=f"2030-01-01T{clock}", rule="FREQ=DAILY")
+    return Programme(daily, Aim(frozenset({"77"})))
+
+
+def test_a_box_without_a_network_keeps_to_the_end_of_an_early_permission_and_loses_nothing_else() -> None:
+    manifest = permitted_until(dt.date(2030, 1, 4), at(1, "05:15:00"), at(2, "09:00:00"), at(3, "04:58:00"))
+    assert [row.until for row in manifest.entries] == ["2030-01-03T23:59:59", None, "2030-01-03T23:59:59"]
+    validate_manifest(manifest)
+    box = Assignment("a" * 16, 1, bytes(32), 1, ("77", "77-1"), 0, 0xFFFF_FFFF)
+    first = dt.datetime(2030, 1, 1, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+    begin = int(first.timestamp() * 1000)
+    found = timeline.plan(Holdings(manifest=manifest, assignment=box), begin, begin + 7 * 86_400_000)
+    heard = [(part.start_ms - begin) // 3_600_000 for part in found.segments]
+    assert [hour // 24 for hour in heard if hour % 24 == 5] == [0, 1, 2]
+    assert [hour // 24 for hour in heard if hour % 24 == 9] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_permission_without_an_end_cuts_nothing() -> None:
+    assert [row.until for row in permitted_until(None, at(1, "05:15:00")).entries] == [None]
+
+
+def test_a_schedule_that_ends_before_the_permission_keeps_its_own_end() -> None:
+    short = at(1, "05:15:00")
+    short = Programme(msgspec.structs.replace(short.entry, until="2030-01-02T23:59:59"), short.include)
+    assert permitted_until(dt.date(2030, 1, 4), short).entries[0].until == "2030-01-02T23:59:59"
+
+
+def test_places_whose_permissions_end_apart_share_a_manifest_unless_something_sounds_early() -> None:
+    two = [Place("a", "77-1"), Place("b", "77-2")]
+    ends: dict[str, dt.date | None] = {"77-1": dt.date(2030, 1, 4), "77-2": dt.date(2030, 1, 9)}
+    for programme, count in ((at(1, "09:00:00"), 1), (at(1, "05:15:00"), 2)):
+        found = compile_all(
+            two, [programme], zone="Asia/Ho_Chi_Minh", contents=CONTENTS, stations={}, rules=Rules({}, ends)
+        )
+        assert len(found.manifests) == count

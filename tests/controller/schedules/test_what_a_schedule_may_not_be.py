@@ -15,7 +15,7 @@ from controller.library import services as library
 from controller.library.models import Bulletin
 from controller.library.services import Words
 from controller.schedules import services
-from controller.schedules.models import Schedule, Target
+from controller.schedules.models import PolicyRecord, Schedule, Target
 from controller.schedules.rules import Recurrence
 from controller.schedules.services import Aimed, Draft
 from controller.units.models import Unit
@@ -74,6 +74,25 @@ def test_the_early_hour_needs_the_province_and_with_its_permission_it_passes(her
         services.permit_early(here.ward, "12/STTTT", day, here.lan, valid_from=day)
     services.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day - dt.timedelta(days=1))
     services.publish(early, here.lan)
+
+
+def test_the_early_hour_after_the_permission_has_ended_is_refused(here: Office, good: Draft) -> None:
+    day = timezone.now().date()
+    services.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day, valid_to=day + dt.timedelta(days=9))
+    refused(here, dataclasses.replace(good, first=tomorrow(5, 30) + dt.timedelta(days=9)), "first")
+    services.publish(dataclasses.replace(good, first=tomorrow(5, 30) + dt.timedelta(days=3)), here.lan)
+
+
+@pytest.mark.parametrize("template", ["ward", "rural"])
+def test_no_regulation_takes_the_night_silence_from_the_province(here: Office, good: Draft, template: str) -> None:
+    top = Unit.objects.get(code="77")
+    with pytest.raises(Refused) as caught:
+        services.set_policy(top, template, here.tuan)
+    assert caught.value.field == "template"
+    PolicyRecord.objects.create(unit=top, template=template, changed=timezone.now())  # as older versions let it be
+    refused(here, dataclasses.replace(good, first=tomorrow(3, 15)), "first")
+    services.set_policy(top, "province_default", here.tuan)
+    refused(here, dataclasses.replace(good, first=tomorrow(3, 15)), "first")
 
 
 def test_a_weekly_schedule_is_checked_on_each_of_its_days(here: Office, good: Draft) -> None:
