@@ -83,9 +83,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Person"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "controller.accounts.passwords.NotLikeThePerson"},
+    {"NAME": "controller.accounts.passwords.NotTooShort", "OPTIONS": {"min_length": 10}},
+    {"NAME": "controller.accounts.passwords.NotCommon"},
 ]
 CSRF_FAILURE_VIEW = "controller.console.views.stale_form"
 LOGIN_URL = "accounts:login"

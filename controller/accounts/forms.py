@@ -70,6 +70,10 @@ class PasswordForm(forms.Form):
     def __init__(self, person: Person, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.person = person
+        if person.must_change_password:
+            # Whoever is here has just logged in with the one-time password: giving one out ends all other sessions.
+            del self.fields["old"]
+            self.fields["new"].widget.attrs["autofocus"] = True
 
     def clean_old(self) -> str:
         old = str(self.cleaned_data["old"])

@@ -1,5 +1,7 @@
 """What a browser sees: nothing without a login, nothing before a one-time password was changed."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -54,8 +56,40 @@ def test_a_one_time_password_opens_the_page_that_changes_it_and_no_other(client:
     answer = client.post("/dang-nhap/", {"username": "lan", "password": password})
     assert answer.headers["Location"] == "/mat-khau/"
     assert client.get("/").headers["Location"] == "/mat-khau/"
-    client.post("/mat-khau/", {"old": password, "new": PASSWORD, "again": PASSWORD})
+    client.post("/mat-khau/", {"new": PASSWORD, "again": PASSWORD})
     assert client.get("/").status_code == 200
+
+
+def test_who_has_just_typed_a_one_time_password_is_not_asked_for_it_again_and_has_no_menu_yet(client: Client) -> None:
+    _person, password = services.add_person("lan", "Nguyễn Lan")
+    client.post("/dang-nhap/", {"username": "lan", "password": password})
+    page = client.get("/mat-khau/").text
+    assert 'name="old"' not in page
+    assert "<nav" not in page
+    assert "phải khác mật khẩu hiện tại" in client.post("/mat-khau/", {"new": password, "again": password}).text
+    client.post("/mat-khau/", {"new": PASSWORD, "again": PASSWORD})
+    page = client.get("/mat-khau/").text
+    assert 'name="old"' in page
+    assert "<nav" in page
+
+
+@pytest.mark.parametrize(
+    ("new", "vietnamese", "english"),
+    [
+        ("ngắn", "Mật khẩu quá ngắn: cần ít nhất 10 ký tự", "at least 10 characters"),
+        ("1234567890", "nhiều người dùng nên dễ đoán", "Many people use this password"),
+        ("Trần Thị Hoa", "quá giống tên của bạn", "too much like your name"),
+    ],
+)
+def test_why_a_password_is_refused_is_said_in_the_language_of_the_page(
+    browser: Client, new: str, vietnamese: str, english: str
+) -> None:
+    form = {"old": PASSWORD, "new": new, "again": new}
+    page = browser.post("/mat-khau/", form).text
+    assert vietnamese in page
+    assert "password" not in re.sub(r"<[^>]*>", "", page)
+    browser.cookies["loalang_language"] = "en"
+    assert english in browser.post("/mat-khau/", form).text
 
 
 @pytest.mark.parametrize(

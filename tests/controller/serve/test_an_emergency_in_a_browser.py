@@ -207,7 +207,6 @@ def _log_in(browser: Any, office: Office, who: str, sent: list[str]) -> Any:
     page.fill("[name=username]", who)
     page.fill("[name=password]", office.passwords[who])
     page.click("main button.primary")
-    page.fill("[name=old]", office.passwords[who])
     for field in ("new", "again"):
         page.fill(f"[name={field}]", f"{who} đi chợ sớm")
     page.click("main button.primary")
