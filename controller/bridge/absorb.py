@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from controller.boxes import services as boxes
 from controller.boxes.models import Box, BoxState, Stage
@@ -56,6 +56,23 @@ def absorb(batch: Sequence[Incoming], domain: Domain, signer: Signer, now: datet
         _note_in_step(arrived, pictures)
     needs = _needs(arrived, pictures, received)
     return _outgoing(needs, pictures, received, domain, signer)
+
+
+def absorb_patiently(batch: Sequence[Incoming], domain: Domain, signer: Signer, now: datetime) -> list[Outgoing]:
+    """`absorb`; where a message breaks it in a way that nobody foresaw, that message is left and the others count.
+
+    A box that does not get its acknowledgement says everything again, so an error that ended the bridge would end it
+    again and again, for all boxes. Raises `DatabaseError` only: then the whole batch comes again.
+    """
+    try:
+        return absorb(batch, domain, signer, now)
+    except DatabaseError:
+        raise
+    except Exception:
+        if len(batch) > 1:
+            return [out for message in batch for out in absorb_patiently([message], domain, signer, now)]
+        log.exception("a message was left: it breaks the program", topic=batch[0].topic[:80])
+        return []
 
 
 def resend(now: datetime) -> list[Outgoing]:

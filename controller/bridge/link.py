@@ -18,7 +18,7 @@ from aiomqtt import Client, MqttError
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from controller.bridge.absorb import Incoming, Outgoing, absorb, resend
+from controller.bridge.absorb import Incoming, Outgoing, absorb_patiently, resend
 from controller.outbox import services as outbox
 from controller.outbox import wake
 from protocol import topics
@@ -152,7 +152,7 @@ class Bridge:
                     while len(batch) < BATCH:
                         batch.append(await incoming.get())
             try:
-                answers = await _run(self._taking, absorb, batch, self._domain, self._signer, timezone.now())
+                answers = await _run(self._taking, absorb_patiently, batch, self._domain, self._signer, timezone.now())
             except DatabaseError as error:
                 log.warning("a batch was not stored; boxes send it again", messages=len(batch), error=str(error))
                 continue

@@ -101,8 +101,7 @@ def run_serve(args: Namespace) -> int:
     from controller.serve.program import Parts, serve
 
     chosen = (args.web, args.bridge, args.worker)
-    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts())
-    return 0
+    return 0 if serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts()) else 1
 
 
 def run_migrate(args: Namespace) -> int:

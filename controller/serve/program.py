@@ -5,25 +5,28 @@ One asyncio loop carries the web server and the bridge; the worker's jobs (ffmpe
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import structlog
 import uvicorn
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.management import call_command
 
+from controller.asgi import application
 from controller.bridge.link import Address, Bridge
 from controller.core import config as configuration
 from controller.core.errors import ConfigError
 from controller.jobs import services as jobs
 from controller.schedules.signing import domain, schedule_signer
-from controller.worker import loop as worker
+from controller.serve.keeping import Part, keep
+from controller.worker import loop as working
 
 log = structlog.get_logger("serve")
 
@@ -41,15 +44,23 @@ class Parts:
     worker: bool = True
 
 
-def serve(host: str, port: int, parts: Parts) -> None:
-    """Run until SIGINT or SIGTERM. Raises `ConfigError` when the port, the data folder or a key cannot be used."""
+class Carrier(Protocol):
+    """The bridge, as far as it matters here: it runs until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
+def serve(host: str, port: int, parts: Parts) -> bool:
+    """Run until SIGINT or SIGTERM; False when a part ended by itself, which is an error.
+
+    Raises `ConfigError` when the port, the data folder or a key cannot be used.
+    """
     config = settings.LOALANG
     configuration.prepare(config)
     with listening(host, port) if parts.web else contextlib.nullcontext() as door:
         call_command("migrate", interactive=False, verbosity=0)
         schedule_signer()
-        with working() if parts.worker else contextlib.nullcontext():
-            asyncio.run(_run(door, _bridge(config) if parts.bridge else None))
+        return asyncio.run(_run(door, _bridge(config) if parts.bridge else None, worker=parts.worker))
 
 
 @contextlib.contextmanager
@@ -71,22 +82,6 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield door
 
 
-@contextlib.contextmanager
-def working() -> Iterator[None]:
-    """The worker's threads; at the end each finishes the job that it has begun."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=worker.run, args=(stop,), name=f"worker-{n}") for n in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        jobs.wake.set()
-        for thread in threads:
-            thread.join()
-
-
 def _bridge(config: configuration.Config) -> Bridge | None:
     if not config.broker:
         log.warning(
@@ -97,29 +92,49 @@ def _bridge(config: configuration.Config) -> Bridge | None:
     return Bridge(Address.of(config.broker), domain(), schedule_signer())
 
 
-async def _run(door: socket.socket | None, bridge: Bridge | None) -> None:
-    """Until a signal says so, or the web server ends by itself; then the bridge goes, after the last page."""
+async def _run(door: socket.socket | None, bridge: Carrier | None, *, worker: bool) -> bool:
+    """Until a signal says so; False when a part ended by itself. The worker goes last, after the last page."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    carrying = asyncio.create_task(bridge.run(), name="bridge") if bridge is not None else None
-    try:
-        if door is not None:
-            await _web(door, told)
-        else:
-            await told.wait()
-    finally:
-        if carrying is not None:
-            carrying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await carrying
+    parts = []
+    if worker:
+        parts.append(Part("worker", _work))
+    if bridge is not None:
+        parts.append(Part("bridge", functools.partial(_carry, bridge)))
+    if door is not None:
+        parts.append(Part("web", functools.partial(_web, door)))
+    return await keep(parts, told)
 
 
-async def _web(door: socket.socket, told: asyncio.Event) -> None:
+async def _work(stop: asyncio.Event) -> None:
+    """The worker's threads; at the end each finishes the job that it has begun. One that ends earlier ends them all."""
+    loop, told = asyncio.get_running_loop(), threading.Event()
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="worker") as pool:
+        threads = [loop.run_in_executor(pool, working.run, told) for _ in range(WORKERS)]
+        asked = asyncio.create_task(stop.wait())
+        either: list[asyncio.Future[Any]] = [asked, *threads]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        told.set()
+        jobs.wake.set()
+        await asyncio.gather(*threads)
+
+
+async def _carry(bridge: Carrier, stop: asyncio.Event) -> None:
+    carrying, asked = asyncio.create_task(bridge.run()), asyncio.create_task(stop.wait())
+    await asyncio.wait([carrying, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    carrying.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await carrying
+
+
+async def _web(door: socket.socket, stop: asyncio.Event) -> None:
     host, port = door.getsockname()[:2]
     config = uvicorn.Config(
-        get_asgi_application(),
+        application,
         lifespan="off",
         log_level="warning",
         access_log=False,
@@ -128,10 +143,9 @@ async def _web(door: socket.socket, told: asyncio.Event) -> None:
     )
     server = _Server(config)
     log.info("pages", url=f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}")  # noqa: S104
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    waiting = asyncio.create_task(told.wait())
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    serving, asked = asyncio.create_task(server.serve(sockets=[door])), asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
     server.should_exit = True
     await serving
 

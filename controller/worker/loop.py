@@ -26,20 +26,24 @@ log = structlog.get_logger(__name__)
 
 
 def run(stop: threading.Event, clock: Callable[[], dt.datetime] = timezone.now) -> None:
-    """Work until `stop` is set; a job that was begun is finished first."""
-    cleared = clock() - CLEAR_EVERY
-    compiling.ask_for_compilation()  # also plans the daily renewal
+    """Work until `stop` is set; a job that was begun is finished first. No error ends it: the rows stay."""
+    cleared: dt.datetime | None = None
     while not stop.is_set():
-        close_old_connections()
         jobs.wake.clear()
         try:
-            if clock() - cleared >= CLEAR_EVERY:
+            close_old_connections()
+            if cleared is None:
+                compiling.ask_for_compilation()  # also plans the daily renewal
+            if cleared is None or clock() - cleared >= CLEAR_EVERY:
                 jobs.clear_old(clock())
                 cleared = clock()
             if do_one(clock()):
                 continue
-        except OperationalError as error:  # the database is busy or away; the rows stay
+        except OperationalError as error:  # the database is busy or away
             log.warning("worker.database", error=str(error))
+        except Exception:
+            # How a job went could not be said; without a sign of life its row is claimed again after `jobs.LEASE`.
+            log.exception("worker.trouble")
         jobs.wake.wait(LOOK_S)
     close_old_connections()
 

@@ -1,14 +1,14 @@
 """Batches of messages into the database, and the answers: only what is missing, acknowledged only when it is stored."""
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
 
 from controller.boxes.models import BoxState, FaultEvent
-from controller.bridge.absorb import Incoming, Outgoing, absorb, resend
+from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
 from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Alarm
@@ -18,7 +18,7 @@ from protocol import topics
 from protocol.codec import decode
 from protocol.ids import box_id
 from protocol.report import Ack, FaultCode, Stage
-from protocol.signing import Family, family_of, verify1
+from protocol.signing import Family, Signer, family_of, verify1
 from tests.support import province
 from tests.support.boxes import SmallBox
 from tests.support.installation import install
@@ -187,3 +187,31 @@ def test_a_box_with_a_clock_beyond_the_calendar_does_no_harm(here: Province) -> 
     box.play(far - 10_000)
     ack = ack_in(take(say(box, "hello", box.hello(far)), say(box, "log", box.log(1, 1))))
     assert ack.log_seq == 1
+
+
+@dataclass
+class MoodySigner:
+    """Fails over everything that speaks of one box."""
+
+    signer: Signer
+    dislikes: str
+
+    @property
+    def public_key(self) -> bytes:
+        return self.signer.public_key
+
+    def sign(self, message: bytes, /) -> bytes:
+        if self.dislikes.encode() in message:
+            raise RuntimeError("nobody foresaw this")
+        return self.signer.sign(message)
+
+
+def test_a_message_that_breaks_the_program_silences_no_other_box(here: Province) -> None:
+    good, bad = box_of(here, "an phú 1"), box_of(here, "an phú 2")
+    batch = [say(box, "hello", box.hello(NOW_MS)) for box in (bad, good)]
+    signer = MoodySigner(schedule_signer(), bad.id)
+    with pytest.raises(RuntimeError):
+        absorb(batch, province.DOMAIN, signer, NOW)
+    out = absorb_patiently(batch, province.DOMAIN, signer, NOW)
+    assert families(out) == [Family.ROOTS, Family.ACK]
+    assert {message.topic for message in out} == {topics.down(good.id)}

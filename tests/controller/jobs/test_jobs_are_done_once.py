@@ -1,6 +1,7 @@
 """Work waits in rows, is claimed once, tried again, and given up with a reason."""
 
 import datetime as dt
+import itertools
 import threading
 from typing import Final
 
@@ -133,3 +134,28 @@ def test_the_worker_stops_when_it_is_told_to() -> None:
     worker.start()
     worker.join(10)
     assert not worker.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_error_ends_the_worker() -> None:
+    """Not one of a job, and not one of the loop itself: here the clock fails at first."""
+    stop, asked = threading.Event(), itertools.count()
+    jobs.ask("nobody-knows-this")
+
+    def clock() -> dt.datetime:
+        if next(asked) < 2:
+            raise ValueError("no time")
+        if Job.objects.filter(kind="nobody-knows-this", attempts=1).exists():
+            stop.set()
+        return timezone.now()
+
+    def work() -> None:
+        run(stop, clock)
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join(20)
+    stop.set()
+    assert not worker.is_alive()
+    assert "KeyError" in Job.objects.get(kind="nobody-knows-this").error
