@@ -1,8 +1,10 @@
 """`loalang`: the controller's program. What people or installations do wrong ends in one sentence, not a traceback."""
 
 import argparse
+import os
 import sys
 from importlib import metadata
+from typing import Final
 
 from controller.cli import commands, keys, signatures, terminal
 from controller.cli.terminal import CliError, words
@@ -10,9 +12,13 @@ from controller.core.errors import ConfigError, Refused
 from controller.demo import runner as demo
 from protocol.errors import ProtocolError
 
+PRIVATE: Final = 0o077
+"""Umask: keys, sessions and people's names are in the files that are written; nobody else on the machine reads them."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. 0: done; 1: not done; 2: asked wrongly."""
+    os.umask(PRIVATE)
     arguments = sys.argv[1:] if argv is None else argv
     terminal.choose_language(arguments)
     about = words("Hệ thống thông tin nguồn", "The source-information system")

@@ -1,8 +1,58 @@
-"""The web part as an ASGI application, for `loalang serve` or any ASGI server."""
+"""The web part as an ASGI application, for `loalang serve` or any ASGI server: the pages, behind limits of length."""
 
 import os
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
 
+from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 
+from controller.core.bodies import MB, Scope, limited
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controller.settings")
-application = get_asgi_application()
+_pages = get_asgi_application()
+
+LIMIT: Final = 5 * MB
+UPLOAD_LIMIT: Final = 210 * MB
+"""The longest recording, with the rest of its form."""
+UPLOADS: Final = ("library:new", "library:edit")
+
+
+async def limit_of(scope: Scope) -> int:
+    """Bytes that this request may have: much only where recordings are handed in, by somebody who has logged in."""
+    if scope["method"] == "POST" and _view(scope["path"]) in UPLOADS and await _logged_in(scope):
+        return UPLOAD_LIMIT
+    return LIMIT
+
+
+def _view(path: str) -> str:
+    from django.urls import Resolver404, resolve
+
+    try:
+        return resolve(path).view_name
+    except Resolver404:
+        return ""
+
+
+async def _logged_in(scope: Scope) -> bool:
+    from django.conf import settings
+
+    cookies: SimpleCookie = SimpleCookie()
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            try:
+                cookies.load(value.decode("latin-1"))
+            except CookieError:
+                return False
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    return key is not None and await sync_to_async(_is_somebodys)(key.value)
+
+
+def _is_somebodys(key: str) -> bool:
+    """Whether this session is one of a person whose account is open and whose password it was made with."""
+    from controller.accounts.services import person_of_session
+
+    return person_of_session(key) is not None
+
+
+application = limited(_pages, limit_of)

@@ -3,13 +3,17 @@
 import datetime as dt
 import secrets
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Final
 
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -243,6 +247,14 @@ def revoke_key(key: PersonKey, *, by: Actor) -> None:
         key.revoked = timezone.now()
         key.save(update_fields=["revoked"])
         audit(by, "key.revoked", f"person:{key.person.username}", public=bytes(key.public_key).hex())
+
+
+def person_of_session(key: str) -> Person | None:
+    """Whose session this is, when there is no request yet to ask. None: nobody's, or not valid any more."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    person = get_user(request)
+    return person if isinstance(person, Person) else None
 
 
 def login_locked(username: str, now: dt.datetime) -> bool:

@@ -79,9 +79,13 @@ def read(environ: Mapping[str, str]) -> Config:
 
 
 def prepare(config: Config) -> None:
-    """Make the data folder and Django's secret where they are not yet there. Raises `ConfigError` if it cannot."""
+    """Make the data folder and Django's secret where they are not yet there. Raises `ConfigError` if it cannot.
+
+    The folder is for this user alone: it holds everybody's sessions and the machine's keys.
+    """
     try:
-        config.data.mkdir(parents=True, exist_ok=True)
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close(config.data)
         config.blobs.mkdir(exist_ok=True)
         config.keys.mkdir(mode=0o700, exist_ok=True)
         config.secret_key_file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +95,18 @@ def prepare(config: Config) -> None:
             f"LOALANG_DATA: {config.data} cannot be used ({error.strerror or error}); "
             "name a folder in which this user may write"
         ) from error
+
+
+def _close(data: Path) -> None:
+    """Take everybody else's rights away, but not from a folder that is not the controller's own (`/srv`, a home)."""
+    if not data.stat().st_mode & 0o077:
+        return
+    if any(data.iterdir()) and not (data / "keys").is_dir():
+        raise ConfigError(
+            f"LOALANG_DATA: {data} is open to other users and holds things that are not the controller's; "
+            "name a folder of its own, or close it with chmod 700"
+        )
+    data.chmod(0o700)
 
 
 def secret_key(config: Config) -> str:

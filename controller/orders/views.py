@@ -110,7 +110,7 @@ def sign(request: HttpRequest, identity: str) -> HttpResponse:
     try:
         file = request.FILES.get("file")
         if file is not None:
-            signed = forms.from_file(file.read(), found.pk)
+            signed = forms.from_file(file.read(forms.MAX_SIGNATURE_FILE + 1), found.pk)
         else:
             signed = forms.from_fields(request.POST.get("public_key", ""), request.POST.get("signature", ""))
         done = services.sign(found, person, signed.public_key, signed.value)

@@ -71,3 +71,21 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="LOALANG_DATA"):
         config.prepare(config.read({"LOALANG_DATA": str(tmp_path / "file" / "data")}))
+
+
+def test_the_data_folder_is_for_its_user_alone_also_one_that_was_made_open(tmp_path: Path) -> None:
+    read = config.read({"LOALANG_DATA": str(tmp_path / "data")})
+    config.prepare(read)
+    assert stat.S_IMODE(read.data.stat().st_mode) == 0o700
+    read.data.chmod(0o755)
+    config.prepare(read)
+    assert stat.S_IMODE(read.data.stat().st_mode) == 0o700
+
+
+def test_an_open_folder_of_other_things_is_not_closed_but_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "srv"
+    (shared / "www").mkdir(parents=True)
+    shared.chmod(0o755)
+    with pytest.raises(ConfigError, match=r"LOALANG_DATA.*folder of its own"):
+        config.prepare(config.read({"LOALANG_DATA": str(shared)}))
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+import requests
 from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
@@ -152,6 +153,30 @@ def test_an_unknown_unit_and_an_unknown_role_are_refused_at_the_command_line(tmp
     role = program.run("person", "add", "hoa", "--name", "Hoa", "--appoint", "emperor@77")
     assert role.returncode == 2
     assert "emperor" in role.stderr
+
+
+def test_a_stranger_who_sends_too_much_is_told_so_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    program = Loalang(tmp_path, None)
+    spool = tmp_path / "tmp"
+    spool.mkdir()
+    program.env["TMPDIR"] = str(spool)
+    program.start("--web")
+    try:
+        for body in (bytes(6_000_000), iter([bytes(1_000_000)] * 8)):
+            answer = requests.post(f"{program.url}/ban-tin/moi/", data=body, timeout=20)
+            assert answer.status_code == 413
+            assert "nhiều nhất 5 MB" in answer.text
+        assert program.answers()
+        assert list(spool.iterdir()) == []
+    finally:
+        assert program.stop() == 0
+
+
+def test_what_the_server_writes_is_for_its_user_alone(tmp_path: Path) -> None:
+    program = Loalang(tmp_path, None)
+    program.must("migrate")
+    data = tmp_path / "data"
+    assert [path for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077] == []
 
 
 def _eventually(true: Callable[[], bool], within_s: float = 20) -> None:
