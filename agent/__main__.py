@@ -15,7 +15,7 @@ import structlog
 
 from agent import config as box_config
 from agent import swarm
-from agent.daemon import VERSION, run_box
+from agent.daemon import VERSION, forget_time, run_box
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, ConfigError, LinkError, StoreError
 from agent.link.control import ask
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--at", metavar="TIME", help="06:00 | 2026-11-24T06:00")
     at_the_box("fetch", "tải ngay những gì còn thiếu / fetch what is missing now", _fetch)
     at_the_box("selftest", "thử từng bộ phận / try every part", _selftest)
+    at_the_box("forget-time", "bỏ mốc giờ sai đã lưu / drop a wrong instant that was kept as passed", _forget_time)
     simulate = command(
         "simulate", "nhiều hộp giả lập trong một tiến trình / many simulated boxes in one process", _simulate
     )
@@ -117,6 +118,15 @@ def _selftest(options: argparse.Namespace) -> int:
     return OK if answer["passed"] else FAILED
 
 
+def _forget_time(options: argparse.Namespace) -> int:
+    forget_time(box_config.load(options.config))
+    text = {
+        "vi": "Đã bỏ mốc giờ đã lưu; hãy chỉnh đúng đồng hồ rồi khởi động lại loalang-agent.",
+        "en": "The kept instant is forgotten; set the clock, then start loalang-agent again.",
+    }
+    return _print(options, {"forgotten": True}, text[options.lang])
+
+
 def _status_lines(answer: dict[str, Any], language: str) -> list[str]:
     yes = {"vi": ("có", "không"), "en": ("yes", "no")}[language]
     words = _STATUS_WORDS[language]
@@ -124,6 +134,7 @@ def _status_lines(answer: dict[str, Any], language: str) -> list[str]:
         **answer,
         "approved": yes[0] if answer["approved"] else yes[1],
         "connected": yes[0] if answer["connected"] else yes[1],
+        "clock": " — ".join(filter(None, (answer["clock"], answer["clock_complaint"]))),
         "units": " › ".join(answer["units"]),
         "sounding": answer["sounding"] or "—",
         "orders": ", ".join(f"{order['event']} {order['stage']}" for order in answer["orders"]) or "—",

@@ -60,6 +60,12 @@ async def run_box(config: Config, stop: asyncio.Event, notifier: Notifier) -> No
         await _run(config, database, stop, notifier)
 
 
+def forget_time(config: Config) -> None:
+    """Forget which instants have certainly passed. Raises AgentError, also while the daemon runs."""
+    with only_one(config.state_dir), contextlib.closing(Database(config.state_dir)) as database:
+        Memory(database).forget_floor()
+
+
 async def _run(config: Config, database: Database, stop: asyncio.Event, notifier: Notifier) -> None:
     draw = random.SystemRandom().random
     wakes = Wakes()

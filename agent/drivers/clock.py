@@ -9,9 +9,11 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from agent.core.past import Past
 from protocol.clock import ClockReading
 from protocol.report import ClockQuality
 
@@ -22,6 +24,8 @@ FAR_MS: Final = 253_402_300_799_000
 RTC_ERROR_MS: Final = 10_000
 RTC_AGREES_MS: Final = 60_000
 SYSTEM_ERROR_MS: Final = 1_000
+SET_BACK_MS: Final = 60_000
+"""A clock that is so far behind what was believed was set back, and is no matter of slewing."""
 RTC: Final = Path("/sys/class/rtc/rtc0/since_epoch")
 
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
@@ -83,6 +87,28 @@ def _around(now_ms: int, error_ms: int, quality: ClockQuality) -> ClockReading:
     return ClockReading(now_ms - error_ms, now_ms + error_ms, quality)
 
 
+def complaint(reading: ClockReading, shown_ms: int, floor_ms: int) -> str:
+    """What is wrong with the time and the way out; empty when nothing is. Pure. `shown_ms` is what the clock shows."""
+    if shown_ms < floor_ms:
+        return (
+            f"the clock shows {_iso(shown_ms)}, but signed messages say that {_iso(floor_ms)} has passed: set "
+            "the clock (network time, or the clock chip's battery); if it is the messages that were wrong, stop loalang-agent, "
+            "run loalang-agent forget-time, and start it again"
+        )
+    if reading.quality < ClockQuality.RTC:
+        return f"{reading.quality.name}: fit a clock chip, let the box synchronise, or set clock.trust in box.toml"
+    if reading.tells_time and reading.hi_ms - shown_ms > SET_BACK_MS:
+        return (
+            f"the clock was set back from {_iso(reading.hi_ms)} to {_iso(shown_ms)}; for two hours an order counts only "
+            "if it has expired by neither; if the time is right now, restart loalang-agent"
+        )
+    return ""
+
+
+def _iso(instant_ms: int) -> str:
+    return f"{datetime.fromtimestamp(min(instant_ms, FAR_MS) / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 class SystemClock:
     """The Clock of a real box."""
 
@@ -93,31 +119,39 @@ class SystemClock:
         *,
         kernel: Callable[[], KernelTime] = kernel_time,
         rtc: Path = RTC,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """`floor_ms`: an instant that has certainly passed; the build date is one too."""
         self._trust = trust
-        self._floor_ms = max(floor_ms, BUILD_MS)
+        self._past = Past(max(floor_ms, BUILD_MS), self.boot_ms())
         self._kernel = kernel
         self._rtc = rtc
+        self._wall_ms = wall_ms
 
     def now_ms(self) -> int:
-        return max(self._floor_ms, time.time_ns() // 1_000_000)
+        return max(self.floor_ms(), self._wall_ms())
 
     def boot_ms(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
     def reading(self) -> ClockReading:
-        return judge(
-            time.time_ns() // 1_000_000,
-            floor_ms=self._floor_ms,
+        reading = judge(
+            self._wall_ms(),
+            floor_ms=self.floor_ms(),
             trust=self._trust,
             kernel=self._kernel(),
             rtc_ms=self._rtc_ms(),
         )
+        return self._past.widened(reading, self.boot_ms())
+
+    def floor_ms(self) -> int:
+        return self._past.floor_ms(self.boot_ms())
 
     def raise_floor(self, at_ms: int) -> None:
-        """This instant has certainly passed; a lower one than before changes nothing."""
-        self._floor_ms = max(self._floor_ms, at_ms)
+        self._past.raise_floor(at_ms, self.boot_ms())
+
+    def complaint(self) -> str:
+        return complaint(self.reading(), self._wall_ms(), self.floor_ms())
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(max(0, duration_ms) / 1000)
@@ -136,6 +170,7 @@ class FakeClock:
         self.quality = quality
         self.error_ms = error_ms
         self._offset_ms = wall_ms - self.boot_ms()
+        self._past = Past(0, self.boot_ms())
 
     def now_ms(self) -> int:
         return self.boot_ms() + self._offset_ms
@@ -147,7 +182,18 @@ class FakeClock:
         now = self.now_ms()
         if self.quality <= ClockQuality.FLOOR:
             return ClockReading(0, FAR_MS, self.quality)
-        return _around(now, self.error_ms, self.quality)
+        if now < self.floor_ms():
+            return ClockReading(self.floor_ms(), FAR_MS, ClockQuality.FLOOR)
+        return self._past.widened(_around(now, self.error_ms, self.quality), self.boot_ms())
+
+    def floor_ms(self) -> int:
+        return self._past.floor_ms(self.boot_ms())
+
+    def raise_floor(self, at_ms: int) -> None:
+        self._past.raise_floor(at_ms, self.boot_ms())
+
+    def complaint(self) -> str:
+        return complaint(self.reading(), self.now_ms(), self.floor_ms())
 
     def jump(self, by_ms: int) -> None:
         """The wall clock is set to another time; the boot clock does not notice."""

@@ -19,7 +19,22 @@ class Clock(Protocol):
         ...
 
     def reading(self) -> ClockReading:
-        """Bounds of the true time, and where they come from; quality NONE when the time is not known."""
+        """Bounds of the true time, and where they come from; quality NONE when the time is not known.
+
+        `hi_ms` is never before what was believed in the last hours, whoever has set the clock back since.
+        """
+        ...
+
+    def floor_ms(self) -> int:
+        """An instant that has certainly passed: the latest that `raise_floor` was told, and the boot clock since."""
+        ...
+
+    def raise_floor(self, at_ms: int) -> None:
+        """Somebody who is trusted has signed after this instant; an earlier one than is known changes nothing."""
+        ...
+
+    def complaint(self) -> str:
+        """What is wrong with the time and the way out, for a technician; empty when nothing is."""
         ...
 
     async def sleep_ms(self, duration_ms: int) -> None:

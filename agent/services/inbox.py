@@ -20,7 +20,7 @@ from agent.services.recordings import Recordings
 from agent.services.wake import Wakes
 from protocol.codec import decode
 from protocol.errors import ProtocolError
-from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
+from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import Order
 from protocol.quantities import SECOND_MS
@@ -142,6 +142,7 @@ class Inbox:
         if held is not None and roots.version <= held.version:
             return
         self._trust.keep_roots(raw, roots)
+        self._passed(roots.issued)
         log.info("roots", version=roots.version, holders=len(roots.holders))
         self._wakes.fetcher.set()
         self._wakes.reporter.set()
@@ -156,6 +157,7 @@ class Inbox:
         if held is not None and assignment.generation <= held.generation:
             return
         self._desired.keep_wanted(raw, assignment)
+        self._passed(assignment.issued)
         log.info("assignment", generation=assignment.generation, manifest=assignment.manifest.hex()[:12])
         if held is None or held.units != assignment.units:
             self._wakes.subscriptions.set()
@@ -175,7 +177,7 @@ class Inbox:
             log.warning("order not judged: this box has no roots or no place yet")
             return
         reading = self._clock.reading()
-        verdict = judge(raw, roots, reading, self._me(assignment, reading.hi_ms))
+        verdict = judge(raw, roots, reading, self._me(assignment, reading.hi_ms - self._clock.now_ms()))
         if isinstance(verdict, Accept):
             self._accept(raw, verdict)
         else:
@@ -184,6 +186,7 @@ class Inbox:
     def _accept(self, raw: bytes, verdict: Accept) -> None:
         order = verdict.order
         self._book.accept(raw, verdict, self._clock.now_ms(), self._tape_ms(order))
+        self._passed(order.issued)
         log.info(
             "order accepted",
             order=order.id.hex(),
@@ -219,7 +222,9 @@ class Inbox:
         while len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
 
-    def _me(self, assignment: Assignment, hi_ms: int) -> Me:
+    def _me(self, assignment: Assignment, ahead_ms: int) -> Me:
+        """`ahead_ms`: from the time that acceptances are written down with to the judge's latest possible time."""
+        since = self._clock.now_ms() - RATE_PERIOD_MS
         return Me(
             domain=self._identity.domain,
             units=assignment.units,
@@ -227,7 +232,7 @@ class Inbox:
             windows=self._book.windows(),
             cancelled=self._book.cancelled(),
             levels=self._book.levels(),
-            accepted_at_ms=self._book.accepted_since(hi_ms - RATE_PERIOD_MS),
+            accepted_at_ms=tuple(at_ms + ahead_ms for at_ms in self._book.accepted_since(since)),
             has_sound=self._has_sound,
             statuses=self._book.statuses(),
         )
@@ -248,6 +253,10 @@ class Inbox:
     def _of_schedule(self, raw: bytes, family: Family, max_bytes: int) -> bytes:
         roots = self._roots()
         return open_machine(raw, family, roots, Role.SCHEDULE, self._clock.now_ms() // SECOND_MS, max_bytes=max_bytes)
+
+    def _passed(self, issued_s: int) -> None:
+        """Somebody who is trusted wrote down the time. Their clock may have been ahead, by as much as the gate lets."""
+        self._clock.raise_floor((issued_s - MAX_AHEAD_S) * SECOND_MS)
 
     def _roots(self) -> Roots:
         roots = self._trust.roots()

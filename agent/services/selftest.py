@@ -10,7 +10,6 @@ from agent.ports.store import Trust
 from agent.services.recordings import Recordings
 from protocol.messages import PREPARED
 from protocol.quantities import SECOND_MS
-from protocol.report import ClockQuality
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,9 @@ def checks(
         return "ok"
 
     async def time() -> str:
-        quality = clock.reading().quality
-        if quality < ClockQuality.RTC:
-            raise AgentError(
-                f"{quality.name}: fit a clock chip, let the box synchronise, or set clock.trust in box.toml"
-            )
-        return quality.name
+        if complaint := clock.complaint():
+            raise AgentError(complaint)
+        return clock.reading().quality.name
 
     async def built_in() -> str:
         missing = [str(message.code) for message in PREPARED if message.code not in recordings]

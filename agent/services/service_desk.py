@@ -88,6 +88,7 @@ class ServiceDesk:
             "site": "" if wanted is None else wanted.site,
             "units": [] if wanted is None else list(wanted.units),
             "clock": self._clock.reading().quality.name,
+            "clock_complaint": self._clock.complaint(),
             "sounding": None if sounding is None else sounding.play,
             "orders": [
                 {"id": held.order.id.hex(), "event": held.order.event, "stage": held.stage.name}

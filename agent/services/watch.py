@@ -10,11 +10,12 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.inbox import Inbox
 from protocol.quantities import MINUTE_MS, SECOND_MS
-from protocol.report import ClockQuality, FaultCode
+from protocol.report import FaultCode
 
 log = structlog.get_logger()
 
 LOOK_EVERY_MS: Final = 5 * SECOND_MS
+SAVE_EVERY_MS: Final = MINUTE_MS
 TIDY_EVERY_MS: Final = 60 * MINUTE_MS
 
 
@@ -28,6 +29,7 @@ class Watch:
         self._faults = faults
         self._outbox = store.outbox
         self._quality = clock.reading().quality
+        self._saved_ms: int | None = None
         self._tidied_ms: int | None = None
 
     async def run(self) -> None:
@@ -40,18 +42,17 @@ class Watch:
 
     def look(self) -> None:
         """Raises StoreError."""
-        reading = self._clock.reading()
-        if reading.quality < ClockQuality.RTC:
-            self._faults.raised(FaultCode.CLOCK, f"the time is not known well enough ({reading.quality.name.lower()})")
-        else:
-            self._faults.cleared(FaultCode.CLOCK)
-        if reading.quality != self._quality:
-            self._quality = reading.quality
+        complaint = self._clock.complaint()
+        self._faults.note(FaultCode.CLOCK, bool(complaint), complaint)
+        quality = self._clock.reading().quality
+        if quality != self._quality:
+            self._quality = quality
             self._inbox.try_again()
         now = self._clock.boot_ms()
+        if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
+            self._saved_ms = now
+            self._trust.raise_floor(self._clock.floor_ms())
         if self._tidied_ms is None or now - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = now
             self._outbox.prune(self._clock.now_ms())
             self._faults.cleared(FaultCode.ORDER_REFUSED)
-            if reading.tells_time:
-                self._trust.raise_floor(reading.lo_ms)

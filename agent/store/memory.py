@@ -56,6 +56,11 @@ class Memory:
             with self._database.change() as connection:
                 put_state(connection, "floor_ms", at_ms.to_bytes(8, "big"))
 
+    def forget_floor(self) -> None:
+        """What was taken for certain was wrong, says the technician."""
+        with self._database.change() as connection:
+            put_state(connection, "floor_ms", b"\0")
+
     def try_disk(self) -> None:
         token = secrets.token_bytes(8)
         with self._database.change() as connection:

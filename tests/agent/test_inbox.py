@@ -1,5 +1,6 @@
 """What comes down: believed for its signatures, acted upon once, answered every time."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocol.codec import encode
-from protocol.order import MessageType, Sound
+from protocol.order import MessageType, Order, Sound
 from protocol.report import ClockQuality, FaultCode, Stage
 from protocol.signing import Family, sign1
 from tests.support import virtual_time
 from tests.support.box_parts import (
+    NOW_MS,
     NOW_S,
     Parts,
     acknowledgement,
@@ -246,5 +248,91 @@ def test_hostile_bytes_change_nothing(tmp_path: Path, noise: list[bytes], flips:
             after = (receipts(box), box.store.desired.wanted(), box.keeper.holdings().orders)
             assert before[1:] == after[1:]
             assert not any(stage is Stage.ACCEPTED for _, stage, _ in after[0])
+
+    virtual_time.run(main())
+
+
+def _told(box: Parts, order: Order) -> set[str]:
+    return {receipt.code for receipt in box.store.outbox.receipts() if receipt.order == order.id}
+
+
+@pytest.mark.parametrize("back_min", [2, 45, 60 * 24 * 30])
+def test_an_order_that_expired_stays_expired_when_the_clock_is_set_back(tmp_path: Path, back_min: int) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            order = alert(1, at_s=NOW_S)
+            watch = asyncio.create_task(box.watch.run())
+            await asyncio.sleep(601)
+            box.clock.jump(-back_min * 60_000)
+            box.inbox.take(signed(order))
+            assert _told(box, order) <= {"EXPIRED", "NO_TIME"}
+            await asyncio.sleep(3 * 3600)
+            box.inbox.take(signed(order))
+            assert box.keeper.holdings().orders == ()
+            watch.cancel()
+
+    virtual_time.run(main())
+
+
+def test_what_the_box_knows_to_have_passed_survives_a_restart_and_comes_from_signed_words_only(tmp_path: Path) -> None:
+    order = alert(1, at_s=NOW_S)
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            watch = asyncio.create_task(box.watch.run())
+            box.clock.jump(10 * 365 * 86_400_000)  # somebody spoofs the network time
+            await asyncio.sleep(3_600)
+            box.clock.jump(-10 * 365 * 86_400_000)
+            await asyncio.sleep(60)
+            assert NOW_MS + 3_290_000 < box.store.trust.floor_ms() <= box.clock.now_ms()
+            watch.cancel()
+
+    async def second() -> None:
+        with parts(tmp_path) as box:  # its clock shows NOW again
+            box.inbox.take(signed(order))
+            assert _told(box, order) == {"NO_TIME"}
+            box.clock.jump(3_700_000)
+            newer = alert(2, at_s=NOW_S + 3_700)
+            box.inbox.take(signed(newer))
+            assert [held.order.id for held in box.keeper.holdings().orders] == [newer.id]
+
+    virtual_time.run(first())
+    virtual_time.run(second())
+
+
+def test_after_the_clock_was_set_right_from_a_time_to_come_orders_are_heard_again_within_two_hours(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.clock.jump(365 * 86_400_000)
+            watch = asyncio.create_task(box.watch.run())
+            await asyncio.sleep(60)
+            box.clock.jump(-365 * 86_400_000)
+            await asyncio.sleep(60)
+            assert FaultCode.CLOCK in box.faults.active()
+            await asyncio.sleep(7_200)
+            assert FaultCode.CLOCK not in box.faults.active()
+            order = alert(1, at_s=box.clock.now_ms() // 1000)
+            box.inbox.take(signed(order))
+            assert _told(box, order) == {""}
+            watch.cancel()
+
+    virtual_time.run(main())
+
+
+def test_no_more_than_twenty_orders_a_minute_are_taken_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.watch.look()
+            box.clock.jump(-120_000)
+            orders = [alert(number, at_s=NOW_S) for number in range(1, 30)]
+            for order in orders:
+                box.inbox.take(signed(order))
+            assert len(box.keeper.holdings().orders) == 20
 
     virtual_time.run(main())

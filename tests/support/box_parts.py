@@ -99,6 +99,7 @@ def parts(folder: Path, quality: ClockQuality = ClockQuality.NTP) -> Iterator[Pa
     wakes = Wakes()
     with contextlib.closing(Database(folder)) as database:
         memory = Memory(database)
+        clock.raise_floor(memory.floor_ms())
         store = Store(
             trust=memory,
             desired=memory,
