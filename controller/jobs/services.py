@@ -78,19 +78,22 @@ def finish(job: Job, now: dt.datetime) -> None:
     Job.objects.filter(pk=job.pk).update(state=State.DONE, progress=100, finished=now, error="")
 
 
-def fail(job: Job, error: str, now: dt.datetime, *, again: bool) -> bool:
+def fail(job: Job, error: str, now: dt.datetime, *, again: bool, at_most: int | None = MAX_ATTEMPTS) -> bool:
     """Note why it failed; it waits for its next attempt if `again` and there is one left. Says whether it does.
 
-    A waiting twin (asked for while this one ran) does the work anyway, so this one ends.
+    `at_most` attempts are made; None: it is tried until it succeeds. A waiting twin (asked for while this one ran)
+    does the work instead: it takes over since when the work is owed and why it is late, and this one ends.
     """
-    retry = again and job.attempts < MAX_ATTEMPTS
+    retry = again and (at_most is None or job.attempts < at_most)
+    due = now + BACK_OFF[min(job.attempts, len(BACK_OFF)) - 1]
     with transaction.atomic():
-        twin = Job.objects.filter(kind=job.kind, subject=job.subject, state=State.WAITING).exists()
-        if retry and not twin:
-            pause = BACK_OFF[min(job.attempts, len(BACK_OFF)) - 1]
-            Job.objects.filter(pk=job.pk).update(state=State.WAITING, due=now + pause, error=error, claimed=None)
-        else:
-            Job.objects.filter(pk=job.pk).update(state=State.FAILED, error=error, finished=now)
+        twin = Job.objects.filter(kind=job.kind, subject=job.subject, state=State.WAITING).first()
+        if retry and twin is None:
+            Job.objects.filter(pk=job.pk).update(state=State.WAITING, due=due, error=error, claimed=None)
+            return True
+        Job.objects.filter(pk=job.pk).update(state=State.FAILED, error=error, finished=now)
+        if retry and twin is not None:
+            Job.objects.filter(pk=twin.pk).update(created=job.created, due=min(twin.due, due), error=error)
     return retry
 
 
@@ -98,6 +101,12 @@ def clear_old(now: dt.datetime) -> int:
     """Forget finished work of more than `KEEP` ago; how many rows went."""
     count, _ = Job.objects.filter(state__in=[State.DONE, State.FAILED], finished__lt=now - KEEP).delete()
     return count
+
+
+def owed(kind: str, now: dt.datetime, *, after: dt.timedelta) -> Job | None:
+    """The oldest job of this kind that failed and is not yet made good, or that nobody took up within `after`."""
+    late = Q(state__in=[State.WAITING, State.RUNNING]) & (~Q(error="") | Q(due__lt=now - after))
+    return Job.objects.filter(late, kind=kind).order_by("created", "id").first()
 
 
 def newest(kind: str, subject: str = "") -> Job | None:

@@ -5,15 +5,17 @@ are the same keeps its assignment until its end comes near, so a change in one c
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from controller.boxes.models import Box, BoxState
 from controller.boxes.models import Stage as BoxStage
+from controller.core.errors import Refused
 from controller.core.times import ZONE
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
@@ -28,6 +30,7 @@ from controller.schedules.signing import domain, schedule_signer
 from controller.units.rules import above
 from protocol import topics
 from protocol.codec import encode
+from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Manifest
 from protocol.signing import Domain, Family, Signer, sign1
@@ -39,7 +42,11 @@ VALID: Final = dt.timedelta(days=60)
 AT_LEAST: Final = dt.timedelta(days=46)
 """An assignment with less than this left is renewed: a box has 45 days of schedule at any moment (design §2)."""
 DAILY: Final = dt.timedelta(days=1)
+RENEWAL: Final = "daily"
+"""Subject of the job that asks for a compilation once a day."""
 BATCH: Final = 500
+NAMED: Final = 5
+"""Boxes that a complaint names."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +68,27 @@ def ask_for_compilation() -> None:
 
 
 def compile_now(job: Job | None = None) -> Outcome:
-    """Bring assignments in step with schedules, rules and boxes, and plan the daily renewal. Harmless to repeat."""
+    """Bring assignments in step with schedules, rules and boxes. Harmless to repeat.
+
+    The daily renewal is planned before anything that may fail, and when its day has come asks for this like any other
+    change. Raises `Refused` when boxes could not be told, which then keep what they have; all others are told.
+    """
     now = timezone.now()
     with transaction.atomic():
-        outcome = _compile(now)
-        jobs.ask(COMPILE, "daily", due=now + DAILY)
+        if job is not None and job.subject == RENEWAL:
+            ask_for_compilation()
+        jobs.ask(COMPILE, RENEWAL, due=now + DAILY)
+    if job is not None and job.subject == RENEWAL:
+        return Outcome(0, 0, 0, 0)
+    with transaction.atomic():
+        outcome, refused = _compile(now)
+    if refused:
+        raise _untellable(refused)
     return outcome
 
 
-def _compile(now: dt.datetime) -> Outcome:
+def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
+    """What was done; and by box what is wrong with the manifest that it should have got."""
     places = facts.places()
     compilation = compile_all(
         places,
@@ -80,40 +99,73 @@ def _compile(now: dt.datetime) -> Outcome:
         rules=facts.rules(now),
     )
     signer, where = schedule_signer(), domain()
-    rows, signed = _signed(compilation.manifests, signer, where, now)
-    wanted = [(place, rows[compilation.of[place.box]]) for place in places]
-    changed = _assign(wanted, signer, where, now)
+    rows, bad, signed = _signed(compilation.manifests, signer, where, now)
+    numbers = [(place, compilation.of[place.box]) for place in places]
+    changed, refused = _assign(
+        [(place, rows[number]) for place, number in numbers if number in rows], signer, where, now
+    )
     AssignmentRow.objects.exclude(box__state=BoxStage.APPROVED).delete()
-    return Outcome(len(places), len(rows), signed, changed)
+    refused |= {place.box: bad[number] for place, number in numbers if number in bad}
+    return Outcome(len(places), len(compilation.manifests), signed, changed), refused
 
 
 def _signed(
     manifests: Sequence[Manifest], signer: Signer, where: Domain, now: dt.datetime
-) -> tuple[list[Compiled], int]:
-    """The stored manifests, in the same order; and how many were new."""
-    contents = [encode(manifest) for manifest in manifests]
-    hashes = [sha256(content + signer.public_key).hex() for content in contents]
-    known = {row.content_hash: row for row in _in_batches(hashes)}
+) -> tuple[dict[int, Compiled], dict[int, ProtocolError], int]:
+    """By number: the stored manifests, and what boxes would refuse in the others; and how many were new.
+
+    What a box would refuse is not signed: what it has stays in force.
+    """
+    refused: dict[int, ProtocolError] = {}
+    contents: dict[int, bytes] = {}
+    for number, manifest in enumerate(manifests):
+        try:
+            contents[number] = encode(manifest)
+            validate_manifest(manifest)
+        except ProtocolError as error:
+            refused[number] = error
+    hashes = {
+        number: sha256(contents[number] + signer.public_key).hex() for number in contents if number not in refused
+    }
+    known = {row.content_hash: row for row in _in_batches(list(hashes.values()))}
     signed = 0
-    for digest, content, manifest in zip(hashes, contents, manifests, strict=True):
+    for number, digest in hashes.items():
         if digest not in known:
-            validate_manifest(manifest)  # what a box would refuse is not signed; what it has stays in force
-            message = sign1(content, Family.MANIFEST, where, signer)
+            message = sign1(contents[number], Family.MANIFEST, where, signer)
             known[digest] = Compiled.objects.create(
                 content_hash=digest,
                 manifest=files.keep_bytes(message, BlobKind.MANIFEST, now),
-                sounds=[blob.hash.hex() for blob in manifest.blobs],
+                sounds=[blob.hash.hex() for blob in manifests[number].blobs],
                 created=now,
             )
             signed += 1
-    return [known[digest] for digest in hashes], signed
+    return {number: known[digest] for number, digest in hashes.items()}, refused, signed
 
 
-def _assign(wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Domain, now: dt.datetime) -> int:
-    """Write and post the assignments that changed; how many. `wanted` says which manifest each box is to hold."""
+def _untellable(refused: Mapping[str, ProtocolError]) -> Refused:
+    """Names the first few boxes, and what their boxes would refuse."""
+    names = list(Box.objects.filter(pk__in=sorted(refused)[:NAMED]).values_list("name", flat=True))
+    why = "; ".join(sorted({str(error) for error in refused.values()}))
+    more = "…" if len(refused) > NAMED else ""
+    return Refused(
+        "",
+        _("%(n)d hộp không nhận được lịch mới (%(names)s): %(why)s.")
+        % {"n": len(refused), "names": ", ".join(names) + more, "why": why},
+        _("Số sau chữ “s” là số của lịch phát bị từ chối: hãy rút lịch đó rồi lập lại. Các hộp khác vẫn được báo."),
+    )
+
+
+def _assign(
+    wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Domain, now: dt.datetime
+) -> tuple[int, dict[str, ProtocolError]]:
+    """Write and post the assignments that changed; how many, and by box what is wrong with one that cannot be written.
+
+    `wanted` says which manifest each box is to hold.
+    """
     current = {row.box_id: row for row in AssignmentRow.objects.defer("message")}
     heard = {box: max(held, wanted) for box, held, wanted in _generations()}
     made: list[AssignmentRow] = []
+    refused: dict[str, ProtocolError] = {}
     for place, compiled in wanted:
         digest = facts_of(place, bytes.fromhex(compiled.manifest_id))
         old = current.get(place.box)
@@ -121,14 +173,18 @@ def _assign(wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Dom
             continue
         # Higher than anything the box has seen, also after the database was restored from a backup.
         generation = max(old.generation if old else 0, heard.get(place.box, 0)) + 1
-        assignment = _assignment(place, compiled, generation, now)
+        try:
+            content = encode(_assignment(place, compiled, generation, now))
+        except ProtocolError as error:
+            refused[place.box] = error
+            continue
         made.append(
             AssignmentRow(
                 box_id=place.box,
                 generation=generation,
                 compiled=compiled,
                 facts=digest,
-                message=sign1(encode(assignment), Family.ASSIGNMENT, where, signer),
+                message=sign1(content, Family.ASSIGNMENT, where, signer),
                 issued=now,
                 valid_until=now + VALID,
             )
@@ -141,7 +197,7 @@ def _assign(wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Dom
         update_fields=["generation", "compiled", "facts", "message", "issued", "valid_until"],
     )
     post_many(((topics.down(row.box_id), bytes(row.message)) for row in made), MessageKind.ASSIGNMENT, now=now)
-    return len(made)
+    return len(made), refused
 
 
 def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datetime) -> Assignment:

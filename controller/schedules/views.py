@@ -21,6 +21,7 @@ from controller.jobs import services as jobs
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.schedules import facts, places, services, wording
+from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
 from controller.schedules.compiling import COMPILE
 from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, ScheduleForm
@@ -92,6 +93,7 @@ def schedule(request: HttpRequest, number: int) -> HttpResponse:
         "boxes": Box.objects.filter(pk__in=reached).select_related("unit", "status", "assignment"),
         "reached": len(reached),
         "in_force": told.filter(box__status__generation__gte=F("generation")).count(),
+        "late": arrears(timezone.now()) is not None,
         "compiling": job is not None and job.finished is None,
         "may_withdraw": row.state == State.ACTIVE and may(person_of(request), Action.SCHEDULE, row.unit.code),
     }

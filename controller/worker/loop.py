@@ -56,7 +56,8 @@ def do_one(now: dt.datetime) -> bool:
     try:
         TABLE[job.kind].do(job)
     except Refused as refused:
-        jobs.fail(job, str(refused), timezone.now(), again=False)
+        at_most = TABLE[job.kind].attempts
+        jobs.fail(job, str(refused), timezone.now(), again=at_most is None, at_most=at_most)
         log.info("worker.refused", kind=job.kind, subject=job.subject, why=str(refused))
     except Exception as error:
         _failed(job, error)
@@ -74,7 +75,8 @@ def do_all(now: dt.datetime) -> int:
 
 
 def _failed(job: Job, error: Exception) -> None:
-    again = jobs.fail(job, f"{type(error).__name__}: {error}", timezone.now(), again=True)
+    at_most = TABLE[job.kind].attempts if job.kind in TABLE else jobs.MAX_ATTEMPTS
+    again = jobs.fail(job, f"{type(error).__name__}: {error}", timezone.now(), again=True, at_most=at_most)
     log.exception("worker.failed", kind=job.kind, subject=job.subject, attempt=job.attempts, again=again)
     if not again and job.kind in TABLE:
         TABLE[job.kind].give_up(job)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from controller.jobs import services as jobs
 from controller.jobs.models import Job
 from controller.library import services as library
 from controller.schedules import compiling
@@ -15,9 +16,12 @@ class Work:
     """Raises `Refused` when trying again cannot help."""
     give_up: Callable[[Job], object] = lambda _job: None
     """Called once it will not be tried again, after errors that nobody foresaw."""
+    attempts: int | None = jobs.MAX_ATTEMPTS
+    """How many are made; None: until it succeeds, also after a `Refused`."""
 
 
 TABLE: Final[Mapping[str, Work]] = {
     library.RENDER: Work(library.render, library.give_up_rendering),
-    compiling.COMPILE: Work(compiling.compile_now),
+    # As long as it fails, what was withdrawn stays on air.
+    compiling.COMPILE: Work(compiling.compile_now, attempts=None),
 }

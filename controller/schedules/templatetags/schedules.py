@@ -3,10 +3,18 @@
 import datetime as dt
 
 from django import template
+from django.utils import timezone
 
 from controller.schedules import wording
+from controller.schedules.arrears import arrears as arrears_now
 
 register = template.Library()
+
+
+@register.inclusion_tag("schedules/arrears.html")
+def arrears() -> dict[str, object]:
+    """A red note when boxes could not be told of what was decided; nothing otherwise. For any page."""
+    return {"arrears": arrears_now(timezone.now())}
 
 
 @register.filter
