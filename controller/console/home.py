@@ -12,11 +12,14 @@ from controller.boxes.models import Stage
 from controller.boxes.overview import Line, Tally, judge_all, lines, tallies
 from controller.boxes.rules import Level
 from controller.boxes.views import seen_by
+from controller.console import sounding
+from controller.console.sounding import Group
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.orders import rollcall
 from controller.orders.models import EmergencyOrder
 from controller.orders.models import State as OrderState
+from controller.orders.views import Card, card
 from protocol.report import Doing
 
 SHOWN = 8
@@ -26,17 +29,17 @@ HEARD = (Level.GOOD, Level.WARNING, Level.EMERGENCY)
 
 @dataclass(frozen=True)
 class Home:
-    live: list[EmergencyOrder]
+    live: list[Card]
     """Emergencies that are sounding or may still sound."""
-    to_sign: list[EmergencyOrder]
+    to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""
     to_approve: list[Bulletin]
     """Bulletins that this person may release."""
     tallies: list[Tally]
     troubled: list[Line]
     """The most urgent boxes, a few."""
-    sounding: list[Line]
-    """Boxes that are heard right now, a few."""
+    sounding: list[Group]
+    """What is heard right now, and of how many boxes."""
     sounding_count: int
     may_write: bool
     may_plan: bool
@@ -47,15 +50,15 @@ def home(person: Person, now: dt.datetime) -> Home:
     """Everything that the page shows, for this person at this moment."""
     judged = judge_all(seen_by(person).exclude(state=Stage.RETIRED), now)
     troubled = [box for box in judged if box.level in (Level.FAULT, Level.UNKNOWN)]
-    sounding = [box for box in judged if box.level in HEARD and box.doing in (Doing.SOUNDING, Doing.EMERGENCY)]
+    heard = [box for box in judged if box.level in HEARD and box.doing in (Doing.SOUNDING, Doing.EMERGENCY)]
     return Home(
-        live=rollcall.live(now),
-        to_sign=_to_sign(person, now),
+        live=[card(order, now) for order in rollcall.live(now)],
+        to_sign=[card(order, now) for order in _to_sign(person, now)],
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
         troubled=lines(troubled[:SHOWN], now),
-        sounding=lines(sounding[:SHOWN], now),
-        sounding_count=len(sounding),
+        sounding=sounding.groups(heard),
+        sounding_count=len(heard),
         may_write=bool(accounts.where(person, Action.EDIT)),
         may_plan=bool(accounts.where(person, Action.SCHEDULE)),
         may_sign=bool(accounts.where(person, Action.SIGN)),

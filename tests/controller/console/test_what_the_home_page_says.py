@@ -1,0 +1,93 @@
+"""The home page in words: what sounds and what waits has its title, its place, and whether it is real."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.utils import timezone
+
+from controller.boxes.models import Box, BoxState
+from controller.boxes.overview import judge_all
+from controller.console import sounding
+from controller.core.times import ZONE
+from controller.orders import services as orders
+from controller.orders.rules import Alarm
+from controller.schedules import services as schedules
+from controller.schedules.models import AssignmentRow
+from controller.schedules.services import Aimed, Draft
+from controller.worker.loop import do_all
+from protocol.order import Severity, Status
+from protocol.report import ClockQuality, Doing
+from tests.support import province
+from tests.support.installation import install
+from tests.support.officers import WARD, Office, approved, office, tomorrow
+from tests.support.province import AN_PHU
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _installed(settings: LazySettings, tmp_path: Path) -> None:
+    install(settings, tmp_path)
+
+
+def test_an_emergency_that_waits_is_named_by_its_title_and_places_and_whether_it_is_real() -> None:
+    here = province.make(timezone.now())
+    alarm = Alarm(1, (AN_PHU,), Severity.SEVERE, Status.EXERCISE)
+    orders.prepare(here.people["hoa"], alarm)
+    browser = Client()
+    browser.force_login(here.people["minh"])
+    page = browser.get("/").text
+    assert "Báo động lũ, Xã An Phú" in page
+    assert "Diễn tập" in page
+    assert AN_PHU not in page
+
+
+def on_air(here: Office, at: dt.datetime) -> None:
+    """Lan's bulletin for both wards; every box has its programme and says at this moment that it sounds."""
+    schedules.publish(
+        Draft("Bản tin sáng", WARD, (approved(here).pk,), tomorrow(9), Aimed(units=(WARD,))),
+        here.lan,
+    )
+    do_all(timezone.now())
+    for box in here.boxes:
+        BoxState.objects.update_or_create(
+            box=box,
+            defaults={
+                "last_seen": at,
+                "doing": Doing.SOUNDING,
+                "clock": ClockQuality.NTP,
+                "generation": AssignmentRow.objects.get(box=box).generation,
+            },
+        )
+
+
+def test_boxes_that_sound_the_same_are_one_line_with_what_they_sound() -> None:
+    here, at = office(), tomorrow(9).replace(tzinfo=ZONE) + dt.timedelta(seconds=1)
+    on_air(here, at)
+    named, unknown = sounding.groups(judge_all(Box.objects.all(), at))
+    assert (named.title, len(named.boxes)) == ("Cúp điện", 2)
+    assert named.until is not None
+    assert dt.timedelta(0) < named.until - at < dt.timedelta(minutes=2)
+    assert (unknown.title, [box.name for box in unknown.boxes]) == ("", ["Cụm loa 3"])
+
+
+def test_what_a_box_sounds_is_not_guessed_from_a_programme_that_it_does_not_have_yet() -> None:
+    here, at = office(), tomorrow(9).replace(tzinfo=ZONE) + dt.timedelta(seconds=1)
+    on_air(here, at)
+    BoxState.objects.update(generation=0)
+    assert [group.title for group in sounding.groups(judge_all(Box.objects.all(), at))] == [""]
+
+
+def test_boxes_with_an_emergency_come_first() -> None:
+    here, at = office(), tomorrow(9).replace(tzinfo=ZONE) + dt.timedelta(seconds=1)
+    on_air(here, at)
+    BoxState.objects.filter(box=here.boxes[1]).update(doing=Doing.EMERGENCY)
+    found = sounding.groups(judge_all(Box.objects.all(), at))
+    assert [(group.emergency, group.title, len(group.boxes)) for group in found] == [
+        (True, "", 1),
+        (False, "Cúp điện", 1),
+        (False, "", 1),
+    ]
