@@ -3,9 +3,11 @@
 AgentError                  stands at the edges; the message says what to do
 ├── ConfigError             box.toml: names the key and the way out
 ├── SoundError              (ports.sound) the device or a file
-├── StoreError              the disk or the database
+├── StoreError              the disk or the database; `fault` says what to report
 └── LinkError               the network or the controller; `permanent` says whether to try again
 """
+
+from protocol.report import FaultCode
 
 
 class AgentError(Exception):
@@ -18,6 +20,10 @@ class ConfigError(AgentError):
 
 class StoreError(AgentError):
     """The disk or the database failed."""
+
+    def __init__(self, message: str, *, fault: FaultCode = FaultCode.STORE) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class LinkError(AgentError):

@@ -92,15 +92,15 @@ def complaint(reading: ClockReading, shown_ms: int, floor_ms: int) -> str:
     if shown_ms < floor_ms:
         return (
             f"the clock shows {_iso(shown_ms)}, but signed messages say that {_iso(floor_ms)} has passed: set "
-            "the clock (network time, or the clock chip's battery); if it is the messages that were wrong, stop loalang-agent, "
+            "the clock (network time, or the clock chip's battery); if the messages were wrong, stop the agent, "
             "run loalang-agent forget-time, and start it again"
         )
     if reading.quality < ClockQuality.RTC:
         return f"{reading.quality.name}: fit a clock chip, let the box synchronise, or set clock.trust in box.toml"
     if reading.tells_time and reading.hi_ms - shown_ms > SET_BACK_MS:
         return (
-            f"the clock was set back from {_iso(reading.hi_ms)} to {_iso(shown_ms)}; for two hours an order counts only "
-            "if it has expired by neither; if the time is right now, restart loalang-agent"
+            f"the clock was set back from {_iso(reading.hi_ms)} to {_iso(shown_ms)}; for two hours an order "
+            "counts only if it has expired by neither; if the time is right now, restart loalang-agent"
         )
     return ""
 

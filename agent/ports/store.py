@@ -118,7 +118,10 @@ class Shelf(Protocol):
         ...
 
     def forget(self, name: bytes) -> None:
-        """It is damaged or no longer wanted."""
+        """It is damaged or no longer wanted: `path` gives it to nobody any more, though the disk may refuse.
+
+        Raises StoreError when it does.
+        """
         ...
 
     def sweep(self) -> None:

@@ -80,7 +80,7 @@ class Fetcher:
                 await self._wake.wait(backoff.wait_ms(self._draw()))
             except StoreError as error:
                 backoff = backoff.failed()
-                self._faults.raised(FaultCode.DISK_FULL, str(error))
+                self._faults.raised(error.fault, str(error))
                 await self._wake.wait(backoff.wait_ms(self._draw()))
 
     async def step(self) -> bool:
@@ -100,7 +100,10 @@ class Fetcher:
     def damaged(self, name: bytes) -> None:
         """A sound could not be read as what it should be: away with it, it is fetched again (fault 8)."""
         self._faults.raised(FaultCode.CONTENT_DAMAGED, name.hex())
-        self._shelf.forget(name)
+        try:
+            self._shelf.forget(name)
+        except StoreError as error:
+            self._faults.raised(error.fault, str(error))
         self._wake.set()
 
     async def _do(self, step: Step) -> None:

@@ -6,6 +6,7 @@ write the play log. Between turns it sleeps until the plan's next change, a chan
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -32,10 +33,14 @@ from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, p
 COMMIT_MS: Final = 1_000
 """So long before its first sample a track is checked, written down and handed over."""
 MARGIN_MS: Final = 50
+STUMBLE_MS: Final = 1_000
+"""How long a turn that failed is not tried again."""
 TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
+
+STUMBLED: Final = "the player failed"
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +90,9 @@ class Player:
         """Segments (play, start) of which nothing is left that could sound."""
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
+        self._attempt: Segment | None = None
+        """What is being taken a step on."""
+        self._has_stumbled = False
         self._wake_ms = 0
 
     @property
@@ -98,10 +106,23 @@ class Player:
         try:
             while True:
                 self._changed.clear()
-                await self._turn()
+                await self._guarded_turn()
                 await wait_for(self._clock, self._changed, min(TICK_MS, self._wake_ms - self._clock.now_ms()))
         finally:
             await self._wind_down()
+
+    async def _guarded_turn(self) -> None:
+        """One turn; what goes wrong in it is a fault and never the end of the player: an alarm may come next."""
+        try:
+            await self._turn()
+        except Exception as error:
+            log.exception("a turn of the player failed")
+            self._stumbled(error)
+            self._wake_ms = self._clock.now_ms() + STUMBLE_MS
+        else:
+            if self._has_stumbled and not self._device.ill:
+                self._has_stumbled = False
+                self._on_fault(FaultCode.AUDIO_DEVICE, False, "the player goes on")
 
     async def _turn(self) -> None:
         """Bring the world in step with the plan, once."""
@@ -114,9 +135,11 @@ class Player:
         while True:
             following = self._following(around, now)
             await self._power.follow(needed=self._needs_power(following, now))
+            self._attempt = following
             if following is None or not await self._advance(following, holdings):
                 break
             now = self._clock.now_ms()
+        self._attempt = None
         self._give_up_waiting(around)
         causes = {playing.segment.cause for playing in self._playing}
         self._stages.review(holdings, holdings.finished | self._log.ended, causes, now)
@@ -194,10 +217,16 @@ class Player:
 
     def _reap(self) -> None:
         """Let go of tracks that have ended; what broke in their watch breaks here."""
-        for playing in self._playing:
-            if playing.watch is not None and playing.watch.done():
-                playing.watch.result()
-        self._playing = [playing for playing in self._playing if playing.watch is None or not playing.watch.done()]
+        ended = [playing for playing in self._playing if playing.watch is not None and playing.watch.done()]
+        self._playing = [playing for playing in self._playing if playing not in ended]
+        for playing in ended:
+            assert playing.watch is not None
+            if (error := playing.watch.exception()) is not None:
+                playing.sounding.stop(FADE_MS)
+                self._log.end(
+                    playing.row.play, None, Result.CUT, Grade.NONE, f"{STUMBLED}: {error!r}"[:200], final=False
+                )
+                raise error
 
     async def _watch(self, playing: Playing) -> None:
         """Follow one track to its end and write it down."""
@@ -332,6 +361,17 @@ class Player:
         return following is not None and following.start_ms <= soon and not self._device.ill
 
     # What fails
+
+    def _stumbled(self, error: Exception) -> None:
+        """Say so; and a programme's sound that cannot even be tried must not stand in the way of the next one."""
+        self._has_stumbled = True
+        self._on_fault(FaultCode.AUDIO_DEVICE, True, f"{STUMBLED}: {error!r}"[:200])
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None and attempt.kind is not SegmentKind.EMERGENCY:
+            self._hopeless.add((attempt.play, attempt.start_ms))
+            planned = Cue(attempt.start_ms, attempt.offset_ms, None, 0, attempt.start_ms)
+            with contextlib.suppress(Exception):  # what failed may have been the log
+                self._log.missed(_row(attempt, planned), f"{STUMBLED}: {error!r}"[:200])
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
         """A file that no decoder reads; whether something else can sound in its place."""

@@ -12,6 +12,8 @@ from typing import BinaryIO, Final
 from agent.errors import StoreError
 from agent.ports.store import Intake
 from agent.store.database import Database
+from agent.store.failure import store_error
+from protocol.report import FaultCode
 
 _READ: Final = 1 << 20
 
@@ -29,8 +31,8 @@ class PartFile:
             self._file: BinaryIO = path.open("ab+")
             self._reread()
         except OSError as error:
-            raise StoreError(
-                f"{path}: cannot be written ({error}); check that the disk is writable and not full"
+            raise store_error(
+                f"{path}: cannot be written ({error}); check that the disk is writable and not full", error
             ) from error
 
     @property
@@ -40,22 +42,31 @@ class PartFile:
     def write(self, chunk: bytes) -> None:
         if self._received + len(chunk) > self.size:
             self.restart()
-            raise StoreError(f"{self.name.hex()}: more than the announced {self.size} bytes arrived; refused")
+            raise StoreError(
+                f"{self.name.hex()}: more than the announced {self.size} bytes arrived; refused", fault=FaultCode.FETCH
+            )
         try:
             self._file.write(chunk)
         except OSError as error:
-            raise StoreError(f"{self.path}: not written ({error}); check that the disk is not full") from error
+            raise store_error(f"{self.path}: not written ({error}); check that the disk is not full", error) from error
         self._digest.update(chunk)
         self._received += len(chunk)
 
     def restart(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+        except OSError as error:
+            raise store_error(f"{self.path}: cannot be begun anew ({error}); check the disk", error) from error
         self._digest = hashlib.sha256()
         self._received = 0
 
     def close(self) -> None:
-        self._file.close()
+        """Raises StoreError when the last bytes find no room; what is on the disk stays."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise store_error(f"{self.path}: not written ({error}); check that the disk is not full", error) from error
 
     def is_whole(self) -> bool:
         return self._received == self.size and self._digest.digest() == self.name
@@ -114,24 +125,33 @@ class BlobShelf:
             intake.path.replace(self._file(intake.name))
             self._sync_folder()
         except OSError as error:
-            raise StoreError(f"{intake.path}: not kept ({error}); check that the disk is not full") from error
+            raise store_error(f"{intake.path}: not kept ({error}); check that the disk is not full", error) from error
         with self._database.change() as connection:
             connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?)", (intake.name, intake.size))
         self._sizes[intake.name] = intake.size
         return True
 
     def forget(self, name: bytes) -> None:
+        self._sizes.pop(name, None)  # whatever the disk says to it: nobody is given this file any more
         with self._database.change() as connection:
             connection.execute("DELETE FROM blobs WHERE hash = ?", (name,))
-        self._sizes.pop(name, None)
-        self._file(name).unlink(missing_ok=True)
+        self._remove(self._file(name))
 
     def sweep(self) -> None:
         """Remove whatever is no blob: leavings of power cuts, and beginnings of what nobody wants any more."""
         whole = {self._file(name) for name in self._sizes}
-        for file in self._folder.iterdir():
-            if file not in whole:
-                file.unlink(missing_ok=True)
+        try:
+            leavings = [file for file in self._folder.iterdir() if file not in whole]
+        except OSError as error:
+            raise store_error(f"{self._folder}: cannot be read ({error}); check the disk", error) from error
+        for file in leavings:
+            self._remove(file)
+
+    def _remove(self, file: Path) -> None:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(f"{file}: not removed ({error}); check that the disk is writable", error) from error
 
     def _file(self, name: bytes) -> Path:
         return self._folder / name.hex()

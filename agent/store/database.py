@@ -15,6 +15,7 @@ from typing import Final
 from sqlite_utils import Database as Tables
 
 from agent.errors import StoreError
+from agent.store.failure import store_error
 
 SCHEMA_VERSION: Final = 1
 CHAIN_BYTES: Final = 8
@@ -80,8 +81,8 @@ class Database:
             with self._tables.atomic():
                 yield self._tables.conn
         except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path}: not written ({error}); check that the disk is writable and not full"
+            raise store_error(
+                f"{self.path}: not written ({error}); check that the disk is writable and not full", error
             ) from error
 
     def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
@@ -89,7 +90,7 @@ class Database:
         try:
             return self._tables.conn.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: cannot be read ({error}); check the disk") from error
+            raise store_error(f"{self.path}: cannot be read ({error}); check the disk", error) from error
 
     def state(self, key: str) -> bytes | None:
         found = self.rows("SELECT value FROM state WHERE key = ?", key)

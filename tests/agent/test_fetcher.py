@@ -1,6 +1,8 @@
 """Downloads: resumed, checked, applied whole or not at all."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +236,34 @@ def test_one_file_that_cannot_be_had_does_not_keep_back_the_others(tmp_path: Pat
             assert generation(box) == 1
 
     virtual_time.run(main())
+
+
+def test_a_damaged_sound_on_a_disk_that_takes_no_writing_is_given_to_nobody_and_the_box_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            made = programme("a")
+            name = next(iter(made.sounds))
+            box.trusts().assigned(made)
+            await settle(box)
+            with _no_writing(tmp_path / "blobs"):
+                box.fetcher.damaged(name)
+                await settle(box)
+                assert box.store.shelf.path(name) is None
+                assert FaultCode.STORE in box.faults.active()
+            await settle(box)
+            assert box.store.shelf.path(name) is not None
+
+    virtual_time.run(main())
+
+
+@contextlib.contextmanager
+def _no_writing(folder: Path) -> Iterator[None]:
+    """Where the folder was, there is a file: nothing can be removed from it and nothing added."""
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.write_bytes(b"")
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)

@@ -1,7 +1,7 @@
 """A box's sounding half in virtual time: real player, planner and files; fake clock, device and amplifier."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
-from agent.services.player import Player
+from agent.services.player import STUMBLED, Player
 from agent.services.recordings import Recordings
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.ids import sha256
@@ -62,6 +62,8 @@ class MemoryJournal:
     rows: list[Row] = field(default_factory=list)
     opened: dict[str, tuple[Play, int | None]] = field(default_factory=dict)
     disk_full: bool = False
+    broken_at: int | None = None
+    """Once, a row that ends after this instant meets an error that is no disk's."""
 
     def begin(self, play: Play) -> None:
         self._write()
@@ -76,6 +78,9 @@ class MemoryJournal:
         self, play: str, ended_ms: int | None, result: Result, grade: Grade, detail: str, *, final: bool = True
     ) -> None:
         self._write()
+        if ended_ms is not None and self.broken_at is not None and ended_ms >= self.broken_at:
+            self.broken_at = None
+            raise RuntimeError("nobody foresaw this")
         row, started = self.opened.pop(play)
         assert (grade > Grade.NONE) == (ended_ms is not None)
         self.rows.append(Row(play, started, ended_ms, result, detail, row.intended_ms, final, row.sound))
@@ -121,6 +126,10 @@ class Studio:
         self.first_samples: list[int | None] = []
         self.faults: list[tuple[FaultCode, bool]] = []
         self.damaged: list[bytes] = []
+        self.on_damaged: Callable[[bytes], None] = lambda _: None
+        self.may_fail = False
+        """Whether the player may meet errors that nobody foresaw; else each breaks the test."""
+        self.failures: list[str] = []
         self.lead_in_ms = lead_in_ms
         self._generation = 0
         self._lengths_ms: dict[bytes, int] = {}
@@ -139,8 +148,8 @@ class Studio:
             holdings=lambda: self.holdings,
             changed=self.changed,
             on_order=self.note_order,
-            on_fault=lambda code, raised, _: self.faults.append((code, raised)),
-            on_damaged=self.damaged.append,
+            on_fault=self.note_fault,
+            on_damaged=self.note_damaged,
             on_doing=lambda: None,
             lead_in_ms=self.lead_in_ms,
         )
@@ -165,10 +174,20 @@ class Studio:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        assert self.may_fail or self.failures == []
 
     async def until(self, instant_ms: int) -> None:
         """Let time pass until the wall clock shows this."""
         await self.pass_ms(instant_ms - self.clock.now_ms())
+
+    def note_fault(self, code: FaultCode, raised: bool, detail: str) -> None:
+        self.faults.append((code, raised))
+        if detail.startswith(STUMBLED):
+            self.failures.append(detail)
+
+    def note_damaged(self, sound: bytes) -> None:
+        self.damaged.append(sound)
+        self.on_damaged(sound)
 
     async def pass_ms(self, duration_ms: int) -> None:
         """Let so much time pass, whatever the wall clock shows."""
@@ -176,6 +195,7 @@ class Studio:
         for task in self._tasks:
             if task.done():
                 task.result()
+        assert self.may_fail or self.failures == []
 
     def shelf(self, sound: bytes) -> Path | None:
         path = self.folder / sound.hex()

@@ -187,3 +187,40 @@ def test_a_file_that_is_longer_than_announced_does_not_hold_up_the_next(tmp_path
             assert second.complete
 
     virtual_time.run(story())
+
+
+def test_what_nobody_foresaw_is_a_fault_and_a_row_and_never_the_end_of_the_player(tmp_path: Path) -> None:
+    def refuse(_: bytes) -> None:
+        raise OSError("read-only file system")
+
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.may_fail, studio.on_damaged = True, refuse
+            studio.adopt(entry("s1", "06:00:00", "b20"), entry("s2", "06:02:00", "b10"))
+            path = studio.shelf(studio.blob("b20").hash)
+            assert path is not None
+            path.write_bytes(b"rot")
+            await studio.until(at("06:01:00"))
+            number = studio.accept(order(1, studio))
+            await studio.until(at("06:03:00"))
+            assert [heard.cause for heard in studio.heard()] == [number, "s2"]
+            assert len(studio.failures) == 1
+            assert studio.results()[0] == ("s1@2026-11-24T06:00:00#1.1", Result.MISSED)
+            assert studio.journal.rows[0].detail.startswith("the player failed")
+            assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+
+    virtual_time.run(story())
+
+
+def test_a_track_whose_watch_breaks_is_closed_in_the_log_and_the_next_one_sounds(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.may_fail = True
+            studio.adopt(entry("s1", "06:00:00", "b20"), entry("s2", "06:02:00", "b10"))
+            studio.journal.broken_at = at("06:00:20")
+            await studio.until(at("06:03:00"))
+            assert [heard.cause for heard in studio.heard()][-1] == "s2"
+            assert studio.journal.opened == {}
+            assert len(studio.failures) == 1
+
+    virtual_time.run(story())
