@@ -40,7 +40,6 @@ class Home:
     """The most urgent boxes, a few."""
     sounding: list[Group]
     """What is heard right now, and of how many boxes."""
-    sounding_count: int
     may_write: bool
     may_plan: bool
     may_sign: bool
@@ -58,7 +57,6 @@ def home(person: Person, now: dt.datetime) -> Home:
         tallies=tallies(judged),
         troubled=lines(troubled[:SHOWN], now),
         sounding=sounding.groups(heard),
-        sounding_count=len(heard),
         may_write=bool(accounts.where(person, Action.EDIT)),
         may_plan=bool(accounts.where(person, Action.SCHEDULE)),
         may_sign=bool(accounts.where(person, Action.SIGN)),

@@ -40,7 +40,7 @@ def test_an_emergency_that_waits_is_named_by_its_title_and_places_and_whether_it
     browser = Client()
     browser.force_login(here.people["minh"])
     page = browser.get("/").text
-    assert "Báo động lũ, Xã An Phú" in page
+    assert "Lũ, ngập lụt, Xã An Phú" in page
     assert "Diễn tập" in page
     assert AN_PHU not in page
 
