@@ -13,6 +13,7 @@ from msgspec import Meta
 from protocol.codec import decode
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import Name, PublicKey, UnitCode, key_id
+from protocol.manifest import Assignment
 from protocol.quantities import EpochS
 from protocol.signing import Domain, Family, open1, open_signed
 
@@ -102,13 +103,38 @@ def open_roots(data: bytes, domain: Domain, root_keys: tuple[bytes, ...], *, per
 
 
 def open_machine(data: bytes, family: Family, roots: Roots, role: Role, at_s: int, *, max_bytes: int) -> bytes:
-    """The payload of a COSE_Sign1 that a holder of this role signed: an assignment, a manifest, an acknowledgement.
+    """The payload of a COSE_Sign1 that a holder of this role signed: a manifest, an acknowledgement.
 
     `at_s` is the reader's time in epoch seconds, `max_bytes` the family's limit. Raises `SignatureError` when nobody
     who holds the role at that moment signed these bytes, `ProtocolError` when they are not such a message.
+
+    A manifest is good where an assignment brings it: whose place it is for, `open_assignment` asks.
     """
+    return _open_machine(data, family, roots, role, at_s, max_bytes)[0]
+
+
+def open_assignment(data: bytes, roots: Roots, at_s: int, *, max_bytes: int) -> Assignment:
+    """The assignment in these bytes, if a holder of SCHEDULE signed it whose scope has a unit of the box's place.
+
+    Raises as `open_machine`; `SignatureError` "scope" for a key of another place.
+    """
+    payload, signers = _open_machine(data, Family.ASSIGNMENT, roots, Role.SCHEDULE, at_s, max_bytes)
+    assignment = decode(payload, Assignment, max_bytes=max_bytes)
+    if not any(unit in holder.scope for holder in signers for unit in assignment.units):
+        place, person = assignment.units[-1], signers[0].person
+        raise SignatureError(
+            "scope", f"{person} may not make schedules for {place}; the roots name the scope of each key"
+        )
+    return assignment
+
+
+def _open_machine(
+    data: bytes, family: Family, roots: Roots, role: Role, at_s: int, max_bytes: int
+) -> tuple[bytes, tuple[Holder, ...]]:
+    """The payload, and the holders that its signature may be of."""
     envelope = open1(data, family, roots.domain, max_bytes=max_bytes)
     signature = envelope.signatures[0]
-    if not any(signature.verify(holder.key) for holder in roots.holders_of(signature.kid, role, at_s)):
+    signers = tuple(holder for holder in roots.holders_of(signature.kid, role, at_s) if signature.verify(holder.key))
+    if not signers:
         raise SignatureError("bad-signature", f"no holder of {role.name} signed this {family.name.lower()}")
-    return envelope.payload
+    return envelope.payload, signers

@@ -26,7 +26,7 @@ from protocol.order import Order
 from protocol.quantities import SECOND_MS
 from protocol.refusals import RejectCode
 from protocol.report import Ack, FaultCode
-from protocol.roles import Role, Roots, open_machine, open_roots
+from protocol.roles import Role, Roots, open_assignment, open_machine, open_roots
 from protocol.signing import Domain, Family, family_of
 
 log = structlog.get_logger()
@@ -149,8 +149,7 @@ class Inbox:
         self.try_again()
 
     def _take_assignment(self, raw: bytes) -> None:
-        payload = self._of_schedule(raw, Family.ASSIGNMENT, MAX_ASSIGNMENT_BYTES)
-        assignment = decode(payload, Assignment, max_bytes=MAX_ASSIGNMENT_BYTES)
+        assignment = open_assignment(raw, self._roots(), self._now_s(), max_bytes=MAX_ASSIGNMENT_BYTES)
         if assignment.box != self._identity.box:
             raise ProtocolError("not-mine", f"an assignment of box {assignment.box}", field="Assignment.box")
         held = self._desired.wanted()
@@ -165,7 +164,9 @@ class Inbox:
         self._wakes.reporter.set()
 
     def _take_ack(self, raw: bytes) -> None:
-        ack = decode(self._of_schedule(raw, Family.ACK, MAX_ACK_BYTES), Ack, max_bytes=MAX_ACK_BYTES)
+        roots, at_s = self._roots(), self._now_s()
+        payload = open_machine(raw, Family.ACK, roots, Role.SCHEDULE, at_s, max_bytes=MAX_ACK_BYTES)
+        ack = decode(payload, Ack, max_bytes=MAX_ACK_BYTES)
         if ack.box != self._identity.box:
             raise ProtocolError("not-mine", f"an acknowledgement for box {ack.box}", field="Ack.box")
         if self._outbox.acknowledge(ack):
@@ -250,9 +251,8 @@ class Inbox:
         force = self._desired.in_force()
         return {} if force is None else {blob.hash: blob.duration_ms for blob in force.manifest.blobs}
 
-    def _of_schedule(self, raw: bytes, family: Family, max_bytes: int) -> bytes:
-        roots = self._roots()
-        return open_machine(raw, family, roots, Role.SCHEDULE, self._clock.now_ms() // SECOND_MS, max_bytes=max_bytes)
+    def _now_s(self) -> int:
+        return self._clock.now_ms() // SECOND_MS
 
     def _passed(self, issued_s: int) -> None:
         """Somebody who is trusted wrote down the time. Their clock may have been ahead, by as much as the gate lets."""

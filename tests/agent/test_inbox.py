@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from protocol.codec import encode
 from protocol.order import MessageType, Order, Sound
 from protocol.report import ClockQuality, FaultCode, Stage
+from protocol.roles import Holder, Role
 from protocol.signing import Family, sign1
 from tests.support import virtual_time
 from tests.support.box_parts import (
@@ -192,6 +194,20 @@ def test_only_a_newer_assignment_of_this_box_signed_by_the_schedule_role_counts(
             wanted = box.store.desired.wanted()
             assert wanted is not None
             assert wanted.generation == 5
+
+    virtual_time.run(main())
+
+
+def test_an_assignment_of_a_machine_that_speaks_for_another_commune_changes_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            trusted = roots(1, at_s=NOW_S)
+            elsewhere = Holder(key("neighbour").public_key, "neighbour", (Role.SCHEDULE,), ("77-1002",))
+            box.inbox.take(signed_roots(replace(trusted, holders=(*trusted.holders, elsewhere))))
+            box.inbox.take(offer(Programme(), 5, signer="neighbour")[0])
+            assert box.store.desired.wanted() is None
+            box.inbox.take(offer(Programme(), 1)[0])
+            assert box.store.desired.wanted() is not None
 
     virtual_time.run(main())
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from protocol.codec import encode
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import key_id
-from protocol.roles import Role, open_machine, open_roots
+from protocol.roles import Role, open_assignment, open_machine, open_roots
 from protocol.signing import (
     Domain,
     Family,
@@ -28,15 +28,18 @@ from protocol.signing import (
     to_be_signed,
     verify1,
 )
-from tests.protocol.examples import MESSAGES
+from tests.protocol.examples import ASSIGNMENT, MESSAGES
 from tests.protocol.people import (
     BOX,
+    COMMUNE,
     CONTROLLER,
     DOMAIN,
+    HAMLET,
     HOA,
     LAN,
     MINH,
     NOW_S,
+    PROVINCE,
     ROOT_A,
     ROOT_B,
     ROOTS,
@@ -158,6 +161,19 @@ def test_a_machine_is_not_believed_outside_its_dates(at_s: int) -> None:
     open_machine(data, Family.MANIFEST, roots, Role.SCHEDULE, NOW_S, max_bytes=10_000)
     with pytest.raises(SignatureError):
         open_machine(data, Family.MANIFEST, roots, Role.SCHEDULE, at_s, max_bytes=10_000)
+
+
+@pytest.mark.parametrize(("scope", "good"), [(PROVINCE, True), (COMMUNE, True), (HAMLET, True), ("77-1", False)])
+def test_an_assignment_counts_from_a_machine_whose_scope_has_a_unit_of_the_boxs_place(scope: str, good: bool) -> None:
+    machine = msgspec.structs.replace(holder(CONTROLLER, "controller", Role.SCHEDULE), scope=(scope,))
+    roots = msgspec.structs.replace(ROOTS, holders=(machine,))
+    data = MESSAGES["assignment"].data
+    if good:
+        assert open_assignment(data, roots, NOW_S, max_bytes=4096) == ASSIGNMENT
+    else:
+        with pytest.raises(SignatureError, match="controller may not make schedules for") as caught:
+            open_assignment(data, roots, NOW_S, max_bytes=4096)
+        assert caught.value.code == "scope"
 
 
 def test_a_machine_message_above_its_limit_is_refused() -> None:
