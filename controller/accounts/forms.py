@@ -1,7 +1,6 @@
 """What people type in about themselves and others; the deciding is in `services`."""
 
 import base64
-import binascii
 from typing import Any
 
 from django import forms
@@ -10,8 +9,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controller.accounts import services
+from controller.accounts import attempts
 from controller.accounts.models import Person, Role
+from controller.core.times import in_words
 from controller.units.forms import UnitField
 
 
@@ -35,16 +35,19 @@ class LoginForm(forms.Form):
         username, password = data.get("username", "").strip().lower(), data.get("password")
         if not username or not password:
             return data
-        if services.login_locked(username, timezone.now()):
+        address = attempts.address_of(self.request.META.get("REMOTE_ADDR", ""))
+        if wait := attempts.begin(username, address, timezone.now()):
             raise forms.ValidationError(
-                _("Đã nhập sai quá nhiều lần. Hãy đợi 15 phút, hoặc nhờ quản trị viên cấp mật khẩu mới.")
+                _("Đã nhập sai quá nhiều lần. Hãy đợi %(wait)s rồi thử lại, hoặc nhờ quản trị viên cấp mật khẩu mới.")
+                % {"wait": in_words(wait)}
             )
         person = authenticate(self.request, username=username, password=password)
         if not isinstance(person, Person):
-            services.audit(None, "login.failed", f"person:{username}")
+            attempts.failed(username, address)
             raise forms.ValidationError(
                 _("Tên đăng nhập hoặc mật khẩu không đúng. Nếu quên, hãy nhờ quản trị viên cấp mật khẩu mới.")
             )
+        attempts.succeeded(username, address)
         self.person = person
         return data
 
@@ -96,20 +99,32 @@ class PasswordForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    """The page's script reads the key file and fills in these two; the file itself is not sent."""
+    """The page's script reads the key file, opens it, signs, and fills in these three; the file itself is not sent."""
 
     public = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    proof = forms.CharField(max_length=128, required=False, widget=forms.HiddenInput)
     named = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
     label = forms.CharField(
         label=_("Tên gợi nhớ"), max_length=64, help_text=_("Ví dụ: “USB màu đỏ”, “máy tính cơ quan”.")
     )
 
     def clean_public(self) -> bytes:
-        text = str(self.cleaned_data["public"])
         try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
+            return _base64url(str(self.cleaned_data["public"]))
+        except ValueError as error:
             raise forms.ValidationError(_("Không đọc được khóa công khai. Hãy chọn lại tệp khóa.")) from error
+
+    def clean_proof(self) -> bytes:
+        """Whatever is no signature proves nothing; `services.register_key` says so."""
+        try:
+            return _base64url(str(self.cleaned_data["proof"]))
+        except ValueError:
+            return b""
+
+
+def _base64url(text: str) -> bytes:
+    """Raises `ValueError`."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 class AppointmentForm(forms.Form):

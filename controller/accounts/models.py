@@ -71,6 +71,22 @@ class PersonKey(models.Model):
         return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
+class FailedLogin(models.Model):
+    """Wrong passwords for a name from an address; see `accounts.attempts`."""
+
+    username = models.CharField(max_length=150)
+    """As it was typed; empty for all other names of an address that tries too many."""
+    address = models.CharField(max_length=45)
+    count = models.PositiveIntegerField()
+    last = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address", "username"], name="one_count_per_name_and_address")]
+
+    def __str__(self) -> str:
+        return f"{self.username} {self.address}: {self.count}"
+
+
 class Audit(models.Model):
     """Who did what to which thing; rows are only ever added."""
 

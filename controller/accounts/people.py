@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from controller.accounts import rules, services
+from controller.accounts import services
 from controller.accounts.access import person_of
 from controller.accounts.forms import AppointmentForm, PersonForm
 from controller.accounts.models import Appointment, Person, Role
@@ -82,7 +82,7 @@ def person(request: HttpRequest, number: int) -> HttpResponse:
             "today": day,
             "keys": shown.keys.all(),
             "administers": bool(services.where(by, Action.ADMINISTER)),
-            "manages": rules.may_manage(services.held(by), services.held(shown), day),
+            "manages": services.may_manage(by, shown),
             "unit_options": options(),
         },
     )

@@ -70,24 +70,27 @@ def where(appointments: Iterable[Held], action: Action, today: dt.date) -> tuple
     return tuple(sorted(c for c in codes if not any(covers(other, c) for other in codes if other != c)))
 
 
-LOCK_AFTER: Final = 10
-LOCK_WINDOW: Final = dt.timedelta(minutes=15)
+FREE_FAILURES: Final = 5
+"""So many wrong passwords cost nothing but the typing."""
+LONGEST_WAIT: Final = dt.timedelta(minutes=15)
+FORGIVEN_AFTER: Final = dt.timedelta(days=1)
 
 
-def locked(failures: Iterable[dt.datetime], now: dt.datetime) -> bool:
-    """Whether so many wrong passwords were tried lately that the next one is not even looked at."""
-    return sum(1 for at in failures if now - at < LOCK_WINDOW) >= LOCK_AFTER
+def login_wait(failures: int, last: dt.datetime, now: dt.datetime) -> dt.timedelta:
+    """How long until the next password is looked at: 2 s after the fifth wrong one, then twice as long each time."""
+    if failures < FREE_FAILURES:
+        return dt.timedelta(0)
+    doublings = min(failures - FREE_FAILURES + 1, 20)
+    return max(last + min(dt.timedelta(seconds=2**doublings), LONGEST_WAIT) - now, dt.timedelta(0))
 
 
-def may_manage(administrator: Iterable[Held], person: Iterable[Held], today: dt.date) -> bool:
+def may_manage(administrator: Iterable[Held], person: Iterable[Held], today: dt.date, *, root: str) -> bool:
     """Whether the administrator may give this person a new password or close the account.
 
     Whoever sets a password could log in with it, so every appointment of the person must lie in the administrator's
-    units: a commune's administrator never gets hold of a province's signer.
+    units: a commune's administrator never gets hold of a province's signer. Somebody without an appointment belongs to
+    no unit, and may be appointed anywhere tomorrow: only an administrator of the whole tree (`root`) manages them.
     """
     administrator = tuple(administrator)
-    return bool(where(administrator, Action.ADMINISTER, today)) and all(
-        may(administrator, Action.ADMINISTER, held.unit, today)
-        for held in person
-        if held.valid_to is None or today < held.valid_to
-    )
+    units = [held.unit for held in person if held.valid_to is None or today < held.valid_to] or [root]
+    return all(may(administrator, Action.ADMINISTER, unit, today) for unit in units)

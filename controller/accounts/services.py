@@ -18,13 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from controller.accounts import rules
-from controller.accounts.models import Appointment, Audit, Person, PersonKey, Role
+from controller.accounts.models import Appointment, Audit, FailedLogin, Person, PersonKey, Role
 from controller.accounts.rules import Action, Held
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import today as local_day
 from controller.units.models import Unit
 from protocol import keyfile
 from protocol.errors import ProtocolError
+from protocol.ids import key_id
+from protocol.signing import Signature
 
 Actor = Person | AbstractBaseUser | AnonymousUser | None
 """Whoever asks: `request.user` fits."""
@@ -82,13 +84,22 @@ def _who_may(action: Action) -> str:
     return _("Việc này cần người có vai trò: %(roles)s. Hãy nhờ quản trị viên của đơn vị.") % {"roles": roles}
 
 
+def may_manage(person: Actor, other: Person) -> bool:
+    """Whether the person may give the other one a new password or close the account."""
+    day = local_day(timezone.now())
+    return rules.may_manage(held(person), held(other), day, root=settings.LOALANG.province)
+
+
 def require_manage(person: Actor, other: Person) -> None:
-    """Raises `NotAllowed` unless the person may administer every unit in which the other one is appointed."""
-    if not rules.may_manage(held(person), held(other), local_day(timezone.now())):
+    """Raises `NotAllowed` unless the person may administer every unit to which the other one belongs."""
+    if not may_manage(person, other):
         raise NotAllowed(
             "",
             _("Bạn không quản lý được tài khoản của %(other)s.") % {"other": other},
-            _("Người này có vai trò ở đơn vị mà bạn không quản trị. Hãy nhờ quản trị viên cấp trên."),
+            _(
+                "Người này có vai trò ở đơn vị mà bạn không quản trị, hoặc không còn vai trò nào. "
+                "Hãy nhờ quản trị viên cấp trên."
+            ),
         )
 
 
@@ -141,6 +152,7 @@ def reset_password(person: Person, *, by: Actor = None) -> str:
     person.set_password(password)
     person.must_change_password = True
     person.save(update_fields=["password", "must_change_password"])
+    FailedLogin.objects.filter(username=person.username).delete()
     audit(by, "person.password_reset", f"person:{person.username}")
     return password
 
@@ -202,22 +214,51 @@ def set_active(person: Person, active: bool, *, by: Actor) -> None:
 
 
 def register_key_file(person: Person, text: str, label: str) -> PersonKey:
-    """Register the public half in a key file. Raises `Refused`. Nothing else of the file is kept."""
+    """Register the public half in a key file that the caller holds. Raises `Refused`. Nothing else of it is kept.
+
+    For an installation's own set-up: pages ask for a proof (`register_key`), since anybody may know a public key.
+    """
     try:
         file = keyfile.read(text)
     except ProtocolError as error:
         raise Refused(
             "public", _("Đây không phải tệp khóa của Loa Làng."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
         ) from error
-    return register_key(person, file.public_key, label, named=file.person)
+    return _keep_key(person, file.public_key, label, file.person)
+
+
+def possession(person: Person, public_key: bytes, challenge: str) -> bytes:
+    """What somebody signs to show that they hold this key: text, so that it can be no order (COSE begins otherwise).
+
+    `accounts/static/accounts/key.js` makes the same.
+    """
+    return f"loalang/possession/1\n{challenge}\n{person.username}\n{public_key.hex()}\n".encode()
+
+
+def register_key(
+    person: Person, public_key: bytes, label: str, *, challenge: str, proof: bytes, named: str = ""
+) -> PersonKey:
+    """Register the public half of the person's key (raw Ed25519, 32 bytes).
+
+    `proof` is the key's signature over `possession`, `named` the name in the key file. Raises `Refused` when it is
+    somebody else's, registered already, or not proven to be in the person's hand.
+    """
+    if len(public_key) == keyfile.PUBLIC_BYTES and not _proven(person, public_key, challenge, proof):
+        raise Refused(
+            "public",
+            _("Chưa chứng minh được bạn giữ khóa này."),
+            _("Tải lại trang, chọn tệp khóa và nhập mật khẩu của khóa rồi đăng ký lại."),
+        )
+    return _keep_key(person, public_key, label, named)
+
+
+def _proven(person: Person, public_key: bytes, challenge: str, proof: bytes) -> bool:
+    message = possession(person, public_key, challenge)
+    return bool(challenge) and Signature(key_id(public_key), message, proof).verify(public_key)
 
 
 @transaction.atomic
-def register_key(person: Person, public_key: bytes, label: str, *, named: str = "") -> PersonKey:
-    """Register the public half of the person's key (raw Ed25519, 32 bytes).
-
-    `named` is the name in the key file. Raises `Refused` when it is somebody else's or registered already.
-    """
+def _keep_key(person: Person, public_key: bytes, label: str, named: str) -> PersonKey:
     if len(public_key) != keyfile.PUBLIC_BYTES:
         raise Refused("public", _("Khóa công khai phải dài 32 byte."), _("Chọn tệp do lệnh “loalang key new” tạo ra."))
     if named and named != person.display_name:
@@ -255,11 +296,3 @@ def person_of_session(key: str) -> Person | None:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     person = get_user(request)
     return person if isinstance(person, Person) else None
-
-
-def login_locked(username: str, now: dt.datetime) -> bool:
-    """Whether this name had too many wrong passwords lately."""
-    failures = Audit.objects.filter(
-        action="login.failed", object=f"person:{username}", at__gt=now - rules.LOCK_WINDOW
-    ).values_list("at", flat=True)
-    return rules.locked(failures, now)

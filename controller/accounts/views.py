@@ -1,5 +1,8 @@
 """Pages about oneself: logging in and out, the password, one's roles and signing keys."""
 
+import secrets
+from typing import Final
+
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
@@ -17,6 +20,9 @@ from controller.accounts.models import PersonKey
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.core.times import today
+
+CHALLENGE: Final = "key_challenge"
+"""In the session: what a key that is to be registered must sign."""
 
 
 @public
@@ -58,16 +64,20 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def me(request: HttpRequest) -> HttpResponse:
-    """Roles and keys; a POST registers the public half of a key."""
+    """Roles and keys; a POST registers the public half of a key, with the proof that its private half is at hand."""
     person = person_of(request)
+    challenge = request.session.setdefault(CHALLENGE, secrets.token_urlsafe(24))
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            services.register_key(person, data["public"], data["label"], named=data["named"])
+            services.register_key(
+                person, data["public"], data["label"], challenge=challenge, proof=data["proof"], named=data["named"]
+            )
         except Refused as refused:
             show_refusal(form, refused)
         else:
+            del request.session[CHALLENGE]
             messages.success(request, _("Đã đăng ký khóa công khai. Quản trị tỉnh sẽ đưa khóa vào danh sách tin cậy."))
             return redirect("accounts:me")
     day = today(timezone.now())
@@ -77,6 +87,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "accounts/me.html",
         {
             "form": form,
+            "challenge": challenge,
             "appointments": [row for row in appointments if row.valid_to is None or day < row.valid_to],
             "keys": person.keys.all(),
         },

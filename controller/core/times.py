@@ -1,6 +1,7 @@
 """Time as people here read it: the unit's wall clock, and ages in words. Pure: `now` comes in."""
 
 import datetime as dt
+import math
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -39,3 +40,12 @@ def age(at: dt.datetime | None, now: dt.datetime) -> str:
     if seconds < 86_400:
         return ngettext("%(n)d giờ trước", "%(n)d giờ trước", seconds // 3600) % {"n": seconds // 3600}
     return ngettext("%(n)d ngày trước", "%(n)d ngày trước", seconds // 86_400) % {"n": seconds // 86_400}
+
+
+def in_words(length: dt.timedelta) -> str:
+    """How long to wait, in whole seconds below a minute, else in whole minutes, rounded up: "2 phút"."""
+    seconds = math.ceil(length.total_seconds())
+    if seconds < 60:
+        return ngettext("%(n)d giây", "%(n)d giây", seconds) % {"n": seconds}
+    minutes = math.ceil(seconds / 60)
+    return ngettext("%(n)d phút", "%(n)d phút", minutes) % {"n": minutes}

@@ -1,17 +1,20 @@
 """What a browser sees: nothing without a login, nothing before a one-time password was changed."""
 
+import base64
+import datetime as dt
 import re
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from controller.accounts import services
-from controller.accounts.models import Audit, Person, PersonKey, Role
+from controller.accounts import attempts, services
+from controller.accounts.models import Audit, FailedLogin, Person, PersonKey, Role
 from controller.core.errors import Refused
 from controller.units.models import Unit
 from protocol import keyfile
-from protocol.signing import KeySigner
+from protocol.signing import Domain, Family, KeySigner, to_be_signed
 
 PASSWORD = "ba từ ghép lại"
 pytestmark = pytest.mark.django_db
@@ -110,26 +113,110 @@ def test_a_password_is_not_changed_by_a_form_that_does_not_fit(
     assert hoa.check_password(PASSWORD)
 
 
-def test_after_ten_wrong_passwords_not_even_the_right_one_is_looked_at(client: Client, hoa: Person) -> None:
-    for _ in range(10):
-        client.post("/dang-nhap/", {"username": "hoa", "password": "wrong"})
-    answer = client.post("/dang-nhap/", {"username": "hoa", "password": PASSWORD})
-    assert answer.status_code == 200
-    assert "15 phút" in answer.text
-    assert Audit.objects.filter(action="login.failed").count() == 10
+def attempt(password: str, address: str = "203.0.113.9", username: str = "hoa") -> str:
+    """A login from somewhere; the answer's text, or "in"."""
+    client = Client(REMOTE_ADDR=address)
+    answer = client.post("/dang-nhap/", {"username": username, "password": password})
+    return "in" if answer.status_code == 302 else answer.text
+
+
+def test_who_guesses_waits_longer_and_longer_and_even_the_right_password_is_not_looked_at(hoa: Person) -> None:
+    for _ in range(5):
+        assert "không đúng" in attempt("wrong")
+    assert "2 giây" in attempt(PASSWORD)
+    FailedLogin.objects.update(count=20)
+    assert "15 phút" in attempt(PASSWORD)
+    FailedLogin.objects.update(last=timezone.now() - dt.timedelta(minutes=15))
+    assert attempt(PASSWORD) == "in"
+    assert not FailedLogin.objects.exists(), "whoever got in begins anew"
+
+
+def test_a_stranger_elsewhere_locks_nobody_out(hoa: Person) -> None:
+    """On the night of the flood, with thousands of wrong passwords for every signer's name."""
+    FailedLogin.objects.create(username="hoa", address="203.0.113.9", count=5000, last=timezone.now())
+    assert "15 phút" in attempt(PASSWORD, "203.0.113.9")
+    assert attempt(PASSWORD, "198.51.100.7") == "in"
+
+
+def test_an_ipv6_network_is_one_sender(hoa: Person) -> None:
+    for n in range(5):
+        attempt("wrong", f"2001:db8:1:2::{n}")
+    assert "giây" in attempt(PASSWORD, "2001:db8:1:2::77")
+    assert attempt(PASSWORD, "2001:db8:1:3::77") == "in"
+
+
+def test_a_guesser_fills_neither_the_audit_nor_the_table_of_guesses(hoa: Person) -> None:
+    now = timezone.now()
+    for n in range(300):
+        attempts.begin(f"name{n}", "203.0.113.9", now)
+        attempts.failed(f"name{n}", "203.0.113.9")
+    for n in range(300):
+        later = now + dt.timedelta(minutes=20) * n
+        attempts.begin("hoa", "198.51.100.7", later)
+        attempts.failed("hoa", "198.51.100.7")
+    assert FailedLogin.objects.filter(address="203.0.113.9").count() <= attempts.NAMES_PER_ADDRESS + 1
+    assert Audit.objects.filter(action="login.failed").count() < 100
+
+
+def test_a_new_password_from_the_administrator_is_taken_at_once(hoa: Person) -> None:
+    for _ in range(6):
+        attempt("wrong")
+    assert attempt(services.reset_password(hoa)) == "in"
+
+
+def key_form(person: Person, challenge: str, signer: KeySigner, holder: KeySigner | None = None) -> dict[str, str]:
+    """What the page's script sends: `signer`'s public half, proven by `holder`'s key."""
+    file = keyfile.read(keyfile.seal(signer, "Trần Thị Hoa", PASSWORD, salt=b"s" * 16, nonce=b"n" * 12))
+    proof = (holder or signer).sign(services.possession(person, signer.public_key, challenge))
+    text = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
+    return {"public": file.public, "proof": text, "named": file.person, "label": "USB"}
+
+
+def challenge_of(browser: Client) -> str:
+    found = re.search(r'data-challenge="([^"]+)"', browser.get("/toi/").text)
+    assert found is not None
+    return found[1]
 
 
 def test_only_the_public_half_of_a_key_is_registered_and_only_ones_own(browser: Client, hoa: Person) -> None:
     signer = KeySigner.from_seed(b"h" * 32)
-    file = keyfile.read(keyfile.seal(signer, "Trần Thị Hoa", PASSWORD, salt=b"s" * 16, nonce=b"n" * 12))
-    form = {"public": file.public, "named": file.person, "label": "USB"}
+    form = key_form(hoa, challenge_of(browser), signer)
     assert "Lê Minh" in browser.post("/toi/", form | {"named": "Lê Minh"}).text
     assert browser.post("/toi/", form).status_code == 302
     assert bytes(PersonKey.objects.get(person=hoa).public_key) == signer.public_key
-    assert "đã được đăng ký" in browser.post("/toi/", form).text
+    assert "đã được đăng ký" in browser.post("/toi/", key_form(hoa, challenge_of(browser), signer)).text
 
     browser.post(reverse("accounts:revoke_key", args=[hoa.keys.get().pk]))
     assert hoa.keys.get().revoked is not None
+
+
+def test_a_key_that_is_not_in_the_persons_hand_is_not_registered(browser: Client, hoa: Person, unit: Unit) -> None:
+    """Anybody can read somebody else's public key, and would sign in their place or keep them from registering it."""
+    minhs, hoas = KeySigner.from_seed(b"m" * 32), KeySigner.from_seed(b"h" * 32)
+    minh, _ = services.add_person("minh", "Lê Minh", [(Role.SIGNER, unit)])
+    challenge = challenge_of(browser)
+    for form in (
+        key_form(hoa, challenge, minhs, holder=hoas),
+        key_form(minh, challenge, minhs),
+        key_form(hoa, "an older challenge", minhs),
+        key_form(hoa, challenge, minhs) | {"proof": ""},
+        key_form(hoa, challenge, minhs) | {"proof": "kein!base64"},
+    ):
+        assert "Chưa chứng minh" in browser.post("/toi/", form).text
+    assert not PersonKey.objects.exists()
+
+
+def test_a_proof_is_good_for_one_registration(browser: Client, hoa: Person) -> None:
+    challenge = challenge_of(browser)
+    assert browser.post("/toi/", key_form(hoa, challenge, KeySigner.from_seed(b"h" * 32))).status_code == 302
+    assert challenge_of(browser) != challenge
+    assert "Chưa chứng minh" in browser.post("/toi/", key_form(hoa, challenge, KeySigner.from_seed(b"i" * 32))).text
+
+
+def test_a_proof_cannot_be_the_signature_of_an_order(hoa: Person) -> None:
+    """What is signed for an order is CBOR, and begins with the head of an array; a proof begins with a letter."""
+    order = to_be_signed(b"", Family.ORDER, Domain("79", "prod"))
+    assert services.possession(hoa, bytes(32), "")[0] != order[0]
 
 
 @pytest.mark.parametrize("public", ["", "kein!base64", "AAAA"])
@@ -176,3 +263,22 @@ def test_somebody_without_a_role_sees_no_people_and_ends_no_appointment(client: 
     assert "Hoa" not in client.get("/nguoi-dung/").text
     assert client.get(reverse("accounts:person", args=[hoa.pk])).status_code == 404
     assert client.post(reverse("accounts:end_appointment", args=[hoa.appointments.get().pk])).status_code == 403
+
+
+def test_only_the_provinces_administrator_manages_somebody_without_a_role(
+    client: Client, hoa: Person, unit: Unit
+) -> None:
+    """They may have been the province's signer yesterday, and may be again tomorrow."""
+    commune = Unit.objects.create(code="79-26506", name="Phường Vũng Tàu", kind="ward", parent=unit)
+    tuan, _ = services.add_person("tuan", "Phạm Tuấn", [(Role.ADMINISTRATOR, commune)])
+    services.change_password(tuan, PASSWORD)
+    minh, password = services.add_person("minh", "Lê Minh", [(Role.SIGNER, unit)])
+    services.end_appointment(minh.appointments.get(), by=None)
+    client.force_login(tuan)
+    assert client.post(reverse("accounts:reset_password", args=[minh.pk])).status_code == 403
+    assert client.post(reverse("accounts:set_active", args=[minh.pk]), {"active": "0"}).status_code == 403
+    minh.refresh_from_db()
+    assert minh.is_active
+    assert minh.check_password(password)
+    client.force_login(hoa)
+    assert client.post(reverse("accounts:reset_password", args=[minh.pk])).status_code == 200

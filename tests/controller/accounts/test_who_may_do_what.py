@@ -56,8 +56,18 @@ def test_where_and_may_agree(held: list[Held], action: Action, unit: str) -> Non
 
 @given(st.lists(HELD, max_size=6), st.lists(HELD, max_size=6))
 def test_who_manages_a_person_may_administer_wherever_that_person_counts(one: list[Held], other: list[Held]) -> None:
-    if rules.may_manage(one, other, TODAY):
+    if rules.may_manage(one, other, TODAY, root="79"):
+        assert other or rules.may(one, Action.ADMINISTER, "79", TODAY)
         assert all(rules.may(one, Action.ADMINISTER, held.unit, TODAY) for held in other if held.on(TODAY))
+
+
+@given(st.integers(0, 1000), st.integers(0, 100_000))
+def test_more_wrong_passwords_never_make_the_wait_shorter_and_none_is_longer_than_a_quarter_of_an_hour(
+    failures: int, ago_s: int
+) -> None:
+    now = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    wait, next_wait = (rules.login_wait(n, now - dt.timedelta(seconds=ago_s), now) for n in (failures, failures + 1))
+    assert dt.timedelta(0) <= wait <= next_wait <= rules.LONGEST_WAIT
 
 
 @pytest.fixture

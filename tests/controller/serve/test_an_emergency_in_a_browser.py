@@ -179,8 +179,8 @@ def test_two_persons_sign_in_the_browser_and_the_box_hears_it_until_it_is_cancel
 
         for stage, sample in ((Stage.ACCEPTED, None), (Stage.STARTED, heard_ms + 40)):
             listener.say("receipt", box.receipt(order.id, stage, heard_ms, first_sample=sample))
-        pages["minh"].wait_for_selector("#good:has-text('1/1')")
-        assert "Đang phát" in pages["minh"].inner_text("#live")
+        pages["minh"].wait_for_selector("#sounded:has-text('1/1')")
+        assert "Đang phát, chưa chứng minh" in pages["minh"].inner_text("#live")
 
         listener.forget()
         pages["minh"].fill("#reason", "hết nguy hiểm")
@@ -236,7 +236,11 @@ def _register_key(page: Any, url: str, key_file: Path) -> None:
     page.goto(f"{url}/toi/")
     page.set_input_files("#key-file", str(key_file))
     page.fill("[name=label]", "USB đỏ")
-    page.click("text=Đăng ký phần công khai")
+    page.fill("#key-passphrase", "sai mật khẩu")
+    page.click("#key-button:not([disabled])")
+    page.wait_for_selector("text=Mật khẩu không mở được khóa này")
+    page.fill("#key-passphrase", PASSPHRASE)
+    page.click("#key-button:not([disabled])")
     page.wait_for_selector("button.danger.small")
 
 
