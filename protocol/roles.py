@@ -110,7 +110,7 @@ def open_machine(data: bytes, family: Family, roots: Roots, role: Role, at_s: in
 
     A manifest is good where an assignment brings it: whose place it is for, `open_assignment` asks.
     """
-    return _open_machine(data, family, roots, role, at_s, max_bytes)[0]
+    return _open_machine(data, family, roots, role, at_s, max_bytes=max_bytes)[0]
 
 
 def open_assignment(data: bytes, roots: Roots, at_s: int, *, max_bytes: int) -> Assignment:
@@ -118,7 +118,7 @@ def open_assignment(data: bytes, roots: Roots, at_s: int, *, max_bytes: int) -> 
 
     Raises as `open_machine`; `SignatureError` "scope" for a key of another place.
     """
-    payload, signers = _open_machine(data, Family.ASSIGNMENT, roots, Role.SCHEDULE, at_s, max_bytes)
+    payload, signers = _open_machine(data, Family.ASSIGNMENT, roots, Role.SCHEDULE, at_s, max_bytes=max_bytes)
     assignment = decode(payload, Assignment, max_bytes=max_bytes)
     if not any(unit in holder.scope for holder in signers for unit in assignment.units):
         place, person = assignment.units[-1], signers[0].person
@@ -129,7 +129,7 @@ def open_assignment(data: bytes, roots: Roots, at_s: int, *, max_bytes: int) -> 
 
 
 def _open_machine(
-    data: bytes, family: Family, roots: Roots, role: Role, at_s: int, max_bytes: int
+    data: bytes, family: Family, roots: Roots, role: Role, at_s: int, *, max_bytes: int
 ) -> tuple[bytes, tuple[Holder, ...]]:
     """The payload, and the holders that its signature may be of."""
     envelope = open1(data, family, roots.domain, max_bytes=max_bytes)
