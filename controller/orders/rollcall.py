@@ -11,7 +11,7 @@ from controller.orders.models import EmergencyOrder, RollCall, State
 from controller.orders.rules import Answer, Level, Line
 from controller.orders.services import boxes_in
 from protocol.order import MessageType, Status
-from protocol.report import Receipt, Stage
+from protocol.report import Grade, Receipt, Stage
 
 
 def live(now: datetime) -> list[EmergencyOrder]:
@@ -93,7 +93,18 @@ class Sheet:
 
     @property
     def good(self) -> int:
+        """Boxes that did what the order wants of them."""
         return sum(row.line.level is Level.GOOD for row in self.rows)
+
+    @property
+    def proven(self) -> int:
+        """Boxes that are proven to have sounded."""
+        return sum(row.line.proven for row in self.rows)
+
+    @property
+    def unproven(self) -> int:
+        """Boxes that say they sounded, by their word alone."""
+        return self.sounded - self.proven
 
     @property
     def sounded(self) -> int:
@@ -125,7 +136,7 @@ def sheet(order: EmergencyOrder) -> Sheet:
     meant = [row(box) for box in boxes_in(order.area).select_related("unit", "status")]
     inside = {one.box.pk for one in meant}
     strangers = Box.objects.filter(pk__in=set(answers) - inside).select_related("unit", "status")
-    worst_first = {Level.BAD: 0, Level.BUSY: 1, Level.GOOD: 2}
+    worst_first = {Level.BAD: 0, Level.BUSY: 1, Level.PLAYED: 2, Level.GOOD: 3}
     meant.sort(key=lambda one: (worst_first[one.line.level], one.box.name, one.box.pk))
     outside = [row(box) for box in strangers]
     return Sheet(tuple(meant), tuple(one for one in outside if one.line.stage not in (None, Stage.REJECTED)))
@@ -133,9 +144,11 @@ def sheet(order: EmergencyOrder) -> Sheet:
 
 def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
     found: dict[str, list[Answer]] = defaultdict(list)
-    rows = RollCall.objects.filter(order=order).values_list("box_id", "stage", "code", "first_sample_ms", "at_ms")
-    for box, stage, code, sample, at_ms in rows:
-        found[box].append(Answer(Stage(stage), code, sample, at_ms))
+    rows = RollCall.objects.filter(order=order).values_list(
+        "box_id", "stage", "code", "first_sample_ms", "at_ms", "grade"
+    )
+    for box, stage, code, sample, at_ms, grade in rows:
+        found[box].append(Answer(Stage(stage), code, sample, at_ms, Grade(grade)))
     return found
 
 

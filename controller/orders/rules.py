@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from controller.orders.models import State
 from controller.units.rules import above, covers
 from protocol.clock import ClockReading
@@ -13,7 +15,7 @@ from protocol.ids import key_id
 from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
 from protocol.order import MAX_LIFETIME_S, MessageType, Order, Severity, Sound, Status
 from protocol.refusals import RejectCode
-from protocol.report import ClockQuality, Stage
+from protocol.report import ClockQuality, Grade, Stage
 from protocol.roles import Holder, Role, Roots
 
 MIN_LIFETIME_S: Final = 300
@@ -72,21 +74,19 @@ def compose_alert(alarm: Alarm, roots: Roots, identity: bytes, sequence: int, no
 
 def compose_cancel(of: Order, roots: Roots, identity: bytes, sequence: int, now_s: int, *, reason: str) -> Order:
     """The order that ends `of`. It is valid for as long as a box might still hear `of`."""
-    return Order(
+    return msgspec.structs.replace(
+        of,
         id=identity,
-        province=roots.province,
-        environment=roots.environment,
         epoch=roots.version,
         sequence=sequence,
         issued=now_s,
         not_before=now_s,
         expires=min(max(of.expires, now_s + MIN_LIFETIME_S), now_s + MAX_LIFETIME_S),
-        status=of.status,
         type=MessageType.CANCEL,
-        severity=of.severity,
-        event=of.event,
-        area=of.area,
+        sound=None,
         references=(of.id,),
+        board="",
+        cap=None,
         reason=reason,
     )
 
@@ -110,6 +110,28 @@ def signers(kind: MessageType, area: Iterable[str], roots: Roots, now_s: int) ->
     units = tuple(area)
     named = (holder_for(holder.key, kind, units, roots, now_s) for holder in roots.holders)
     return tuple(sorted({holder.person for holder in named if holder is not None}))
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What an order still waits for; false when nothing."""
+
+    persons: int
+    """How many more must sign; at least one while the preparer has not."""
+    preparer: str
+    """Who prepared it, while that person's signature is missing: it counts in their sequence; else empty."""
+
+    def __bool__(self) -> bool:
+        return self.persons > 0
+
+
+def missing(kind: MessageType, first_signer: bytes, signed: Mapping[bytes, str], roots: Roots) -> Missing:
+    """`signed` are the holders' names by the keys with which they signed."""
+    lacking = roots.persons_needed(role_for(kind)) - len(set(signed.values()))
+    if first_signer in signed:
+        return Missing(max(lacking, 0), "")
+    names = [holder.person for holder in roots.holders if holder.key == first_signer]
+    return Missing(max(lacking, 1), names[0] if names else "?")
 
 
 def trial(
@@ -178,6 +200,7 @@ class Answer:
     code: str = ""
     first_sample_ms: int | None = None
     at_ms: int = 0
+    grade: Grade = Grade.NONE
 
 
 def owed(answers: Iterable[Answer]) -> bool:
@@ -187,9 +210,11 @@ def owed(answers: Iterable[Answer]) -> bool:
 
 
 class Level(StrEnum):
-    """How a line of the roll call is shown. Only what is known to have sounded is good."""
+    """How a line of the roll call is shown. Only what is proven to have sounded, or was to be silent, is good."""
 
     GOOD = "good"
+    PLAYED = "played"
+    """The box says that it sounded; nothing but its word is known of it (design §6: below ELECTRICAL)."""
     BUSY = "busy"
     BAD = "bad"
 
@@ -206,24 +231,28 @@ class Line:
     after_ms: int | None = None
     """From the last needed signature to the first sample, if it sounded."""
     at_ms: int | None = None
+    proven: bool = False
+    """More than the box's own word says that it sounded."""
 
 
 def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: int | None) -> Line:
     """What a box's answers come to. A silent order (cancel, test) is good once it was accepted."""
     known = sorted(answers, key=lambda answer: answer.stage)
     real = [answer for answer in known if answer.stage is not Stage.REJECTED]
+    silent = kind is MessageType.CANCEL or status is Status.TEST
     if not known:
         return Line(None, Level.BAD)
     last = (real or known)[-1]
     if not real:
-        harmless = last.code in HARMLESS
-        return Line(Stage.REJECTED, Level.GOOD if harmless else Level.BAD, last.code, at_ms=last.at_ms)
+        has_it = Level.GOOD if silent else Level.BUSY
+        return Line(Stage.REJECTED, has_it if last.code in HARMLESS else Level.BAD, last.code, at_ms=last.at_ms)
     sample = next((answer.first_sample_ms for answer in real if answer.first_sample_ms is not None), None)
-    silent = kind is MessageType.CANCEL or status is Status.TEST
-    sounded = sample is not None or any(answer.stage in (Stage.STARTED, Stage.DONE) for answer in real)
-    if sounded or silent or last.stage is Stage.CANCELLED:
+    proven = sample is not None and max(answer.grade for answer in real) >= Grade.ELECTRICAL
+    if silent or proven or last.stage is Stage.CANCELLED:  # this one stopped, as it was told
         level = Level.GOOD
+    elif sample is not None:
+        level = Level.PLAYED
     else:
-        level = Level.BAD if last.stage is Stage.EXPIRED else Level.BUSY
+        level = Level.BAD if last.stage in (Stage.DONE, Stage.EXPIRED) else Level.BUSY
     after = sample - sent_ms if sample is not None and sent_ms is not None else None
-    return Line(last.stage, level, last.code, sample, after, last.at_ms)
+    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven)

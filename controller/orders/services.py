@@ -73,7 +73,8 @@ def cancel_prepare(
 ) -> EmergencyOrder:
     """Fix the bytes of the order that ends this one. Raises `Refused`, `NotAllowed`.
 
-    A cancel that waits for its signature already is given back instead of a second one.
+    A cancel of one's own that waits for its signature already is given back instead of a second one. Anybody else's is
+    not: it counts in the sequence of who prepared it, so only that person could complete it.
     """
     now = now or timezone.now()
     order = EmergencyOrder.objects.get(pk=order.pk)
@@ -87,11 +88,11 @@ def cancel_prepare(
         raise Refused("order", _("Lệnh kiểm tra không phát ra loa."), _("Không cần hủy."))
     for unit in order.area:
         accounts.require(by, Action.SIGN, unit, field="order")
-    waiting = order.cancels_by.filter(state=State.WAITING, expires__gt=now).first()
-    if waiting is not None:
-        return waiting
     roots = current_roots()
     holder = _own_holder(by, MessageType.CANCEL, tuple(order.area), roots, now)
+    waiting = order.cancels_by.filter(state=State.WAITING, expires__gt=now, first_signer=holder.key).first()
+    if waiting is not None:
+        return waiting
     original = read(order)
     cancel = _store(
         by,
@@ -127,10 +128,15 @@ def sign(
         order=order, person=person, public_key=public_key, holder=holder.person, value=signature, at=now
     )
     accounts.audit(person, "order.signed", f"order:{order.id}", key=public_key.hex(), holder=holder.person)
-    names = {row.holder for row in order.signatures.all()}
-    if len(names) >= roots.persons_needed(rules.role_for(MessageType(order.type))):
+    if not missing(order, roots):
         _send(order, person, roots, now)
     return order
+
+
+def missing(order: EmergencyOrder, roots: Roots) -> rules.Missing:
+    """Which signatures the order waits for."""
+    signed = {bytes(row.public_key): row.holder for row in order.signatures.all()}
+    return rules.missing(MessageType(order.type), bytes(order.first_signer), signed, roots)
 
 
 @transaction.atomic
@@ -297,8 +303,6 @@ def _send(order: EmergencyOrder, by: Person, roots: Roots, now: datetime) -> Non
     """Assemble, try it on a healthy box of each unit, then one row for each unit's topic."""
     content = read(order)
     rows = sorted(order.signatures.all(), key=lambda row: bytes(row.public_key) != bytes(order.first_signer))
-    if bytes(rows[0].public_key) != bytes(order.first_signer):
-        return  # enough persons, but the one in whose sequence it counts is still missing
     envelope = assemble(
         bytes(order.payload), Family.ORDER, tuple((bytes(row.public_key), bytes(row.value)) for row in rows)
     )
@@ -321,7 +325,16 @@ def _send(order: EmergencyOrder, by: Person, roots: Roots, now: datetime) -> Non
     if cancelled is not None:
         cancelled.state = State.CANCELLED
         cancelled.save(update_fields=["state"])
+        _drop_rivals(order, by)
     outbox.post_many(
         [(topics.orders(unit), envelope) for unit in content.area], Kind.ORDER, now=now, expires=order.expires
     )
     accounts.audit(by, "order.sent", f"order:{order.id}", signers=[row.holder for row in rows])
+
+
+def _drop_rivals(cancel: EmergencyOrder, by: Person) -> None:
+    """Other cancels of the same order, which wait for nothing any more."""
+    for rival in EmergencyOrder.objects.filter(cancels=cancel.cancels_id, state=State.WAITING):
+        rival.state = State.DROPPED
+        rival.save(update_fields=["state"])
+        accounts.audit(by, "order.dropped", f"order:{rival.id}", instead=cancel.id)

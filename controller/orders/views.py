@@ -184,6 +184,7 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
         called = rollcall.sheet(found)
         context |= {
             "sheet": called,
+            "silent_order": shown.is_cancel or found.status == Status.TEST,
             "lines": [_answered(row) for row in called.rows[:CALLED]],
             "unlisted": max(called.expected - CALLED, 0),
             "outside": [_answered(row) for row in called.outside],
@@ -214,9 +215,10 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
         return context | {"blocked": str(refused)}
     kind = MessageType(found.type)
     names = {row.holder for row in signed}
-    needed = roots.persons_needed(rules.role_for(kind))
+    missing = services.missing(found, roots)
     return context | {
-        "missing": max(needed - len(names), 0),
+        "missing": missing.persons,
+        "preparer": missing.preparer,
         "others": [name for name in rules.signers(kind, found.area, roots, int(now.timestamp())) if name not in names],
         "holder": services.may_sign(person, found, now),
         "has_signed": any(row.person_id == person.pk for row in signed),
@@ -228,7 +230,12 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
 
 def _answered(row: rollcall.Row) -> Answered:
     after = row.line.after_ms
-    levels = {rules.Level.GOOD: "good", rules.Level.BUSY: "waiting", rules.Level.BAD: "fault"}
+    levels = {
+        rules.Level.GOOD: "good",
+        rules.Level.PLAYED: "played",
+        rules.Level.BUSY: "waiting",
+        rules.Level.BAD: "fault",
+    }
     return Answered(
         box=row.box,
         level=levels[row.line.level],

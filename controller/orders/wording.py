@@ -4,7 +4,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from controller.orders.models import EmergencyOrder
-from controller.orders.rules import Line, Standing
+from controller.orders.rules import Level, Line, Standing
 from controller.units.models import Unit
 from protocol.messages import BY_CODE
 from protocol.order import MessageType, Severity, Status
@@ -84,6 +84,10 @@ def answer_name(line: Line) -> str:
         known = line.code in {str(code) for code in RejectCode}
         why = sentence(RejectCode(line.code), language()) if known else line.code
         return _("Từ chối: %(why)s") % {"why": why}
+    if line.level is Level.PLAYED:
+        return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
+    if line.stage is Stage.DONE and line.level is Level.BAD:
+        return _("Báo đã phát xong nhưng không có tiếng nào")
     names = {
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),

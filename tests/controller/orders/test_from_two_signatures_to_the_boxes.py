@@ -17,7 +17,7 @@ from controller.orders.rules import Alarm
 from controller.outbox.models import Message
 from protocol import topics
 from protocol.clock import ClockReading
-from protocol.gate import Accept, Me, judge
+from protocol.gate import Accept, Me, Reject, judge
 from protocol.order import MessageType, Severity, Status
 from protocol.report import ClockQuality
 from tests.support import province
@@ -46,22 +46,43 @@ def test_two_persons_send_an_order_that_a_box_there_accepts(here: Province) -> N
     order = signed(order, here, "minh", at=NOW + dt.timedelta(seconds=40))
     assert order.state == State.SENT
     assert order.sent_at == NOW + dt.timedelta(seconds=40)
-    message = Message.objects.get(kind="order")
-    assert message.topic == topics.orders(AN_PHU)
-    at_ms = int(NOW.timestamp() * 1000) + 41_000
-    me = Me(province.DOMAIN, ("77", AN_PHU), (), {}, {}, {}, (), lambda sound: sound == 1)
-    verdict = judge(bytes(message.payload), province.roots(here), ClockReading(at_ms, at_ms, ClockQuality.NTP), me)
+    assert Message.objects.get(kind="order").topic == topics.orders(AN_PHU)
+    verdict = judged_by_a_box(here, NOW + dt.timedelta(seconds=41))
     assert isinstance(verdict, Accept)
     assert verdict.first_signer_key == key("hoa").public_key
     assert {holder.person for holder in verdict.signers} == {"Trần Thị Hoa", "Lê Minh"}
 
 
-def test_the_order_of_signing_does_not_change_whose_sequence_counts(here: Province) -> None:
+def judged_by_a_box(here: Province, at: dt.datetime) -> Accept | Reject:
+    """What a healthy box of An Phú says of the one order in the outbox."""
+    message = Message.objects.get(kind="order")
+    at_ms = int(at.timestamp() * 1000)
+    me = Me(province.DOMAIN, ("77", AN_PHU), (), {}, {}, {}, (), lambda sound: sound == 1)
+    return judge(bytes(message.payload), province.roots(here), ClockReading(at_ms, at_ms, ClockQuality.NTP), me)
+
+
+def test_where_the_second_person_signs_first_a_box_still_counts_it_in_the_preparers_sequence(here: Province) -> None:
     order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
     signed(order, here, "minh")
+    assert not Message.objects.filter(kind="order").exists()
     order = signed(order, here, "hoa")
     assert order.state == State.SENT
-    assert order.envelope is not None
+    verdict = judged_by_a_box(here, NOW + dt.timedelta(seconds=1))
+    assert isinstance(verdict, Accept)
+    assert verdict.first_signer_key == key("hoa").public_key
+    assert [holder.person for holder in verdict.signers] == ["Trần Thị Hoa", "Lê Minh"]
+
+
+def test_enough_persons_without_the_preparer_are_not_enough_and_the_preparer_is_named(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    assert services.missing(order, province.roots(here)) == rules.Missing(2, "Trần Thị Hoa")
+    signed(order, here, "minh")
+    order = signed(order, here, "lan")
+    assert order.state == State.WAITING
+    assert services.missing(order, province.roots(here)) == rules.Missing(1, "Trần Thị Hoa")
+    order = signed(order, here, "hoa")
+    assert order.state == State.SENT
+    assert not services.missing(order, province.roots(here))
 
 
 def test_one_person_cannot_sign_twice(here: Province) -> None:
@@ -215,6 +236,29 @@ def test_a_cancel_that_waits_is_not_made_twice(here: Province) -> None:
     signed(order, here, "minh")
     first = services.cancel_prepare(order, here.people["hoa"], now=NOW)
     assert services.cancel_prepare(order, here.people["hoa"], now=NOW).pk == first.pk
+
+
+def test_minh_cancels_although_hoa_began_a_cancel_and_was_called_away(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], FLOOD, now=NOW)
+    signed(order, here, "hoa")
+    signed(order, here, "minh")
+    left = services.cancel_prepare(order, here.people["hoa"], now=NOW)
+    mine = services.cancel_prepare(order, here.people["minh"], now=NOW)
+    assert mine.pk != left.pk
+    assert signed(mine, here, "minh").state == State.SENT
+    order.refresh_from_db()
+    left.refresh_from_db()
+    assert (order.state, left.state) == (State.CANCELLED, State.DROPPED)
+    assert Audit.objects.get(action="order.dropped").object == f"order:{left.pk}"
+    with pytest.raises(Refused):
+        signed(left, here, "hoa")
+
+
+def test_a_cancel_says_nothing_of_the_sound_that_it_ends(here: Province) -> None:
+    of = rules.compose_alert(FLOOD, province.roots(here), bytes(16), 7, 1_700_000_000)
+    cancel = rules.compose_cancel(of, province.roots(here), b"c" * 16, 8, 1_700_000_100, reason="nhầm")
+    assert (cancel.sound, cancel.cap, cancel.board, cancel.references) == (None, None, "", (of.id,))
+    assert (cancel.area, cancel.status, cancel.event) == (of.area, of.status, of.event)
 
 
 def test_every_step_is_audited_and_no_row_holds_a_private_key(here: Province) -> None:

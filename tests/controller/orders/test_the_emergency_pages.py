@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.cli import signatures
-from controller.orders import services
+from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder, State
 from controller.orders.rules import Alarm
 from controller.outbox import services as outbox
+from protocol.report import Grade, Receipt, Stage
 from tests.support import province
 from tests.support.installation import install
 from tests.support.province import AN_PHU, Province, key
@@ -158,3 +159,34 @@ def test_every_page_speaks_one_language(here: Province, language: str) -> None:
     for page in (reverse("orders:list"), reverse("orders:new"), reverse("orders:order", args=[order.pk])):
         text = client.get(page).content.decode()
         assert ("Khu vực" in text or "Khẩn cấp" in text) is (language == "vi"), page
+
+
+def test_the_page_names_the_preparer_who_has_not_signed(here: Province) -> None:
+    order = prepared(here)
+    for who in ("minh", "lan"):
+        assert hand_in(as_(here, who), order, who) == 302
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert "chữ ký của người soạn, Trần Thị Hoa" in page
+    assert "Gọi Trần Thị Hoa mở trang này" in page
+
+
+def test_what_boxes_only_claim_is_counted_as_not_proven_and_is_not_green(here: Province) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    claims = [
+        Receipt(here.boxes[name].pk, bytes.fromhex(order.pk), Stage.STARTED, at_ms, first_sample=at_ms, grade=grade)
+        for name, grade in (("an phú 1", Grade.CLAIMED), ("an phú 2", Grade.ELECTRICAL))
+    ]
+
+    def page() -> str:
+        return as_(here, "minh").get(reverse("orders:order", args=[order.pk])).content.decode()
+
+    rollcall.record(claims[:1], timezone.now())
+    assert "Đang phát, chưa chứng minh" in page()
+    assert "đã ra tiếng (chưa chứng minh)" in page()
+    assert 'class="tally good"' not in page()
+    assert 'class="badge played"' in page()
+    rollcall.record(claims[1:], timezone.now())
+    assert '<span class="tally good"><b>1</b> đã chứng minh' in page()

@@ -1,5 +1,6 @@
 """What a box's answers come to: only what is known to have sounded is good, and silence is never shown as well."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +8,7 @@ from controller.orders import rules
 from controller.orders.rules import Answer, Level
 from protocol.order import MessageType, Status
 from protocol.refusals import RejectCode
-from protocol.report import Stage
+from protocol.report import Grade, Stage
 
 SENT = 1_000_000
 ALERT, CANCEL = MessageType.ALERT, MessageType.CANCEL
@@ -18,6 +19,7 @@ answers = st.lists(
         code=st.sampled_from(["", *RejectCode]),
         first_sample_ms=st.none() | st.integers(SENT, SENT + 60_000),
         at_ms=st.integers(SENT, SENT + 60_000),
+        grade=st.sampled_from(Grade),
     ),
     max_size=6,
 )
@@ -36,7 +38,32 @@ def test_a_box_that_only_accepted_is_not_yet_good() -> None:
 def test_the_time_to_the_first_sample_counts_from_the_last_signature() -> None:
     heard = [Answer(Stage.ACCEPTED), Answer(Stage.STARTED, "", SENT + 640), Answer(Stage.DONE)]
     line = rules.line(ALERT, Status.ACTUAL, heard, SENT)
-    assert (line.stage, line.level, line.after_ms) == (Stage.DONE, Level.GOOD, 640)
+    assert (line.stage, line.level, line.after_ms) == (Stage.DONE, Level.PLAYED, 640)
+
+
+@pytest.mark.parametrize(
+    ("grade", "level"),
+    [
+        (Grade.CLAIMED, Level.PLAYED),
+        (Grade.RENDERED, Level.PLAYED),
+        (Grade.ELECTRICAL, Level.GOOD),
+        (Grade.ACOUSTIC, Level.GOOD),
+    ],
+)
+def test_only_what_is_proven_is_as_green_as_proven(grade: Grade, level: Level) -> None:
+    heard = [Answer(Stage.STARTED, "", SENT + 640), Answer(Stage.DONE, grade=grade)]
+    assert rules.line(ALERT, Status.ACTUAL, heard, SENT).level is level
+
+
+def test_an_end_without_a_first_sample_is_bad_however_sure_the_box_is() -> None:
+    silent = [Answer(Stage.ACCEPTED), Answer(Stage.DONE, grade=Grade.ACOUSTIC)]
+    assert rules.line(ALERT, Status.ACTUAL, silent, SENT).level is Level.BAD
+
+
+def test_a_box_that_has_the_order_already_has_not_sounded_it_by_that() -> None:
+    again = [Answer(Stage.REJECTED, RejectCode.DUPLICATE)]
+    assert rules.line(ALERT, Status.ACTUAL, again, SENT).level is Level.BUSY
+    assert rules.line(CANCEL, Status.ACTUAL, again, SENT).level is Level.GOOD
 
 
 def test_a_cancel_and_a_test_are_good_once_they_are_accepted() -> None:
@@ -49,12 +76,14 @@ def test_an_order_that_expired_before_it_sounded_is_bad() -> None:
 
 
 @given(answers=answers)
-def test_good_means_that_something_final_is_known(answers: list[Answer]) -> None:
+def test_good_means_proven_or_stopped_as_told(answers: list[Answer]) -> None:
     line = rules.line(ALERT, Status.ACTUAL, answers, SENT)
+    measured = any(answer.grade >= Grade.ELECTRICAL for answer in answers)
+    assert not line.proven or (measured and line.first_sample_ms is not None)
     if line.level is Level.GOOD:
-        sounded = {Stage.STARTED, Stage.DONE, Stage.CANCELLED} & {answer.stage for answer in answers}
-        sampled = any(answer.first_sample_ms is not None for answer in answers)
-        assert sounded or sampled or line.code == RejectCode.DUPLICATE
+        assert line.proven or line.stage is Stage.CANCELLED
+    if line.level is Level.PLAYED:
+        assert line.first_sample_ms is not None
 
 
 @given(answers=answers)
