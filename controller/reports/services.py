@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Final
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
@@ -12,9 +14,12 @@ from django.utils.translation import pgettext
 
 from controller.boxes.models import Box
 from controller.core.times import ZONE
-from controller.reports import rules
+from controller.reports import rules, wording
 from controller.reports.models import ChainAnomaly, LogChain, PlayLogRow
 from protocol.report import Grade, LogBatch, LogRow, Result
+
+TOGETHER: Final = 1000
+"""Rows of a CSV whose names are looked up at once."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,17 @@ def counts(question: Question) -> Mapping[Result, int]:
 
 
 def csv_lines(question: Question) -> Iterator[str]:
-    """The rows that fit as CSV, headings in the reader's language. It begins with a BOM: Excel needs it for UTF-8."""
+    """The rows that fit as CSV, headings in the reader's language. It begins with a BOM: Excel needs it for UTF-8.
+
+    Names stand before the codes that the box signed: titles may change later, codes do not.
+    """
     yield "\ufeff" + _line(
         _("Hộp thiết bị"),
         _("Mã hộp"),
         _("Đơn vị"),
+        _("Mã đơn vị"),
         pgettext("column", "Bản tin"),
+        _("Mã bản tin"),
         _("Kế hoạch"),
         _("Bắt đầu"),
         _("Kết thúc"),
@@ -115,29 +125,56 @@ def csv_lines(question: Question) -> Iterator[str]:
         _("Bằng chứng"),
         _("Lệch giờ bắt đầu (ms)"),
         _("Nguyên nhân"),
+        _("Mã nguyên nhân"),
+        _("Lượt phát"),
         _("Âm thanh"),
+        _("Mã âm thanh"),
         _("Ghi chú"),
+        _("Ghi chú gốc của hộp"),
         _("Chuỗi"),
         _("Số dòng"),
     )
-    for row in rows(question).order_by("planned_ms", "id").iterator(1000):
-        yield _line(
-            row.box.name,
-            row.box_id,
-            row.unit_code,
-            row.bulletin,
-            local(row.planned_ms),
-            local(row.started_ms),
-            local(row.ended_ms),
-            result_name(row.result),
-            grade_name(row.grade),
-            str(row.start_error_ms),
-            row.cause,
-            row.sound,
-            row.detail,
-            bytes(row.chain).hex(),
-            str(row.seq),
-        )
+    found = rows(question).order_by("planned_ms", "id").iterator(TOGETHER)
+    while some := list(islice(found, TOGETHER)):
+        names = wording.names_of(some)
+        yield from (_csv_line(row, names) for row in some)
+
+
+def _csv_line(row: PlayLogRow, names: wording.Names) -> str:
+    return _line(
+        row.box.name,
+        row.box_id,
+        names.unit(row),
+        row.unit_code,
+        names.bulletin(row),
+        row.bulletin,
+        local(intended_ms(row)),
+        local(row.started_ms),
+        local(row.ended_ms),
+        result_name(row.result),
+        grade_name(row.grade),
+        str(row.start_error_ms),
+        names.cause(row),
+        row.cause,
+        row.play,
+        names.sound(row),
+        row.sound,
+        wording.note(row.detail, names.causes),
+        row.detail,
+        bytes(row.chain).hex(),
+        str(row.seq),
+    )
+
+
+def intended_ms(row: PlayLogRow) -> int:
+    """When it was to begin, in epoch milliseconds of the box.
+
+    The passes of an emergency all carry the instant planned for the first; the box measured the others' starts
+    against their own, so that is what remains without the error. A pass that never sounded keeps the first's.
+    """
+    if row.started_ms is None or wording.PASS.fullmatch(row.play) is None:
+        return row.planned_ms
+    return row.started_ms - row.start_error_ms
 
 
 def local(at_ms: int | None) -> str:

@@ -1,6 +1,5 @@
 """The play log as a page and as CSV."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from django.core.paginator import Paginator
@@ -12,9 +11,9 @@ from django.views.decorators.http import require_GET
 from controller.accounts import services as accounts
 from controller.accounts.access import person_of
 from controller.accounts.rules import Action
+from controller.boxes.models import Box
 from controller.core.times import ZONE
-from controller.library.models import Bulletin
-from controller.reports import services
+from controller.reports import services, wording
 from controller.reports.forms import LogFilter
 from controller.reports.models import ChainAnomaly, PlayLogRow
 from controller.reports.services import Question
@@ -32,7 +31,11 @@ class Line:
     """A row of the log in words."""
 
     row: PlayLogRow
-    bulletin: str
+    what: str
+    why: str
+    """The schedule that asked for it; empty where `what` says it."""
+    unit: str
+    note: str
     planned: str
     started: str
     result: str
@@ -49,16 +52,18 @@ def log(request: HttpRequest) -> HttpResponse:
     query.pop("page", None)
     counted = services.counts(question)
     levels = {Result.PLAYED: "good", Result.CUT: "warning", Result.MISSED: "fault"}
-    titles = _titles(page.object_list)
+    names = wording.names_of(page.object_list)
     context = {
         "form": form,
+        "question": question,
         "page": page,
-        "lines": [_line(row, titles, levels) for row in page],
+        "lines": [_line(row, names, levels) for row in page],
         "counts": [(services.result_name(result), levels[result], count) for result, count in counted.items()],
         "total": sum(counted.values()),
         "anomalies": _anomalies(question),
         "query": query.urlencode(),
         "unit_options": options(),
+        "box": Box.objects.filter(pk=question.box).first() if question.box and page.object_list else None,
         "now": timezone.now(),
     }
     return render(request, "reports/log.html", context)
@@ -83,22 +88,20 @@ def _asked(request: HttpRequest) -> tuple[LogFilter, Question]:
     return form, replace(question, units=allowed or NOWHERE)
 
 
-def _line(row: PlayLogRow, titles: dict[str, str], levels: dict[Result, str]) -> Line:
+def _line(row: PlayLogRow, names: wording.Names, levels: dict[Result, str]) -> Line:
+    what, why = names.what(row), names.cause(row)
     return Line(
         row=row,
-        bulletin=titles.get(row.bulletin, row.bulletin),
-        planned=services.local(row.planned_ms),
+        what=what,
+        why="" if why in what else why,
+        unit=names.unit(row) or row.unit_code,
+        note=wording.note(row.detail, names.causes),
+        planned=services.local(services.intended_ms(row)),
         started=services.local(row.started_ms),
         result=services.result_name(row.result),
         grade=services.grade_name(row.grade),
         level=levels[Result(row.result)],
     )
-
-
-def _titles(rows: Iterable[PlayLogRow]) -> dict[str, str]:
-    """Titles by the ids that manifests give to bulletins: "b17"."""
-    numbers = {row.bulletin[1:] for row in rows if row.bulletin.startswith("b") and row.bulletin[1:].isdigit()}
-    return {f"b{pk}": title for pk, title in Bulletin.objects.filter(pk__in=numbers).values_list("pk", "title")}
 
 
 def _anomalies(question: Question) -> list[ChainAnomaly]:
