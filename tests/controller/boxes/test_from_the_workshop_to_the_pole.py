@@ -243,3 +243,26 @@ def test_a_group_holds_boxes_of_its_unit_only(place: Place, box: Box, browse: Br
     browser.post(reverse("boxes:delete_group", args=[group.pk]))
     assert not Group.objects.exists()
     assert Box.objects.filter(pk=box.pk).exists()
+
+
+def test_a_boxes_page_counts_its_stored_log_and_leads_to_it_and_to_what_the_box_will_say(
+    box: Box, place: Place, client: Client
+) -> None:
+    for seq in (1, 2, 3):
+        box.play_log.create(
+            chain=bytes(8),
+            seq=seq,
+            play=f"s1#{seq}",
+            cause="s1",
+            planned_ms=0,
+            result=1,
+            grade=1,
+            start_error_ms=0,
+            received=NOW,
+        )
+    client.force_login(place.tuan)
+    page = client.get(f"/hop/{box.pk}/").text
+    assert f'<a href="/nhat-ky/?box={box.pk}">3 dòng</a>' in page
+    assert f'href="{reverse("schedules:preview", args=[box.pk])}"' in page
+    client.cookies["loalang_language"] = "en"
+    assert "<dt>Approved</dt>" in client.get(f"/hop/{box.pk}/").text
