@@ -7,7 +7,6 @@ that are lists of other files are refused, so a recording from outside cannot ma
 import json
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
-from controller.library import opus
+from controller.library import opus, watched
 from controller.library.programs import program
+from controller.library.watched import Patience
 
 MAX_BYTES: Final = 200 * 1024 * 1024
 MAX_SECONDS: Final = 60 * 60
@@ -36,6 +36,9 @@ LISTS: Final = frozenset(
 """What ffmpeg can read but is no recording: lists of other files, text, streams."""
 READ_ONLY_FILES: Final = ("-protocol_whitelist", "file")
 PROBE_TIMEOUT_S: Final = 30
+PATIENCE: Final = Patience(silent_s=60, total_s=20 * 60)
+"""With ffmpeg, which says twice a second how far it is. Both times through an hour took 30 s on two cores, so `total_s`
+is for a server that is 80 times slower."""
 SAMPLE_S: Final = 5
 
 
@@ -142,19 +145,29 @@ def normalise(source: Path, target: Path, progress: Callable[[int], None], *, se
 
 def _run(command: list[str], seconds: float | None, progress: Callable[[int], None], done: int) -> str:
     """Run ffmpeg; what it said. It is one half of the work, begun at `done` per cent."""
-    with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as ffmpeg:
-        assert ffmpeg.stdout is not None
-        for line in ffmpeg.stdout:
-            key, _sep, value = line.decode("ascii", "replace").partition("=")
-            if key == "out_time_us":
-                known = seconds and value.strip().isdigit()
-                progress(done + min(50, int(int(value) / 20_000 / seconds)) if known and seconds else done)
-        code = ffmpeg.wait()
-        said.seek(0)
-        words = said.read().decode("utf-8", "replace").strip()
+
+    def hear(line: str) -> None:
+        key, _sep, value = line.partition("=")
+        if key == "out_time_us":
+            known = seconds and value.strip().isdigit()
+            progress(done + min(50, int(int(value) / 20_000 / seconds)) if known and seconds else done)
+
+    try:
+        code, words = watched.run(command, hear, PATIENCE)
+    except watched.TooSlow as error:
+        raise too_slow("audio") from error
     if code != 0:
         raise _unreadable(words.splitlines()[-1] if words else str(code))
     return words
+
+
+def too_slow(field: str) -> Refused:
+    """What the writer is told when a program had to be killed."""
+    return Refused(
+        field,
+        _("Máy chủ tạo âm thanh quá lâu nên đã dừng."),
+        _("Hãy chia thành nhiều bản tin ngắn hơn, hoặc lưu lại bản tin để thử lần nữa; nếu vẫn vậy, báo quản trị."),
+    )
 
 
 def _loudness(said: str) -> float | None:

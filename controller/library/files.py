@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -49,14 +49,22 @@ def _keep(fresh: Path, digest: str, kind: BlobKind, now: dt.datetime, duration_m
     target = path_of(digest)
     size = fresh.stat().st_size
     if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        _sync(fresh)
-        fresh.replace(target)
-        _sync(target.parent)
+        move(fresh, target)
     blob, _ = Blob.objects.get_or_create(
         hash=digest, defaults={"kind": kind, "size": size, "duration_ms": duration_ms, "created": now}
     )
     return blob
+
+
+def move(fresh: Path, target: Path, sync: Callable[[Path], None] | None = None) -> None:
+    """To its place, and there to stay when the power fails: the content, its name, and the name of its new folder."""
+    sync = sync or _sync
+    sync(fresh)
+    if not target.parent.exists():
+        target.parent.mkdir(exist_ok=True)
+        sync(target.parent.parent)
+    fresh.replace(target)
+    sync(target.parent)
 
 
 def _sync(path: Path) -> None:

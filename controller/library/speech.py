@@ -13,6 +13,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
+from controller.library.audio import too_slow
 from controller.library.programs import program
 from controller.library.spoken import paragraphs
 
@@ -27,15 +28,18 @@ BREATH_MS: Final = 600
 EDGE_MS: Final = 60
 """What remains of silence before the first and after the last sound."""
 SILENCE_DBFS: Final = -50.0
-TIMEOUT_S: Final = 120
+TIMEOUT_S: Final = 60
+"""For one paragraph, after each of which there is a sign of life; the longest that is allowed takes six."""
 
 
-def speak(text: str, voice: str, target: Path, progress: Callable[[int], None]) -> None:
+def speak(
+    text: str, voice: str, target: Path, progress: Callable[[int], None], *, timeout_s: float = TIMEOUT_S
+) -> None:
     """Write this text, as it is to be read, to a WAV file. `voice` is a name of espeak-ng. Raises `Refused`."""
     parts = paragraphs(text)
     whole = AudioSegment.silent(duration=0, frame_rate=22_050)
     for number, part in enumerate(parts):
-        said = _trimmed(_say(part, voice, target.with_name(f"part-{number}.wav")))
+        said = _trimmed(_say(part, voice, target.with_name(f"part-{number}.wav"), timeout_s))
         whole = whole + said if number == 0 else whole + AudioSegment.silent(BREATH_MS, frame_rate=22_050) + said
         progress((number + 1) * 100 // len(parts))
     if len(whole) <= 2 * EDGE_MS:
@@ -47,7 +51,7 @@ def speak(text: str, voice: str, target: Path, progress: Callable[[int], None]) 
     whole.export(target, format="wav").close()
 
 
-def _say(text: str, voice: str, target: Path) -> AudioSegment:
+def _say(text: str, voice: str, target: Path, timeout_s: float) -> AudioSegment:
     try:
         subprocess.run(
             [
@@ -64,11 +68,13 @@ def _say(text: str, voice: str, target: Path) -> AudioSegment:
             ],
             input=text.encode(),
             capture_output=True,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             check=True,
         )
         with target.open("rb") as file:
             return AudioSegment.from_file(file, format="wav")
+    except subprocess.TimeoutExpired as error:  # run() has killed it
+        raise too_slow("text") from error
     finally:
         target.unlink(missing_ok=True)
 

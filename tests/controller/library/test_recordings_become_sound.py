@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from controller.core.errors import Refused
-from controller.library import audio, opus
+from controller.library import audio, files, opus
 from controller.library.programs import program
 from controller.library.speech import speak
 
@@ -159,3 +159,15 @@ def test_a_program_that_is_missing_is_named_with_its_package() -> None:
 def test_what_is_not_opus_has_no_length(tmp_path: Path) -> None:
     with pytest.raises(opus.NotOpusError):
         opus.duration_ms(tone(tmp_path / "a.wav", 1))
+
+
+def test_a_file_and_the_folder_that_was_made_for_it_are_on_the_disk_before_anybody_speaks_of_them(
+    tmp_path: Path,
+) -> None:
+    synced: list[Path] = []
+    for name in ("ab12", "ab34"):
+        fresh = tmp_path / "fresh"
+        fresh.write_bytes(b"sound")
+        files.move(fresh, tmp_path / "ab" / name, synced.append)
+    folder = tmp_path / "ab"
+    assert synced == [tmp_path / "fresh", tmp_path, folder, tmp_path / "fresh", folder]
