@@ -150,7 +150,7 @@ class OrderBook(Protocol):
         ...
 
     def seen(self) -> Collection[bytes]:
-        """Ids of all orders ever accepted."""
+        """Ids of all orders that were accepted in the last 90 days, whatever became of the database meanwhile."""
         ...
 
     def windows(self) -> Mapping[bytes, ReplayWindow]: ...
@@ -175,6 +175,10 @@ class OrderBook(Protocol):
 
     def answer_again(self, order: bytes) -> None:
         """Every receipt of this order goes out again."""
+        ...
+
+    def prune(self, now_ms: int) -> None:
+        """Drop orders that expired, and cancels that came, more than 90 days ago; `now_ms` has certainly passed."""
         ...
 
     def progress(self, order: bytes, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
@@ -206,7 +210,7 @@ class Outbox(Protocol):
         ...
 
     def prune(self, now_ms: int) -> None:
-        """Drop what the controller has and nobody asks the box for any more."""
+        """Drop what the controller has and nobody asks the box for any more; `now_ms` has certainly passed."""
         ...
 
     def acknowledge(self, ack: Ack) -> bool:

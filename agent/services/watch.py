@@ -28,6 +28,7 @@ class Watch:
         self._inbox = inbox
         self._faults = faults
         self._outbox = store.outbox
+        self._book = store.book
         self._quality = clock.reading().quality
         self._saved_ms: int | None = None
         self._tidied_ms: int | None = None
@@ -54,5 +55,7 @@ class Watch:
             self._trust.raise_floor(self._clock.floor_ms())
         if self._tidied_ms is None or now - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = now
-            self._outbox.prune(self._clock.now_ms())
+            # A clock that is wrong for an hour must not make the box forget what it has heard.
+            self._outbox.prune(self._clock.floor_ms())
+            self._book.prune(self._clock.floor_ms())
             self._faults.cleared(FaultCode.ORDER_REFUSED)

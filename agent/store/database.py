@@ -1,21 +1,26 @@
 """One SQLite file in WAL mode with synchronous=FULL: a transaction that returned is on the disk (sqlite.org/wal.html).
 
 A file that SQLite calls damaged is put aside and a new one begun: the box must sound emergencies today, and the
-controller has the rest. The new one carries a new log chain, so that nobody mistakes its rows for the old ones.
+controller has the rest. The new one carries a new log chain, so that nobody mistakes its rows for the old ones, and
+whatever the trust file has kept.
 """
 
 import contextlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import structlog
 from sqlite_utils import Database as Tables
 
 from agent.errors import StoreError
+from agent.store import trust_file
 from agent.store.failure import store_error
+from protocol.codec import pack, unpack
+
+log = structlog.get_logger()
 
 SCHEMA_VERSION: Final = 1
 CHAIN_BYTES: Final = 8
@@ -96,6 +101,31 @@ class Database:
         found = self.rows("SELECT value FROM state WHERE key = ?", key)
         return bytes(found[0][0]) if found and isinstance(found[0][0], bytes) else None
 
+    def heard_before(self) -> dict[bytes, int]:
+        """By id, when orders were accepted whose rows a damaged database took with it."""
+        kept = unpack(self.state("heard_before") or pack([]), max_bytes=trust_file.MAX_BYTES)
+        return {bytes(name): int(at_ms) for name, at_ms in _typed(kept)}
+
+    def keep_trust(self) -> None:
+        """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same."""
+        try:
+            trust_file.write(self.path.parent, self._trust())
+        except (OSError, StoreError) as error:
+            log.warning("the trust file was not written; the database has it all", reason=str(error))
+
+    def _trust(self) -> trust_file.Kept:
+        sql = "SELECT id, accepted_ms FROM orders ORDER BY accepted_ms DESC LIMIT ?"
+        newest = _typed(self.rows(sql, trust_file.MAX_SEEN))
+        seen = {**self.heard_before(), **dict(reversed(newest))}
+        return trust_file.Kept(
+            roots=self.state("roots") or b"",
+            roots_record=self.state("roots.record") or b"",
+            windows=tuple(_typed(self.rows("SELECT signer, high, bits FROM windows ORDER BY signer"))),
+            seen=tuple(seen.items())[-trust_file.MAX_SEEN :],
+            cancels=tuple(_typed(self.rows("SELECT id, level, at_ms FROM cancels ORDER BY id"))),
+            floor_ms=int.from_bytes(self.state("floor_ms") or b"\0", "big"),
+        )
+
     def close(self) -> None:
         self._tables.close()
 
@@ -115,7 +145,7 @@ def _open(path: Path) -> Tables:
         tables.enable_wal()
         connection.execute("PRAGMA synchronous = FULL")
         if _version(path, connection) == 0:
-            _create(tables)
+            _create(tables, path.parent)
     except BaseException:
         tables.close()
         raise
@@ -133,23 +163,31 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
     return version
 
 
-def _create(tables: Tables) -> None:
+def _create(tables: Tables, folder: Path) -> None:
     """The schema and the chain's name, in one transaction: a power cut leaves all of it or an empty file."""
     with tables.atomic():
         for statement in _SCHEMA.split(";\n"):
             if statement.strip():
                 tables.conn.execute(statement)
+        _remember(tables.conn, trust_file.read(folder))
         put_state(tables.conn, "chain", secrets.token_bytes(CHAIN_BYTES))
         tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    _sync_folder(tables.conn.execute("PRAGMA database_list").fetchone()[2])
+    trust_file.sync_folder(folder)
 
 
-def _sync_folder(file: str) -> None:
-    descriptor = os.open(Path(file).parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remember(connection: sqlite3.Connection, kept: trust_file.Kept) -> None:
+    """What the trust file of a database that is no more has kept."""
+    if kept.roots:
+        put_state(connection, "roots", kept.roots)
+        put_state(connection, "roots.record", kept.roots_record)
+    put_state(connection, "floor_ms", kept.floor_ms.to_bytes(8, "big"))
+    put_state(connection, "heard_before", pack([list(row) for row in kept.seen]))
+    connection.executemany("INSERT INTO windows VALUES (?, ?, ?)", kept.windows)
+    connection.executemany("INSERT INTO cancels VALUES (?, ?, ?)", kept.cancels)
+
+
+def _typed(value: object) -> Any:
+    return value
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

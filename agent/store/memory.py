@@ -37,6 +37,7 @@ class Memory:
         with self._database.change() as connection:
             put_state(connection, "roots", raw)
             put_state(connection, "roots.record", encode(roots))
+        self._database.keep_trust()
         self._roots = roots
 
     def broker(self) -> str | None:
@@ -60,6 +61,7 @@ class Memory:
         """What was taken for certain was wrong, says the technician."""
         with self._database.change() as connection:
             put_state(connection, "floor_ms", b"\0")
+        self._database.keep_trust()
 
     def try_disk(self) -> None:
         token = secrets.token_bytes(8)

@@ -248,6 +248,35 @@ def test_a_restart_remembers_every_order_and_does_not_take_it_again(tmp_path: Pa
     virtual_time.run(second())
 
 
+def test_after_the_database_was_rebuilt_an_order_does_not_sound_again_and_older_roots_are_not_taken(
+    tmp_path: Path,
+) -> None:
+    order = alert(1, at_s=NOW_S)
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(2).assigned()
+            box.inbox.take(signed(order))
+            assert len(box.keeper.holdings().orders) == 1
+
+    async def second() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            held = box.store.trust.roots()
+            assert held is not None
+            assert held.version == 2
+            box.inbox.take(signed(order))
+            assert box.keeper.holdings().orders == ()
+            assert receipts(box) == [(order.id, Stage.ACCEPTED, "")]
+            newer = alert(2, at_s=NOW_S)
+            box.inbox.take(signed(newer))
+            assert [each.order.id for each in box.keeper.holdings().orders] == [newer.id]
+
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(b"this was a database once" * 400)
+    virtual_time.run(second())
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(noise=st.lists(st.binary(max_size=300), max_size=10), flips=st.lists(st.integers(0, 2_000), max_size=10))
 def test_hostile_bytes_change_nothing(tmp_path: Path, noise: list[bytes], flips: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -315,3 +316,100 @@ def test_one_state_folder_has_one_daemon(tmp_path: Path) -> None:
         pass
     with only_one(tmp_path):
         pass
+
+
+DAMAGE = b"this was a database once" * 400
+
+
+def test_a_rebuilt_database_remembers_whom_to_trust_and_which_orders_were_heard(tmp_path: Path) -> None:
+    first, second, third = alert(1, at_s=1_000), alert(2, at_s=1_000), alert(3, at_s=1_000)
+    cancel = alert(9, at_s=1_000, type=MessageType.CANCEL, references=(third.id,), sound=None)
+    newer, older = roots(2, at_s=1_000), roots(1, at_s=1_000)
+    for round_, heard in enumerate([[], [first], [first, second]]):
+        with closing(Database(tmp_path)) as database:
+            memory, book = Memory(database), Orders(database)
+            assert (database.put_aside is not None) is bool(round_)
+            assert set(book.seen()) >= {order.id for order in heard}
+            if round_ == 0:
+                memory.keep_roots(signed_roots(newer), newer)
+                book.accept(signed(cancel), accept(cancel), 1_000_000, 0)
+                book.accept(signed(first), accept(first), 1_000_100, 10_000)
+            else:
+                assert memory.roots() == newer
+                with pytest.raises(StoreError):
+                    memory.keep_roots(signed_roots(older), older)
+                assert book.windows()[key("Hoa").public_key].seen(1)
+                assert book.cancelled() == {third.id: 0}
+            if round_ == 1:
+                book.answer_again(first.id)
+                assert [(each.order, each.at) for each in Outgoing(database, BOX).receipts()] == [(first.id, 1_000_100)]
+                book.accept(signed(second), accept(second), 1_000_200, 10_000)
+            path = database.path
+        path.write_bytes(DAMAGE)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: b"", lambda data: data[:40] + b"x" + data[41:]])
+def test_a_damaged_trust_file_is_as_good_as_none(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
+    with closing(Database(tmp_path)) as database:
+        Memory(database).keep_roots(signed_roots(roots(2, at_s=1_000)), roots(2, at_s=1_000))
+        path = database.path
+    path.unlink()
+    file = tmp_path / "trust"
+    file.write_bytes(spoil(file.read_bytes()))
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).roots() is None
+        assert Orders(database).seen() == set()
+
+
+def test_an_order_is_kept_though_the_trust_file_cannot_be_written(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        (tmp_path / "trust.part").mkdir()
+        order = alert(1, at_s=1_000)
+        book = Orders(database)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        assert [held.order for held in book.orders(0)] == [order]
+
+
+@given(said=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3), st.integers(0, 9)), max_size=12))
+@settings(deadline=None, max_examples=40)
+def test_what_the_book_has_in_memory_is_what_a_restart_reads(
+    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[int, int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    with closing(Database(folder)) as database:
+        book = Orders(database)
+        for sequence, what, at in said:
+            order = alert(sequence, at_s=1_000)
+            if what == 0 and order.id not in book.seen():
+                book.accept(signed(order), accept(order), 1_000_000 + at, 10_000)
+            elif what == 1:
+                end = alert(sequence + 20, at_s=1_000, type=MessageType.CANCEL, references=(order.id,), sound=None)
+                if end.id not in book.seen():
+                    book.accept(signed(end), accept(end), 1_000_000 + at, 0)
+            elif what == 2:
+                book.progress(order.id, Stage(at % 6), 1_000_000 + at, None, Grade.NONE)
+            elif what == 3 and at == 9:
+                book.prune(1_600_000 + 90 * 86_400_000 + 1)
+        again = Orders(database)
+        assert list(book.orders(0)) == list(again.orders(0))
+        assert (set(book.seen()), book.windows(), book.cancelled()) == (
+            set(again.seen()),
+            again.windows(),
+            again.cancelled(),
+        )
+        assert (book.levels(), book.statuses()) == (again.levels(), again.statuses())
+
+
+def test_orders_and_cancels_of_more_than_ninety_days_ago_are_dropped_and_their_sequences_are_not(
+    tmp_path: Path,
+) -> None:
+    old, young = alert(1, at_s=1_000), alert(2, at_s=1_000 + 86_400)
+    cancel = alert(3, at_s=1_000, type=MessageType.CANCEL, references=(b"x" * 16,), sound=None)
+    with closing(Database(tmp_path)) as database:
+        book = Orders(database)
+        for order in (old, young, cancel):
+            book.accept(signed(order), accept(order), order.issued * 1000, 10_000)
+        book.prune(old.expires * 1000 + 90 * 86_400_000 + 1)
+        assert set(book.seen()) == {young.id}
+        assert book.cancelled() == {}
+        assert book.windows()[key("Hoa").public_key].seen(1)
