@@ -23,7 +23,7 @@ from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.library import files
 from controller.orders import roots as trust
-from controller.schedules.models import AssignmentRow
+from controller.schedules.services import may_fetch_manifest, may_fetch_sound
 from protocol.errors import SignatureError
 from protocol.ids import Name, box_id, enrolment_code
 
@@ -109,8 +109,7 @@ def roots(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def manifest(request: HttpRequest, name: str) -> HttpResponseBase:
     """The manifest that the box's assignment names, and no other."""
-    row = _assignment(_caller(request))
-    if row is None or row.compiled.manifest_id != name:
+    if not may_fetch_manifest(_caller(request).pk, name):
         raise Denied(404, "not-yours", "this is not the manifest of the box's newest assignment")
     return _file(request, name)
 
@@ -119,14 +118,9 @@ def manifest(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_GET
 def blob(request: HttpRequest, name: str) -> HttpResponseBase:
     """A sound that the box's manifest names, whole or from an offset (RFC 9110 §14)."""
-    row = _assignment(_caller(request))
-    if row is None or name not in row.compiled.sounds:
+    if not may_fetch_sound(_caller(request).pk, name):
         raise Denied(404, "not-yours", "this sound is not in the manifest of the box's newest assignment")
     return _file(request, name)
-
-
-def _assignment(box: Box) -> AssignmentRow | None:
-    return AssignmentRow.objects.select_related("compiled").filter(box=box).first()
 
 
 def _caller(request: HttpRequest) -> Box:

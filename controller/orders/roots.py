@@ -61,19 +61,7 @@ def import_roots(
     """
     now = now or timezone.now()
     before = current()
-    keys = tuple(root_keys) or tuple(bytes.fromhex(key) for key in (before.root_keys if before else ()))
-    if not keys:
-        raise Refused(
-            "root-key",
-            _("Lần nhập đầu tiên phải nêu khóa công khai gốc."),
-            _("Thêm --root-public với khóa mà “loalang roots make” đã in ra."),
-        )
-    if before is not None and not {key.hex() for key in keys} <= set(before.root_keys):
-        raise Refused(
-            "root-key",
-            _("Khóa gốc khác với lần nhập trước."),
-            _("Thay khóa gốc là việc của tất cả các hộp: hỏi nhóm kỹ thuật tỉnh."),
-        )
+    keys = _root_keys(before, root_keys)
     try:
         roots = open_roots(data, domain(), keys)
     except ProtocolError as error:
@@ -91,6 +79,29 @@ def import_roots(
             % {"new": roots.version, "old": before.version},
             _("Tăng “version” trong tệp người ký rồi lập lại."),
         )
+    return _publish(roots, data, keys, by, now)
+
+
+def _root_keys(before: RootsFile | None, given: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Those by which the next version must be signed. Raises `Refused`."""
+    keys = tuple(given) or tuple(bytes.fromhex(key) for key in (before.root_keys if before else ()))
+    if not keys:
+        raise Refused(
+            "root-key",
+            _("Lần nhập đầu tiên phải nêu khóa công khai gốc."),
+            _("Thêm --root-public với khóa mà “loalang roots make” đã in ra."),
+        )
+    if before is not None and not {key.hex() for key in keys} <= set(before.root_keys):
+        raise Refused(
+            "root-key",
+            _("Khóa gốc khác với lần nhập trước."),
+            _("Thay khóa gốc là việc của tất cả các hộp: hỏi nhóm kỹ thuật tỉnh."),
+        )
+    return keys
+
+
+def _publish(roots: Roots, data: bytes, keys: Sequence[bytes], by: Person | None, now: datetime) -> RootsFile:
+    """Keep the version and offer it to every box."""
     row = RootsFile.objects.create(
         version=roots.version,
         data=data,

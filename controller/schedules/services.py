@@ -146,10 +146,16 @@ def assignment_for(box: str) -> AssignmentRow | None:
     return AssignmentRow.objects.select_related("compiled__manifest").filter(box=box).first()
 
 
-def may_fetch(box: str, hash_hex: str) -> bool:
-    """Whether the box's assignment names this file: its manifest, or a sound in it."""
+def may_fetch_manifest(box: str, hash_hex: str) -> bool:
+    """Whether the box's assignment names this manifest."""
     row = assignment_for(box)
-    return row is not None and (row.compiled.manifest_id == hash_hex or hash_hex in row.compiled.sounds)
+    return row is not None and row.compiled.manifest_id == hash_hex
+
+
+def may_fetch_sound(box: str, hash_hex: str) -> bool:
+    """Whether the manifest of the box's assignment names this sound."""
+    row = assignment_for(box)
+    return row is not None and hash_hex in row.compiled.sounds
 
 
 def set_policy(unit: Unit, template: str, by: Person) -> PolicyRecord:

@@ -130,10 +130,12 @@ def test_a_box_fetches_what_its_assignment_names_and_nothing_else(here: Office) 
     do_all(timezone.now())
     row = assignment_of(here.boxes[0].pk)
     sound = row.compiled.sounds[0]
-    assert services.may_fetch(here.boxes[0].pk, row.compiled.manifest_id)
-    assert services.may_fetch(here.boxes[0].pk, sound)
-    assert not services.may_fetch(here.boxes[2].pk, sound)
-    assert not services.may_fetch("a" * 16, sound)
+    assert services.may_fetch_manifest(here.boxes[0].pk, row.compiled.manifest_id)
+    assert services.may_fetch_sound(here.boxes[0].pk, sound)
+    assert not services.may_fetch_sound(here.boxes[0].pk, row.compiled.manifest_id)
+    assert not services.may_fetch_sound(here.boxes[2].pk, sound)
+    assert not services.may_fetch_manifest(here.boxes[2].pk, row.compiled.manifest_id)
+    assert not services.may_fetch_sound("a" * 16, sound)
 
 
 def test_the_generation_rises_above_what_a_box_has_seen_before_the_database_was_restored(here: Office) -> None:
