@@ -105,8 +105,10 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
     if segment.kind is SegmentKind.EMERGENCY:
         held = next((held for held in holdings.orders if held.order.id.hex() == segment.cause), None)
         stopped = None if held is None else ended_at(held, holdings.orders)
-        if held is None or (stopped is not None and stopped <= now_ms):
+        if held is None:
             return Ending(str(Cut.ENDED), final=True)
+        if stopped is not None and stopped <= now_ms:
+            return Ending("replaced" if _is_replaced(held, holdings.orders) else "cancelled", final=True)
     elif withdrawn(segment, holdings.manifest):
         return Ending("withdrawn", final=True)
     if now is not None and now.precedence > segment.precedence:
@@ -116,6 +118,11 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
     if lock is not None:
         return Ending(f"{Cut.STOPPED}: {lock.why}", final=False)
     return Ending("the programme changed", final=False)
+
+
+def _is_replaced(held: HeldOrder, orders: Collection[HeldOrder]) -> bool:
+    """Whether it was an update that ended it; a cancel is not among the orders that sound."""
+    return any(held.order.id in other.order.references and other.order.type is MessageType.UPDATE for other in orders)
 
 
 def event(segment: Segment, holdings: Holdings) -> str:

@@ -6,7 +6,7 @@ A *piece* is the name of a recording that is in every box ("chime", "90", "7"), 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from protocol.messages import BY_CODE, DRILL, PREPARED
+from protocol.messages import DRILL, PREPARED
 from protocol.order import Order, Status
 
 CHIME: Final = "chime"
@@ -41,8 +41,3 @@ def instead(message: int | bytes, event: str) -> str | None:
     another event would be a wrong alarm.
     """
     return next((str(other.code) for other in PREPARED if other.event == event and other.code != message), None)
-
-
-def is_prepared(message: int | bytes) -> bool:
-    """Whether this is the code of a message that is in every box."""
-    return isinstance(message, int) and message in BY_CODE

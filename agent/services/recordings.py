@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from agent.core.tape import Piece
 from agent.errors import AgentError
 
 SHIPPED: Final = Path(__file__).parent.parent / "sounds"
@@ -29,10 +28,3 @@ class Recordings:
 
     def path(self, piece: str) -> Path:
         return self._folder / f"{piece}.ogg"
-
-    def resolve(self, piece: Piece, blob: Path | None) -> Path | None:
-        """The file of a piece: its own for a built-in one (None when it is gone), else `blob`."""
-        if isinstance(piece, bytes):
-            return blob
-        path = self.path(piece)
-        return path if path.is_file() else None

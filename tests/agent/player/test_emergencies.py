@@ -88,7 +88,7 @@ def test_a_cancelled_order_is_silent_within_300_ms_and_says_cancelled(tmp_path: 
             (heard,) = studio.heard()
             assert heard.ended_ms <= at("10:00:10") + 300
             assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.CANCELLED]
-            assert studio.journal.rows[0].detail == "ended"
+            assert studio.journal.rows[0].detail == "cancelled"
 
     virtual_time.run(story())
 
@@ -149,6 +149,7 @@ def test_an_update_takes_the_place_of_what_it_refers_to(tmp_path: Path) -> None:
             stages = [(order, stage) for order, stage, _ in studio.stages]
             assert [stage for order, stage in stages if order == old] == [Stage.STARTED, Stage.CANCELLED]
             assert [stage for order, stage in stages if order == new] == [Stage.STARTED, Stage.DONE]
+            assert studio.journal.rows[0].detail == "replaced"
 
     virtual_time.run(story())
 

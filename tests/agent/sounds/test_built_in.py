@@ -80,8 +80,6 @@ def test_only_a_message_of_the_same_event_stands_in_for_a_damaged_one() -> None:
     assert tape.instead(bytes(32), "flood") == "1"
     assert tape.instead(1, "flood") is None
     assert tape.instead(bytes(32), "something else") is None
-    assert tape.is_prepared(1)
-    assert not tape.is_prepared(4711)
     assert BY_CODE[1].event == "flood"
 
 
@@ -96,5 +94,3 @@ def test_an_installation_without_a_usable_index_says_so(tmp_path: Path, index: s
 def test_a_recording_that_was_lost_is_not_offered(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"1": 1000}))
     assert 1 not in Recordings(tmp_path)
-    assert Recordings(tmp_path).resolve("1", None) is None
-    assert Recordings(tmp_path).resolve(bytes(32), tmp_path) == tmp_path

@@ -29,6 +29,9 @@ pytestmark = pytest.mark.django_db
 
 AS_THE_AGENT_WRITES = [
     *(str(code) for code in (*Cut, *RefusalCode)),
+    "cancelled",
+    "replaced",
+    "the player failed: KeyError('b1')",
     "withdrawn",
     "the programme changed",
     "the speaker was closed",
