@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -240,7 +241,7 @@ def _answered(row: rollcall.Row) -> Answered:
         box=row.box,
         level=levels[row.line.level],
         sentence=wording.answer_name(row.line),
-        after_s=f"{after / 1000:.2f}" if after is not None else "",
+        after_s=number_format(after / 1000, 2) if after is not None else "",
         last_seen=row.last_seen,
     )
 
@@ -249,16 +250,17 @@ def _visible(person: Person) -> list[EmergencyOrder]:
     """Orders whose area lies in, or around, a unit of the person's."""
     seen = accounts.where(person, Action.VIEW)
     rows = EmergencyOrder.objects.select_related("cancels", "created_by")[:SHOWN]
-    return [row for row in rows if _concerns(seen, row.area)]
+    return [row for row in rows if concerns(seen, row.area)]
 
 
-def _concerns(seen: Sequence[str], area: Sequence[str]) -> bool:
+def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:
+    """Whether this area lies in, or around, one of the units that somebody may see."""
     return any(covers(unit, code) or covers(code, unit) for unit in seen for code in area)
 
 
 def _found(request: HttpRequest, identity: str) -> EmergencyOrder:
     row = EmergencyOrder.objects.select_related("cancels", "created_by").filter(pk=identity).first()
-    if row is None or not _concerns(accounts.where(person_of(request), Action.VIEW), row.area):
+    if row is None or not concerns(accounts.where(person_of(request), Action.VIEW), row.area):
         raise Http404
     return row
 

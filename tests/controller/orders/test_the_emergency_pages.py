@@ -190,3 +190,20 @@ def test_what_boxes_only_claim_is_counted_as_not_proven_and_is_not_green(here: P
     assert 'class="badge played"' in page()
     rollcall.record(claims[1:], timezone.now())
     assert '<span class="tally good"><b>1</b> đã chứng minh' in page()
+
+
+def test_seconds_have_a_comma_in_vietnamese_and_a_point_in_english(here: Province) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    order.refresh_from_db()
+    assert order.sent_at is not None
+    at_ms = int(order.sent_at.timestamp() * 1000) + 1250
+    box = here.boxes["an phú 1"].pk
+    started = Receipt(box, bytes.fromhex(order.pk), Stage.STARTED, at_ms, first_sample=at_ms, grade=Grade.ELECTRICAL)
+    rollcall.record([started], timezone.now())
+    browser = as_(here, "minh")
+    page = reverse("orders:order", args=[order.pk])
+    assert '<td class="number">1,25</td>' in browser.get(page).text
+    browser.cookies["loalang_language"] = "en"
+    assert '<td class="number">1.25</td>' in browser.get(page).text
