@@ -137,6 +137,8 @@ class Heard:
     arrivals: Counter[tuple[str, bytes, int]] = field(default_factory=Counter)
     conflicts: list[str] = field(default_factory=list)
     receipts: dict[tuple[str, bytes, Stage], Receipt] = field(default_factory=dict)
+    receipt_arrivals: Counter[tuple[str, bytes, Stage]] = field(default_factory=Counter)
+    """Every copy counts: a box may say a thing again, and must say the same."""
     faults: list[Fault] = field(default_factory=list)
     hellos: list[Hello] = field(default_factory=list)
 
@@ -219,7 +221,7 @@ class SmallController:
                 self._log(box, decode(verify1(payload, Family.LOG, DOMAIN, public), LogBatch))
             elif kind == "receipt":
                 receipt = decode(verify1(payload, Family.RECEIPT, DOMAIN, public), Receipt)
-                self.heard.receipts[box, receipt.order, receipt.stage] = receipt
+                self._receipt(box, receipt)
                 self._ack(box, receipts=((receipt.order, receipt.stage),))
             elif kind == "fault":
                 fault = decode(verify1(payload, Family.FAULT, DOMAIN, public), Fault)
@@ -231,6 +233,14 @@ class SmallController:
         if box in self._assignments:
             self.mqtt.publish(topics.down(box), self._assignments[box], 1)
         self._ack(box)
+
+    def _receipt(self, box: str, receipt: Receipt) -> None:
+        name = (box, receipt.order, receipt.stage)
+        before = self.heard.receipts.get(name, receipt)
+        if receipt.stage is not Stage.REJECTED and before != receipt:
+            self.heard.conflicts.append(f"{receipt.stage.name} of {receipt.order.hex()} came with two contents")
+        self.heard.receipts[name] = receipt
+        self.heard.receipt_arrivals[name] += 1
 
     def _log(self, box: str, batch: LogBatch) -> None:
         digest = batch.before
