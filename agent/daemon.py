@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +48,7 @@ from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
-from protocol.signing import Domain
+from protocol.signing import Domain, KeySigner
 
 log = structlog.get_logger()
 
@@ -67,102 +68,154 @@ def forget_time(config: Config) -> None:
 
 
 async def _run(config: Config, database: Database, stop: asyncio.Event, notifier: Notifier) -> None:
-    draw = random.SystemRandom().random
-    wakes = Wakes()
+    me = _identify(config)
+    log.info("starting", id=me.box, code=enrolment_code(me.box), version=VERSION, state=str(config.state_dir))
+    mind = _remember(config, database, me)
+    speaker = audio.choose(config, mind.clock)
+    controller = _reach_the_controller(config, me, mind)
+    player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
+    reporter = _report(me, mind, controller, player)
+    desk = _open_the_desk(config, me, mind, controller, player, speaker)
+    await _until(
+        stop,
+        {
+            "watch": Watch(mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults).run(),
+            "player": player.run(),
+            "fetcher": controller.fetcher.run(),
+            "reporter": reporter.run(),
+            "enrolment": controller.enrolment.run(),
+            "link": controller.link.run(),
+            "control": ControlServer(config.control_socket, desk.commands).run(),
+            "watchdog": _signs_of_life(notifier),
+        },
+    )
+    await speaker.close()
+    log.info("stopped")
 
-    # Who it is: the key that names the box, and whom it was born to trust.
+
+@dataclass(frozen=True)
+class _Me:
+    """Who it is: the key that names the box, and whom it was born to trust."""
+
+    signer: KeySigner
+    identity: Identity
+
+    @property
+    def box(self) -> str:
+        return self.identity.box
+
+
+def _identify(config: Config) -> _Me:
     signer = load_or_make(config.state_dir)
-    box = box_id(signer.public_key)
-    identity = Identity(box, Domain(config.province, config.environment), config.root_keys)
-    log.info("starting", id=box, code=enrolment_code(box), version=VERSION, state=str(config.state_dir))
+    domain = Domain(config.province, config.environment)
+    return _Me(signer, Identity(box_id(signer.public_key), domain, config.root_keys))
 
-    # What it remembers, and since when it knows the time.
-    memory = Memory(database)
+
+@dataclass(frozen=True)
+class _Mind:
+    """What it remembers, since when it knows the time, and what follows for what it holds."""
+
+    clock: SystemClock
+    store: Store
+    faults: Faults
+    keeper: Keeper
+    recordings: Recordings
+    wakes: Wakes
+
+
+def _remember(config: Config, database: Database, me: _Me) -> _Mind:
+    wakes, memory = Wakes(), Memory(database)
     clock = SystemClock(config.clock_trust, memory.floor_ms())
     store = Store(
         trust=memory,
         desired=memory,
         book=Orders(database),
-        outbox=Outgoing(database, box),
+        outbox=Outgoing(database, me.box),
         shelf=BlobShelf(database, config.state_dir / "blobs"),
         journal=Plays(database, clock.now_ms, wakes.reporter.set),
     )
     faults = Faults(store.outbox, clock, wakes.reporter)
     if database.put_aside is not None:
         faults.raised(FaultCode.STORE, f"a damaged database was put aside as {database.put_aside.name}")
+    return _Mind(clock, store, faults, Keeper(clock, store), Recordings(), wakes)
 
-    # What it is to sound, and with what.
-    keeper = Keeper(clock, store)
-    recordings = Recordings()
-    speaker = audio.choose(config, clock)
 
-    # The controller: HTTPS for bulk and enrolment, MQTT for everything that is small.
-    office = HttpsOffice(config.url, signer, config.ca_file, clock)
-    inbox = Inbox(identity, clock, store, recordings=recordings, keeper=keeper, faults=faults, wakes=wakes)
-    link = MqttLink(
-        box, place=_place(store), take=inbox.take, moved=wakes.subscriptions, ca_file=config.ca_file, draw=draw
-    )
+@dataclass(frozen=True)
+class _Controller:
+    """What comes down: HTTPS for bulk and enrolment, MQTT for everything that is small."""
+
+    inbox: Inbox
+    link: MqttLink
+    enrolment: Enrolment
+    fetcher: Fetcher
+
+
+def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
+    clock, store, faults, keeper, wakes = mind.clock, mind.store, mind.faults, mind.keeper, mind.wakes
+    draw = random.SystemRandom().random
+    office = HttpsOffice(config.url, me.signer, config.ca_file, clock)
+    inbox = Inbox(me.identity, clock, store, recordings=mind.recordings, keeper=keeper, faults=faults, wakes=wakes)
+    place = _place(store)
+    link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, ca_file=config.ca_file, draw=draw)
     enrolment = Enrolment(
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take, wakes=wakes, draw=draw
     )
-    fetcher = Fetcher(
-        office, clock, store, domain=identity.domain, keeper=keeper, faults=faults, wakes=wakes, draw=draw
-    )
+    domain = me.identity.domain
+    fetcher = Fetcher(office, clock, store, domain=domain, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
+    return _Controller(inbox, link, enrolment, fetcher)
 
-    # Sounding it, and saying so.
-    player = Player(
-        clock=clock,
+
+def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
+    store, wakes = mind.store, mind.wakes
+    return Player(
+        clock=mind.clock,
         speaker=speaker,
         amplifier=AlwaysOn(),
         journal=store.journal,
         shelf=store.shelf.path,
-        recordings=recordings,
-        holdings=keeper.holdings,
-        changed=keeper.changed,
-        on_order=Progress(store.book, faults, wakes.reporter).note,
-        on_fault=faults.note,
-        on_damaged=fetcher.damaged,
+        recordings=mind.recordings,
+        holdings=mind.keeper.holdings,
+        changed=mind.keeper.changed,
+        on_order=Progress(store.book, mind.faults, wakes.reporter).note,
+        on_fault=mind.faults.note,
+        on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
     )
-    sender = Sender(box, identity.domain, signer, VERSION, clock.now_ms())
+
+
+def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
+    """What goes up; it greets whenever the link is up again."""
+    link = controller.link
     reporter = Reporter(
-        sender, link, clock, store, faults=faults, wake=wakes.reporter, sounding=lambda: player.sounding
-    )
-    link.on_connect, link.on_lost = reporter.connected, enrolment.broker_lost
-
-    # Whoever stands at the box.
-    watch = Watch(clock, store, inbox=inbox, faults=faults)
-    about = About(box, config.name, VERSION, sender.boot_ms)
-    checks = selftest.checks(store.trust, clock, link, _sound_check(speaker, recordings), recordings)
-    desk = ServiceDesk(
-        about,
-        clock,
-        store,
-        uplink=link,
-        keeper=keeper,
-        faults=faults,
-        wakes=wakes,
+        Sender(me.box, me.identity.domain, me.signer, VERSION, mind.clock.now_ms()),
+        link,
+        mind.clock,
+        mind.store,
+        faults=mind.faults,
+        wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
-        checks=checks,
     )
-    control = ControlServer(config.control_socket, desk.commands)
+    link.on_connect, link.on_lost = reporter.connected, controller.enrolment.broker_lost
+    return reporter
 
-    await _until(
-        stop,
-        {
-            "watch": watch.run(),
-            "player": player.run(),
-            "fetcher": fetcher.run(),
-            "reporter": reporter.run(),
-            "enrolment": enrolment.run(),
-            "link": link.run(),
-            "control": control.run(),
-            "watchdog": _signs_of_life(notifier),
-        },
+
+def _open_the_desk(  # noqa: PLR0917 - everything that a technician may ask about
+    config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player, speaker: Speaker
+) -> ServiceDesk:
+    """For whoever stands at the box."""
+    sound = _sound_check(speaker, mind.recordings)
+    return ServiceDesk(
+        About(me.box, config.name, VERSION, mind.clock.now_ms()),
+        mind.clock,
+        mind.store,
+        uplink=controller.link,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        wakes=mind.wakes,
+        sounding=lambda: player.sounding,
+        checks=selftest.checks(mind.store.trust, mind.clock, controller.link, sound, mind.recordings),
     )
-    await speaker.close()
-    log.info("stopped")
 
 
 async def _until(stop: asyncio.Event, services: Mapping[str, Coroutine[Any, Any, None]]) -> None:
