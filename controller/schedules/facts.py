@@ -59,15 +59,17 @@ def contents() -> dict[str, Content]:
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    found = {}
-    for row in used.select_related("sound").distinct():
-        assert row.sound is not None
-        name, digest = BULLETIN.format(row.pk), bytes.fromhex(row.sound.hash)
-        found[name] = Content(
-            BulletinRecord(name, row.title, row.language, digest),
-            BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
-        )
-    return found
+    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound").distinct()}
+
+
+def content_of(row: Bulletin) -> Content:
+    """A bulletin that has its sound, as boxes know it."""
+    assert row.sound is not None
+    digest = bytes.fromhex(row.sound.hash)
+    return Content(
+        BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest),
+        BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
+    )
 
 
 def stations() -> dict[str, Station]:

@@ -1,4 +1,4 @@
-"""What people do with schedules and regulations, each as one transaction with its audit row; and what boxes are given.
+"""What people do with schedules, each as one transaction with its audit row; and what boxes are given.
 
 Callable without a page. A draft is checked as a whole before anything is written; `Refused` names the form field.
 """
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,12 +21,10 @@ from controller.core.errors import Refused
 from controller.core.times import ZONE, shown, today
 from controller.library.models import Bulletin, Class
 from controller.library.models import State as BulletinState
-from controller.schedules import facts, rules, wording
-from controller.schedules.compiler import Aim, Place, Reach
+from controller.schedules import facts, foresight, rules, wording
+from controller.schedules.compiler import Aim, Place, Programme, Reach
 from controller.schedules.models import (
     AssignmentRow,
-    Permission,
-    PolicyRecord,
     Schedule,
     ScheduleItem,
     State,
@@ -33,7 +32,7 @@ from controller.schedules.models import (
 )
 from controller.schedules.rules import Recurrence
 from controller.units.models import Unit
-from controller.units.rules import above, covers
+from controller.units.rules import covers
 from controller.units.services import unit_by_code
 
 MAX_ITEMS: Final = 100
@@ -86,8 +85,9 @@ def publish(draft: Draft, by: Person) -> Schedule:
     first = _check_times(draft)
     with transaction.atomic():
         rows = _targets(draft, by)
-        _check_regulations(draft, first, bulletins, hit(draft))
-        schedule = Schedule.objects.create(
+        reached = hit(draft)
+        _check_regulations(draft, first, bulletins, reached)
+        schedule = Schedule(
             title=draft.title.strip(),
             unit=unit,
             klass=max((row.klass for row in bulletins), default=Class.ORDINARY),
@@ -100,6 +100,8 @@ def publish(draft: Draft, by: Person) -> Schedule:
             author=by,
             created=timezone.now(),
         )
+        _check_sessions(schedule, draft, first, bulletins, reached)
+        schedule.save()
         ScheduleItem.objects.bulk_create(
             ScheduleItem(schedule=schedule, position=number, bulletin=row) for number, row in enumerate(bulletins, 1)
         )
@@ -156,55 +158,6 @@ def may_fetch_sound(box: str, hash_hex: str) -> bool:
     """Whether the manifest of the box's assignment names this sound."""
     row = assignment_for(box)
     return row is not None and hash_hex in row.compiled.sounds
-
-
-def set_policy(unit: Unit, template: str, by: Person) -> PolicyRecord:
-    """Put a unit under the regulation of a template; those above it keep holding. Raises `Refused`."""
-    require(by, Action.ADMINISTER, unit.code, field="unit")
-    policy = rules.TEMPLATES.get(template)
-    if policy is None:
-        raise Refused("template", _("Không có mẫu quy định này."), _("Chọn một mẫu trong danh sách."))
-    if unit.parent_id is None and template != rules.PROVINCE_DEFAULT:
-        raise Refused(
-            "template",
-            _("Quy định chung của tỉnh chỉ theo mẫu của tỉnh."),
-            _("Chọn mẫu của tỉnh, hoặc đặt mẫu này cho từng đơn vị cấp dưới."),
-        )
-    with transaction.atomic():
-        record, _made = PolicyRecord.objects.update_or_create(
-            unit=unit,
-            defaults={
-                "template": template,
-                "quiet": [[hours.start, hours.end, hours.days] for hours in policy.quiet],
-                "days": policy.days,
-                "max_sessions": policy.max_sessions,
-                "max_session_s": policy.max_session_s,
-                "changed": timezone.now(),
-                "changed_by": by,
-            },
-        )
-        audit(by, "policy.set", f"unit:{unit.code}", template=template)
-    return record
-
-
-def permit_early(
-    unit: Unit, number: str, issued: dt.date, by: Person, *, valid_from: dt.date, valid_to: dt.date | None = None
-) -> Permission:
-    """Record the province's permission for the early hour, by its document. Raises `Refused`.
-
-    Only an administrator of the province records it: a commune may not permit it to itself.
-    """
-    require(by, Action.ADMINISTER, above(unit.code)[0], field="unit")
-    if not number.strip():
-        raise Refused("number", _("Chưa ghi số văn bản cho phép."), _("Ghi số văn bản của cấp tỉnh."))
-    if valid_to is not None and valid_to <= valid_from:
-        raise Refused("valid_to", _("Ngày hết hạn phải sau ngày bắt đầu."), _("Chọn ngày muộn hơn."))
-    with transaction.atomic():
-        permission = Permission.objects.create(
-            unit=unit, number=number.strip(), issued=issued, valid_from=valid_from, valid_to=valid_to, recorded_by=by
-        )
-        audit(by, "policy.early_permitted", f"unit:{unit.code}", number=number.strip(), issued=issued.isoformat())
-    return permission
 
 
 def _playlist(numbers: Sequence[int], units: Sequence[str]) -> list[Bulletin]:
@@ -298,3 +251,16 @@ def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bul
             if found is not None:
                 where = Unit.objects.get(code=place.unit).name
                 raise wording.refusal(found, where, rules.next_allowed(stack, start, long))
+
+
+def _check_sessions(
+    schedule: Schedule, draft: Draft, first: dt.datetime, bulletins: Sequence[Bulletin], places: list[Place]
+) -> None:
+    """Refuse what the sessions of a day have no room for: it, or what is there already, would fall silent."""
+    sounds = {facts.BULLETIN.format(row.pk): facts.content_of(row) for row in bulletins}
+    playlist = [facts.BULLETIN.format(row.pk) for row in bulletins]
+    entry = msgspec.structs.replace(facts.entry_of(schedule, playlist), id=_("lịch này"))
+    programme = Programme(entry, draft.targets.aim, draft.excluded.aim)
+    left = foresight.crowded_out(programme, sounds, places, first, timezone.now())
+    if left is not None:
+        raise wording.crowded(left, Unit.objects.get(code=left.place.unit).name)

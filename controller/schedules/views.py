@@ -1,13 +1,13 @@
 """Pages of schedules: the list, a new one, what a box will say, and the regulations."""
 
-from typing import Any, Literal
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -20,7 +20,7 @@ from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
-from controller.schedules import facts, places, services, wording
+from controller.schedules import facts, places, regulating, services, wording
 from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
 from controller.schedules.compiling import COMPILE
@@ -118,13 +118,12 @@ def preview(request: HttpRequest, box: str) -> HttpResponse:
     form = PreviewForm(request.GET if "at_0" in request.GET else None)
     moment = form.cleaned_data["at"] if form.is_bound and form.is_valid() else None
     told, at = services.assignment_for(row.pk), moment or timezone.now()
-    language: Literal["vi", "en"] = "en" if (translation.get_language() or "").startswith("en") else "vi"
     shown = {
         "box": row,
         "form": form,
         "at": at,
         "told": told,
-        "preview": preview_of(told, at, language) if told else None,
+        "preview": preview_of(told, at, wording.language()) if told else None,
     }
     return render(request, "schedules/preview.html", shown)
 
@@ -163,7 +162,7 @@ def regulations(request: HttpRequest) -> HttpResponse:
 def _permit(request: HttpRequest, form: PermissionForm) -> bool:
     data = form.cleaned_data
     try:
-        services.permit_early(
+        regulating.permit_early(
             data["unit"],
             data["number"],
             data["issued"],
@@ -180,7 +179,7 @@ def _permit(request: HttpRequest, form: PermissionForm) -> bool:
 
 def _set_policy(request: HttpRequest, form: PolicyForm) -> bool:
     try:
-        services.set_policy(form.cleaned_data["unit"], form.cleaned_data["template"], person_of(request))
+        regulating.set_policy(form.cleaned_data["unit"], form.cleaned_data["template"], person_of(request))
     except Refused as refused:
         show_refusal(form, refused)
         return False

@@ -1,14 +1,18 @@
 """Schedules and rules in sentences: hours, weekdays, recurrences, why something may not sound."""
 
 import datetime as dt
+from typing import Literal
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
 from controller.library.wording import length
+from controller.schedules.foresight import Left
 from controller.schedules.rules import Conflict, Recurrence, Trouble
 from protocol.manifest import Hours
 from protocol.quantities import EVERY_DAY
+from protocol.timeline import refusal_sentence
 
 
 def hours(stretch: Hours) -> str:
@@ -66,6 +70,22 @@ def refusal(found: Conflict, place: str, allowed: dt.datetime | None) -> Refused
         way_out = _("Giờ gần nhất được phép: %(allowed)s.")
     values = {"at": at, "hours": stretch, "place": place, "limit": limit}
     return Refused(field, message % values, way_out % {"allowed": moment(allowed)} if allowed else way_out)
+
+
+def crowded(left: Left, place: str) -> Refused:
+    """What the officer is told when the sessions of a day have no room for this schedule."""
+    what = refusal_sentence(left.refusal, left.manifest, language())
+    return Refused(
+        "first",
+        _("Thêm lịch này thì ở %(place)s có bản tin không được phát trọn vẹn: %(what)s")
+        % {"place": place, "what": what},
+        _("Chọn giờ khác, ngày khác hoặc nơi khác."),
+    )
+
+
+def language() -> Literal["vi", "en"]:
+    """Of the person who reads this."""
+    return "en" if (get_language() or "vi").startswith("en") else "vi"
 
 
 def _clock(seconds: int) -> str:

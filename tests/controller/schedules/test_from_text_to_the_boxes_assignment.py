@@ -13,7 +13,7 @@ from controller.library import files
 from controller.library import services as library
 from controller.library.services import Words
 from controller.outbox.models import Message
-from controller.schedules import services
+from controller.schedules import regulating, services
 from controller.schedules.compiling import compile_now
 from controller.schedules.models import AssignmentRow, Compiled, PolicyRecord
 from controller.schedules.rules import EARLY, NIGHT
@@ -155,7 +155,7 @@ def test_an_assignment_is_renewed_before_less_than_45_days_of_it_are_left(here: 
 
 
 def test_every_manifest_holds_the_night_of_the_province(here: Office) -> None:
-    services.set_policy(here.ward, "ward", here.tuan)
+    regulating.set_policy(here.ward, "ward", here.tuan)
     PolicyRecord.objects.create(unit=Unit.objects.get(code="77"), template="rural", changed=timezone.now())
     do_all(timezone.now())
     for target in here.boxes:

@@ -14,7 +14,7 @@ from controller.core.errors import NotAllowed, Refused
 from controller.library import services as library
 from controller.library.models import Bulletin
 from controller.library.services import Words
-from controller.schedules import services
+from controller.schedules import regulating, services
 from controller.schedules.models import PolicyRecord, Schedule, Target
 from controller.schedules.rules import Recurrence
 from controller.schedules.services import Aimed, Draft
@@ -26,6 +26,7 @@ from tests.support.officers import NEXT, WARD, Office, approved, office, tomorro
 
 pytestmark = pytest.mark.django_db
 Change = Callable[..., Draft]
+WORKING = Recurrence(0b0011111)
 
 
 @pytest.fixture
@@ -71,14 +72,14 @@ def test_the_early_hour_needs_the_province_and_with_its_permission_it_passes(her
     assert "cấp tỉnh cho phép" in refused(here, early, "first").message
     day = timezone.now().date()
     with pytest.raises(NotAllowed):
-        services.permit_early(here.ward, "12/STTTT", day, here.lan, valid_from=day)
-    services.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day - dt.timedelta(days=1))
+        regulating.permit_early(here.ward, "12/STTTT", day, here.lan, valid_from=day)
+    regulating.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day - dt.timedelta(days=1))
     services.publish(early, here.lan)
 
 
 def test_the_early_hour_after_the_permission_has_ended_is_refused(here: Office, good: Draft) -> None:
     day = timezone.now().date()
-    services.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day, valid_to=day + dt.timedelta(days=9))
+    regulating.permit_early(here.ward, "12/STTTT", day, here.tuan, valid_from=day, valid_to=day + dt.timedelta(days=9))
     refused(here, dataclasses.replace(good, first=tomorrow(5, 30) + dt.timedelta(days=9)), "first")
     services.publish(dataclasses.replace(good, first=tomorrow(5, 30) + dt.timedelta(days=3)), here.lan)
 
@@ -87,25 +88,70 @@ def test_the_early_hour_after_the_permission_has_ended_is_refused(here: Office, 
 def test_no_regulation_takes_the_night_silence_from_the_province(here: Office, good: Draft, template: str) -> None:
     top = Unit.objects.get(code="77")
     with pytest.raises(Refused) as caught:
-        services.set_policy(top, template, here.tuan)
+        regulating.set_policy(top, template, here.tuan)
     assert caught.value.field == "template"
     PolicyRecord.objects.create(unit=top, template=template, changed=timezone.now())  # as older versions let it be
     refused(here, dataclasses.replace(good, first=tomorrow(3, 15)), "first")
-    services.set_policy(top, "province_default", here.tuan)
+    regulating.set_policy(top, "province_default", here.tuan)
     refused(here, dataclasses.replace(good, first=tomorrow(3, 15)), "first")
 
 
 def test_a_weekly_schedule_is_checked_on_each_of_its_days(here: Office, good: Draft) -> None:
-    services.set_policy(here.ward, "ward", here.tuan)
+    regulating.set_policy(here.ward, "ward", here.tuan)
     refused(here, dataclasses.replace(good, recurrence=Recurrence(EVERY_DAY)), "first")
     services.publish(dataclasses.replace(good, recurrence=Recurrence(0b0011111)), here.lan)
 
 
 def test_longer_than_a_session_may_be(here: Office, good: Draft) -> None:
-    services.set_policy(here.ward, "ward", here.tuan)
+    regulating.set_policy(here.ward, "ward", here.tuan)
     weekday = Recurrence(0b0000001)
     found = refused(here, dataclasses.replace(good, recurrence=weekday, repeats=20, gap_s=60), "bulletins")
     assert "15 phút" in found.message
+
+
+def third_session(here: Office, good: Draft) -> Draft:
+    """Two sessions a day are there, all that a ward may have; this would be one more."""
+    regulating.set_policy(here.ward, "ward", here.tuan)
+    for hour in (7, 17):
+        services.publish(dataclasses.replace(good, first=tomorrow(hour), recurrence=WORKING), here.lan)
+    return dataclasses.replace(good, first=tomorrow(11), recurrence=WORKING)
+
+
+def test_more_sessions_a_day_than_a_ward_may_have(here: Office, good: Draft) -> None:
+    draft = third_session(here, good)
+    with pytest.raises(Refused) as caught:
+        services.publish(draft, here.lan)
+    assert caught.value.field == "first"
+    assert "Phường 1" in caught.value.message
+    assert "đã hết số buổi phát trong ngày" in caught.value.message
+    assert Schedule.objects.count() == 2
+
+
+def test_a_schedule_that_would_silence_another_one_later_in_the_day_is_refused_too(here: Office, good: Draft) -> None:
+    draft = third_session(here, good)
+    existing = Schedule.objects.order_by("id")[1]
+    with pytest.raises(Refused, match=f"mục s{existing.pk}"):
+        services.publish(draft, here.lan)
+
+
+def test_what_joins_a_session_that_is_there_already_has_room(here: Office, good: Draft) -> None:
+    draft = third_session(here, good)
+    services.publish(dataclasses.replace(draft, first=tomorrow(7, 1)), here.lan)
+    elsewhere = dataclasses.replace(draft, targets=Aimed(units=(WARD,)), first=tomorrow(17, 2))
+    services.publish(elsewhere, here.lan)
+
+
+def test_two_programmes_that_make_one_session_too_long(here: Office, good: Draft) -> None:
+    regulating.set_policy(here.ward, "ward", here.tuan)
+    weekday = dataclasses.replace(good, recurrence=WORKING, repeats=3, gap_s=260)
+    services.publish(weekday, here.lan)
+    with pytest.raises(Refused, match="buổi"):
+        services.publish(dataclasses.replace(weekday, first=tomorrow(9, 10)), here.lan)
+
+
+def test_without_a_regulation_of_sessions_there_is_always_room(here: Office, good: Draft) -> None:
+    for hour in (7, 9, 11, 17):
+        services.publish(dataclasses.replace(good, first=tomorrow(hour)), here.lan)
 
 
 def test_an_unknown_unit_code_is_named(here: Office, good: Draft) -> None:

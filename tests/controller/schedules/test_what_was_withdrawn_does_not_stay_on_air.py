@@ -13,7 +13,7 @@ from django.utils import timezone
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
 from controller.jobs.models import State as JobState
-from controller.schedules import services
+from controller.schedules import regulating, services
 from controller.schedules.arrears import PATIENCE, arrears
 from controller.schedules.compiling import COMPILE, DAILY, RENEWAL
 from controller.schedules.models import AssignmentRow, Schedule
@@ -90,7 +90,7 @@ def test_while_boxes_cannot_be_told_the_page_says_since_when_and_is_not_green(he
     disk, now = Disk(), timezone.now()
     disk.fill()
     do_one(now)
-    services.permit_early(here.ward, "1", now.date(), here.tuan, valid_from=now.date())  # one more wish
+    regulating.permit_early(here.ward, "1", now.date(), here.tuan, valid_from=now.date())  # one more wish
     do_one(now + MINUTE)
     found = arrears(now + 2 * MINUTE)
     assert found is not None
