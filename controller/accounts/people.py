@@ -19,7 +19,7 @@ from controller.accounts.rules import Action
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.core.times import today
-from controller.units.services import options
+from controller.units.services import inside, options
 
 
 @require_GET
@@ -117,7 +117,6 @@ def set_active(request: HttpRequest, number: int) -> HttpResponse:
 
 def _within(codes: Iterable[str]) -> QuerySet[Person]:
     """People with an appointment in one of these units or below."""
-    inside = Q(pk=None)
-    for code in codes:
-        inside |= Q(appointments__unit__code=code) | Q(appointments__unit__code__startswith=f"{code}-")
-    return Person.objects.filter(inside).distinct().order_by("display_name", "username")
+    return (
+        Person.objects.filter(inside("appointments__unit__code", codes)).distinct().order_by("display_name", "username")
+    )

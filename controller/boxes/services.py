@@ -18,6 +18,7 @@ from controller.boxes.rules import Change, Said
 from controller.core.errors import Refused
 from controller.units.models import Unit
 from controller.units.rules import covers
+from controller.units.services import inside
 from protocol.ids import box_id
 from protocol.report import Beat, Fault, Hello
 
@@ -291,18 +292,15 @@ def _moment(epoch_ms: int) -> dt.datetime:
 
 def visible(codes: Iterable[str], *, waiting: bool) -> QuerySet[Box]:
     """Boxes of these units and below; with `waiting`, those without a unit too."""
-    inside = Q(unit=None) if waiting else Q(pk__in=())
-    for code in codes:
-        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
-    return Box.objects.filter(inside).select_related("unit", "status")
+    found = inside("unit__code", codes)
+    if waiting:
+        found |= Q(unit=None)
+    return Box.objects.filter(found).select_related("unit", "status")
 
 
 def groups_of(codes: Iterable[str]) -> QuerySet[Group]:
     """Groups of these units and below."""
-    inside = Q(pk__in=())
-    for code in codes:
-        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
-    return Group.objects.filter(inside).select_related("unit").annotate(size=Count("boxes"))
+    return Group.objects.filter(inside("unit__code", codes)).select_related("unit").annotate(size=Count("boxes"))
 
 
 def approved(code: str) -> QuerySet[Box]:

@@ -22,7 +22,7 @@ from controller.boxes.overview import Line, judge_all, lines, tallies
 from controller.boxes.rules import Level
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
-from controller.units.services import options
+from controller.units.services import inside, options
 from protocol.ids import enrolment_code
 
 PAGE = 60
@@ -39,7 +39,7 @@ def box_list(request: HttpRequest) -> HttpResponse:
     boxes = seen_by(person_of(request))
     unit, text, level = (request.GET.get(name, "").strip() for name in ("unit", "q", "level"))
     if code := unit.split(" ")[0]:
-        boxes = boxes.filter(Q(unit__code=code) | Q(unit__code__startswith=f"{code}-"))
+        boxes = boxes.filter(inside("unit__code", [code]))
     if text:
         boxes = boxes.filter(Q(name__icontains=text) | Q(site__icontains=text) | Q(pk__startswith=text.lower()))
     if level != Level.RETIRED:

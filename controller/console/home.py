@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from controller.accounts import services as accounts
 from controller.accounts.models import Person
@@ -19,7 +19,9 @@ from controller.library.models import State as BulletinState
 from controller.orders import rollcall
 from controller.orders.models import EmergencyOrder
 from controller.orders.models import State as OrderState
-from controller.orders.views import Card, card
+from controller.orders.views import Card, card, concerns
+from controller.units.rules import covers
+from controller.units.services import inside
 from protocol.report import Doing
 
 SHOWN = 8
@@ -47,11 +49,12 @@ class Home:
 
 def home(person: Person, now: dt.datetime) -> Home:
     """Everything that the page shows, for this person at this moment."""
+    seen = accounts.where(person, Action.VIEW)
     judged = judge_all(seen_by(person).exclude(state=Stage.RETIRED), now)
     troubled = [box for box in judged if box.level in (Level.FAULT, Level.UNKNOWN)]
     heard = [box for box in judged if box.level in HEARD and box.doing in (Doing.SOUNDING, Doing.EMERGENCY)]
     return Home(
-        live=[card(order, now) for order in rollcall.live(now)],
+        live=[card(order, now) for order in rollcall.live(now) if concerns(seen, order.area)],
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
@@ -64,15 +67,17 @@ def home(person: Person, now: dt.datetime) -> Home:
 
 
 def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:
-    if not accounts.where(person, Action.SIGN):
-        return []
+    """Only what the person could sign: somebody of one commune is not asked, nor told, about another's order."""
+    own = accounts.where(person, Action.SIGN)
     waiting = EmergencyOrder.objects.filter(state=OrderState.WAITING, expires__gt=now)
-    return list(waiting.exclude(signatures__person=person))
+    return [
+        order
+        for order in waiting.exclude(signatures__person=person)
+        if all(any(covers(unit, code) for unit in own) for code in order.area)
+    ]
 
 
 def _to_approve(person: Person) -> QuerySet[Bulletin]:
-    inside = Q(pk__in=())
-    for code in accounts.where(person, Action.APPROVE):
-        inside |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
-    ready = Bulletin.objects.filter(inside, state=BulletinState.READY).select_related("unit", "author")
+    own = inside("unit__code", accounts.where(person, Action.APPROVE))
+    ready = Bulletin.objects.filter(own, state=BulletinState.READY).select_related("unit", "author")
     return ready.exclude(author=person).exclude(edited_by=person)

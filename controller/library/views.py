@@ -23,7 +23,7 @@ from controller.library.forms import BulletinForm, EditForm, RefusalForm
 from controller.library.models import Bulletin, State
 from controller.library.serving import file_response
 from controller.units.models import Unit
-from controller.units.services import options
+from controller.units.services import inside, options
 
 PER_PAGE = 30
 
@@ -166,10 +166,7 @@ def _page(request: HttpRequest, row: Bulletin, refusal: RefusalForm) -> HttpResp
 
 def _visible(request: HttpRequest) -> Any:
     """Bulletins in the units in which the person has any role."""
-    scope = Q(pk__in=[])
-    for code in where(person_of(request), Action.VIEW):
-        scope |= Q(unit__code=code) | Q(unit__code__startswith=f"{code}-")
-    return Bulletin.objects.filter(scope)
+    return Bulletin.objects.filter(inside("unit__code", where(person_of(request), Action.VIEW)))
 
 
 def _bulletin(request: HttpRequest, number: int) -> Bulletin:

@@ -28,6 +28,7 @@ from controller.outbox import services as outbox
 from controller.outbox.models import Kind
 from controller.schedules.signing import domain
 from controller.units.models import Unit
+from controller.units.services import inside
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.compose import ENTROPY_BYTES, order_id
@@ -155,10 +156,7 @@ def drop(order: EmergencyOrder, by: Person) -> EmergencyOrder:
 
 def boxes_in(area: Iterable[str]) -> models.QuerySet[Box]:
     """The boxes in use at or below these units."""
-    inside = models.Q(pk=None)
-    for code in area:
-        inside |= models.Q(unit__code=code) | models.Q(unit__code__startswith=f"{code}-")
-    return Box.objects.filter(inside, state=BoxStage.APPROVED).select_related("unit")
+    return Box.objects.filter(inside("unit__code", area), state=BoxStage.APPROVED).select_related("unit")
 
 
 def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None) -> Holder | None:

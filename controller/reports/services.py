@@ -16,6 +16,7 @@ from controller.boxes.models import Box
 from controller.core.times import ZONE
 from controller.reports import rules, wording
 from controller.reports.models import ChainAnomaly, LogChain, PlayLogRow
+from controller.units.services import inside
 from protocol.report import Grade, LogBatch, LogRow, Result
 
 TOGETHER: Final = 1000
@@ -83,10 +84,7 @@ def rows(question: Question) -> models.QuerySet[PlayLogRow]:
     """The log's rows that fit, the newest first."""
     found = PlayLogRow.objects.select_related("box")
     if question.units:
-        inside = models.Q()
-        for code in question.units:
-            inside |= models.Q(unit_code=code) | models.Q(unit_code__startswith=f"{code}-")
-        found = found.filter(inside)
+        found = found.filter(inside("unit_code", question.units))
     if question.box:
         found = found.filter(box_id=question.box)
     if question.since is not None:

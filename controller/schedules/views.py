@@ -29,8 +29,8 @@ from controller.schedules.models import AssignmentRow, Permission, PolicyRecord,
 from controller.schedules.preview import preview as preview_of
 from controller.schedules.rules import DEMO
 from controller.units.models import Unit
-from controller.units.rules import above
-from controller.units.services import options
+from controller.units.rules import above, covers
+from controller.units.services import inside, options
 
 PER_PAGE = 30
 OFFERED = 100
@@ -72,9 +72,13 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def count(request: HttpRequest) -> HttpResponse:
-    """How many boxes the ticked places mean; asked by the form at every change."""
+    """How many boxes the ticked places mean, of those that the person may address; asked at every change."""
+    own = where(person_of(request), Action.SCHEDULE)
     include, exclude = (places.aimed(request.POST.getlist(name)).aim for name in ("targets", "excluded"))
-    shown = {"boxes": len(Reach(facts.places()).hits(include, exclude)), "chosen": include != Aim()}
+    hit = [
+        place for place in Reach(facts.places()).hits(include, exclude) if any(covers(one, place.unit) for one in own)
+    ]
+    shown = {"boxes": len(hit), "chosen": include != Aim()}
     return render(request, "schedules/count.html", shown)
 
 
@@ -189,10 +193,7 @@ def _set_policy(request: HttpRequest, form: PolicyForm) -> bool:
 
 def _scope(request: HttpRequest, field: str) -> Q:
     """Rows whose unit lies where the person has any role."""
-    scope = Q(pk__in=[])
-    for code in where(person_of(request), Action.VIEW):
-        scope |= Q(**{field: code}) | Q(**{f"{field}__startswith": f"{code}-"})
-    return scope
+    return inside(field, where(person_of(request), Action.VIEW))
 
 
 def _schedule(request: HttpRequest, number: int) -> Schedule:

@@ -2,11 +2,13 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -43,6 +45,17 @@ def descendants(unit: Unit, on: dt.date | None = None) -> UnitQuerySet:
     """The unit and all below it; on a day, only those in force then."""
     units = Unit.objects.under(unit.code)
     return units if on is None else units.on(on)
+
+
+def inside(field: str, codes: Iterable[str]) -> Q:
+    """Rows whose unit code, in this field, is one of these or below: what somebody with a role there may see.
+
+    No codes, no rows.
+    """
+    found = Q(pk__in=())
+    for code in codes:
+        found |= Q(**{field: code}) | Q(**{f"{field}__startswith": f"{code}-"})
+    return found
 
 
 def options() -> UnitQuerySet:

@@ -8,6 +8,8 @@ from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
+from controller.accounts import services as accounts
+from controller.accounts.models import Role
 from controller.boxes.models import Box, BoxState
 from controller.boxes.overview import judge_all
 from controller.console import sounding
@@ -17,13 +19,14 @@ from controller.orders.rules import Alarm
 from controller.schedules import services as schedules
 from controller.schedules.models import AssignmentRow
 from controller.schedules.services import Aimed, Draft
+from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol.order import Severity, Status
 from protocol.report import ClockQuality, Doing
 from tests.support import province
 from tests.support.installation import install
 from tests.support.officers import WARD, Office, approved, office, tomorrow
-from tests.support.province import AN_PHU
+from tests.support.province import AN_PHU, BINH_MINH
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +46,22 @@ def test_an_emergency_that_waits_is_named_by_its_title_and_places_and_whether_it
     assert "Lũ, ngập lụt, Xã An Phú" in page
     assert "Diễn tập" in page
     assert AN_PHU not in page
+
+
+def test_orders_of_other_units_are_nobody_elses_news() -> None:
+    here = province.make(timezone.now())
+    other, _ = accounts.add_person("an", "An", [(Role.SIGNER, Unit.objects.get(code=BINH_MINH))])
+    accounts.change_password(other, "ba từ ghép lại")
+    order = orders.prepare(here.people["hoa"], Alarm(1, (AN_PHU,)))
+    browser = Client()
+    browser.force_login(other)
+    assert "Xã An Phú" not in browser.get("/").text, "waiting for signatures"
+    for who in ("hoa", "minh"):
+        value = province.key(who).sign(orders.signing_bytes(order))
+        order = orders.sign(order, here.people[who], province.key(who).public_key, value)
+    assert "Xã An Phú" not in browser.get("/").text, "on air"
+    browser.force_login(here.people["lan"])
+    assert "Xã An Phú" in browser.get("/").text, "it is hers"
 
 
 def on_air(here: Office, at: dt.datetime) -> None:

@@ -103,6 +103,12 @@ def test_no_bulletin_chosen_is_said_in_english_too(here: Office) -> None:
     assert "The schedule has no bulletin." in answer.content.decode()
 
 
+def test_the_form_does_not_count_boxes_that_the_person_may_not_address(here: Office) -> None:
+    sent = {"targets": [f"unit:{WARD}", "unit:77", f"box:{here.boxes[2].pk}"]}
+    assert "<b>2</b>" in browser(here.lan).post("/lich/dem/", sent).content.decode()
+    assert "Không có hộp thiết bị nào" in browser(here.tuan).post("/lich/dem/", sent).content.decode()
+
+
 def test_the_form_counts_boxes_with_groups_and_exceptions(here: Office) -> None:
     group = Group.objects.create(name="Chợ", unit=here.ward)
     group.boxes.set(here.boxes[:1])

@@ -139,3 +139,16 @@ def test_a_unit_that_was_divided_is_held_by_all_its_parts() -> None:
     steps = [rules.Step("1", "2", THEN), rules.Step("1", "3", THEN), rules.Step("3", "4", NOW)]
     assert rules.became("1", steps, THEN) == ("2", "3")
     assert rules.became("1", steps, NOW) == ("2", "4")
+
+
+@pytest.mark.django_db
+def test_inside_is_the_unit_and_below_and_nothing_without_units() -> None:
+    for code in ("79", "79-1", "79-1-2", "79-12", "77"):
+        Unit.objects.create(code=code, name=code, kind="commune")
+
+    def found(*codes: str) -> list[str]:
+        return sorted(Unit.objects.filter(services.inside("code", codes)).values_list("code", flat=True))
+
+    assert found("79-1") == ["79-1", "79-1-2"]
+    assert found("79-12", "77") == ["77", "79-12"]
+    assert found() == []
