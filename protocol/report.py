@@ -14,6 +14,7 @@ Counter = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF_FFFF)]
 ChainId = Annotated[bytes, Meta(min_length=8, max_length=8)]
 MAX_BEAT_BYTES = 64
 MAX_LOG_ROWS = 100
+FAULT_BITS = 32
 
 
 class ClockQuality(enum.IntEnum):
@@ -49,6 +50,15 @@ class FaultCode(enum.IntEnum):
     FETCH = 5
     MANIFEST_REFUSED = 6
     ORDER_REFUSED = 7
+
+    @classmethod
+    def _missing_(cls, value: object) -> "FaultCode | None":
+        """A newer agent's fault that this version has no name for: kept as its number, not refused for ever."""
+        if not isinstance(value, int) or not 0 <= value < FAULT_BITS:
+            return None
+        unnamed = int.__new__(cls, value)
+        unnamed._name_, unnamed._value_ = f"FAULT_{value}", value
+        return unnamed
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True):

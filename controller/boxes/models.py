@@ -63,6 +63,12 @@ class BoxState(models.Model):
     roots_version = models.PositiveBigIntegerField(default=0)
     version = models.CharField(max_length=64, blank=True)
     digest = models.BinaryField(max_length=16, default=bytes)
+    hello_boot = models.BigIntegerField(null=True)
+    """The latest `boot` of a hello that counted, epoch ms as the box said it."""
+    hello_at = models.BigIntegerField(null=True)
+    """`at` of the newest hello that counted, epoch ms."""
+    beat_at = models.BigIntegerField(null=True)
+    """`at` of the newest beat that counted, epoch s; a later beat must be later."""
     log_chain = models.BinaryField(max_length=8, default=bytes)
     log_seq = models.PositiveBigIntegerField(default=0)
 

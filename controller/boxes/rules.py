@@ -3,7 +3,7 @@ that nobody set is never shown as well."""
 
 import datetime as dt
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db.models import TextChoices
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _w
 
 from controller.boxes.models import Stage
-from protocol.report import ClockQuality, Doing, FaultCode
+from protocol.report import ClockQuality, Doing, FaultCode, Hello
 
 SILENT_AFTER: Final = dt.timedelta(seconds=100)
 """Beats come every 60 s; after this long without one the box counts as lost (requirement 6)."""
@@ -50,6 +50,46 @@ class Health:
     """In the reader's language."""
     age: dt.timedelta | None
     """Since the box was last heard; None for never."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The newest that a box has said, by its own clock. What is not newer is a repetition, whoever repeats it."""
+
+    boot_ms: int | None = None
+    """The latest start, epoch ms."""
+    hello_ms: int | None = None
+    beat_s: int | None = None
+
+
+AHEAD_MS: Final = 5_000
+"""By so much a box's clock may be before ours without being called wrong."""
+
+
+def after_hello(mark: Mark, hello: Hello, now_ms: int) -> Mark | None:
+    """The mark after this hello; None for one that is not newer, which somebody has kept and says again.
+
+    Newer is a later moment or a later start. A box that does not know the time cannot be held to it. One whose clock
+    was ahead and has been set right seems older: a mark in our own future gives way to a hello nearer to our time.
+    """
+    if mark.boot_ms is not None and mark.hello_ms is not None:
+        if hello.at == mark.hello_ms:
+            return None
+        later = hello.at > mark.hello_ms or hello.boot > mark.boot_ms or hello.clock <= ClockQuality.FLOOR
+        ahead_ms = max(mark.boot_ms, mark.hello_ms, (mark.beat_s or 0) * 1000) - now_ms
+        corrected = ahead_ms > AHEAD_MS and abs(hello.at - now_ms) < ahead_ms
+        if not later and not corrected:
+            return None
+    boot_ms = hello.boot if mark.boot_ms is None or mark.boot_ms - now_ms > AHEAD_MS else max(mark.boot_ms, hello.boot)
+    # A hello is signed: it also sets back what unsigned beats have claimed. A beat of its own second still counts.
+    return Mark(boot_ms, hello.at, hello.at // 1000 - 1)
+
+
+def after_beat(mark: Mark, at_s: int) -> Mark | None:
+    """The mark after this beat; None for one that is not newer."""
+    if mark.beat_s is not None and at_s <= mark.beat_s:
+        return None
+    return replace(mark, beat_s=at_s)
 
 
 def health(said: Said, now: dt.datetime) -> Health:

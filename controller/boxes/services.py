@@ -14,7 +14,7 @@ from controller.accounts.rules import Action
 from controller.accounts.services import Actor, audit, require, require_anywhere, where
 from controller.boxes import rules
 from controller.boxes.models import Box, BoxState, FaultEvent, Group, Stage
-from controller.boxes.rules import Change, Said
+from controller.boxes.rules import Change, Mark, Said
 from controller.core.errors import Refused
 from controller.units.models import Unit
 from controller.units.rules import covers
@@ -177,12 +177,19 @@ def _covers(unit: Unit, other: Unit) -> bool:
 
 @transaction.atomic
 def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
-    """The newest hello of each box: (message, when the controller received it)."""
-    newest = {hello.box: (hello, at) for hello, at in hellos}
-    registered = _registered(newest)
-    rows = [
-        BoxState(
-            box_id=identity,
+    """The newest hello of each box: (message, when the controller received it). An older one changes nothing."""
+    found = list(hellos)
+    marks = _marks({hello.box for hello, _at in found})
+    rows = {}
+    for hello, at in found:
+        if hello.box not in marks:
+            continue
+        mark = rules.after_hello(marks[hello.box], hello, _epoch_ms(at))
+        if mark is None:
+            continue
+        marks[hello.box] = mark
+        rows[hello.box] = BoxState(
+            box_id=hello.box,
             last_seen=at,
             connected_since=at,
             boot=_moment(hello.boot),
@@ -194,20 +201,29 @@ def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
             version=hello.version,
             log_chain=hello.chain,
             log_seq=hello.log_seq,
+            hello_boot=mark.boot_ms,
+            hello_at=mark.hello_ms,
+            beat_at=mark.beat_s,
         )
-        for identity, (hello, at) in newest.items()
-        if identity in registered
-    ]
-    _upsert(rows, HELLO_FIELDS)
+    _upsert(list(rows.values()), HELLO_FIELDS)
 
 
 @transaction.atomic
-def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> None:
-    """The newest beat of each box: (box id from the topic, message, when the controller received it)."""
-    newest = {identity: (beat, at) for identity, beat, at in beats}
-    registered = _registered(newest)
-    rows = [
-        BoxState(
+def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> frozenset[tuple[str, Beat]]:
+    """The newest beat of each box: (box id from the topic, message, when the controller received it).
+
+    Gives back those that count: nobody signs a beat, so one that is not later than the last is a repetition.
+    """
+    found = list(beats)
+    marks = _marks({identity for identity, _beat, _at in found})
+    rows, counted = {}, set()
+    for identity, beat, at in found:
+        mark = rules.after_beat(marks[identity], beat.at) if identity in marks else None
+        if mark is None:
+            continue
+        marks[identity] = mark
+        counted.add((identity, beat))
+        rows[identity] = BoxState(
             box_id=identity,
             last_seen=at,
             box_time=_moment(beat.at * 1000),
@@ -216,18 +232,17 @@ def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> None:
             faults=beat.faults,
             generation=beat.generation,
             digest=beat.digest,
+            beat_at=mark.beat_s,
         )
-        for identity, (beat, at) in newest.items()
-        if identity in registered
-    ]
-    _upsert(rows, BEAT_FIELDS)
+    _upsert(list(rows.values()), BEAT_FIELDS)
+    return frozenset(counted)
 
 
 @transaction.atomic
 def note_faults(faults: Iterable[tuple[Fault, Instant]]) -> None:
     """Faults that came and went; a repetition of one that is known changes nothing."""
     found = list(faults)
-    registered = _registered({fault.box for fault, _at in found})
+    registered = _marks({fault.box for fault, _at in found})
     FaultEvent.objects.bulk_create(
         [
             FaultEvent(
@@ -257,8 +272,11 @@ HELLO_FIELDS: Final = (
     "version",
     "log_chain",
     "log_seq",
+    "hello_boot",
+    "hello_at",
+    "beat_at",
 )
-BEAT_FIELDS: Final = ("last_seen", "box_time", "doing", "clock", "faults", "generation", "digest")
+BEAT_FIELDS: Final = ("last_seen", "box_time", "doing", "clock", "faults", "generation", "digest", "beat_at")
 BATCH: Final = 500
 
 
@@ -268,12 +286,20 @@ def _upsert(rows: list[BoxState], fields: tuple[str, ...]) -> None:
     )
 
 
-def _registered(identities: Iterable[str]) -> frozenset[str]:
+def _marks(identities: Iterable[str]) -> dict[str, Mark]:
+    """What was last heard of each of these that is registered."""
     wanted = sorted(identities)
-    found: set[str] = set()
+    found: dict[str, Mark] = {}
     for start in range(0, len(wanted), BATCH):
-        found |= set(Box.objects.filter(pk__in=wanted[start : start + BATCH]).values_list("pk", flat=True))
-    return frozenset(found)
+        rows = Box.objects.filter(pk__in=wanted[start : start + BATCH]).values_list(
+            "pk", "status__hello_boot", "status__hello_at", "status__beat_at"
+        )
+        found |= {identity: Mark(boot, hello, beat) for identity, boot, hello, beat in rows}
+    return found
+
+
+def _epoch_ms(at: Instant) -> int:
+    return int(at.timestamp() * 1000)
 
 
 LATEST: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)

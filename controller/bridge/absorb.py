@@ -51,7 +51,7 @@ def absorb(batch: Sequence[Incoming], domain: Domain, signer: Signer, now: datet
     if not arrived:
         return []
     with transaction.atomic():
-        received = _store(arrived, in_use, now)
+        received, arrived = _store(arrived, in_use, now)
         pictures = _pictures(in_use, now)
         _note_in_step(arrived, pictures)
     needs = _needs(arrived, pictures, received)
@@ -98,7 +98,10 @@ def _open(batch: Sequence[Incoming], domain: Domain) -> tuple[list[Arrived], dic
     return arrived, {identity: found[identity] for identity in {one.box for one in arrived}}
 
 
-def _store(arrived: Iterable[Arrived], in_use: dict[str, Box], now: datetime) -> dict[str, Received]:
+def _store(
+    arrived: Iterable[Arrived], in_use: dict[str, Box], now: datetime
+) -> tuple[dict[str, Received], list[Arrived]]:
+    """What is to be acknowledged, and what of all this is worth an answer: everything but beats of long ago."""
     received: dict[str, Received] = defaultdict(Received)
     hellos, beats, receipts, faults = [], [], [], []
     for one in arrived:
@@ -117,11 +120,11 @@ def _store(arrived: Iterable[Arrived], in_use: dict[str, Box], now: datetime) ->
             faults.append((said, now))
             received[one.box].faults.append((said.code, said.at))
     boxes.note_hellos(hellos)
-    boxes.note_beats(beats)
+    counted = boxes.note_beats(beats)
     boxes.note_faults(faults)
     for stranger in rollcall.record(receipts, now):
         log.warning("a receipt for an order that is not ours", box=stranger.box, order=stranger.order.hex())
-    return received
+    return received, [one for one in arrived if not isinstance(one.said, Beat) or (one.box, one.said) in counted]
 
 
 def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
+from controller.boxes import rules
 from controller.boxes.models import BoxState, FaultEvent
 from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
 from controller.orders import rollcall, services
@@ -15,10 +16,10 @@ from controller.orders.rules import Alarm
 from controller.reports.models import ChainAnomaly, PlayLogRow
 from controller.schedules.signing import schedule_signer
 from protocol import topics
-from protocol.codec import decode
+from protocol.codec import decode, pack
 from protocol.ids import box_id
-from protocol.report import Ack, FaultCode, Stage
-from protocol.signing import Family, Signer, family_of, verify1
+from protocol.report import Ack, Fault, FaultCode, Stage
+from protocol.signing import Family, Signer, family_of, sign1, verify1
 from tests.support import province
 from tests.support.boxes import SmallBox
 from tests.support.installation import install
@@ -156,7 +157,30 @@ def test_a_beat_out_of_step_is_answered_with_what_may_have_been_lost(here: Provi
     sent_order(here)
     assert families(take(say(box, "beat", box.beat(NOW_MS)))) == [Family.ORDER, Family.ACK]
     box.play(NOW_MS)
-    assert Family.ACK in families(take(say(box, "beat", box.beat(NOW_MS))))
+    assert Family.ACK in families(take(say(box, "beat", box.beat(NOW_MS + 1000))))
+
+
+def test_a_beat_that_somebody_kept_is_neither_believed_nor_answered(here: Province) -> None:
+    """It was unsigned when it was said, and would show a box as living that was taken from its pole."""
+    box = box_of(here, "an phú 1")
+    take(say(box, "hello", box.hello(NOW_MS)))
+    kept = say(box, "beat", box.beat(NOW_MS + 60_000))
+    take(kept, at=NOW + dt.timedelta(seconds=60))
+    hour = NOW + dt.timedelta(hours=1)
+    assert take(kept, say(box, "beat", box.beat(NOW_MS + 30_000)), at=hour) == []
+    assert BoxState.objects.get(box_id=box.id).last_seen == NOW + dt.timedelta(seconds=60)
+
+
+def test_a_fault_that_only_newer_boxes_know_is_kept_and_acknowledged(here: Province) -> None:
+    box = box_of(here, "an phú 1")
+    unknown = box.signed(Fault(box.id, FaultCode(19), True, NOW_MS), Family.FAULT)
+    assert ack_in(take(say(box, "fault", unknown))).faults == ((19, NOW_MS),)
+    assert FaultEvent.objects.get().code == 19
+    assert rules.fault_names(1 << 19) == ["Lỗi số 19"]
+    for beyond in (32, 4_000_000_000):
+        record = [box.id, beyond, True, NOW_MS, ""]
+        message = sign1(pack(record), Family.FAULT, province.DOMAIN, box.signer)
+        assert take(say(box, "fault", message)) == []
 
 
 def test_a_box_cannot_speak_for_another(here: Province) -> None:
