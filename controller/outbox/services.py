@@ -17,17 +17,10 @@ LINK_STALE: Final = timedelta(seconds=40)
 """Four times what the bridge lets pass between two words about the broker."""
 
 
-def post(
-    topic: str, payload: bytes, kind: Kind, *, now: datetime | None = None, expires: datetime | None = None
-) -> Message:
-    """Write a message inside the caller's transaction; the bridge is woken after its commit."""
-    return post_many([(topic, payload)], kind, now=now, expires=expires)[0]
-
-
 def post_many(
     messages: Iterable[tuple[str, bytes]], kind: Kind, *, now: datetime | None = None, expires: datetime | None = None
 ) -> Sequence[Message]:
-    """`post` for many (topic, payload) pairs at once."""
+    """Write (topic, payload) pairs inside the caller's transaction; the bridge is woken after its commit."""
     created = now or timezone.now()
     rows = Message.objects.bulk_create(
         [

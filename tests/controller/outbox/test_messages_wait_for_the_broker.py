@@ -14,15 +14,21 @@ LATER = NOW + dt.timedelta(minutes=5)
 pytestmark = pytest.mark.django_db
 
 
+def post(
+    topic: str, payload: bytes, kind: Kind, *, now: dt.datetime | None = None, expires: dt.datetime | None = None
+) -> Message:
+    return services.post_many([(topic, payload)], kind, now=now, expires=expires)[0]
+
+
 def test_orders_go_before_everything_that_waited_longer() -> None:
     for n in range(3):
-        services.post(f"a/{n}", b"programme", Kind.ASSIGNMENT, now=NOW)
-    services.post("o", b"order", Kind.ORDER, now=NOW)
+        post(f"a/{n}", b"programme", Kind.ASSIGNMENT, now=NOW)
+    post("o", b"order", Kind.ORDER, now=NOW)
     assert [message.topic for message in services.waiting(NOW)] == ["o", "a/0", "a/1", "a/2"]
 
 
 def test_a_message_waits_until_it_is_acknowledged_and_is_then_not_sent_again() -> None:
-    message = services.post("a", b"x", Kind.ACK, now=NOW)
+    message = post("a", b"x", Kind.ACK, now=NOW)
     services.failed([message.pk])
     assert [one.pk for one in services.waiting(NOW)] == [message.pk]
     services.sent([message.pk], LATER)
@@ -33,16 +39,16 @@ def test_a_message_waits_until_it_is_acknowledged_and_is_then_not_sent_again() -
 
 
 def test_an_expired_message_is_never_sent() -> None:
-    services.post("o", b"order", Kind.ORDER, now=NOW, expires=LATER)
+    post("o", b"order", Kind.ORDER, now=NOW, expires=LATER)
     assert len(services.waiting(LATER - dt.timedelta(seconds=1))) == 1
     assert services.waiting(LATER) == []
 
 
 def test_old_messages_go_but_not_those_that_still_wait() -> None:
-    sent = services.post("a", b"x", Kind.ASSIGNMENT, now=NOW)
+    sent = post("a", b"x", Kind.ASSIGNMENT, now=NOW)
     services.sent([sent.pk], NOW)
-    services.post("o", b"expired", Kind.ORDER, now=NOW, expires=NOW)
-    waits = services.post("b", b"y", Kind.ASSIGNMENT, now=NOW)
+    post("o", b"expired", Kind.ORDER, now=NOW, expires=NOW)
+    waits = post("b", b"y", Kind.ASSIGNMENT, now=NOW)
     assert services.prune(NOW + services.KEPT + dt.timedelta(seconds=1)) == 2
     assert Message.objects.get().pk == waits.pk
 
@@ -52,13 +58,13 @@ def test_the_bridge_is_woken_after_the_commit_and_not_for_what_was_rolled_back()
     woken: list[int] = []
     forget = wake.on_message(lambda: woken.append(Message.objects.count()))
     with transaction.atomic():
-        services.post("a", b"x", Kind.ORDER, now=NOW)
+        post("a", b"x", Kind.ORDER, now=NOW)
         assert woken == []
     assert woken == [1], "the row is there when the bridge looks"
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         _post_and_fail()
     forget()
-    services.post("c", b"z", Kind.ORDER, now=NOW)
+    post("c", b"z", Kind.ORDER, now=NOW)
     assert woken == [1]
 
 
@@ -72,5 +78,5 @@ def test_how_long_there_is_a_link_counts_from_when_it_came_not_from_the_last_wor
 
 
 def _post_and_fail() -> None:
-    services.post("b", b"y", Kind.ORDER, now=NOW)
+    post("b", b"y", Kind.ORDER, now=NOW)
     raise ZeroDivisionError

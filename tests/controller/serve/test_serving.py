@@ -85,7 +85,7 @@ def test_web_bridge_and_worker_also_run_alone(tmp_path: Path) -> None:
             _eventually(lambda: "broker connected" in bridge.log())
             program.python(
                 "from controller.outbox import services; from controller.outbox.models import Kind; "
-                f"services.post({topics.down(box)!r}, b'hello', Kind.ORDER)"
+                f"services.post_many([({topics.down(box)!r}, b'hello')], Kind.ORDER)"
             )
             _eventually(lambda: heard == [b"hello"])
         finally:
