@@ -1,5 +1,6 @@
 """The daemon as a technician meets it: real processes, a real broker, the commands at the box."""
 
+import contextlib
 import datetime as dt
 import json
 import socket
@@ -11,6 +12,8 @@ import pytest
 from agent.__main__ import main
 from agent.config import load
 from agent.drivers.systemd import Notifier
+from agent.store.database import Database
+from agent.store.memory import Memory
 from agent.swarm import configure
 from protocol.report import Stage
 from tests.support.agents import Agent, Swarm, eventually
@@ -95,6 +98,31 @@ def test_two_daemons_never_share_a_state_folder_nor_a_service_socket(
             assert main(["run", "--config", str(other)]) == 1
             assert "set another control.socket" in capsys.readouterr().err
             assert main(["status", "--config", str(config)]) == 0
+
+
+def test_a_wrong_instant_that_was_kept_is_shown_with_the_way_out_and_dropped_by_a_technician(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
+        config = box_toml(tmp_path / "box", controller)
+        state = load(config).state_dir
+        with contextlib.closing(Database(state)) as database:
+            Memory(database).raise_floor(4_000_000_000_000)
+        with Agent(config) as agent:
+            eventually(load(config).control_socket.exists, "the service socket")
+            assert main(["status", "--config", str(config), "--lang", "en"]) == 0
+            assert "Clock: FLOOR — the clock shows" in capsys.readouterr().out
+            assert main(["selftest", "--config", str(config), "--lang", "en"]) == 1
+            assert "run loalang-agent forget-time" in capsys.readouterr().out
+            assert main(["forget-time", "--config", str(config)]) == 1
+            assert "stop it" in capsys.readouterr().err
+            assert agent.stop() == 0
+            assert main(["forget-time", "--config", str(config), "--lang", "en"]) == 0
+            agent.start()
+            eventually(load(config).control_socket.exists, "the service socket")
+            capsys.readouterr()
+            assert main(["status", "--config", str(config), "--lang", "en"]) == 0
+            assert "Clock: NTP\n" in capsys.readouterr().out
 
 
 def test_a_wrong_box_toml_is_said_in_one_line_and_leaves_nothing_behind(
