@@ -72,10 +72,7 @@ def add(commands: Commands) -> None:
 def run(args: Namespace) -> int:
     order, payload = read_request(terminal.read_text(args.request))
     terminal.say(describe(order))
-    if (
-        not args.yes
-        and input(words("Ký lệnh này? Gõ KY để đồng ý: ", "Sign it? Type KY to agree: ")).strip().upper() != "KY"
-    ):
+    if not args.yes and not _agrees():
         terminal.say(words("Không ký.", "Not signed."))
         return 1
     text = terminal.read_text(args.key)
@@ -92,6 +89,16 @@ def run(args: Namespace) -> int:
         )
     )
     return 0
+
+
+def _agrees() -> bool:
+    try:
+        typed = input(words("Ký lệnh này? Gõ KY để đồng ý: ", "Sign it? Type KY to agree: "))
+    except EOFError as error:
+        raise CliError(
+            words("không có ai để hỏi; dùng --yes nếu đã đọc lệnh", "nobody to ask; use --yes if the order was read")
+        ) from error
+    return typed.strip().upper() == "KY"
 
 
 def read_request(text: str) -> tuple[Order, bytes]:
