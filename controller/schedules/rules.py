@@ -101,9 +101,9 @@ def conflict(policies: Iterable[Policy], start: dt.datetime, length_ms: int) -> 
     longest = min((policy.max_session_s for policy in stack if policy.max_session_s is not None), default=None)
     if longest is not None and length_ms > longest * 1000:
         return Conflict(Trouble.TOO_LONG, start, limit_s=longest)
-    if any(not policy.days >> start.weekday() & 1 for policy in stack):
-        return Conflict(Trouble.DAY, start)
     end = start + dt.timedelta(milliseconds=length_ms)
+    if any(not policy.days >> day.weekday() & 1 for policy in stack for day in _days(start, end)):
+        return Conflict(Trouble.DAY, start)
     for hours in (hours for policy in stack for hours in policy.quiet):
         for begins, ends in _stretches(hours, start, end):
             if begins <= start < ends:
@@ -164,6 +164,14 @@ class Recurrence:
 def length_ms(durations_ms: Iterable[int], repeats: int, gap_s: int) -> int:
     """From the first sample to the last: the playlist, said `repeats` times with `gap_s` between."""
     return sum(durations_ms) * repeats + (repeats - 1) * gap_s * 1000
+
+
+def _days(start: dt.datetime, end: dt.datetime) -> Iterable[dt.date]:
+    """The days on which something sounds from `start` until just before `end`."""
+    day = start.date()
+    while day == start.date() or dt.datetime.combine(day, dt.time()) < end:
+        yield day
+        day += dt.timedelta(days=1)
 
 
 def _stretches(hours: Hours, start: dt.datetime, end: dt.datetime) -> Iterable[tuple[dt.datetime, dt.datetime]]:

@@ -52,6 +52,15 @@ def test_what_the_console_allows_a_box_sounds_to_its_end(
     assert [(part.start_ms, part.end_ms, part.cut) for part in found.segments] == [(at, at + length_ms, None)]
 
 
+def test_what_runs_past_midnight_into_a_day_without_programme_is_refused() -> None:
+    weekend = (Policy(Level.COMMUNE, days=0b1100000),)
+    late = MONDAY + dt.timedelta(days=6, hours=23)
+    assert conflict(weekend, late, 3_600_000) is None
+    found = conflict(weekend, late, 3_600_001)
+    assert found is not None
+    assert found.trouble is Trouble.DAY
+
+
 @given(policies, starts, lengths)
 def test_the_next_allowed_time_is_allowed_and_none_before_it_at_a_full_minute(
     stack: tuple[Policy, ...], start: dt.datetime, length_ms: int
