@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import structlog
 
+from agent.core import cueing
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, PlayJournal
 from protocol.quantities import DAY_MS
 from protocol.report import FaultCode, Grade, Result
+from protocol.timeline import Segment, SegmentKind
 
 REMEMBER_MS = 2 * DAY_MS
 
@@ -87,3 +89,16 @@ class PlayLog:
         except StoreError as error:
             log.warning("the play log could not be written", reason=str(error))
             self._on_fault(FaultCode.STORE, True, f"play log: {error}"[:200])
+
+
+def row_of(segment: Segment, cue: cueing.Cue) -> Play:
+    """The row that a segment opens when it is cued like this."""
+    return Play(
+        play=segment.play,
+        cause=segment.cause,
+        bulletin=segment.bulletin,
+        sound=cueing.sound_name(segment),
+        planned_ms=segment.planned_ms,
+        intended_ms=cue.intended_ms,
+        emergency=segment.kind is SegmentKind.EMERGENCY,
+    )

@@ -21,8 +21,9 @@ from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
-from agent.services.player import STUMBLED, Player
+from agent.services.player import Player
 from agent.services.recordings import Recordings
+from agent.services.stumbles import STUMBLED
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Entry, Kind, Manifest, Policy, Station

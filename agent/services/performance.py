@@ -1,0 +1,180 @@
+"""What is with the speaker: from the hand-over of a track to the row of the play log that says how it ended."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from agent.core.cueing import FADE_MS, Cue, Ending
+from agent.ports.clock import Clock
+from agent.ports.journal import Play
+from agent.ports.sound import SoundError, Speaker, Track
+from agent.services.content import DAMAGED, Content, Ready
+from agent.services.device_health import DeviceHealth
+from agent.services.play_log import OnFault, PlayLog
+from agent.services.playing import Playing
+from agent.services.stages import Stages
+from agent.services.stumbles import STUMBLED
+from protocol.report import FaultCode, Grade, Result
+from protocol.timeline import Plan, Segment, SegmentKind
+
+LAST_FADE_MS: Final = 1_000
+"""How long the end of the daemon waits for its sounds to fade."""
+
+
+class Performance:
+    """Every track is watched by a task of its own until it has ended and is written down."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        clock: Clock,
+        content: Content,
+        log: PlayLog,
+        *,
+        stages: Stages,
+        device: DeviceHealth,
+        on_fault: OnFault,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`on_change` is told when something begins to be heard, and when it ends."""
+        self._speaker = speaker
+        self._clock = clock
+        self._content = content
+        self._log = log
+        self._stages = stages
+        self._device = device
+        self._on_fault = on_fault
+        self._on_change = on_change
+        self._playing: list[Playing] = []
+        self._waiting: Play | None = None
+        """Its row is open, and the device has not taken it yet."""
+
+    @property
+    def playing(self) -> Sequence[Playing]:
+        return self._playing
+
+    # What begins
+
+    async def hand_over(self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None) -> bool:
+        """Give a track, whose row is open, to the speaker. True: look again at once; False: the device is ill."""
+        track = Track(
+            sources=content.sources,
+            offset_ms=content.offset_ms,
+            start_ms=cue.start_ms,
+            length_ms=cue.length_ms,
+            gain_cb=segment.gain_cb,
+            fade_out_ms=cue.fade_out_ms,
+            name=segment.play,
+            cause=segment.cause,
+        )
+        self._waiting = row
+        try:
+            sounding = await self._speaker.start(track)
+        except SoundError as error:
+            if error.device:
+                self._device.failed(error)
+                return False
+            if not self._avoid(segment, error):
+                self._waiting = None
+                self._log.end(row.play, None, Result.MISSED, Grade.NONE, f"{DAMAGED}: {error}", final=True)
+            return True
+        self._waiting = None
+        playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
+        playing.watch = asyncio.create_task(self._watch(playing), name=f"watch {segment.play}")
+        self._playing.append(playing)
+        return True
+
+    def is_waiting(self, row: Play) -> bool:
+        """Whether this row is open, and the device has not taken its track yet."""
+        return self._waiting is not None and self._waiting.play == row.play
+
+    def wait_no_more(self, row: Play) -> None:
+        """It turned out to be missing: its row is closed by whoever found that."""
+        self._waiting = None if self.is_waiting(row) else self._waiting
+
+    def give_up_waiting(self, around: Plan | None) -> None:
+        """Close the row of a sound that the device did not take in its time."""
+        waiting = self._waiting
+        if waiting is None or (around is not None and any(row.play == waiting.play for row in around.segments)):
+            return
+        self._waiting = None
+        detail = "the sound device did not answer"
+        self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=True)
+
+    # What ends
+
+    def reap(self) -> None:
+        """Let go of tracks that have ended; what broke in their watch breaks here."""
+        ended = [playing for playing in self._playing if playing.watch is not None and playing.watch.done()]
+        self._playing = [playing for playing in self._playing if playing not in ended]
+        for playing in ended:
+            assert playing.watch is not None
+            if (error := playing.watch.exception()) is not None:
+                playing.sounding.stop(FADE_MS)
+                self._log.end(
+                    playing.row.play, None, Result.CUT, Grade.NONE, f"{STUMBLED}: {error!r}"[:200], final=False
+                )
+                raise error
+
+    async def wind_down(self) -> None:
+        """The daemon ends: fade, and write it down."""
+        for playing in self._playing:
+            playing.stop(Ending("the daemon was stopped", final=False), FADE_MS)
+        watches = [playing.watch for playing in self._playing if playing.watch is not None]
+        if watches:
+            _, slow = await asyncio.wait(watches, timeout=LAST_FADE_MS / 1000)
+            for watch in slow:
+                watch.cancel()
+
+    async def _watch(self, playing: Playing) -> None:
+        """Follow one track to its end and write it down."""
+        row = playing.row
+        try:
+            first = await playing.sounding.started()
+            if first is not None:
+                playing.first_sample_ms = first
+                self._device.works()
+                self._log.started(row.play, first)
+                if row.emergency:
+                    self._stages.sounded(row.cause, first)
+                self._on_change()
+            closing = playing.closing(await playing.sounding.ended())
+            self._log.end(
+                row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
+            )
+        except SoundError as error:
+            self._broke_off(playing, error)
+        finally:
+            playing.first_sample_ms = None
+            self._on_change()
+
+    def _broke_off(self, playing: Playing, error: SoundError) -> None:
+        heard = playing.first_sample_ms is not None
+        if error.device:
+            self._device.failed(error)
+            if not heard:
+                self._waiting = playing.row
+                return
+            self._end_broken(playing, f"sound device: {error}", final=False)
+            return
+        again = self._avoid(playing.segment, error)
+        self._end_broken(playing, f"{DAMAGED}: {error}", final=not again)
+
+    def _end_broken(self, playing: Playing, detail: str, *, final: bool) -> None:
+        heard = playing.first_sample_ms is not None
+        self._log.end(
+            playing.row.play,
+            self._clock.now_ms() if heard else None,
+            Result.CUT if heard or not final else Result.MISSED,
+            Grade.CLAIMED if heard else Grade.NONE,
+            detail,
+            final=final,
+        )
+
+    def _avoid(self, segment: Segment, error: SoundError) -> bool:
+        """A file that no decoder reads; whether something else can sound in its place."""
+        self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
+        if segment.sound is None:
+            return False
+        known = self._content.avoid(segment.sound)
+        return segment.kind is SegmentKind.EMERGENCY and not known
