@@ -6,6 +6,8 @@ from typing import Final
 from protocol.errors import ProtocolError
 
 ALL_UP: Final = "ll/1/box/+/up/+"
+PROBE: Final = "ll/1/bridge/probe"
+"""Empty messages of the bridge to nobody: whether the broker acknowledges them tells whether it lives."""
 UP_KINDS: Final = ("hello", "beat", "log", "receipt", "fault")
 
 ENROL_PATH: Final = "/box/v1/enrol"

@@ -32,6 +32,8 @@ POLL_S: Final = 0.2
 """How late a message written by another process may be noticed."""
 RESEND_S: Final = 10.0
 LINK_BEAT_S: Final = 10.0
+PROBE_S: Final = 5.0
+"""A broker that has not acknowledged a probe by then is gone."""
 BATCH: Final = 500
 GATHER_S: Final = 0.02
 """How long a batch waits for more."""
@@ -135,7 +137,7 @@ class Bridge:
             tasks.create_task(self._take(client, incoming))
             tasks.create_task(self._give(client))
             tasks.create_task(self._every(RESEND_S, lambda: self._resend(client)))
-            tasks.create_task(self._every(LINK_BEAT_S, lambda: self._say_link(True)))
+            tasks.create_task(self._every(LINK_BEAT_S, lambda: self._probe(client)))
             tasks.create_task(self._every(PRUNE_S, self._prune))
 
     async def _listen(self, client: Client, incoming: "asyncio.Queue[Incoming]") -> None:
@@ -188,6 +190,11 @@ class Bridge:
     async def _publish(self, client: Client, messages: Iterable[Outgoing]) -> None:
         """At QoS 1; all at once, and done when the broker has acknowledged each."""
         await _all([client.publish(message.topic, message.payload, qos=1) for message in messages])
+
+    async def _probe(self, client: Client) -> None:
+        """A connection that looks open may be dead: only what the broker acknowledges counts. Raises `MqttError`."""
+        await client.publish(topics.PROBE, b"", qos=1, timeout=PROBE_S)
+        await self._say_link(True)
 
     async def _say_link(self, connected: bool, detail: str = "") -> None:
         try:

@@ -41,6 +41,6 @@ class Link(models.Model):
     since = models.DateTimeField()
     """When it became so."""
     at = models.DateTimeField()
-    """When the bridge last said so; it does every LINK_BEAT_S."""
+    """When the broker last proved it, by an acknowledgement, or when the bridge last failed to reach it."""
     detail = models.CharField(max_length=300, blank=True)
     """Why there is no connection."""

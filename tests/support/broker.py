@@ -1,6 +1,7 @@
 """A real broker for a test: Mosquitto where it is installed, else the embedded one; on loopback, and killable."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,11 @@ class Broker:
             assert self._process.poll() is None, "the broker ended at once"
             pause.wait(0.02)
         raise AssertionError("the broker does not answer")
+
+    def hang(self) -> None:
+        """It keeps its connections and answers nothing any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         if self._process is not None:

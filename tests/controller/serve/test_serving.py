@@ -179,6 +179,18 @@ def test_what_the_server_writes_is_for_its_user_alone(tmp_path: Path) -> None:
     assert [path for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077] == []
 
 
+def test_a_broker_that_hangs_is_noticed_although_its_connection_stands(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        program = Loalang(tmp_path, broker.port)
+        program.start("--web", "--bridge")
+        try:
+            _eventually(lambda: "broker connected" in program.log())
+            broker.hang()
+            _eventually(lambda: "no broker" in program.log(), within_s=60)
+        finally:
+            assert program.stop() == 0
+
+
 def _eventually(true: Callable[[], bool], within_s: float = 20) -> None:
     deadline = time.monotonic() + within_s
     pause = threading.Event()
