@@ -4,6 +4,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+from django.core.management import call_command
+
 REPO = Path(__file__).parents[2]
 
 
@@ -27,6 +30,11 @@ def test_ci_runs_the_test_command_of_the_readme_and_nothing_else() -> None:
     commands = [line for line in (REPO / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")]
     assert commands[-1] == "exec make test"
     assert [line.split()[0] for line in commands[:-1]] == ["set", "cd"]
+
+
+@pytest.mark.django_db
+def test_no_model_waits_for_its_migration() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
 
 
 def test_an_unknown_benchmark_is_refused_with_the_names_that_exist() -> None:
