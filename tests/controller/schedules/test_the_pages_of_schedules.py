@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from controller.boxes.models import BoxState, Group
-from controller.schedules.models import Permission, PolicyRecord, Schedule, State
+from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.worker.loop import do_all
 from tests.support.installation import install
 from tests.support.officers import NEXT, WARD, Office, approved, office, tomorrow
@@ -59,6 +59,26 @@ def test_lan_plans_and_the_boxes_are_told_at_the_second(here: Office) -> None:
     page = browser(here.lan).get(f"/lich/{schedule.pk}/").content.decode()
     assert "1/2 hộp đã báo là đang dùng lịch mới nhất" in page
     assert "chưa rõ" in page
+
+
+def test_no_box_has_it_before_it_is_compiled_and_held_by_the_box(here: Office) -> None:
+    """What the boxes held before says nothing of the new schedule."""
+    client = browser(here.lan)
+    client.post("/lich/moi/", asked(approved(here).pk))
+    do_all(timezone.now())
+    for box in here.boxes[:2]:
+        BoxState.objects.create(box=box, generation=box.assignment.generation, last_seen=timezone.now())
+    client.post("/lich/moi/", asked(approved(here, "Hai", "Hai.").pk, first_1="10:00:00"))
+    path = f"/lich/{Schedule.objects.order_by('-pk')[0].pk}/"
+    page = client.get(path).text
+    assert ("đã nhận" in page, page.count(">chờ<")) == (False, 2)
+    do_all(timezone.now())
+    page = client.get(path).text
+    assert ("đã nhận" in page, page.count(">chờ<")) == (False, 2)
+    told = AssignmentRow.objects.get(box=here.boxes[0])
+    BoxState.objects.filter(box=here.boxes[0]).update(generation=told.generation)
+    page = client.get(path).text
+    assert (page.count("đã nhận"), page.count(">chờ<")) == (1, 1)
 
 
 def test_the_playlist_follows_the_numbers_that_were_typed(here: Office) -> None:
