@@ -117,7 +117,9 @@ def sign(request: HttpRequest, identity: str) -> HttpResponse:
         done = services.sign(found, person, signed.public_key, signed.value)
     except Refused as refused:
         return _page(request, found, refused=str(refused), status=422)
-    if done.sent_at is not None:
+    if done.sent_at is not None and done.type == MessageType.CANCEL:
+        messages.success(request, _("Lệnh hủy đã gửi."))
+    elif done.sent_at is not None:
         messages.success(request, _("Đã đủ chữ ký. Lệnh đã được phát đi."))
     else:
         messages.success(request, _("Đã nhận chữ ký của bạn. Còn chờ người khác ký."))
@@ -143,24 +145,28 @@ def drop(request: HttpRequest, identity: str) -> HttpResponse:
         services.drop(found, person_of(request))
     except Refused as refused:
         return _page(request, found, refused=str(refused), status=422)
-    messages.success(request, _("Đã bỏ lệnh này; không hộp nào phát."))
+    if found.type == MessageType.CANCEL:
+        messages.success(request, _("Đã bỏ lệnh hủy này; các hộp không dừng."))
+    else:
+        messages.success(request, _("Đã bỏ lệnh này; không hộp nào phát."))
     return HttpResponseRedirect("../../")
 
 
 def card(found: EmergencyOrder, now: datetime) -> Card:
     """An order in words."""
     standing = rules.standing(found.state, found.expires.timestamp(), now.timestamp())
+    is_cancel = found.type == MessageType.CANCEL
     about = found.cancels.message if found.cancels is not None else found.message
     return Card(
         order=found,
         standing=standing,
-        standing_name=wording.standing_name(standing),
+        standing_name=wording.standing_name(standing, cancel=is_cancel),
         title=wording.title(found),
         text=wording.message_text(about),
         area=wording.area_names(found),
         status_name=wording.status_name(found.status),
         severity_name=wording.severity_name(found.severity),
-        is_cancel=found.type == MessageType.CANCEL,
+        is_cancel=is_cancel,
         is_real=found.status == Status.ACTUAL,
     )
 
@@ -186,9 +192,9 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
         context |= {
             "sheet": called,
             "silent_order": shown.is_cancel or found.status == Status.TEST,
-            "lines": [_answered(row) for row in called.rows[:CALLED]],
+            "lines": [_answered(row, shown) for row in called.rows[:CALLED]],
             "unlisted": max(called.expected - CALLED, 0),
-            "outside": [_answered(row) for row in called.outside],
+            "outside": [_answered(row, shown) for row in called.outside],
         }
     if is_live(request):
         return render(request, "orders/roll.html", context)
@@ -229,7 +235,7 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
     }
 
 
-def _answered(row: rollcall.Row) -> Answered:
+def _answered(row: rollcall.Row, shown: Card) -> Answered:
     after = row.line.after_ms
     levels = {
         rules.Level.GOOD: "good",
@@ -240,7 +246,7 @@ def _answered(row: rollcall.Row) -> Answered:
     return Answered(
         box=row.box,
         level=levels[row.line.level],
-        sentence=wording.answer_name(row.line),
+        sentence=wording.answer_name(row.line, cancel=shown.is_cancel),
         after_s=number_format(after / 1000, 2) if after is not None else "",
         last_seen=row.last_seen,
     )

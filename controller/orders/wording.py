@@ -64,7 +64,15 @@ def area_names(order: EmergencyOrder) -> str:
     return ", ".join(names.get(code, code) for code in order.area)
 
 
-def standing_name(standing: Standing) -> str:
+def standing_name(standing: Standing, *, cancel: bool = False) -> str:
+    """How it stands; a cancel is sent, and nothing of it is ever sounded."""
+    if cancel and standing in (Standing.SENT, Standing.LAPSED, Standing.DROPPED):
+        ends = {
+            Standing.SENT: _("lệnh hủy đã gửi"),
+            Standing.LAPSED: _("quá hạn ký, không gửi"),
+            Standing.DROPPED: _("đã bỏ, không gửi"),
+        }
+        return ends[standing]
     names = {
         Standing.WAITING: _("chờ ký"),
         Standing.LAPSED: _("quá hạn ký, không phát"),
@@ -76,8 +84,8 @@ def standing_name(standing: Standing) -> str:
     return names[standing]
 
 
-def answer_name(line: Line) -> str:
-    """What a box answered."""
+def answer_name(line: Line, *, cancel: bool = False) -> str:
+    """What a box answered; to a cancel, when `cancel`."""
     if line.stage is None:
         return _("Chưa trả lời")
     if line.stage is Stage.REJECTED:
@@ -88,6 +96,8 @@ def answer_name(line: Line) -> str:
         return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
     if line.stage is Stage.DONE and line.level is Level.BAD:
         return _("Báo đã phát xong nhưng không có tiếng nào")
+    if cancel and line.stage is Stage.DONE:
+        return _("Đã dừng")
     names = {
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),

@@ -166,7 +166,7 @@ def test_the_page_names_the_preparer_who_has_not_signed(here: Province) -> None:
     for who in ("minh", "lan"):
         assert hand_in(as_(here, who), order, who) == 302
     page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).content.decode()
-    assert "chữ ký của người soạn, Trần Thị Hoa" in page
+    assert "còn thiếu 1 chữ ký</span> của người soạn, Trần Thị Hoa" in page
     assert "Gọi Trần Thị Hoa mở trang này" in page
 
 
@@ -207,3 +207,40 @@ def test_seconds_have_a_comma_in_vietnamese_and_a_point_in_english(here: Provinc
     assert '<td class="number">1,25</td>' in browser.get(page).text
     browser.cookies["loalang_language"] = "en"
     assert '<td class="number">1.25</td>' in browser.get(page).text
+
+
+def test_a_cancel_is_sent_and_boxes_stop_and_nothing_speaks_of_sounding(here: Province) -> None:
+    order = prepared(here)
+    hoa = as_(here, "hoa")
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    hoa.post(reverse("orders:cancel", args=[order.pk]), {"reason": "hết nguy hiểm"})
+    cancel = EmergencyOrder.objects.get(cancels=order)
+    path = reverse("orders:order", args=[cancel.pk])
+    waiting = hoa.get(path).text
+    assert "còn thiếu 1 chữ ký" in waiting
+    assert "khác nhau" not in waiting
+    assert "Bỏ lệnh hủy này" in waiting
+    assert hand_in(hoa, cancel, "hoa") == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    stopped = Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(cancel.pk), Stage.DONE, at_ms)
+    rollcall.record([stopped], timezone.now())
+    sent = hoa.get(path).text
+    for sentence in ("Lệnh hủy đã gửi.", "lệnh hủy đã gửi</dd>", "Đã dừng"):
+        assert sentence in sent
+    for sentence in ("phát đi", "đã phát lệnh", "Đã phát xong", "phát lệnh</dt>"):
+        assert sentence not in sent
+    assert "lệnh hủy đã gửi" in hoa.get(reverse("orders:list")).text
+
+
+def test_a_cancel_that_is_dropped_stops_nothing_and_says_so(here: Province) -> None:
+    order = prepared(here)
+    hoa = as_(here, "hoa")
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    hoa.post(reverse("orders:cancel", args=[order.pk]))
+    cancel = EmergencyOrder.objects.get(cancels=order)
+    hoa.post(reverse("orders:drop", args=[cancel.pk]))
+    page = hoa.get(reverse("orders:order", args=[cancel.pk])).text
+    assert "các hộp không dừng" in page
+    assert "đã bỏ, không gửi" in page
