@@ -48,10 +48,13 @@ class Card:
     standing_name: str
     title: str
     text: str
+    before: str
+    """Said before each pass."""
     area: str
     status_name: str
     severity_name: str
     is_cancel: bool
+    is_test: bool
     is_real: bool
 
 
@@ -163,10 +166,12 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         standing_name=wording.standing_name(standing, cancel=is_cancel),
         title=wording.title(found),
         text=wording.message_text(about),
+        before="" if is_cancel else wording.announcement(found.status),
         area=wording.area_names(found),
         status_name=wording.status_name(found.status),
         severity_name=wording.severity_name(found.severity),
         is_cancel=is_cancel,
+        is_test=found.status == Status.TEST,
         is_real=found.status == Status.ACTUAL,
     )
 
@@ -191,7 +196,7 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
         called = rollcall.sheet(found)
         context |= {
             "sheet": called,
-            "silent_order": shown.is_cancel or found.status == Status.TEST,
+            "silent_order": shown.is_cancel or shown.is_test,
             "lines": [_answered(row, shown) for row in called.rows[:CALLED]],
             "unlisted": max(called.expected - CALLED, 0),
             "outside": [_answered(row, shown) for row in called.outside],
@@ -201,6 +206,8 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
     context |= _signing(found, person, shown, now)
     context |= {
         "refused": refused,
+        "sound": services.read(found).sound,
+        "meant": services.boxes_in(found.area).count(),
         "link": outbox.link_health(now),
         "may_cancel": shown.standing is Standing.SENT
         and not shown.is_cancel
@@ -246,7 +253,7 @@ def _answered(row: rollcall.Row, shown: Card) -> Answered:
     return Answered(
         box=row.box,
         level=levels[row.line.level],
-        sentence=wording.answer_name(row.line, cancel=shown.is_cancel),
+        sentence=wording.answer_name(row.line, cancel=shown.is_cancel, test=shown.is_test),
         after_s=number_format(after / 1000, 2) if after is not None else "",
         last_seen=row.last_seen,
     )

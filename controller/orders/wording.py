@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Level, Line, Standing
 from controller.units.models import Unit
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, DRILL
 from protocol.order import MessageType, Severity, Status
 from protocol.refusals import RejectCode, sentence
 from protocol.report import Stage
@@ -29,6 +29,11 @@ def message_text(code: int | None) -> str:
     """What the boxes will say, in the language in which they say it."""
     known = BY_CODE.get(code or 0)
     return known.text_vi if known is not None else ""
+
+
+def announcement(status: int) -> str:
+    """What the boxes say before each pass of a drill (`agent.core.tape`); empty for any other order."""
+    return message_text(DRILL) if status == Status.EXERCISE else ""
 
 
 def status_name(status: int) -> str:
@@ -84,8 +89,8 @@ def standing_name(standing: Standing, *, cancel: bool = False) -> str:
     return names[standing]
 
 
-def answer_name(line: Line, *, cancel: bool = False) -> str:
-    """What a box answered; to a cancel, when `cancel`."""
+def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
+    """What a box answered; to a cancel, when `cancel`, or to a silent `test`."""
     if line.stage is None:
         return _("Chưa trả lời")
     if line.stage is Stage.REJECTED:
@@ -94,14 +99,13 @@ def answer_name(line: Line, *, cancel: bool = False) -> str:
         return _("Từ chối: %(why)s") % {"why": why}
     if line.level is Level.PLAYED:
         return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
-    if line.stage is Stage.DONE and line.level is Level.BAD:
+    if line.stage is Stage.DONE and line.level is Level.BAD and not silent:
         return _("Báo đã phát xong nhưng không có tiếng nào")
-    if cancel and line.stage is Stage.DONE:
-        return _("Đã dừng")
+    silent = _("Đã dừng") if cancel else _("Đã kiểm tra xong, không ra loa") if test else ""
     names = {
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),
-        Stage.DONE: _("Đã phát xong"),
+        Stage.DONE: silent or _("Đã phát xong"),
         Stage.CANCELLED: _("Đã dừng theo lệnh hủy"),
         Stage.EXPIRED: _("Hết hiệu lực"),
     }

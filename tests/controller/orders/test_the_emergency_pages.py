@@ -16,6 +16,7 @@ from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder, State
 from controller.orders.rules import Alarm
 from controller.outbox import services as outbox
+from protocol.order import Status
 from protocol.report import Grade, Receipt, Stage
 from tests.support import province
 from tests.support.installation import install
@@ -204,9 +205,9 @@ def test_seconds_have_a_comma_in_vietnamese_and_a_point_in_english(here: Provinc
     rollcall.record([started], timezone.now())
     browser = as_(here, "minh")
     page = reverse("orders:order", args=[order.pk])
-    assert '<td class="number">1,25</td>' in browser.get(page).text
+    assert 'data-title="Ra tiếng sau (giây)">1,25</td>' in browser.get(page).text
     browser.cookies["loalang_language"] = "en"
-    assert '<td class="number">1.25</td>' in browser.get(page).text
+    assert ">1.25</td>" in browser.get(page).text
 
 
 def test_a_cancel_is_sent_and_boxes_stop_and_nothing_speaks_of_sounding(here: Province) -> None:
@@ -244,3 +245,34 @@ def test_a_cancel_that_is_dropped_stops_nothing_and_says_so(here: Province) -> N
     page = hoa.get(reverse("orders:order", args=[cancel.pk])).text
     assert "các hộp không dừng" in page
     assert "đã bỏ, không gửi" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "unsaid"),
+    [
+        (Status.ACTUAL, ["<dd>4 lần, cách nhau 5 giây</dd>"], ["Đây là diễn tập"]),
+        (Status.EXERCISE, ["<dd>4 lần, cách nhau 5 giây</dd>", "Trước mỗi lượt, hộp báo", "Đây là diễn tập."], []),
+        (Status.TEST, ["<dd>không ra loa</dd>"], ["Đây là diễn tập", "4 lần"]),
+    ],
+)
+def test_whoever_signs_sees_all_that_is_signed(
+    here: Province, status: Status, said: list[str], unsaid: list[str]
+) -> None:
+    order = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), repeats=4, status=status))
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    for sentence in ("<dd>2 hộp thiết bị</dd>", "<dt>Hiệu lực đến</dt>", *said):
+        assert sentence in page
+    for sentence in unsaid:
+        assert sentence not in page
+
+
+def test_the_roll_call_of_a_test_speaks_of_no_sound(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), status=Status.TEST))
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    done = Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(order.pk), Stage.DONE, at_ms)
+    rollcall.record([done], timezone.now())
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    assert "Đã kiểm tra xong, không ra loa" in page
+    assert "Đã phát xong" not in page
