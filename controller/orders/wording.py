@@ -91,6 +91,7 @@ def standing_name(standing: Standing, *, cancel: bool = False) -> str:
 
 def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
     """What a box answered; to a cancel, when `cancel`, or to a silent `test`."""
+    silent = _("Đã dừng") if cancel else _("Đã kiểm tra xong, không ra loa") if test else ""
     if line.stage is None:
         return _("Chưa trả lời")
     if line.stage is Stage.REJECTED:
@@ -99,9 +100,8 @@ def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
         return _("Từ chối: %(why)s") % {"why": why}
     if line.level is Level.PLAYED:
         return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
-    if line.stage is Stage.DONE and line.level is Level.BAD and not silent:
+    if line.stage is Stage.DONE and line.level is Level.BAD:
         return _("Báo đã phát xong nhưng không có tiếng nào")
-    silent = _("Đã dừng") if cancel else _("Đã kiểm tra xong, không ra loa") if test else ""
     names = {
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),

@@ -276,3 +276,13 @@ def test_the_roll_call_of_a_test_speaks_of_no_sound(here: Province) -> None:
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert "Đã kiểm tra xong, không ra loa" in page
     assert "Đã phát xong" not in page
+
+
+def test_an_alarm_that_is_done_without_a_sample_is_said_to_be_silent(here: Province) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    rollcall.record([Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(order.pk), Stage.DONE, at_ms)], timezone.now())
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    assert "Báo đã phát xong nhưng không có tiếng nào" in page
