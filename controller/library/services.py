@@ -136,9 +136,9 @@ def refuse(bulletin: Bulletin, by: Person, reason: str) -> None:
     _stop(bulletin, by, Step.REFUSE, Action.APPROVE, word="bulletin.refused", reason=reason[:1000])
 
 
-def withdraw(bulletin: Bulletin, by: Person) -> None:
-    """Take it out of use; schedules go on without it."""
-    _stop(bulletin, by, Step.WITHDRAW, Action.EDIT, word="bulletin.withdrawn", reason="")
+def withdraw(bulletin: Bulletin, by: Person, reason: str = "") -> None:
+    """Take it out of use; schedules go on without it. The reason, if there is one, is shown beside it."""
+    _stop(bulletin, by, Step.WITHDRAW, Action.EDIT, word="bulletin.withdrawn", reason=reason.strip()[:1000])
 
 
 def render(job: Job) -> None:

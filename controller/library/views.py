@@ -130,7 +130,7 @@ def refuse(request: HttpRequest, number: int) -> HttpResponse:
 def withdraw(request: HttpRequest, number: int) -> HttpResponse:
     row = _bulletin(request, number)
     try:
-        services.withdraw(row, person_of(request))
+        services.withdraw(row, person_of(request), request.POST.get("reason", ""))
     except Refused as refused:
         messages.error(request, str(refused))
     else:

@@ -141,8 +141,8 @@ def missing(order: EmergencyOrder, roots: Roots) -> rules.Missing:
 
 
 @transaction.atomic
-def drop(order: EmergencyOrder, by: Person) -> EmergencyOrder:
-    """Give up an order that was not sent. Raises `Refused`, `NotAllowed`."""
+def drop(order: EmergencyOrder, by: Person, reason: str = "") -> EmergencyOrder:
+    """Give up an order that was not sent; the reason stays in the record. Raises `Refused`, `NotAllowed`."""
     order = EmergencyOrder.objects.select_for_update().get(pk=order.pk)
     if order.state != State.WAITING:
         raise Refused("order", _("Lệnh này không còn chờ ký."), _("Lệnh đã phát thì dùng nút “Hủy lệnh”."))
@@ -150,7 +150,7 @@ def drop(order: EmergencyOrder, by: Person) -> EmergencyOrder:
         accounts.require(by, Action.SIGN, unit, field="order")
     order.state = State.DROPPED
     order.save(update_fields=["state"])
-    accounts.audit(by, "order.dropped", f"order:{order.id}")
+    accounts.audit(by, "order.dropped", f"order:{order.id}", reason=reason.strip()[:200])
     return order
 
 

@@ -145,7 +145,7 @@ def drop(request: HttpRequest, identity: str) -> HttpResponse:
     """Give up an order that was not sent."""
     found = _found(request, identity)
     try:
-        services.drop(found, person_of(request))
+        services.drop(found, person_of(request), request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, found, refused=str(refused), status=422)
     if found.type == MessageType.CANCEL:

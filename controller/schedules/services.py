@@ -120,8 +120,11 @@ def publish(draft: Draft, by: Person) -> Schedule:
     return schedule
 
 
-def withdraw(schedule: Schedule, by: Person) -> None:
-    """End it now: boxes stop it as soon as they hear of it. Raises `Refused` when it is withdrawn already."""
+def withdraw(schedule: Schedule, by: Person, reason: str = "") -> None:
+    """End it now: boxes stop it as soon as they hear of it; the reason stays in the record.
+
+    Raises `Refused` when it is withdrawn already.
+    """
     with transaction.atomic():
         schedule.refresh_from_db()
         require(by, Action.SCHEDULE, schedule.unit.code)
@@ -129,7 +132,8 @@ def withdraw(schedule: Schedule, by: Person) -> None:
             raise Refused("", _("Lịch này đã được rút rồi."), _("Không cần làm gì thêm."))
         schedule.state, schedule.withdrawn_at, schedule.withdrawn_by = State.WITHDRAWN, timezone.now(), by
         schedule.save(update_fields=["state", "withdrawn_at", "withdrawn_by"])
-        audit(by, "schedule.withdrawn", f"schedule:{schedule.pk}", title=schedule.title)
+        about, why = f"schedule:{schedule.pk}", reason.strip()[:200]
+        audit(by, "schedule.withdrawn", about, title=schedule.title, reason=why)
 
 
 def hit(draft: Draft) -> list[Place]:

@@ -107,7 +107,7 @@ def schedule(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, number: int) -> HttpResponse:
     try:
-        services.withdraw(_schedule(request, number), person_of(request))
+        services.withdraw(_schedule(request, number), person_of(request), request.POST.get("reason", ""))
     except Refused as refused:
         messages.error(request, str(refused))
     else:

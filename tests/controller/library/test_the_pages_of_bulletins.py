@@ -94,6 +94,14 @@ def test_an_edit_of_an_approved_bulletin_warns_and_asks_for_approval_again(here:
     assert bulletin.state == State.WITHDRAWN
 
 
+def test_a_withdrawal_is_asked_once_more_and_shows_its_reason(here: Office) -> None:
+    path, lan = f"/ban-tin/{approved(here).pk}/", browser(here.lan)
+    before, _button, _after = lan.get(path).text.partition("Rút hẳn bản tin này")
+    assert "<details><summary>Rút bản tin</summary>" in before
+    lan.post(f"{path}rut/", {"reason": "Đã có điện"})
+    assert "Đã rút: Đã có điện" in lan.get(path).text
+
+
 def test_the_list_finds_by_words_and_state(here: Office) -> None:
     approved(here)
     lan = browser(here.lan)

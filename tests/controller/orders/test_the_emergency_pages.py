@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from controller.accounts.models import Audit
 from controller.cli import signatures
 from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder, State
@@ -140,6 +141,15 @@ def test_cancel_drop_and_list_pages(here: Province) -> None:
     assert hoa.post(reverse("orders:drop", args=[waiting.pk])).status_code == 302
     waiting.refresh_from_db()
     assert waiting.state == State.DROPPED
+
+
+def test_dropping_an_order_is_asked_once_more_and_keeps_its_reason(here: Province) -> None:
+    order, hoa = prepared(here), as_(here, "hoa")
+    page = hoa.get(reverse("orders:order", args=[order.pk])).text
+    assert "<details><summary>Bỏ lệnh này, không phát</summary>" in page
+    assert "Bỏ hẳn" in page
+    hoa.post(reverse("orders:drop", args=[order.pk]), {"reason": "Nước đã rút"})
+    assert Audit.objects.get(action="order.dropped").detail["reason"] == "Nước đã rút"
 
 
 def test_the_way_to_the_boxes_is_never_good_on_old_news(here: Province) -> None:

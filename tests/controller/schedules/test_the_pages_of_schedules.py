@@ -8,6 +8,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
+from controller.accounts.models import Audit
 from controller.boxes.models import BoxState, Group
 from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.worker.loop import do_all
@@ -163,6 +164,17 @@ def test_hoa_withdraws_it_and_the_list_shows_it_no_more(here: Office) -> None:
     assert (schedule.state, schedule.withdrawn_by) == (State.WITHDRAWN, here.hoa)
     assert "Bản tin sáng" not in browser(here.lan).get("/lich/").content.decode()
     assert "Bản tin sáng" in browser(here.lan).get("/lich/?state=withdrawn").content.decode()
+
+
+def test_a_withdrawal_is_asked_once_more_and_keeps_its_reason(here: Office) -> None:
+    lan = browser(here.lan)
+    lan.post("/lich/moi/", asked(approved(here).pk))
+    path = f"/lich/{Schedule.objects.get().pk}/"
+    before, _button, after = lan.get(path).text.partition("Rút hẳn lịch này")
+    assert "<details><summary>Rút lịch</summary>" in before
+    assert "</details>" in after
+    lan.post(f"{path}rut/", {"reason": "Sai giờ"})
+    assert Audit.objects.get(action="schedule.withdrawn").detail["reason"] == "Sai giờ"
 
 
 def test_tuan_sets_a_regulation_and_records_a_permission(here: Office) -> None:
