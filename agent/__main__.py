@@ -15,6 +15,7 @@ import structlog
 
 from agent import config as box_config
 from agent import swarm
+from agent.core import wording
 from agent.daemon import VERSION, forget_time, run_box
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, ConfigError, LinkError, StoreError
@@ -30,18 +31,19 @@ DEFAULT_CONFIG: Final = Path("/etc/loalang/box.toml")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0; 1 when the daemon or a check fails; 2 when the call or box.toml is wrong."""
     options = _parser().parse_args(arguments)
+    language = getattr(options, "lang", _language())
     _set_up_log()
     try:
         return int(options.do(options))
     except ConfigError as error:
-        return _complain([error], WRONG_USE)
+        return _complain([error], language, WRONG_USE)
     except AgentError as error:
-        return _complain([error], FAILED)
+        return _complain([error], language, FAILED)
     except BaseExceptionGroup as group:
         known, unknown = group.split(AgentError)
         if unknown is not None or known is None:
             raise
-        return _complain(_leaves(known), FAILED)
+        return _complain(_leaves(known), language, FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,25 +95,21 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     answer = _ask(options, "status")
-    return _print(options, answer, "\n".join(_status_lines(answer, options.lang)))
+    return _print(options, answer, wording.status(answer, options.lang))
 
 
 def _explain(options: argparse.Namespace) -> int:
-    answer = _ask(options, "explain", at=options.at, language=options.lang)
+    answer = _ask(options, "explain", at=options.at)
     return _print(options, answer, str(answer["text"]))
 
 
 def _fetch(options: argparse.Namespace) -> int:
     answer = _ask(options, "fetch")
-    text = {
-        "vi": f"Đang tải: bản {answer['wanted']}; đang dùng bản {answer['generation']}.",
-        "en": f"Fetching generation {answer['wanted']}; generation {answer['generation']} is in force.",
-    }
-    return _print(options, answer, text[options.lang])
+    return _print(options, answer, wording.fetched(answer, options.lang))
 
 
 def _selftest(options: argparse.Namespace) -> int:
-    answer = _ask(options, "selftest", language=options.lang)
+    answer = _ask(options, "selftest")
     marks = {True: "✓", False: "✗"}
     lines = [f"{marks[bool(check['ok'])]} {check['label']}: {check['detail']}" for check in answer["checks"]]
     _print(options, answer, "\n".join(lines))
@@ -127,63 +125,9 @@ def _forget_time(options: argparse.Namespace) -> int:
     return _print(options, {"forgotten": True}, text[options.lang])
 
 
-def _status_lines(answer: dict[str, Any], language: str) -> list[str]:
-    yes = {"vi": ("có", "không"), "en": ("yes", "no")}[language]
-    words = _STATUS_WORDS[language]
-    values = {
-        **answer,
-        "approved": yes[0] if answer["approved"] else yes[1],
-        "connected": yes[0] if answer["connected"] else yes[1],
-        "clock": " — ".join(filter(None, (answer["clock"], answer["clock_complaint"]))),
-        "units": " › ".join(answer["units"]),
-        "sounding": answer["sounding"] or "—",
-        "orders": ", ".join(f"{order['event']} {order['stage']}" for order in answer["orders"]) or "—",
-        "faults": ", ".join(answer["faults"]) or "—",
-        "log": f"{answer['log_acknowledged']}/{answer['log_rows']}",
-        "programme": f"{answer['generation']} ({answer['wanted']})",
-    }
-    return [f"{label}: {values[key]}" for key, label in words.items()]
-
-
-_STATUS_WORDS: Final = {
-    "vi": {
-        "name": "Tên",
-        "id": "Mã hộp",
-        "code": "Mã đối chiếu",
-        "site": "Nơi đặt",
-        "units": "Đơn vị",
-        "approved": "Đã duyệt",
-        "connected": "Kết nối",
-        "clock": "Đồng hồ",
-        "programme": "Lịch đang dùng (mới nhất)",
-        "sounding": "Đang phát",
-        "orders": "Lệnh khẩn cấp",
-        "log": "Nhật ký đã gửi",
-        "faults": "Lỗi",
-        "version": "Phiên bản",
-    },
-    "en": {
-        "name": "Name",
-        "id": "Box id",
-        "code": "Code to compare",
-        "site": "Site",
-        "units": "Units",
-        "approved": "Approved",
-        "connected": "Connected",
-        "clock": "Clock",
-        "programme": "Programme in force (newest)",
-        "sounding": "Sounding",
-        "orders": "Emergency orders",
-        "log": "Play log acknowledged",
-        "faults": "Faults",
-        "version": "Version",
-    },
-}
-
-
 def _ask(options: argparse.Namespace, command: str, **arguments: object) -> dict[str, Any]:
     config = box_config.load(options.config)
-    return asyncio.run(ask(config.control_socket, command, **arguments))
+    return asyncio.run(ask(config.control_socket, command, language=options.lang, **arguments))
 
 
 def _print(options: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
@@ -237,12 +181,12 @@ class _Stderr:
         sys.stderr.flush()
 
 
-def _complain(errors: Sequence[BaseException], code: int) -> int:
-    """What went wrong, first in the reader's language as far as its kind goes, then to the point."""
-    headings = _HEADINGS[_language()]
+def _complain(errors: Sequence[AgentError], language: str, code: int) -> int:
+    """What went wrong, in the reader's language; where that is not known, at least which part it was."""
     for error in errors:
-        heading = next((text for kind, text in headings.items() if isinstance(error, kind)), "")
-        print(f"loalang-agent: {heading}{error}", file=sys.stderr)
+        kinds = {} if error.vi else _HEADINGS[language]
+        heading = next((text for kind, text in kinds.items() if isinstance(error, kind)), "")
+        print(f"loalang-agent: {heading}{error.said(language)}", file=sys.stderr)
     return code
 
 
@@ -257,8 +201,8 @@ _HEADINGS: Final[dict[str, dict[type[AgentError], str]]] = {
 }
 
 
-def _leaves(group: BaseExceptionGroup[AgentError]) -> list[BaseException]:
-    found: list[BaseException] = []
+def _leaves(group: BaseExceptionGroup[AgentError]) -> list[AgentError]:
+    found: list[AgentError] = []
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return found

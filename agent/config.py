@@ -61,10 +61,14 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; give the path of this box's box.toml with --config") from error
+        raise ConfigError(
+            f"{path}: no such file; give the path of this box's box.toml with --config",
+            vi=f"{path}: không có tệp này; hãy chỉ đường dẫn tới box.toml của hộp bằng --config",
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error}); it must be a UTF-8 text that this user may read"
+            f"{path}: cannot be read ({error}); it must be a UTF-8 text that this user may read",
+            vi=f"{path}: không đọc được ({error}); tệp phải là văn bản UTF-8 mà người dùng này được đọc",
         ) from error
     return parse(text, path)
 
@@ -74,15 +78,18 @@ def parse(text: str, path: Path) -> Config:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}; see https://toml.io for the notation") from error
+        raise ConfigError(
+            f"{path}: not TOML: {error}; see https://toml.io for the notation",
+            vi=f"{path}: không đúng cú pháp TOML: {error}; xem cách viết ở https://toml.io",
+        ) from error
     reader = _Reader(path, tables)
     state_dir = reader.path("box", "state_dir")
     config = Config(
         name=reader.text("box", "name", _between(1, 64)),
         state_dir=state_dir,
         url=reader.text("controller", "url", _web_address).rstrip("/"),
-        province=reader.text("controller", "province", _like(_UNIT, 'a unit code such as "77"')),
-        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, 'such as "production" or "demo"')),
+        province=reader.text("controller", "province", _like(_UNIT, "77")),
+        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, "production", "demo")),
         root_keys=reader.keys("controller", "root_keys"),
         ca_file=reader.optional_path("controller", "ca_file"),
         output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),
@@ -93,7 +100,11 @@ def parse(text: str, path: Path) -> Config:
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
     )
     if len(str(config.control_socket).encode()) > MAX_SOCKET_PATH:
-        reader.fail("control.socket", f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one")
+        reader.fail(
+            "control.socket",
+            f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one",
+            f"đường dẫn dài hơn {MAX_SOCKET_PATH} byte; hãy chọn đường dẫn ngắn hơn",
+        )
     reader.finish()
     return config
 
@@ -135,7 +146,9 @@ def _toml(value: object) -> str:
     return str(value)
 
 
-Check = Callable[[str], str | None]
+Said = tuple[str, str]
+"""The same in English and Vietnamese."""
+Check = Callable[[str], Said | None]
 """What is wrong with a text and what to write instead, or None."""
 
 
@@ -148,31 +161,48 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                self.fail(name, "stands outside a table; put it under [box], [controller], [sound], [clock], [control]")
+                tables_are = "[box], [controller], [sound], [clock], [control]"
+                self.fail(
+                    name,
+                    f"stands outside a table; put it under {tables_are}",
+                    f"đứng ngoài mọi bảng; hãy đặt dưới một trong các bảng {tables_are}",
+                )
             self._tables[name] = dict(table)
 
-    def fail(self, key: str, message: str) -> NoReturn:
-        raise ConfigError(f"{self._path}: {key}: {message}")
+    def fail(self, key: str, en: str, vi: str) -> NoReturn:
+        raise ConfigError(f"{self._path}: {key}: {en}", vi=f"{self._path}: {key}: {vi}")
 
     def text(self, table: str, key: str, check: Check, *, default: str | None = None) -> str:
         value = self._take(table, key, default)
         if not isinstance(value, str):
-            self.fail(f"{table}.{key}", f'must be a text in quotes, not {value!r}: {key} = "…"')
+            self.fail(
+                f"{table}.{key}",
+                f'must be a text in quotes, not {value!r}: {key} = "…"',
+                f'phải là chữ trong dấu ngoặc kép, không phải {value!r}: {key} = "…"',
+            )
         wrong = check(value) if value != default else None
         if wrong is not None:
-            self.fail(f"{table}.{key}", wrong)
+            self.fail(f"{table}.{key}", *wrong)
         return value
 
     def number(self, table: str, key: str, low: int, high: int, *, default: int) -> int:
         value = self._take(table, key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            self.fail(f"{table}.{key}", f"must be a whole number from {low} to {high}, not {value!r}")
+            self.fail(
+                f"{table}.{key}",
+                f"must be a whole number from {low} to {high}, not {value!r}",
+                f"phải là số nguyên từ {low} đến {high}, không phải {value!r}",
+            )
         return value
 
     def path(self, table: str, key: str, *, default: Path | None = None) -> Path:
         value = self._take(table, key, None if default is None else str(default))
         if not isinstance(value, str) or not value or "\0" in value:
-            self.fail(f"{table}.{key}", f"must be a path in quotes, not {value!r}")
+            en, vi = (
+                f"must be a path in quotes, not {value!r}",
+                f"phải là đường dẫn trong ngoặc kép, không phải {value!r}",
+            )
+            self.fail(f"{table}.{key}", en, vi)
         return (self._path.parent / Path(value).expanduser()).absolute()
 
     def optional_path(self, table: str, key: str) -> Path | None:
@@ -181,66 +211,92 @@ class _Reader:
             return None
         path = self.path(table, key)
         if not path.is_file():
-            self.fail(f"{table}.{key}", f"{path} is not a file; copy it there or remove the key")
+            self.fail(
+                f"{table}.{key}",
+                f"{path} is not a file; copy it there or remove the key",
+                f"{path} không phải là tệp; hãy chép tệp vào đó hoặc bỏ khóa này",
+            )
         return path
 
     def keys(self, table: str, key: str) -> tuple[bytes, ...]:
         value = self._take(table, key, None)
-        way_out = "the console's page of trust shows them; write a list of texts of 64 hexadecimal digits"
+        en = "the console's list of signers shows them; write a list of texts of 64 hexadecimal digits"
+        vi = "trang Danh sách người ký trên trang quản trị có ghi; hãy viết một danh sách các chuỗi 64 chữ số hex"
         if not isinstance(value, list) or not value:
-            self.fail(f"{table}.{key}", f"at least one root key is needed; {way_out}")
+            self.fail(f"{table}.{key}", f"at least one root key is needed; {en}", f"cần ít nhất một khóa gốc; {vi}")
         for item in value:
             if not isinstance(item, str) or not _ROOT_KEY.match(item):
-                self.fail(f"{table}.{key}", f"{item!r} is not a public key; {way_out}")
+                self.fail(
+                    f"{table}.{key}", f"{item!r} is not a public key; {en}", f"{item!r} không phải khóa công khai; {vi}"
+                )
         return tuple(dict.fromkeys(bytes.fromhex(item) for item in value))
 
     def finish(self) -> None:
         for table, keys in self._tables.items():
             known = self._known.get(table)
             if known is None:
+                tables = ", ".join(f"[{name}]" for name in self._known)
                 self.fail(
-                    f"[{table}]", f"no such table; the tables are {', '.join(f'[{name}]' for name in self._known)}"
+                    f"[{table}]",
+                    f"no such table; the tables are {tables}",
+                    f"không có bảng này; các bảng là {tables}",
                 )
             for key in keys:
                 if key not in known:
-                    self.fail(f"{table}.{key}", f"no such key; the keys of [{table}] are {', '.join(sorted(known))}")
+                    names = ", ".join(sorted(known))
+                    self.fail(
+                        f"{table}.{key}",
+                        f"no such key; the keys of [{table}] are {names}",
+                        f"không có khóa này; các khóa của [{table}] là {names}",
+                    )
 
     def _take(self, table: str, key: str, default: object) -> object:
         self._known.setdefault(table, set()).add(key)
         value = self._tables.get(table, {}).get(key, default)
         if value is None:
-            self.fail(f"{table}.{key}", f"is missing; add it under [{table}]")
+            self.fail(f"{table}.{key}", f"is missing; add it under [{table}]", f"còn thiếu; hãy thêm dưới [{table}]")
         return value
 
 
 def _between(low: int, high: int) -> Check:
-    def check(text: str) -> str | None:
-        return None if low <= len(text) <= high else f"must have {low} to {high} characters"
+    def check(text: str) -> Said | None:
+        if low <= len(text) <= high:
+            return None
+        return f"must have {low} to {high} characters", f"phải dài từ {low} đến {high} ký tự"
 
     return check
 
 
 def _one_of(choices: tuple[str, ...]) -> Check:
-    def check(text: str) -> str | None:
+    def check(text: str) -> Said | None:
         if text in choices:
             return None
-        return f"{text!r} is not possible; choose one of {', '.join(choices)}"
+        names = ", ".join(choices)
+        return f"{text!r} is not possible; choose one of {names}", f"không thể là {text!r}; hãy chọn một trong {names}"
 
     return check
 
 
-def _like(pattern: re.Pattern[str], example: str) -> Check:
-    def check(text: str) -> str | None:
-        return None if pattern.match(text) else f"{text!r} is not possible here; write {example}"
+def _like(pattern: re.Pattern[str], *examples: str) -> Check:
+    def check(text: str) -> Said | None:
+        if pattern.match(text):
+            return None
+        en, vi = (word.join(f'"{example}"' for example in examples) for word in (" or ", " hoặc "))
+        return f"{text!r} is not possible here; write such as {en}", f"không thể là {text!r}; hãy viết như {vi}"
 
     return check
 
 
-def _web_address(text: str) -> str | None:
+def _web_address(text: str) -> Said | None:
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
         _ = parts.port
     except ValueError:
         good = False
-    return None if good else f'{text!r} is not a web address; write "https://" and the name of the controller'
+    if good:
+        return None
+    return (
+        f'{text!r} is not a web address; write "https://" and the name of the controller',
+        f'{text!r} không phải địa chỉ web; hãy viết "https://" và tên máy chủ của trung tâm',
+    )

@@ -75,7 +75,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
-    desk = _open_the_desk(config, me, mind, controller, player, speaker)
+    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
     await _until(
         stop,
         {
@@ -200,11 +200,25 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
     return reporter
 
 
-def _open_the_desk(  # noqa: PLR0917 - everything that a technician may ask about
-    config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player, speaker: Speaker
+def _open_the_desk(
+    config: Config,
+    me: _Me,
+    mind: _Mind,
+    controller: _Controller,
+    *,
+    reporter: Reporter,
+    player: Player,
+    speaker: Speaker,
 ) -> ServiceDesk:
     """For whoever stands at the box."""
-    sound = _sound_check(speaker, mind.recordings)
+    tried = selftest.checks(
+        mind.store.trust,
+        mind.clock,
+        controller.link,
+        knock=reporter.knock,
+        sound=_sound_check(speaker, mind.recordings),
+        recordings=mind.recordings,
+    )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),
         mind.clock,
@@ -213,8 +227,9 @@ def _open_the_desk(  # noqa: PLR0917 - everything that a technician may ask abou
         keeper=mind.keeper,
         faults=mind.faults,
         wakes=mind.wakes,
+        missing=controller.fetcher.missing,
         sounding=lambda: player.sounding,
-        checks=selftest.checks(mind.store.trust, mind.clock, controller.link, sound, mind.recordings),
+        checks=tried,
     )
 
 
@@ -239,13 +254,13 @@ async def _signs_of_life(notifier: Notifier) -> None:
         notifier.stopping()
 
 
-def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[str]]:
+def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:
     """A built-in message is decoded whole, and the speaker says what it would sound on."""
 
-    async def check() -> str:
+    async def check() -> selftest.Sound:
         device = await speaker.probe()
         length_ms = await asyncio.to_thread(_decoded_ms, recordings.path("1"))
-        return f"{device}; 1.ogg: {length_ms} ms"
+        return selftest.Sound(device, "1.ogg", length_ms)
 
     return check
 

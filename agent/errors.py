@@ -11,7 +11,16 @@ from protocol.report import FaultCode
 
 
 class AgentError(Exception):
-    """Anything that the daemon reports to a person."""
+    """Anything that the daemon reports to a person: `str()` is English, `said` speaks the reader's language."""
+
+    def __init__(self, message: str, *, vi: str = "") -> None:
+        """`vi` is the same in Vietnamese, where a technician is likely to meet it."""
+        super().__init__(message)
+        self.vi = vi
+
+    def said(self, language: str) -> str:
+        """The message in "vi" or "en"; in English where nobody has put it into Vietnamese."""
+        return self.vi if language == "vi" and self.vi else str(self)
 
 
 class ConfigError(AgentError):
@@ -21,14 +30,14 @@ class ConfigError(AgentError):
 class StoreError(AgentError):
     """The disk or the database failed."""
 
-    def __init__(self, message: str, *, fault: FaultCode = FaultCode.STORE) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, vi: str = "", fault: FaultCode = FaultCode.STORE) -> None:
+        super().__init__(message, vi=vi)
         self.fault = fault
 
 
 class LinkError(AgentError):
     """The controller could not be reached, or refused."""
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, vi: str = "", permanent: bool = False) -> None:
+        super().__init__(message, vi=vi)
         self.permanent = permanent

@@ -87,22 +87,48 @@ def _around(now_ms: int, error_ms: int, quality: ClockQuality) -> ClockReading:
     return ClockReading(now_ms - error_ms, now_ms + error_ms, quality)
 
 
-def complaint(reading: ClockReading, shown_ms: int, floor_ms: int) -> str:
+def complaint(reading: ClockReading, shown_ms: int, floor_ms: int, language: str = "en") -> str:
     """What is wrong with the time and the way out; empty when nothing is. Pure. `shown_ms` is what the clock shows."""
     if shown_ms < floor_ms:
-        return (
-            f"the clock shows {_iso(shown_ms)}, but signed messages say that {_iso(floor_ms)} has passed: set "
-            "the clock (network time, or the clock chip's battery); if the messages were wrong, stop the agent, "
-            "run loalang-agent forget-time, and start it again"
-        )
-    if reading.quality < ClockQuality.RTC:
-        return f"{reading.quality.name}: fit a clock chip, let the box synchronise, or set clock.trust in box.toml"
-    if reading.tells_time and reading.hi_ms - shown_ms > SET_BACK_MS:
-        return (
-            f"the clock was set back from {_iso(reading.hi_ms)} to {_iso(shown_ms)}; for two hours an order "
-            "counts only if it has expired by neither; if the time is right now, restart loalang-agent"
-        )
-    return ""
+        key = "behind"
+    elif reading.quality < ClockQuality.RTC:
+        key = "unknown"
+    elif reading.tells_time and reading.hi_ms - shown_ms > SET_BACK_MS:
+        key = "set back"
+    else:
+        return ""
+    return _COMPLAINTS[language][key].format(
+        shown=_iso(shown_ms), floor=_iso(floor_ms), high=_iso(reading.hi_ms), quality=reading.quality.name
+    )
+
+
+_COMPLAINTS: Final[dict[str, dict[str, str]]] = {
+    "vi": {
+        "behind": (
+            "đồng hồ chỉ {shown}, nhưng các tin đã ký cho biết {floor} đã qua; hãy chỉnh đồng hồ (giờ mạng, hoặc pin "
+            "của mạch giờ); nếu chính các tin đó sai thì dừng loalang-agent, chạy loalang-agent forget-time rồi "
+            "khởi động lại"
+        ),
+        "unknown": "chưa tin được giờ ({quality}); hãy lắp mạch giờ, cho hộp lấy giờ mạng, hoặc đặt clock.trust "
+        "trong box.toml",
+        "set back": (
+            "đồng hồ bị vặn lùi từ {high} về {shown}; trong hai giờ tới, một lệnh chỉ có hiệu lực nếu chưa hết hạn "
+            "theo cả hai giờ đó; nếu giờ bây giờ đã đúng, hãy khởi động lại loalang-agent"
+        ),
+    },
+    "en": {
+        "behind": (
+            "the clock shows {shown}, but signed messages say that {floor} has passed: set the clock (network time, "
+            "or the clock chip's battery); if the messages were wrong, stop the agent, run loalang-agent forget-time, "
+            "and start it again"
+        ),
+        "unknown": "{quality}: fit a clock chip, let the box synchronise, or set clock.trust in box.toml",
+        "set back": (
+            "the clock was set back from {high} to {shown}; for two hours an order counts only if it has expired by "
+            "neither; if the time is right now, restart loalang-agent"
+        ),
+    },
+}
 
 
 def _iso(instant_ms: int) -> str:
@@ -150,8 +176,8 @@ class SystemClock:
     def raise_floor(self, at_ms: int) -> None:
         self._past.raise_floor(at_ms, self.boot_ms())
 
-    def complaint(self) -> str:
-        return complaint(self.reading(), self._wall_ms(), self.floor_ms())
+    def complaint(self, language: str = "en") -> str:
+        return complaint(self.reading(), self._wall_ms(), self.floor_ms(), language)
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(max(0, duration_ms) / 1000)
@@ -192,8 +218,8 @@ class FakeClock:
     def raise_floor(self, at_ms: int) -> None:
         self._past.raise_floor(at_ms, self.boot_ms())
 
-    def complaint(self) -> str:
-        return complaint(self.reading(), self.now_ms(), self.floor_ms())
+    def complaint(self, language: str = "en") -> str:
+        return complaint(self.reading(), self.now_ms(), self.floor_ms(), language)
 
     def jump(self, by_ms: int) -> None:
         """The wall clock is set to another time; the boot clock does not notice."""

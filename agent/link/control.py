@@ -70,24 +70,34 @@ class ControlServer:
         try:
             return {"ok": True, **await command(request)}
         except AgentError as error:
-            return {"ok": False, "error": str(error)}
+            return {"ok": False, "error": error.said(str(request.get("language", "en")))}
 
 
 async def ask(path: Path, command: str, **arguments: object) -> dict[str, Any]:
-    """One command to the running daemon. Raises LinkError when none is there, or when it says no."""
+    """One command to the running daemon. Raises LinkError when none is there, AgentError when it says no.
+
+    What a daemon says no with is in the language that was asked for.
+    """
     try:
         reader, writer = await asyncio.open_unix_connection(str(path), limit=16 * MAX_LINE)
     except OSError as error:
-        raise LinkError(f"{path}: no daemon answers ({error.strerror}); start it with 'loalang-agent run'") from error
+        raise LinkError(
+            f"{path}: no daemon answers ({error.strerror}); start it with 'loalang-agent run'",
+            vi=f"{path}: loalang-agent chưa chạy ({error.strerror}); hãy khởi động bằng 'loalang-agent run'",
+        ) from error
     try:
         writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
         async with asyncio.timeout(ANSWER_S):
             line = await reader.readline()
         answer: dict[str, Any] = json.loads(line)
     except (OSError, ValueError, TimeoutError) as error:
-        raise LinkError(f"{path}: the daemon did not answer; see its log") from error
+        raise LinkError(
+            f"{path}: the daemon did not answer; see its log",
+            vi=f"{path}: loalang-agent không trả lời; hãy xem nhật ký của nó",
+        ) from error
     finally:
         writer.close()
     if not answer.pop("ok", False):
-        raise LinkError(str(answer.get("error", "the daemon refused")))
+        said = str(answer.get("error", "the daemon refused"))
+        raise AgentError(said, vi=said)
     return answer

@@ -1,12 +1,16 @@
 """Behaving fakes of the way to the controller: they break where the real ones break, and the test says when."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.errors import LinkError
 from agent.ports.link import Enrolled
 from agent.ports.store import Intake
 from protocol.ids import enrolment_code
+
+ANSWER_S: Final = 20
 
 
 @dataclass
@@ -14,13 +18,20 @@ class FakeUplink:
     """A broker that can be unplugged."""
 
     connected: bool = True
+    hangs: bool = False
+    """It takes everything and answers nothing, as a broker does whose process was stopped."""
+    silent_ms: int | None = 0
     published: list[tuple[str, bytes]] = field(default_factory=list)
     """(kind, payload) of everything that got through."""
 
     async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
-        del certain
         if not self.connected:
             raise LinkError("no connection to the broker")
+        if self.hangs:
+            if certain:
+                await asyncio.sleep(ANSWER_S)
+                raise LinkError(f"the broker did not take a {kind}: timed out")
+            return
         self.published.append((kind, payload))
 
     def of(self, kind: str) -> list[bytes]:

@@ -5,6 +5,7 @@ LinkError at once, and whoever publishes keeps what it wanted to say.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,14 +51,20 @@ class MqttLink:
         moved: Wake,
         ca_file: Path | None,
         draw: Callable[[], float],
+        keepalive_s: int = KEEPALIVE_S,
     ) -> None:
-        """`place` is asked before every connection; `moved` is set when its answer has changed."""
+        """`place` is asked before every connection; `moved` is set when its answer has changed.
+
+        After `keepalive_s` without a message the broker is asked for a sign of life, and given as long to answer.
+        """
         self._box = box
         self._place = place
         self._take = take
         self._moved = moved
         self._ca_file = ca_file
         self._draw = draw
+        self._keepalive_s = keepalive_s
+        self._ear = _Ear()
         self._client: aiomqtt.Client | None = None
         self._broken = asyncio.Event()
         self.on_connect: Callable[[], None] = lambda: None
@@ -67,6 +74,10 @@ class MqttLink:
     @property
     def connected(self) -> bool:
         return self._client is not None
+
+    @property
+    def silent_ms(self) -> int | None:
+        return self._ear.silent_ms if self.connected else None
 
     async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
         client = self._client
@@ -146,11 +157,32 @@ class MqttLink:
             username=self._box,
             identifier=self._box,
             clean_session=True,
-            keepalive=KEEPALIVE_S,
+            keepalive=self._keepalive_s,
             timeout=ANSWER_S,
+            logger=self._ear.logger,
             tls_context=context,
             max_queued_incoming_messages=1000,
         )
+
+
+class _Ear(logging.Handler):
+    """Notes when anything came from the broker, answers to pings too: only the library's log tells of those."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.logger = logging.Logger("mqtt", logging.DEBUG)
+        self.logger.addHandler(self)
+        self._heard_s = 0.0
+
+    @property
+    def silent_ms(self) -> int:
+        return round((asyncio.get_running_loop().time() - self._heard_s) * 1000)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith("Received"):
+            self._heard_s = asyncio.get_running_loop().time()
+        if record.levelno >= logging.WARNING:
+            log.warning("the MQTT library complains", said=record.getMessage())
 
 
 def _address(url: str) -> tuple[str, int, bool]:

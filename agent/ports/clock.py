@@ -33,8 +33,8 @@ class Clock(Protocol):
         """Somebody who is trusted has signed after this instant; an earlier one than is known changes nothing."""
         ...
 
-    def complaint(self) -> str:
-        """What is wrong with the time and the way out, for a technician; empty when nothing is."""
+    def complaint(self, language: str = "en") -> str:
+        """What is wrong with the time and the way out, for a technician, in "vi" or "en"; empty when nothing is."""
         ...
 
     async def sleep_ms(self, duration_ms: int) -> None:

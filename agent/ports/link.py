@@ -21,7 +21,14 @@ class Uplink(Protocol):
     """The broker. Each call raises LinkError while there is no connection."""
 
     @property
-    def connected(self) -> bool: ...
+    def connected(self) -> bool:
+        """Whether the connection stands, as far as one can know: a broker that hangs is noticed only in minutes."""
+        ...
+
+    @property
+    def silent_ms(self) -> int | None:
+        """Since when nothing has come from the broker, not even an acknowledgement; None without a connection."""
+        ...
 
     async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
         """One of `topics.UP_KINDS`; `certain` waits for the broker's acknowledgement (QoS 1)."""

@@ -10,8 +10,8 @@ from agent.errors import AgentError
 class SoundError(AgentError):
     """The device or the file failed. `device` tells which: the device may come back, the file will not."""
 
-    def __init__(self, message: str, *, device: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, device: bool, vi: str = "") -> None:
+        super().__init__(message, vi=vi)
         self.device = device
 
 

@@ -83,6 +83,10 @@ class Fetcher:
                 self._faults.raised(error.fault, str(error))
                 await self._wake.wait(backoff.wait_ms(self._draw()))
 
+    def missing(self) -> int:
+        """How many files are known to be missing; 0 also where the newest programme was refused. Raises StoreError."""
+        return sum(isinstance(step, FetchManifest | FetchBlob) for step in steps(self._have(), self._want()))
+
     async def step(self) -> bool:
         """Do the next thing that is missing; False when there is none. Raises LinkError, StoreError."""
         todo = steps(self._have(), self._want())

@@ -84,6 +84,10 @@ class Reporter:
         self._beat_at = None
         self._wake.set()
 
+    async def knock(self) -> None:
+        """Send a beat now; returns when the broker has acknowledged it. Raises LinkError."""
+        await self._uplink.publish("beat", encode(self._make_beat()), certain=True)
+
     async def run(self) -> None:
         while True:
             wait_ms: int | None = None

@@ -1,9 +1,11 @@
 """What a technician asks of a box before leaving the pole: each part is tried, not asked whether it is well."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from agent.errors import AgentError
+from agent.errors import AgentError, LinkError
 from agent.ports.clock import Clock
 from agent.ports.link import Uplink
 from agent.ports.store import Trust
@@ -11,15 +13,20 @@ from agent.services.recordings import Recordings
 from protocol.messages import PREPARED
 from protocol.quantities import SECOND_MS
 
+KNOCK_S: Final = 10
+"""How long the broker may take to acknowledge a message."""
+
+Said = Mapping[str, str]
+"""The same in each language: vi, en."""
+
 
 @dataclass(frozen=True)
 class Check:
     """One thing to try; `attempt` returns what it saw and raises AgentError with the way out."""
 
     name: str
-    vi: str
-    en: str
-    attempt: Callable[[], Awaitable[str]]
+    label: Said
+    attempt: Callable[[], Awaitable[Said]]
 
 
 @dataclass(frozen=True)
@@ -30,58 +37,109 @@ class Outcome:
     detail: str
 
 
+@dataclass(frozen=True)
+class Sound:
+    """What the sound check saw: the output, and a recording that was decoded whole."""
+
+    output: str
+    recording: str
+    length_ms: int
+
+
 async def run(checks: Sequence[Check], language: str) -> list[Outcome]:
     """Every check, whatever the others say."""
-    return [await _one(check, check.vi if language == "vi" else check.en) for check in checks]
+    return [await _one(check, language) for check in checks]
 
 
-async def _one(check: Check, label: str) -> Outcome:
+async def _one(check: Check, language: str) -> Outcome:
+    label = check.label[language]
     try:
-        return Outcome(check.name, label, True, await check.attempt())
-    except (AgentError, OSError) as error:
+        return Outcome(check.name, label, True, (await check.attempt())[language])
+    except AgentError as error:
+        return Outcome(check.name, label, False, error.said(language))
+    except OSError as error:
         return Outcome(check.name, label, False, str(error))
 
 
 def checks(
-    trust: Trust, clock: Clock, uplink: Uplink, sound: Callable[[], Awaitable[str]], recordings: Recordings
+    trust: Trust,
+    clock: Clock,
+    uplink: Uplink,
+    *,
+    knock: Callable[[], Awaitable[None]],
+    sound: Callable[[], Awaitable[Sound]],
+    recordings: Recordings,
 ) -> tuple[Check, ...]:
-    """What this version can try. `sound` opens the device and decodes a built-in recording."""
+    """What this version can try. `sound` opens the device and decodes a built-in recording; `knock` sends a message
+    to the broker and waits until that has acknowledged it."""
 
-    async def store() -> str:
+    async def store() -> Said:
         trust.try_disk()
-        return "ok"
+        return {"vi": "đã ghi và đọc lại được", "en": "written and read back"}
 
-    async def time() -> str:
-        if complaint := clock.complaint():
-            raise AgentError(complaint)
-        return clock.reading().quality.name
+    async def time() -> Said:
+        if complaint := clock.complaint("en"):
+            raise AgentError(complaint, vi=clock.complaint("vi"))
+        quality = clock.reading().quality.name
+        return {"vi": f"nguồn giờ {quality}", "en": f"source {quality}"}
 
-    async def built_in() -> str:
-        missing = [str(message.code) for message in PREPARED if message.code not in recordings]
+    async def built_in() -> Said:
+        missing = ", ".join(str(message.code) for message in PREPARED if message.code not in recordings)
         if missing:
-            raise AgentError(f"recordings {', '.join(missing)} are missing; reinstall loalang-agent")
-        return str(len(PREPARED))
+            raise AgentError(
+                f"recordings {missing} are missing; reinstall loalang-agent",
+                vi=f"thiếu bản tin {missing}; hãy cài lại loalang-agent",
+            )
+        return {"vi": f"đủ {len(PREPARED)} bản tin", "en": f"all {len(PREPARED)}"}
 
-    async def roots() -> str:
+    async def output() -> Said:
+        seen = await sound()
+        return {
+            "vi": f"{seen.output}; giải mã trọn {seen.recording}, dài {seen.length_ms} ms",
+            "en": f"{seen.output}; decoded all of {seen.recording}, {seen.length_ms} ms long",
+        }
+
+    async def roots() -> Said:
         held = trust.roots()
         if held is None:
-            raise AgentError("none: approve this box in the console and check controller.root_keys in box.toml")
+            raise AgentError(
+                "none: approve this box in the console and check controller.root_keys in box.toml",
+                vi="chưa có; hãy duyệt hộp này trên trang quản trị và kiểm tra controller.root_keys trong box.toml",
+            )
         if held.expires * SECOND_MS <= clock.now_ms():
-            raise AgentError(f"version {held.version} has expired: the province must issue new roots")
-        return f"version {held.version}"
+            raise AgentError(
+                f"version {held.version} has expired: the province must issue a new list",
+                vi=f"bản số {held.version} đã hết hạn; tỉnh cần ban hành danh sách mới",
+            )
+        return {"vi": f"bản số {held.version}", "en": f"version {held.version}"}
 
-    async def link() -> str:
+    async def link() -> Said:
+        broker = trust.broker()
         if not uplink.connected:
             raise AgentError(
-                f"no connection to {trust.broker() or 'any broker yet'}: check SIM, cable and controller.url"
+                f"no connection to {broker or 'any broker yet'}: check SIM, cable and controller.url",
+                vi=f"chưa kết nối được {broker or 'với máy chủ chuyển tin nào'}; "
+                "hãy kiểm tra SIM, dây mạng và controller.url trong box.toml",
             )
-        return str(trust.broker())
+        asked_ms = clock.boot_ms()
+        try:
+            async with asyncio.timeout(KNOCK_S):
+                await knock()
+        except (TimeoutError, LinkError) as error:
+            raise AgentError(
+                f"{broker} takes the connection but does not acknowledge a message within {KNOCK_S} s: try again in "
+                "a minute; if it stays so, check the signal, and tell the centre to look after its broker",
+                vi=f"{broker} nhận kết nối nhưng không xác nhận tin nhắn trong {KNOCK_S} giây; hãy thử lại sau một "
+                "phút; nếu vẫn vậy, kiểm tra sóng hoặc đường truyền và báo trung tâm kiểm tra máy chủ chuyển tin",
+            ) from error
+        took_ms = clock.boot_ms() - asked_ms
+        return {"vi": f"{broker} xác nhận sau {took_ms} ms", "en": f"{broker} acknowledged after {took_ms} ms"}
 
     return (
-        Check("store", "Bộ nhớ ghi được", "Store can be written", store),
-        Check("clock", "Biết giờ", "Time is known", time),
-        Check("recordings", "Có đủ bản tin khẩn cấp soạn sẵn", "Prepared messages are here", built_in),
-        Check("sound", "Mở được thiết bị âm thanh", "Sound device opens", sound),
-        Check("roots", "Danh sách người ký còn hiệu lực", "List of signers is valid", roots),
-        Check("link", "Kết nối được với trung tâm", "Link to the centre is up", link),
+        Check("store", {"vi": "Bộ nhớ ghi được", "en": "Store can be written"}, store),
+        Check("clock", {"vi": "Biết giờ", "en": "Time is known"}, time),
+        Check("recordings", {"vi": "Có đủ bản tin khẩn cấp soạn sẵn", "en": "Prepared messages are here"}, built_in),
+        Check("sound", {"vi": "Mở được đầu ra âm thanh", "en": "Sound output opens"}, output),
+        Check("roots", {"vi": "Danh sách người ký còn hiệu lực", "en": "List of signers is valid"}, roots),
+        Check("link", {"vi": "Trao đổi được với trung tâm", "en": "Link to the centre answers"}, link),
     )

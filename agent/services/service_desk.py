@@ -16,7 +16,8 @@ from protocol.errors import ProtocolError
 from protocol.ids import enrolment_code
 from protocol.quantities import SECOND_MS
 from protocol.recurrence import parse_local, to_ms, to_wall, zone_named
-from protocol.timeline import Segment, explain
+from protocol.timeline import Segment, SegmentKind, explain
+from protocol.timeline.words import Language
 
 HOME_ZONE: Final = "Asia/Ho_Chi_Minh"
 """Where boxes stand, until a manifest says it."""
@@ -48,6 +49,7 @@ class ServiceDesk:
         keeper: Keeper,
         faults: Faults,
         wakes: Wakes,
+        missing: Callable[[], int],
         sounding: Callable[[], Segment | None],
         checks: Sequence[selftest.Check],
     ) -> None:
@@ -57,6 +59,7 @@ class ServiceDesk:
         self._desired = store.desired
         self._book = store.book
         self._outbox = store.outbox
+        self._missing = missing
         self._sounding = sounding
         self._uplink = uplink
         self._keeper = keeper
@@ -69,7 +72,8 @@ class ServiceDesk:
     def commands(self) -> Mapping[str, Callable[[Request], Awaitable[Answer]]]:
         return {"status": self.status, "explain": self.explain, "fetch": self.fetch, "selftest": self.selftest}
 
-    async def status(self, _: Request) -> Answer:
+    async def status(self, request: Request) -> Answer:
+        """Codes for programs; `core.wording` makes sentences of them."""
         now, sounding, roots = self._clock.now_ms(), self._sounding(), self._trust.roots()
         force, wanted = self._desired.in_force(), self._desired.wanted()
         return {
@@ -82,16 +86,27 @@ class ServiceDesk:
             "approved": self._trust.broker() is not None,
             "broker": self._trust.broker(),
             "connected": self._uplink.connected,
+            "silent_s": None if (silent_ms := self._uplink.silent_ms) is None else silent_ms // SECOND_MS,
             "roots": 0 if roots is None else roots.version,
             "generation": 0 if force is None else force.assignment.generation,
             "wanted": 0 if wanted is None else wanted.generation,
             "site": "" if wanted is None else wanted.site,
             "units": [] if wanted is None else list(wanted.units),
             "clock": self._clock.reading().quality.name,
-            "clock_complaint": self._clock.complaint(),
+            "clock_complaint": self._clock.complaint(_language(request)),
+            "zone": self._zone(),
             "sounding": None if sounding is None else sounding.play,
+            "heard": None if sounding is None else self._heard(sounding),
             "orders": [
-                {"id": held.order.id.hex(), "event": held.order.event, "stage": held.stage.name}
+                {
+                    "id": held.order.id.hex(),
+                    "event": held.order.event,
+                    "stage": held.stage.name,
+                    "type": held.order.type.name,
+                    "status": held.order.status.name,
+                    "message": _code(None if held.order.sound is None else held.order.sound.message),
+                    "expires_ms": held.order.expires * SECOND_MS,
+                }
                 for held in self._book.orders(now)
             ],
             "faults": sorted(code.name for code in self._faults.active()),
@@ -101,10 +116,9 @@ class ServiceDesk:
 
     async def explain(self, request: Request) -> Answer:
         holdings, now_ms = self._keeper.holdings(), self._clock.now_ms()
-        zone = HOME_ZONE if holdings.manifest is None else holdings.manifest.zone
-        at, language = request.get("at"), request.get("language")
-        at_ms = now_ms if at is None else _instant_ms(str(at), now_ms, zone)
-        return {"text": explain(holdings, at_ms, "en" if language == "en" else "vi")}
+        at = request.get("at")
+        at_ms = now_ms if at is None else _instant_ms(str(at), now_ms, self._zone())
+        return {"text": explain(holdings, at_ms, _language(request))}
 
     async def fetch(self, _: Request) -> Answer:
         """Look for newer roots and for what is missing, now."""
@@ -114,11 +128,43 @@ class ServiceDesk:
         return {
             "generation": 0 if force is None else force.assignment.generation,
             "wanted": 0 if wanted is None else wanted.generation,
+            "missing": self._missing(),
         }
 
     async def selftest(self, request: Request) -> Answer:
-        outcomes = await selftest.run(self._checks, "en" if request.get("language") == "en" else "vi")
+        outcomes = await selftest.run(self._checks, _language(request))
         return {"passed": all(outcome.ok for outcome in outcomes), "checks": [asdict(outcome) for outcome in outcomes]}
+
+    def _zone(self) -> str:
+        manifest = self._keeper.holdings().manifest
+        return HOME_ZONE if manifest is None else manifest.zone
+
+    def _heard(self, sounding: Segment) -> Answer:
+        """What sounds, by its name for people, and until when."""
+        manifest = self._keeper.holdings().manifest
+        title = sounding.station or sounding.bulletin
+        if manifest is not None:
+            names = {row.code: row.name for row in manifest.stations} if sounding.kind is SegmentKind.RELAY else {}
+            names = names or {row.id: row.title for row in manifest.bulletins}
+            title = names.get(title, title)
+        order = next((held.order for held in self._book.orders(0) if held.order.id.hex() == sounding.cause), None)
+        return {
+            "kind": sounding.kind.name,
+            "title": title,
+            "message": _code(sounding.sound) if sounding.kind is SegmentKind.EMERGENCY else None,
+            "event": "" if order is None else order.event,
+            "drill": sounding.drill,
+            "until_ms": sounding.end_ms,
+        }
+
+
+def _language(request: Request) -> Language:
+    return "en" if request.get("language") == "en" else "vi"
+
+
+def _code(message: bytes | int | None) -> int | None:
+    """The code of a built-in message; None for a recording that came with the order."""
+    return message if isinstance(message, int) else None
 
 
 def _instant_ms(text: str, now_ms: int, zone: str) -> int:
@@ -129,4 +175,7 @@ def _instant_ms(text: str, now_ms: int, zone: str) -> int:
         moment = f"{day or to_wall(now_ms, there).date().isoformat()}T{clock}"
         return to_ms(parse_local(moment if clock.count(":") > 1 else f"{moment}:00"), there)
     except ProtocolError as error:
-        raise AgentError(f"{text!r} is not a time; write 06:00 or 2026-11-24T06:00") from error
+        raise AgentError(
+            f"{text!r} is not a time; write 06:00 or 2026-11-24T06:00",
+            vi=f"{text!r} không phải là giờ; hãy viết 06:00 hoặc 2026-11-24T06:00",
+        ) from error

@@ -17,13 +17,15 @@ def only_one(folder: Path) -> Iterator[None]:
         file = path.open("a")
     except OSError as error:
         raise StoreError(
-            f"{folder}: the state folder cannot be used ({error.strerror}); make it writable or set box.state_dir"
+            f"{folder}: the state folder cannot be used ({error.strerror}); make it writable or set box.state_dir",
+            vi=f"{folder}: thư mục lưu trữ không dùng được ({error.strerror}); hãy mở quyền ghi hoặc đổi box.state_dir",
         ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StoreError(
-                f"{folder}: another loalang-agent runs with this state folder; stop it, or set another box.state_dir"
+                f"{folder}: another loalang-agent runs with this state folder; stop it, or set another box.state_dir",
+                vi=f"{folder}: một loalang-agent khác đang chạy với thư mục này; hãy dừng nó, hoặc đổi box.state_dir",
             ) from error
         yield

@@ -90,3 +90,21 @@ def test_a_file_that_is_not_there_or_not_toml_is_said_plainly(tmp_path: Path) ->
     (tmp_path / "box.toml").write_text("box = 3")
     with pytest.raises(ConfigError, match="outside a table"):
         load(tmp_path / "box.toml")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (GOOD + "[sound]\noutput = 'loud'", "sound.output: không thể là 'loud'; hãy chọn một trong auto, portaudio"),
+        (GOOD + "[sound]\noutpt = 'wav'", "sound.outpt: không có khóa này; các khóa của [sound] là"),
+        (GOOD.replace('"77"', '"Vũng Tàu"'), "controller.province: không thể là 'Vũng Tàu'; hãy viết như \"77\""),
+        (GOOD.replace(KEY, "ab"), "controller.root_keys: 'ab' không phải khóa công khai; trang Danh sách người ký"),
+        (GOOD.replace("https:", "ftp:"), 'không phải địa chỉ web; hãy viết "https://"'),
+        ("[box", "không đúng cú pháp TOML"),
+    ],
+)
+def test_it_is_said_in_vietnamese_too(wrong: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(wrong, PATH)
+    assert said in caught.value.said("vi")
+    assert caught.value.said("en") == str(caught.value)

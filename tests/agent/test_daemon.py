@@ -54,19 +54,25 @@ def test_a_box_is_enrolled_fed_and_heard_and_goes_on_when_everybody_else_is_gone
                 eventually(lambda: controller.heard.rows, "its row")
 
                 assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
-                assert "Lịch đang dùng (mới nhất): 1 (1)" in capsys.readouterr().out
+                said = capsys.readouterr().out
+                assert "Lịch phát: đang dùng lịch số 1, là lịch mới nhất\n" in said
+                assert "Kết nối: có (nghe thấy trung tâm " in said
                 assert main(["status", "--config", str(config), "--json"]) == 0
                 assert json.loads(capsys.readouterr().out)["connected"] is True
                 assert main(["selftest", "--config", str(config), "--lang", "en"]) == 0
                 assert "✗" not in capsys.readouterr().out
                 assert main(["fetch", "--config", str(config), "--lang", "en"]) == 0
-                assert "generation 1 is in force" in capsys.readouterr().out
+                assert "Nothing is missing; programme 1 is in force." in capsys.readouterr().out
+                assert main(["fetch", "--config", str(config), "--lang", "vi"]) == 0
+                assert "Không thiếu gì; đang dùng lịch số 1." in capsys.readouterr().out
                 assert main(["explain", "--config", str(config), "--lang", "en", "--at", "2026-11-24T03:00"]) == 0
                 assert "At 03:00 on Tuesday 24/11/2026: silent." in capsys.readouterr().out
                 assert main(["explain", "--config", str(config), "--lang", "en", "--at", "03:15"]) == 0
                 assert "At 03:15 on" in capsys.readouterr().out
-                assert main(["explain", "--config", str(config), "--at", "tomorrow"]) == 1
+                assert main(["explain", "--config", str(config), "--lang", "en", "--at", "tomorrow"]) == 1
                 assert "write 06:00 or 2026-11-24T06:00" in capsys.readouterr().err
+                assert main(["explain", "--config", str(config), "--lang", "vi", "--at", "tomorrow"]) == 1
+                assert "loalang-agent: 'tomorrow' không phải là giờ; hãy viết 06:00" in capsys.readouterr().err
 
                 broker.kill()
                 controller.http.shutdown()
@@ -91,7 +97,7 @@ def test_two_daemons_never_share_a_state_folder_nor_a_service_socket(
             socket_path = load(config).control_socket
             eventually(socket_path.exists, "the service socket")
             assert main(["run", "--config", str(config)]) == 1
-            assert "another loalang-agent runs with this state folder" in capsys.readouterr().err
+            assert "một loalang-agent khác đang chạy với thư mục này; hãy dừng nó" in capsys.readouterr().err
             other = tmp_path / "other.toml"
             text = config.read_text(encoding="utf-8").replace('state_dir = "state"', 'state_dir = "other"')
             other.write_text(f'{text}\n[control]\nsocket = "{socket_path}"\n', encoding="utf-8")
@@ -111,10 +117,10 @@ def test_a_wrong_instant_that_was_kept_is_shown_with_the_way_out_and_dropped_by_
         with Agent(config) as agent:
             eventually(load(config).control_socket.exists, "the service socket")
             assert main(["status", "--config", str(config), "--lang", "en"]) == 0
-            assert "Clock: FLOOR — the clock shows" in capsys.readouterr().out
+            assert "Clock: the clock shows" in capsys.readouterr().out
             assert main(["selftest", "--config", str(config), "--lang", "en"]) == 1
             assert "run loalang-agent forget-time" in capsys.readouterr().out
-            assert main(["forget-time", "--config", str(config)]) == 1
+            assert main(["forget-time", "--config", str(config), "--lang", "en"]) == 1
             assert "stop it" in capsys.readouterr().err
             assert agent.stop() == 0
             assert main(["forget-time", "--config", str(config), "--lang", "en"]) == 0
@@ -122,12 +128,34 @@ def test_a_wrong_instant_that_was_kept_is_shown_with_the_way_out_and_dropped_by_
             eventually(load(config).control_socket.exists, "the service socket")
             capsys.readouterr()
             assert main(["status", "--config", str(config), "--lang", "en"]) == 0
-            assert "Clock: NTP\n" in capsys.readouterr().out
+            assert "Clock: right, from the network (NTP)\n" in capsys.readouterr().out
+
+
+def test_a_broker_that_hangs_is_found_by_the_selftest_while_the_connection_still_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
+        config = box_toml(tmp_path / "box", controller)
+        with Agent(config):
+            eventually(lambda: controller.heard.hellos, "a hello")
+            broker.hang()
+            try:
+                assert main(["selftest", "--config", str(config), "--lang", "vi"]) == 1
+            finally:
+                broker.go_on()
+            said = capsys.readouterr().out
+            assert "✓ Biết giờ" in said
+            assert "✗ Trao đổi được với trung tâm" in said
+            assert "không xác nhận tin nhắn trong 10 giây; hãy thử lại" in said
 
 
 def test_a_wrong_box_toml_is_said_in_one_line_and_leaves_nothing_behind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert main(["run", "--config", str(tmp_path / "no.toml")]) == 2
+    assert "không có tệp này; hãy chỉ đường dẫn" in capsys.readouterr().err
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert main(["run", "--config", str(tmp_path / "no.toml")]) == 2
     (tmp_path / "box.toml").write_text('[box]\nname = "x"\nstate_dir = "state"\n[controler]\n')
     assert main(["run", "--config", str(tmp_path / "box.toml")]) == 2

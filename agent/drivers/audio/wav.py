@@ -32,7 +32,7 @@ def wav_speaker(clock: Clock, folder: Path, kept: int = KEPT) -> PacedSpeaker:
             trial.unlink()
         except OSError as error:
             raise gone(f"{folder} cannot be written: {error}; choose another sound.recordings in box.toml") from error
-        return f"WAV files in {folder}"
+        return f"WAV: {folder}"
 
     def make(track: Track, before: PacedSounding | None) -> PacedSounding:
         probe()

@@ -1,0 +1,227 @@
+"""What the commands at the box say to a person, made from the daemon's codes, in Vietnamese and English. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from protocol.messages import BY_CODE, PREPARED
+from protocol.recurrence import to_wall, zone_named
+
+Answer = Mapping[str, Any]
+Words = Mapping[str, str]
+
+
+def status(answer: Answer, language: str) -> str:
+    """Line by line what the box is doing."""
+    words = WORDS[language]
+    values = {
+        "name": answer["name"],
+        "id": answer["id"],
+        "code": answer["code"],
+        "site": answer["site"] or words["not yet"],
+        "units": " › ".join(answer["units"]) or words["not yet"],
+        "approved": words["yes" if answer["approved"] else "no"],
+        "connected": _connection(answer, words),
+        "clock": answer["clock_complaint"] or words.get(f"clock.{answer['clock']}", answer["clock"]),
+        "programme": _programme(answer, words),
+        "sounding": _heard(answer, language),
+        "orders": "; ".join(_order(order, answer, language) for order in answer["orders"]) or words["none"],
+        "log": words["log.rows"].format(**answer),
+        "faults": "; ".join(words.get(f"fault.{code}", code) for code in answer["faults"]) or words["none"],
+        "version": answer["version"],
+    }
+    return "\n".join(f"{words[f'label.{key}']}: {value}" for key, value in values.items())
+
+
+def fetched(answer: Answer, language: str) -> str:
+    """What looking for newer content will do."""
+    words = WORDS[language]
+    if answer["missing"] and answer["generation"] == answer["wanted"]:
+        return words["fetch.again"].format(**answer)
+    if answer["missing"]:
+        return words["fetch.missing" if answer["generation"] else "fetch.missing.first"].format(**answer)
+    if not answer["wanted"]:
+        return words["fetch.nothing"]
+    if answer["generation"] == answer["wanted"]:
+        return words["fetch.complete"].format(**answer)
+    return words["fetch.unusable" if answer["generation"] else "fetch.unusable.first"].format(**answer)
+
+
+def _connection(answer: Answer, words: Words) -> str:
+    if not answer["connected"]:
+        return words["no"]
+    return words["yes"] if answer["silent_s"] is None else words["heard ago"].format(**answer)
+
+
+def _programme(answer: Answer, words: Words) -> str:
+    if answer["generation"] == answer["wanted"]:
+        return words["programme.newest" if answer["wanted"] else "programme.none"].format(**answer)
+    return words["programme.older" if answer["generation"] else "programme.first"].format(**answer)
+
+
+def _heard(answer: Answer, language: str) -> str:
+    words, heard = WORDS[language], answer["heard"]
+    if heard is None:
+        return words["silent"]
+    title = heard["title"]
+    if heard["kind"] == "EMERGENCY":
+        title = _title(heard["message"], heard["event"], language)
+    kind = "DRILL" if heard["drill"] else heard["kind"]
+    return words[f"heard.{kind}"].format(title=title, until=_time(heard["until_ms"], answer))
+
+
+def _order(order: Answer, answer: Answer, language: str) -> str:
+    words = WORDS[language]
+    expires = _time(order["expires_ms"], answer)
+    if order["type"] == "CANCEL":
+        return words["order.cancel"]
+    title = _title(order["message"], order["event"], language)
+    return words[f"order.{order['status']}"].format(
+        title=title, state=words[f"stage.{order['stage']}"].format(expires=expires)
+    )
+
+
+def _title(message: int | None, event: str, language: str) -> str:
+    """Of a built-in message; of a recording that came with the order, what it is about."""
+    built_in = BY_CODE.get(message) if message is not None else None
+    about = built_in or next((row for row in PREPARED if row.event == event), None)
+    title = event if about is None else about.title_vi if language == "vi" else about.title_en
+    return title if built_in is not None else WORDS[language]["own recording"].format(title=title)
+
+
+def _time(instant_ms: int, answer: Answer) -> str:
+    """The time of day on the programme's wall clock; with its date where that is not today."""
+    zone = zone_named(answer["zone"])
+    wall = to_wall(instant_ms, zone)
+    today = wall.date() == to_wall(answer["now_ms"], zone).date()
+    return f"{wall:%H:%M:%S}" if today else f"{wall:%H:%M:%S %d/%m/%Y}"
+
+
+_VI: Final[Words] = {
+    "label.name": "Tên",
+    "label.id": "Mã hộp",
+    "label.code": "Mã đối chiếu",
+    "label.site": "Nơi đặt",
+    "label.units": "Đơn vị",
+    "label.approved": "Đã duyệt",
+    "label.connected": "Kết nối",
+    "label.clock": "Đồng hồ",
+    "label.programme": "Lịch phát",
+    "label.sounding": "Đang phát",
+    "label.orders": "Lệnh khẩn cấp",
+    "label.log": "Nhật ký phát",
+    "label.faults": "Lỗi",
+    "label.version": "Phiên bản",
+    "yes": "có",
+    "no": "không",
+    "none": "không có",
+    "not yet": "chưa được giao",
+    "heard ago": "có (nghe thấy trung tâm {silent_s} giây trước)",
+    "clock.NTP": "đúng giờ, lấy qua mạng (NTP)",
+    "clock.RTC": "đúng giờ, theo mạch giờ (RTC)",
+    "clock.GNSS": "đúng giờ, theo vệ tinh (GNSS)",
+    "clock.SIGNED": "đúng giờ, theo tin đã ký",
+    "programme.none": "chưa có lịch nào",
+    "programme.newest": "đang dùng lịch số {wanted}, là lịch mới nhất",
+    "programme.older": "đang dùng lịch số {generation}; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
+    "programme.first": "chưa dùng được lịch nào; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
+    "silent": "không phát gì",
+    "heard.PROGRAMME": "bản tin “{title}”, đến {until}",
+    "heard.RELAY": "tiếp sóng {title}, đến {until}",
+    "heard.FILLER": "nội dung nền “{title}”, đến {until}",
+    "heard.EMERGENCY": "lệnh KHẨN CẤP “{title}”, lượt này đến {until}",
+    "heard.DRILL": "DIỄN TẬP “{title}”, lượt này đến {until}",
+    "own recording": "{title} (bản ghi kèm theo lệnh)",
+    "order.ACTUAL": "“{title}”: {state}",
+    "order.EXERCISE": "diễn tập “{title}”: {state}",
+    "order.TEST": "thử đường truyền “{title}”: đã nhận, không phát ra loa",
+    "order.cancel": "lệnh hủy: đã thực hiện",
+    "stage.ACCEPTED": "đã nhận, chưa phát; hiệu lực đến {expires}",
+    "stage.STARTED": "đã bắt đầu phát; hiệu lực đến {expires}",
+    "stage.DONE": "đã phát xong",
+    "stage.CANCELLED": "đã bị hủy hoặc thay thế",
+    "stage.EXPIRED": "đã hết hiệu lực",
+    "log.rows": "trung tâm đã nhận {log_acknowledged} trên {log_rows} dòng",
+    "fault.AUDIO_DEVICE": "thiết bị âm thanh hỏng hoặc bị rút",
+    "fault.CONTENT_DAMAGED": "tệp âm thanh bị hỏng",
+    "fault.DISK_FULL": "hết chỗ lưu trữ",
+    "fault.STORE": "kho dữ liệu trong hộp bị lỗi",
+    "fault.CLOCK": "đồng hồ sai",
+    "fault.FETCH": "không tải được nội dung",
+    "fault.MANIFEST_REFUSED": "hộp từ chối lịch phát mới",
+    "fault.ORDER_REFUSED": "hộp từ chối một lệnh khẩn cấp",
+    "fetch.nothing": "Trung tâm chưa giao lịch nào cho hộp này.",
+    "fetch.complete": "Không thiếu gì; đang dùng lịch số {generation}.",
+    "fetch.again": "Đang tải lại {missing} tệp của lịch số {generation}; lịch này vẫn được dùng.",
+    "fetch.missing": "Đang tải lịch số {wanted}, còn thiếu ít nhất {missing} tệp; hiện vẫn dùng lịch số {generation}.",
+    "fetch.missing.first": "Đang tải lịch số {wanted}, còn thiếu ít nhất {missing} tệp; hiện chưa có lịch nào.",
+    "fetch.unusable": "Lịch số {wanted} đã nhận nhưng chưa dùng được; hiện vẫn dùng lịch số {generation}. "
+    "Chạy loalang-agent status để xem lỗi.",
+    "fetch.unusable.first": "Lịch số {wanted} đã nhận nhưng chưa dùng được; hiện chưa có lịch nào. "
+    "Chạy loalang-agent status để xem lỗi.",
+}
+
+_EN: Final[Words] = {
+    "label.name": "Name",
+    "label.id": "Box id",
+    "label.code": "Code to compare",
+    "label.site": "Site",
+    "label.units": "Units",
+    "label.approved": "Approved",
+    "label.connected": "Connected",
+    "label.clock": "Clock",
+    "label.programme": "Programme",
+    "label.sounding": "Sounding",
+    "label.orders": "Emergency orders",
+    "label.log": "Play log",
+    "label.faults": "Faults",
+    "label.version": "Version",
+    "yes": "yes",
+    "no": "no",
+    "none": "none",
+    "not yet": "not assigned yet",
+    "heard ago": "yes (heard the centre {silent_s} s ago)",
+    "clock.NTP": "right, from the network (NTP)",
+    "clock.RTC": "right, from the clock chip (RTC)",
+    "clock.GNSS": "right, from satellites (GNSS)",
+    "clock.SIGNED": "right, from signed messages",
+    "programme.none": "none yet",
+    "programme.newest": "number {wanted} is in force, the newest",
+    "programme.older": "number {generation} is in force; number {wanted} is not complete or not usable yet",
+    "programme.first": "none in force; number {wanted} is not complete or not usable yet",
+    "silent": "nothing",
+    "heard.PROGRAMME": "the bulletin “{title}”, until {until}",
+    "heard.RELAY": "relay of {title}, until {until}",
+    "heard.FILLER": "the filler “{title}”, until {until}",
+    "heard.EMERGENCY": "the EMERGENCY order “{title}”, this pass until {until}",
+    "heard.DRILL": "a DRILL, “{title}”, this pass until {until}",
+    "own recording": "{title} (the order's own recording)",
+    "order.ACTUAL": "“{title}”: {state}",
+    "order.EXERCISE": "drill “{title}”: {state}",
+    "order.TEST": "test of the line “{title}”: received, never sounds",
+    "order.cancel": "a cancellation: done",
+    "stage.ACCEPTED": "received, not sounded yet; valid until {expires}",
+    "stage.STARTED": "has begun to sound; valid until {expires}",
+    "stage.DONE": "sounded to its end",
+    "stage.CANCELLED": "cancelled or replaced",
+    "stage.EXPIRED": "expired",
+    "log.rows": "the centre has {log_acknowledged} of {log_rows} rows",
+    "fault.AUDIO_DEVICE": "the sound device failed or was unplugged",
+    "fault.CONTENT_DAMAGED": "a sound file is damaged",
+    "fault.DISK_FULL": "the disk is full",
+    "fault.STORE": "the box's store failed",
+    "fault.CLOCK": "the clock is wrong",
+    "fault.FETCH": "content cannot be fetched",
+    "fault.MANIFEST_REFUSED": "the newest programme was refused",
+    "fault.ORDER_REFUSED": "an emergency order was refused",
+    "fetch.nothing": "The centre has not assigned a programme to this box yet.",
+    "fetch.complete": "Nothing is missing; programme {generation} is in force.",
+    "fetch.again": "Fetching {missing} files of programme {generation} again; it stays in force.",
+    "fetch.missing": "Fetching programme {wanted}, at least {missing} files are missing; {generation} is in force.",
+    "fetch.missing.first": "Fetching programme {wanted}, at least {missing} files are missing; none is in force yet.",
+    "fetch.unusable": "Programme {wanted} has come but is not usable yet; {generation} is in force. "
+    "Run loalang-agent status to see the faults.",
+    "fetch.unusable.first": "Programme {wanted} has come but is not usable yet; none is in force. "
+    "Run loalang-agent status to see the faults.",
+}
+
+WORDS: Final[Mapping[str, Words]] = {"vi": _VI, "en": _EN}
