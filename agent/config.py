@@ -161,12 +161,8 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                tables_are = "[box], [controller], [sound], [clock], [control]"
-                self.fail(
-                    name,
-                    f"stands outside a table; put it under {tables_are}",
-                    f"đứng ngoài mọi bảng; hãy đặt dưới một trong các bảng {tables_are}",
-                )
+                place = "[box], [controller], [sound], [clock], [control]"
+                self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 
     def fail(self, key: str, en: str, vi: str) -> NoReturn:

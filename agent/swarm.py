@@ -24,7 +24,10 @@ SOUNDED: Final = "sounded.jsonl"
 def configure(template: Config, folder: Path, count: int) -> list[Config]:
     """`count` configurations after the template, each in a folder below `folder`, written as box.toml there."""
     if not 1 <= count <= MAX_BOXES:
-        raise ConfigError(f"--count {count}: from 1 to {MAX_BOXES} boxes run in one process")
+        raise ConfigError(
+            f"--count {count}: from 1 to {MAX_BOXES} boxes run in one process",
+            vi=f"--count {count}: một tiến trình chạy được từ 1 đến {MAX_BOXES} hộp",
+        )
     configs = []
     for number in range(1, count + 1):
         own = folder.absolute() / f"box-{number:02d}"

@@ -38,7 +38,10 @@ class ControlServer:
             server = await asyncio.start_unix_server(self._serve, str(self._path), limit=MAX_LINE)
             self._path.chmod(OWNER_ONLY)
         except OSError as error:
-            raise LinkError(f"{self._path}: the service socket cannot be made ({error}); set control.socket") from error
+            raise LinkError(
+                f"{self._path}: the service socket cannot be made ({error}); set control.socket",
+                vi=f"{self._path}: không tạo được socket dịch vụ ({error}); hãy đổi control.socket trong box.toml",
+            ) from error
         try:
             async with server:
                 await server.serve_forever()
@@ -53,7 +56,10 @@ class ControlServer:
             self._path.unlink(missing_ok=True)
             return
         writer.close()
-        raise LinkError(f"{self._path}: another daemon answers there; stop it, or set another control.socket")
+        raise LinkError(
+            f"{self._path}: another daemon answers there; stop it, or set another control.socket",
+            vi=f"{self._path}: một loalang-agent khác đang trả lời ở đó; hãy dừng nó, hoặc đổi control.socket",
+        )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):

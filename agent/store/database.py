@@ -76,7 +76,8 @@ class Database:
                 self._tables = _open(self.path)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full"
+                f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full",
+                vi=f"{self.path}: không mở được ({error}); hãy kiểm tra thẻ nhớ có đó, ghi được và còn chỗ",
             ) from error
 
     @contextlib.contextmanager
@@ -159,7 +160,10 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
         raise sqlite3.DatabaseError(f"malformed: {damage}")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
-        raise StoreError(f"{path}: written by a newer version of this program; install that version again")
+        raise StoreError(
+            f"{path}: written by a newer version of this program; install that version again",
+            vi=f"{path}: do phiên bản mới hơn của phần mềm này ghi; hãy cài lại phiên bản đó",
+        )
     return version
 
 

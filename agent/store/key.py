@@ -23,13 +23,20 @@ def load_or_make(folder: Path) -> KeySigner:
             _write(path, secrets.token_bytes(32))
         key = load_pem_private_key(path.read_bytes(), None)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read or made ({error}); check the folder box.state_dir") from error
+        raise StoreError(
+            f"{path}: cannot be read or made ({error}); check the folder box.state_dir",
+            vi=f"{path}: không đọc hoặc tạo được ({error}); hãy kiểm tra thư mục box.state_dir",
+        ) from error
     except (ValueError, TypeError) as error:
         raise StoreError(
-            f"{path}: not a key; restore it, or remove it and approve this box anew in the console"
+            f"{path}: not a key; restore it, or remove it and approve this box anew in the console",
+            vi=f"{path}: không phải khóa; hãy khôi phục tệp, hoặc xóa nó và duyệt lại hộp này trên trang quản trị",
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise StoreError(f"{path}: not an Ed25519 key; restore it, or remove it and approve this box anew")
+        raise StoreError(
+            f"{path}: not an Ed25519 key; restore it, or remove it and approve this box anew",
+            vi=f"{path}: không phải khóa Ed25519; hãy khôi phục tệp, hoặc xóa nó và duyệt lại hộp này",
+        )
     return KeySigner(key)
 
 

@@ -68,7 +68,10 @@ class Memory:
         with self._database.change() as connection:
             put_state(connection, "tried", token)
         if self._database.state("tried") != token:
-            raise StoreError("the disk does not keep what is written; replace the card")
+            raise StoreError(
+                "the disk does not keep what is written; replace the card",
+                vi="thẻ nhớ không giữ được những gì đã ghi; hãy thay thẻ",
+            )
 
     def wanted(self) -> Assignment | None:
         return self._wanted

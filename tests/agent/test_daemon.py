@@ -102,7 +102,7 @@ def test_two_daemons_never_share_a_state_folder_nor_a_service_socket(
             text = config.read_text(encoding="utf-8").replace('state_dir = "state"', 'state_dir = "other"')
             other.write_text(f'{text}\n[control]\nsocket = "{socket_path}"\n', encoding="utf-8")
             assert main(["run", "--config", str(other)]) == 1
-            assert "set another control.socket" in capsys.readouterr().err
+            assert "hãy dừng nó, hoặc đổi control.socket" in capsys.readouterr().err
             assert main(["status", "--config", str(config)]) == 0
 
 

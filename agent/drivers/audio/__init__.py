@@ -41,6 +41,8 @@ def _portaudio(config: Config, clock: Clock) -> Speaker:
         raise SoundError(
             f"PyAudio cannot be imported ({error}): install the extra `sound` (Debian: python3-pyaudio), "
             'or set output = "wav" under [sound] in box.toml',
+            vi=f"không nạp được PyAudio ({error}): hãy cài phần `sound` (Debian: python3-pyaudio), "
+            'hoặc đặt output = "wav" dưới [sound] trong box.toml',
             device=True,
         ) from error
     return PortAudioSpeaker(clock, config.device)

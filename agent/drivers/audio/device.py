@@ -81,7 +81,11 @@ class Device:
             if name in str(info["name"]):
                 return int(info["index"])
         known = ", ".join(str(info["name"]) for info in outputs) or "none"
-        raise SoundError(f"no output is called {name!r}; sound.device in box.toml may be one of: {known}", device=True)
+        raise SoundError(
+            f"no output is called {name!r}; sound.device in box.toml may be one of: {known}",
+            vi=f"không có đầu ra nào tên {name!r}; sound.device trong box.toml có thể là một trong: {known}",
+            device=True,
+        )
 
     def _info(self, index: int | None) -> dict[str, Any]:
         if index is None:

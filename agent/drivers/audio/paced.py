@@ -112,4 +112,8 @@ class PacedSpeaker:
 
 def gone(why: str) -> SoundError:
     """The device does not answer."""
-    return SoundError(f"the sound device failed: {why}", device=True)
+    return SoundError(
+        f"the sound device failed: {why}",
+        vi=f"thiết bị âm thanh không hoạt động ({why}); hãy kiểm tra dây, nguồn và [sound] trong box.toml",
+        device=True,
+    )
