@@ -78,7 +78,7 @@ def me(request: HttpRequest) -> HttpResponse:
             show_refusal(form, refused)
         else:
             del request.session[CHALLENGE]
-            messages.success(request, _("Đã đăng ký khóa công khai. Quản trị tỉnh sẽ đưa khóa vào danh sách tin cậy."))
+            messages.success(request, _("Đã đăng ký khóa công khai. Quản trị tỉnh sẽ đưa khóa vào danh sách người ký."))
             return redirect("accounts:me")
     day = today(timezone.now())
     appointments = person.appointments.select_related("unit")
