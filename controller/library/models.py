@@ -82,7 +82,10 @@ class Bulletin(models.Model):
     error = models.TextField(blank=True)
     """Why no sound could be made, or why it was refused."""
     created = models.DateTimeField()
+    edited_at = models.DateTimeField()
+    """When its words or its recording were last changed, by `edited_by`."""
     changed = models.DateTimeField()
+    """When anything of it last changed, its state too."""
 
     class Meta:
         ordering = ["-changed", "-id"]

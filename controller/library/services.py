@@ -256,7 +256,7 @@ def _examined(recording: Path | None, folder: Path) -> Path | None:
 def _take(bulletin: Bulletin, words: Words, by: Person, now: dt.datetime) -> None:
     bulletin.title, bulletin.text = words.title.strip(), words.text.strip()
     bulletin.language, bulletin.voice, bulletin.klass = words.language, words.voice, words.klass
-    bulletin.edited_by, bulletin.changed, bulletin.error = by, now, ""
+    bulletin.edited_by, bulletin.edited_at, bulletin.changed, bulletin.error = by, now, now, ""
 
 
 def _go(bulletin: Bulletin, step: Step) -> None:

@@ -1,8 +1,10 @@
 """Written, spoken, approved by somebody else, edited, refused, withdrawn; and what is refused with a clear sentence."""
 
+import importlib
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import LazySettings
 from django.utils import timezone
 from hypothesis import given
@@ -53,6 +55,26 @@ def test_whoever_wrote_it_never_approves_it(here: Office) -> None:
     bulletin = ready(here)
     with pytest.raises(NotAllowed, match="không tự duyệt"):
         services.approve(bulletin, here.lan, **heard(bulletin))
+
+
+def test_approval_and_withdrawal_are_no_edits(here: Office) -> None:
+    bulletin = ready(here)
+    written = bulletin.edited_at
+    services.approve(bulletin, here.hoa, **heard(bulletin))
+    services.withdraw(bulletin, here.lan)
+    bulletin.refresh_from_db()
+    assert (bulletin.edited_at, bulletin.changed > written) == (written, True)
+    services.edit(bulletin, WORDS, here.minh)
+    assert bulletin.edited_at > written
+
+
+def test_bulletins_from_before_were_edited_when_they_last_changed(here: Office) -> None:
+    bulletin = ready(here)
+    Bulletin.objects.update(changed=timezone.now())
+    migration = importlib.import_module("controller.library.migrations.0002_bulletin_edited_at")
+    migration.fill(apps, None)
+    bulletin.refresh_from_db()
+    assert bulletin.edited_at == bulletin.changed
 
 
 def test_whoever_edited_it_last_never_approves_it(here: Office) -> None:
