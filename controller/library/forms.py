@@ -1,13 +1,21 @@
 """What officers type in about a bulletin; the deciding is in `services`."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from controller.library.models import Class, Voice
 from controller.library.services import MAX_TEXT, MAX_TITLE, Words
+from controller.library.wording import LANGUAGES
 from controller.units.forms import UnitField
+
+OTHER: Final = "other"
+
+
+def language_fields(code: str) -> dict[str, str]:
+    """What the two fields of a bulletin's language hold for this one."""
+    return {"language": code} if code in dict(LANGUAGES) else {"language": OTHER, "other_language": code}
 
 
 class BulletinForm(forms.Form):
@@ -31,16 +39,23 @@ class BulletinForm(forms.Form):
         help_text=_("MP3, M4A, WAV, OGG, FLAC … tối đa 200 MB, 60 phút. Có tệp này thì máy không đọc chữ."),
         widget=forms.FileInput(attrs={"accept": "audio/*"}),
     )
-    language = forms.CharField(
+    language = forms.ChoiceField(
         label=_("Ngôn ngữ"),
-        max_length=35,
+        choices=[*LANGUAGES, (OTHER, _("Ngôn ngữ khác, ghi mã ở ô dưới"))],
         initial="vi",
-        help_text=_("Mã BCP 47: vi là tiếng Việt, km là tiếng Khmer. Máy chỉ đọc được tiếng Việt."),
+        help_text=_("Máy chỉ đọc được tiếng Việt; ngôn ngữ khác cần tệp ghi âm."),
+    )
+    other_language = forms.CharField(
+        label=_("Mã ngôn ngữ khác"),
+        max_length=35,
+        required=False,
+        help_text=_("Mã BCP 47, ví dụ: sti là tiếng Xtiêng. Để trống nếu đã chọn ở trên."),
     )
 
     def words(self) -> Words:
         data = self.cleaned_data
-        return Words(data["title"], data["text"], data["language"], data["voice"], data["klass"])
+        language = data["other_language"].strip() if data["language"] == OTHER else data["language"]
+        return Words(data["title"], data["text"], language, data["voice"], data["klass"])
 
 
 class EditForm(BulletinForm):

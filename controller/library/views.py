@@ -19,9 +19,10 @@ from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
 from controller.library import files, rules, services
-from controller.library.forms import BulletinForm, EditForm, RefusalForm
+from controller.library.forms import BulletinForm, EditForm, RefusalForm, language_fields
 from controller.library.models import Bulletin, State
 from controller.library.serving import file_response
+from controller.library.wording import language_name
 from controller.units.models import Unit
 from controller.units.services import inside, options
 
@@ -60,7 +61,8 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, number: int) -> HttpResponse:
     bulletin = _bulletin(request, number)
-    initial = {name: getattr(bulletin, name) for name in ("title", "text", "language", "voice", "klass")}
+    initial = {name: getattr(bulletin, name) for name in ("title", "text", "voice", "klass")}
+    initial |= language_fields(bulletin.language)
     form = EditForm(
         request.POST or None, request.FILES or None, initial=initial, has_recording=bulletin.original is not None
     )
@@ -159,6 +161,8 @@ def _page(request: HttpRequest, row: Bulletin, refusal: RefusalForm) -> HttpResp
         "may_approve": approver and rules.may_approve(person.pk, row.author_id, row.edited_by_id),
         "own": approver and not rules.may_approve(person.pk, row.author_id, row.edited_by_id),
         "may_refuse": approver and rules.after(row.state, rules.Step.REFUSE) is not None,
+        "may_schedule": row.state == State.APPROVED and bool(where(person, Action.SCHEDULE)),
+        "language": language_name(row.language),
         "refusal": refusal,
     }
     return render(request, "library/bulletin.html", facts)

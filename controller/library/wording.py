@@ -1,6 +1,23 @@
-"""Lengths of time in words."""
+"""Lengths of time and languages in words."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+LANGUAGES = (
+    ("vi", gettext_lazy("Tiếng Việt")),
+    ("km", gettext_lazy("Tiếng Khmer")),
+    ("cjm", gettext_lazy("Tiếng Chăm")),
+    ("crw", gettext_lazy("Tiếng Chơ Ro")),
+    ("yue", gettext_lazy("Tiếng Hoa (Quảng Đông)")),
+    ("cmn", gettext_lazy("Tiếng Hoa (phổ thông)")),
+    ("en", gettext_lazy("Tiếng Anh")),
+)
+"""BCP 47, and how people call them: those in which communes speak to their people."""
+
+
+def language_name(code: str) -> str:
+    """A language in people's words; any other one by its code."""
+    return str(dict(LANGUAGES).get(code, code))
 
 
 def length(milliseconds: int) -> str:

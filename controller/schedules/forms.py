@@ -80,6 +80,11 @@ class ScheduleForm(forms.Form):
         help_text=_("Trong các lịch cùng loại, số nhỏ phát trước."),
     )
 
+    def __init__(self, *args: Any, playing: Bulletin | None = None, **kwargs: Any) -> None:
+        """`playing` is the bulletin that a new schedule begins with."""
+        super().__init__(*args, **kwargs)
+        self._playing = playing
+
     def clean_days(self) -> int:
         return sum(1 << int(day) for day in self.cleaned_data["days"])
 
@@ -109,7 +114,8 @@ class ScheduleForm(forms.Form):
 
     def playlist(self, bulletins: Iterable[Bulletin]) -> list[tuple[Bulletin, str]]:
         """The bulletins that are offered, with the place that was typed in."""
-        return [(row, str(self.data.get(f"item-{row.pk}", ""))) for row in bulletins]
+        places = self.data if self.is_bound else {f"item-{self._playing.pk}": "1"} if self._playing else {}
+        return [(row, str(places.get(f"item-{row.pk}", ""))) for row in bulletins]
 
 
 class PolicyForm(forms.Form):

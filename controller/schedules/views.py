@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -50,7 +50,11 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    form = ScheduleForm(request.POST or None, initial={"unit": _own_unit(request)})
+    wanted = request.GET.get("bulletin", "")
+    offered = _offered(request, int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else 0)
+    first = offered[0] if offered and str(offered[0].pk) == wanted else None
+    initial = {"unit": _own_unit(request), "title": first.title if first else ""}
+    form = ScheduleForm(request.POST or None, initial=initial, playing=first)
     if request.method == "POST" and form.is_valid():
         try:
             schedule = services.publish(form.draft(), person_of(request))
@@ -62,7 +66,7 @@ def new(request: HttpRequest) -> HttpResponse:
     chosen = {"targets": request.POST.getlist("targets"), "excluded": request.POST.getlist("excluded")}
     shown = {
         "form": form,
-        "playlist": form.playlist(_offered(request)),
+        "playlist": form.playlist(offered),
         "places": places.choices(where(person_of(request), Action.SCHEDULE)),
         "unit_options": options(),
         **chosen,
@@ -206,15 +210,19 @@ def _reached(row: Schedule) -> list[Any]:
     return Reach(facts.places()).hits(*aims)
 
 
-def _offered(request: HttpRequest) -> QuerySet[Bulletin]:
-    """Approved bulletins to choose from: the person's units', and those from above, which are there to be carried."""
+def _offered(request: HttpRequest, first: int) -> list[Bulletin]:
+    """Approved bulletins to choose from: the person's units', and those from above, which are there to be carried.
+
+    The one of number `first` leads, if it is among them.
+    """
     codes = where(person_of(request), Action.SCHEDULE)
     upper = {part for code in codes for part in above(code)}
     below = Q(pk__in=[])
     for code in codes:
         below |= Q(unit__code__startswith=f"{code}-")
     rows = Bulletin.objects.filter(Q(unit__code__in=upper) | below, state=BulletinState.APPROVED)
-    return rows.select_related("unit", "sound")[:OFFERED]
+    rows = rows.select_related("unit", "sound")
+    return [*rows.filter(pk=first), *rows.exclude(pk=first)[:OFFERED]]
 
 
 def _may_schedule(request: HttpRequest) -> bool:

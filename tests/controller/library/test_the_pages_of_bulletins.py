@@ -102,6 +102,38 @@ def test_a_withdrawal_is_asked_once_more_and_shows_its_reason(here: Office) -> N
     assert "Đã rút: Đã có điện" in lan.get(path).text
 
 
+def test_a_language_is_chosen_from_a_list_and_any_other_by_its_code(here: Office) -> None:
+    lan = browser(here.lan)
+    page = lan.post("/ban-tin/moi/", WORDS).headers["Location"]
+    assert "<dd>Tiếng Việt</dd>" in lan.get(page).text
+    assert '<option value="vi" selected>Tiếng Việt</option>' in lan.get(f"{page}sua/").text
+    Bulletin.objects.update(language="sti")
+    assert "<dd>sti</dd>" in lan.get(page).text
+    edit = lan.get(f"{page}sua/").text
+    assert '<option value="other" selected>' in edit
+    assert 'name="other_language" value="sti"' in edit
+    answer = lan.post("/ban-tin/moi/", {**WORDS, "language": "other", "other_language": "tiếng lạ"})
+    assert "Mã ngôn ngữ không đúng." in answer.text
+    assert "Mã ngôn ngữ không đúng." in lan.post("/ban-tin/moi/", {**WORDS, "language": "other"}).text
+
+
+def test_a_bulletin_without_sound_says_so_instead_of_showing_an_empty_card(here: Office) -> None:
+    bulletin = approved(here)
+    Bulletin.objects.update(state=State.DRAFT, sound=None, text="", original=bulletin.sound)
+    assert "Chưa có âm thanh cho bản tin này." in browser(here.lan).get(f"/ban-tin/{bulletin.pk}/").text
+
+
+def test_an_approved_bulletin_leads_to_its_schedule(here: Office) -> None:
+    bulletin = approved(here)
+    lan, link = browser(here.lan), f"/lich/moi/?bulletin={bulletin.pk}"
+    assert link in lan.get(f"/ban-tin/{bulletin.pk}/").text
+    planned = lan.get(link).text
+    assert f'name="item-{bulletin.pk}" value="1"' in planned
+    assert 'value="Cúp điện"' in planned
+    lan.post(f"/ban-tin/{bulletin.pk}/rut/")
+    assert link not in lan.get(f"/ban-tin/{bulletin.pk}/").text
+
+
 def test_the_list_finds_by_words_and_state(here: Office) -> None:
     approved(here)
     lan = browser(here.lan)
