@@ -1,8 +1,9 @@
 """What officers type in about schedules and regulations; the deciding is in `services`."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -92,6 +93,9 @@ class ScheduleForm(forms.Form):
         data = super().clean() or {}
         if data.get("repeat") == WEEKLY and not data.get("days") and "days" not in self.errors:
             self.add_error("days", _("Chưa chọn ngày nào. Hãy chọn ít nhất một ngày trong tuần."))
+        for place in doubled(self.data):
+            text = _("Có nhiều bản tin cùng mang số %(place)d. Ghi cho mỗi bản tin một số khác nhau.")
+            self.add_error("bulletins", text % {"place": place})
         return data
 
     def draft(self) -> Draft:
@@ -148,14 +152,29 @@ class PreviewForm(forms.Form):
     )
 
 
+LAST: Final = 10_000
+"""The place of what was typed in and is no number."""
+
+
 def order(data: Mapping[str, Any]) -> tuple[int, ...]:
     """Numbers of the bulletins that were given a place, by that place. What is no number comes last, as typed."""
+    return tuple(number for _place, number in _placed(data))
+
+
+def doubled(data: Mapping[str, Any]) -> list[int]:
+    """The places that more than one bulletin was given: nobody can say which is heard first."""
+    counts = Counter(place for place, _number in _placed(data))
+    return sorted(place for place, count in counts.items() if count > 1 and place != LAST)
+
+
+def _placed(data: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(place, number of the bulletin), the first place first."""
     placed = []
     for name, value in data.items():
         number, text = name.removeprefix("item-"), str(value).strip()
         if name != number and number.isdecimal() and text:
-            placed.append((int(text) if text.isdecimal() else 10_000, int(number)))
-    return tuple(number for _place, number in sorted(placed))
+            placed.append((int(text) if text.isdecimal() else LAST, int(number)))
+    return sorted(placed)
 
 
 def _local(at: dt.datetime) -> dt.datetime:

@@ -166,6 +166,14 @@ def length_ms(durations_ms: Iterable[int], repeats: int, gap_s: int) -> int:
     return sum(durations_ms) * repeats + (repeats - 1) * gap_s * 1000
 
 
+def over(last: dt.datetime | None, tail: dt.timedelta, now: dt.datetime) -> bool:
+    """Whether nothing of a schedule can sound any more. Local times; `last` is its last start, None: it has none.
+
+    `tail` is how much later its end may be: its length, and how late it may begin.
+    """
+    return last is not None and last + tail < now
+
+
 def _days(start: dt.datetime, end: dt.datetime) -> Iterable[dt.date]:
     """The days on which something sounds from `start` until just before `end`."""
     day = start.date()

@@ -147,6 +147,16 @@ def length_ms(bulletins: Sequence[Bulletin], repeats: int, gap_s: int) -> int:
     return rules.length_ms(durations, repeats, gap_s)
 
 
+def is_over(schedule: Schedule, now: dt.datetime) -> bool:
+    """Whether the last start of the schedule is past, with all that may follow it."""
+    text = schedule.until_local if schedule.rule else schedule.first_local
+    playlist = [item.bulletin for item in schedule.items.all()]
+    long = max(length_ms(playlist, schedule.repeats, schedule.gap_s), schedule.length_s * 1000)
+    tail = dt.timedelta(seconds=schedule.window_s, milliseconds=long)
+    last = dt.datetime.fromisoformat(text) if text else None
+    return rules.over(last, tail, now.astimezone(ZONE).replace(tzinfo=None))
+
+
 def assignment_for(box: str) -> AssignmentRow | None:
     """What this box is told now; None before its first compilation or when it is not in use."""
     return AssignmentRow.objects.select_related("compiled__manifest").filter(box=box).first()
@@ -240,6 +250,8 @@ def _targets(draft: Draft, by: Person) -> list[Target]:
 
 def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bulletin], places: list[Place]) -> None:
     """Refuse a draft that reaches nobody, or that the regulations of a place forbid: its boxes would stay silent."""
+    if not draft.targets:
+        raise Refused("targets", _("Chưa chọn nơi phát."), _("Đánh dấu ít nhất một đơn vị, nhóm hoặc hộp thiết bị."))
     if not places:
         raise Refused(
             "targets",

@@ -41,10 +41,18 @@ def index(request: HttpRequest) -> HttpResponse:
     """Schedules of the units that the person may see; `state` narrows them."""
     state = request.GET.get("state", State.ACTIVE)
     rows = Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit", "author")
+    rows = rows.prefetch_related("items__bulletin__sound")
     if state in State.values:
         rows = rows.filter(state=state)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    facts_ = {"page": page, "states": State.choices, "state": state, "may_schedule": _may_schedule(request)}
+    over = {row.pk for row in page if services.is_over(row, timezone.now())}
+    facts_ = {
+        "page": page,
+        "over": over,
+        "states": State.choices,
+        "state": state,
+        "may_schedule": _may_schedule(request),
+    }
     return render(request, "schedules/list.html", facts_)
 
 
@@ -94,6 +102,7 @@ def schedule(request: HttpRequest, number: int) -> HttpResponse:
     job = jobs.newest(COMPILE)
     shown = {
         "schedule": row,
+        "over": services.is_over(row, timezone.now()),
         "recurrence": wording.recurrence(row.rule),
         "items": row.items.select_related("bulletin"),
         "targets": row.targets.filter(excluded=False),

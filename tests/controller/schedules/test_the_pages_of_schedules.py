@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.boxes.models import BoxState, Group
+from controller.schedules import rules
 from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.worker.loop import do_all
 from tests.support.installation import install
@@ -90,6 +91,14 @@ def test_the_playlist_follows_the_numbers_that_were_typed(here: Office) -> None:
     assert list(items) == ["Hai", "Một"]
 
 
+def test_one_number_for_two_bulletins_is_refused_with_a_sentence(here: Office) -> None:
+    first, second = approved(here, "Một", "Một."), approved(here, "Hai", "Hai.")
+    sent = asked(first.pk, **{f"item-{first.pk}": "2", f"item-{second.pk}": "2"})
+    page = browser(here.lan).post("/lich/moi/", sent).text
+    assert "Có nhiều bản tin cùng mang số 2." in page
+    assert not Schedule.objects.exists()
+
+
 def test_a_weekly_schedule_keeps_its_days(here: Office) -> None:
     sent = asked(approved(here).pk, repeat="weekly", days=["0", "4"])
     browser(here.lan).post("/lich/moi/", sent)
@@ -100,7 +109,7 @@ def test_a_weekly_schedule_keeps_its_days(here: Office) -> None:
     ("change", "sentence"),
     [
         ({"first_1": "03:15:00"}, "giờ yên lặng (21:00–05:00)"),
-        ({"targets": []}, "Không có hộp thiết bị nào"),
+        ({"targets": []}, "Đánh dấu ít nhất một đơn vị, nhóm hoặc hộp thiết bị."),
         ({"targets": ["unit:77-000"]}, "Không có đơn vị nào mang mã “77-000”"),
         ({"targets": ["nonsense"]}, "Không có đơn vị nào mang mã “nonsense”"),
         ({"unit": "không có đâu"}, "Không có đơn vị “không có đâu”"),
@@ -164,6 +173,31 @@ def test_hoa_withdraws_it_and_the_list_shows_it_no_more(here: Office) -> None:
     assert (schedule.state, schedule.withdrawn_by) == (State.WITHDRAWN, here.hoa)
     assert "Bản tin sáng" not in browser(here.lan).get("/lich/").content.decode()
     assert "Bản tin sáng" in browser(here.lan).get("/lich/?state=withdrawn").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "over"),
+    [
+        ({"first_local": "2026-01-05T09:00:00"}, True),
+        ({}, False),
+        ({"first_local": "2026-01-05T09:00:00", "rule": "FREQ=DAILY"}, False),
+        ({"first_local": "2026-01-05T09:00:00", "rule": "FREQ=DAILY", "until_local": "2026-02-01T23:59:59"}, True),
+    ],
+)
+def test_what_will_never_sound_again_is_not_called_in_use(here: Office, change: dict[str, str], over: bool) -> None:
+    lan = browser(here.lan)
+    lan.post("/lich/moi/", asked(approved(here).pk))
+    Schedule.objects.update(**change)
+    page = lan.get(f"/lich/{Schedule.objects.get().pk}/").text
+    assert (">đã phát xong<" in page, ">đang dùng<" in page) == (over, not over)
+    assert (">đã phát xong<" in lan.get("/lich/").text) is over
+
+
+def test_a_schedule_is_over_when_its_last_sound_may_have_ended() -> None:
+    start, tail = dt.datetime.fromisoformat("2026-05-04T09:00:00"), dt.timedelta(minutes=10)
+    assert not rules.over(start, tail, start + tail)
+    assert rules.over(start, tail, start + tail + dt.timedelta(seconds=1))
+    assert not rules.over(None, tail, start)
 
 
 def test_a_withdrawal_is_asked_once_more_and_keeps_its_reason(here: Office) -> None:
