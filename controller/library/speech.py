@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from controller.core.errors import Refused
 from controller.library.audio import too_slow
 from controller.library.programs import program
-from controller.library.spoken import paragraphs
+from controller.library.spoken import for_engine, paragraphs
 
 with warnings.catch_warnings():
     # pydub 0.25 imports audioop, which warns of its own end; audioop-lts takes its place on Python 3.13.
@@ -36,7 +36,7 @@ def speak(
     text: str, voice: str, target: Path, progress: Callable[[int], None], *, timeout_s: float = TIMEOUT_S
 ) -> None:
     """Write this text, as it is to be read, to a WAV file. `voice` is a name of espeak-ng. Raises `Refused`."""
-    parts = paragraphs(text)
+    parts = paragraphs(for_engine(text))
     whole = AudioSegment.silent(duration=0, frame_rate=22_050)
     for number, part in enumerate(parts):
         said = _trimmed(_say(part, voice, target.with_name(f"part-{number}.wav"), timeout_s))

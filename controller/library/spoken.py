@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 ABBREVIATIONS: Final[dict[str, str]] = {
-    "UBND": "uỷ ban nhân dân",
+    "UBND": "ủy ban nhân dân",
     "HĐND": "hội đồng nhân dân",
-    "UBMTTQ": "uỷ ban mặt trận tổ quốc",
+    "UBMTTQ": "ủy ban mặt trận tổ quốc",
     "MTTQ": "mặt trận tổ quốc",
     "BCH": "ban chấp hành",
     "BCĐ": "ban chỉ đạo",
@@ -68,7 +68,7 @@ ABBREVIATIONS: Final[dict[str, str]] = {
     "CNTT": "công nghệ thông tin",
     "TTHC": "thủ tục hành chính",
     "SXH": "sốt xuất huyết",
-    "GĐVH": "gia đình văn hoá",
+    "GĐVH": "gia đình văn hóa",
     "NCT": "người cao tuổi",
     "CCB": "cựu chiến binh",
     "LHPN": "liên hiệp phụ nữ",
@@ -111,6 +111,8 @@ MEASURES: Final[dict[str, str]] = {
 _DOTTED: Final = frozenset({"TP", "TX", "TT", "KP"})
 """Written with a full stop that ends no sentence: TP. Bà Rịa."""
 
+_GROUPED: Final = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.]\d)")
+
 _WORD: Final = r"[^\W\d_]"
 
 
@@ -122,6 +124,11 @@ def text_to_read(text: str, language: str = "vi") -> str:
             tidy = pattern.sub(say, tidy)
     lines = (re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in tidy.split("\n"))
     return re.sub(r"\n{2,}", "\n\n", "\n".join(line[:1].upper() + line[1:] for line in lines)).strip()
+
+
+def for_engine(text: str) -> str:
+    """The text as the speech engine gets it: what helps the eye and would trip the voice is gone (1.250.000)."""
+    return _GROUPED.sub(lambda match: match[0].replace(".", ""), text)
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
@@ -171,8 +178,8 @@ def _digits(match: re.Match[str]) -> str:
     return " ".join(re.sub(r"\D", "", match[0]))
 
 
-def _thousands(match: re.Match[str]) -> str:
-    return match[0].replace(".", "")
+def _grouped(match: re.Match[str]) -> str:
+    return f"{int(match[0]):,}".replace(",", ".")
 
 
 def _measure(match: re.Match[str]) -> str:
@@ -216,10 +223,13 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(r"(?<![\d/-])(\d{1,4})-(\d{1,4})(?=\s*(?:%|" + _WORD + r"{2,}|tuổi))(?![\d/-])"), r"\1 đến \2"),
     # 0254 3852 123, 0905.123.456, 1800-1234: figure by figure
     (re.compile(r"(?<![\d.,])(?:0\d{2,3}[ .-]?\d{3,4}[ .-]?\d{3,4}|1[89]00[ .-]?\d{4})(?![\d.,]?\d)"), _digits),
-    (re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.]\d)"), _thousands),
     (re.compile(r"(?<=\d),(?=\d)"), " phẩy "),
     (re.compile(r"(?P<number>\d)\s?(?P<unit>" + _longest_first(MEASURES) + r")(?!\w|²|³|/)", re.IGNORECASE), _measure),
+    # 1250000 đồng is shown as 1.250.000 đồng
+    (re.compile(r"(?<![\d.,])[1-9]\d{3,14}(?=\s+đồng\b)"), _grouped),
     (re.compile(r"(?<=\d)\s*%"), " phần trăm"),
+    # KP1, KP.1, KP. 1
+    (re.compile(r"(?<!\w)KP\.?\s*(?=\d)"), "khu phố "),
     # 49/2024/NĐ-CP, 12/QĐ-UBND: the year is named, the other strokes are silent.
     (re.compile(r"(?<=\d)/(?=\d{4}/[A-ZĐ]{2})"), " năm "),
     (re.compile(r"(?<=\d)/(?=[A-ZĐ]{2})"), " "),

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.library.spoken import ABBREVIATIONS, paragraphs, text_to_read
+from controller.library.spoken import ABBREVIATIONS, for_engine, paragraphs, text_to_read
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("UBND TP.Vũng Tàu", "Uỷ ban nhân dân thành phố Vũng Tàu"),
-        ("Theo UBND. Ngày mai", "Theo uỷ ban nhân dân. Ngày mai"),
+        ("UBND TP.Vũng Tàu", "Ủy ban nhân dân thành phố Vũng Tàu"),
+        ("Theo UBND. Ngày mai", "Theo ủy ban nhân dân. Ngày mai"),
         ("Trường THCS Nguyễn Huệ", "Trường trung học cơ sở Nguyễn Huệ"),
-        ("QĐ số 12/QĐ-UBND", "Quyết định số 12 quyết định uỷ ban nhân dân"),
+        ("QĐ số 12/QĐ-UBND", "Quyết định số 12 quyết định ủy ban nhân dân"),
         ("49/2024/NĐ-CP", "49 năm 2024 nghị định chính phủ"),
         ("ngày 07/5/2026", "Ngày 7 tháng 5 năm 2026"),
         ("7-5-2026", "Ngày 7 tháng 5 năm 2026"),
@@ -25,7 +25,10 @@ from controller.library.spoken import ABBREVIATIONS, paragraphs, text_to_read
         ("8h00", "8 giờ"),
         ("từ 7h–9h", "Từ 7 giờ đến 9 giờ"),
         ("giảm 12,5%", "Giảm 12 phẩy 5 phần trăm"),
-        ("1.500.000đ", "1500000 đồng"),
+        ("1.500.000đ", "1.500.000 đồng"),
+        ("nộp 1250000 đồng", "Nộp 1.250.000 đồng"),
+        ("nộp 1250000đ", "Nộp 1.250.000 đồng"),
+        ("họp ở KP1 và KP. 2", "Họp ở khu phố 1 và khu phố 2"),
         ("3,5 ha, 30m2", "3 phẩy 5 héc ta, 30 mét vuông"),
         ("gió 60 km/h", "Gió 60 ki lô mét trên giờ"),
         ("gọi 0254 3852 123", "Gọi 0 2 5 4 3 8 5 2 1 2 3"),
@@ -39,6 +42,14 @@ from controller.library.spoken import ABBREVIATIONS, paragraphs, text_to_read
 )
 def test_what_is_written_is_said_as_people_say_it(written: str, said: str) -> None:
     assert text_to_read(written) == said
+
+
+@pytest.mark.parametrize(
+    ("shown", "given_to_the_voice"),
+    [("Nộp 1.250.000 đồng.", "Nộp 1250000 đồng."), ("Mục 1.2, lúc 7.5", "Mục 1.2, lúc 7.5")],
+)
+def test_the_voice_does_not_trip_over_grouping_points(shown: str, given_to_the_voice: str) -> None:
+    assert for_engine(shown) == given_to_the_voice
 
 
 def test_letters_composed_in_two_ways_are_one() -> None:
