@@ -69,7 +69,8 @@ def require(person: Actor, action: Action, unit: str, *, field: str = "") -> Per
     """The person, who may do this in this unit. Raises `NotAllowed` otherwise."""
     if isinstance(person, Person) and may(person, action, unit):
         return person
-    raise NotAllowed(field, _("Bạn không có quyền làm việc này ở đơn vị %(unit)s.") % {"unit": unit}, _who_may(action))
+    name = Unit.objects.filter(code=unit).values_list("name", flat=True).first() or unit
+    raise NotAllowed(field, _("Bạn không có quyền làm việc này ở đơn vị %(unit)s.") % {"unit": name}, _who_may(action))
 
 
 def require_anywhere(person: Actor, action: Action) -> Person:

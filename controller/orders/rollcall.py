@@ -142,6 +142,13 @@ def sheet(order: EmergencyOrder) -> Sheet:
     return Sheet(tuple(meant), tuple(one for one in outside if one.line.stage not in (None, Stage.REJECTED)))
 
 
+def ended(order: EmergencyOrder) -> bool:
+    """Whether every box that was meant has said that its passes are over."""
+    meant = boxes_in(order.area)
+    done = RollCall.objects.filter(order=order, stage=Stage.DONE).values("box")
+    return meant.exists() and not meant.exclude(pk__in=done).exists()
+
+
 def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
     found: dict[str, list[Answer]] = defaultdict(list)
     rows = RollCall.objects.filter(order=order).values_list(

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib import messages
@@ -62,7 +62,7 @@ class Card:
 def order_list(request: HttpRequest) -> HttpResponse:
     """Live and waiting orders first, then the past; the live part alone when htmx asks."""
     person, now = person_of(request), timezone.now()
-    cards = [card(order, now) for order in _visible(person)]
+    cards = [_listed(card(order, now)) for order in _visible(person)]
     context = {
         "open": [one for one in cards if one.standing in (Standing.SENT, Standing.WAITING)],
         "past": [one for one in cards if one.standing not in (Standing.SENT, Standing.WAITING)],
@@ -174,6 +174,13 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         is_test=found.status == Status.TEST,
         is_real=found.status == Status.ACTUAL,
     )
+
+
+def _listed(shown: Card) -> Card:
+    """The card as the list shows it: an order that every box has ended says so, though its time is not over."""
+    if shown.standing is not Standing.SENT or shown.is_cancel or not rollcall.ended(shown.order):
+        return shown
+    return replace(shown, standing_name=_("mọi hộp đã xong các lượt phát"))
 
 
 @dataclass(frozen=True)

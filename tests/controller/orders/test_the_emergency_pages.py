@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.cli import signatures
+from controller.core.errors import NotAllowed
 from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder, State
 from controller.orders.rules import Alarm
 from controller.outbox import services as outbox
+from controller.units.models import Unit
 from protocol.order import Status
 from protocol.report import Grade, Receipt, Stage
 from tests.support import province
@@ -286,6 +288,25 @@ def test_the_roll_call_of_a_test_speaks_of_no_sound(here: Province) -> None:
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert "Đã kiểm tra xong, không ra loa" in page
     assert "Đã phát xong" not in page
+
+
+def test_the_list_says_when_every_box_has_ended_its_passes(here: Province) -> None:
+    order, hoa = prepared(here), as_(here, "hoa")
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    for name, over in (("an phú 1", False), ("an phú 2", True)):
+        at_ms = int(timezone.now().timestamp() * 1000)
+        done = Receipt(here.boxes[name].pk, bytes.fromhex(order.pk), Stage.DONE, at_ms, first_sample=at_ms)
+        rollcall.record([done], timezone.now())
+        assert ("mọi hộp đã xong các lượt phát" in hoa.get(reverse("orders:list")).text) is over
+
+
+def test_a_refusal_names_the_unit_and_not_its_code(here: Province) -> None:
+    order = prepared(here)
+    with pytest.raises(NotAllowed) as refused:
+        services.drop(order, here.people["tuan"])
+    assert AN_PHU not in refused.value.message
+    assert Unit.objects.get(code=AN_PHU).name in refused.value.message
 
 
 def test_an_alarm_that_is_done_without_a_sample_is_said_to_be_silent(here: Province) -> None:
