@@ -25,7 +25,7 @@ from protocol.manifest import Assignment
 from protocol.order import Order
 from protocol.quantities import SECOND_MS
 from protocol.refusals import RejectCode
-from protocol.report import Ack, FaultCode
+from protocol.report import Ack, ClockQuality, FaultCode
 from protocol.roles import Role, Roots, open_assignment, open_machine, open_roots
 from protocol.signing import Domain, Family, family_of
 
@@ -255,8 +255,18 @@ class Inbox:
         return self._clock.now_ms() // SECOND_MS
 
     def _passed(self, issued_s: int) -> None:
-        """Somebody who is trusted wrote down the time. Their clock may have been ahead, by as much as the gate lets."""
-        self._clock.raise_floor((issued_s - MAX_AHEAD_S) * SECOND_MS)
+        """Somebody who is trusted wrote down the time. Their clock may have been ahead, by as much as the gate lets.
+
+        Further ahead than a synchronised clock allows, it is their date that is wrong. One such date would raise the
+        floor above the true time, and the box would be mute for as long.
+        """
+        at_ms, reading = (issued_s - MAX_AHEAD_S) * SECOND_MS, self._clock.reading()
+        if reading.quality >= ClockQuality.NTP and at_ms > reading.hi_ms:
+            detail = f"a signed message is dated {(at_ms - reading.hi_ms) // SECOND_MS} s ahead of this box's time"
+            log.warning("a wrong date", issued=issued_s, detail=detail)
+            self._faults.raised(FaultCode.CLOCK, f"{detail}; its date was not believed: set the signer's clock right")
+            return
+        self._clock.raise_floor(at_ms)
 
     def _roots(self) -> Roots:
         roots = self._trust.roots()

@@ -381,3 +381,17 @@ def test_no_more_than_twenty_orders_a_minute_are_taken_though_the_clock_was_set_
             assert len(box.keeper.holdings().orders) == 20
 
     virtual_time.run(main())
+
+
+def test_one_wrong_date_in_a_signed_word_does_not_make_a_box_with_the_right_time_mute(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            far_s = NOW_S + 3_650 * 86_400
+            box.inbox.take(signed_roots(roots(1, at_s=far_s)))
+            assert FaultCode.CLOCK in box.faults.active()
+            assert box.clock.floor_ms() <= box.clock.now_ms()
+            box.assigned()
+            box.inbox.take(signed(alert(1, at_s=NOW_S)))
+            assert len(box.keeper.holdings().orders) == 1
+
+    virtual_time.run(main())
