@@ -101,7 +101,8 @@ def run_serve(args: Namespace) -> int:
     from controller.serve.program import Parts, serve
 
     chosen = (args.web, args.bridge, args.worker)
-    return 0 if serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts()) else 1
+    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts())
+    return 0
 
 
 def run_migrate(args: Namespace) -> int:

@@ -6,10 +6,13 @@ One asyncio loop carries the web server and the bridge; the worker's jobs (ffmpe
 import asyncio
 import contextlib
 import functools
+import logging
+import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -33,6 +36,7 @@ log = structlog.get_logger("serve")
 WORKERS: Final = 2
 """A long recording that is being made must not hold up a schedule."""
 STOP_S: Final = 5
+"""So long requests that are being answered may take at the end, and each part when another has failed."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Carrier(Protocol):
     async def run(self) -> None: ...
 
 
-def serve(host: str, port: int, parts: Parts) -> bool:
-    """Run until SIGINT or SIGTERM; False when a part ended by itself, which is an error.
+def serve(host: str, port: int, parts: Parts) -> None:
+    """Run until SIGINT or SIGTERM. When a part ends by itself the process ends with status 1, whatever still runs.
 
     Raises `ConfigError` when the port, the data folder or a key cannot be used.
     """
@@ -60,7 +64,21 @@ def serve(host: str, port: int, parts: Parts) -> bool:
     with listening(host, port) if parts.web else contextlib.nullcontext() as door:
         call_command("migrate", interactive=False, verbosity=0)
         schedule_signer()
-        return asyncio.run(_run(door, _bridge(config) if parts.bridge else None, worker=parts.worker))
+        to_the_end(_run(door, _bridge(config) if parts.bridge else None, worker=parts.worker))
+
+
+def to_the_end(running: Coroutine[Any, Any, bool]) -> None:
+    """Run it; if it comes to False, end the process at once, with status 1.
+
+    Python itself would first wait for every thread, and so for the job that a worker has begun. Jobs are leased and may
+    be done twice: the next process takes it up.
+    """
+    with asyncio.Runner() as runner:
+        if not runner.run(running):
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 @contextlib.contextmanager
@@ -105,21 +123,28 @@ async def _run(door: socket.socket | None, bridge: Carrier | None, *, worker: bo
         parts.append(Part("bridge", functools.partial(_carry, bridge)))
     if door is not None:
         parts.append(Part("web", functools.partial(_web, door)))
-    return await keep(parts, told)
+    return await keep(parts, told, STOP_S)
 
 
-async def _work(stop: asyncio.Event) -> None:
-    """The worker's threads; at the end each finishes the job that it has begun. One that ends earlier ends them all."""
+async def _work(stop: asyncio.Event, work: Callable[[threading.Event], None] = working.run) -> None:
+    """The worker's threads; when asked to stop, each finishes the job that it has begun.
+
+    One that ends earlier ends the part, without waiting for the others.
+    """
     loop, told = asyncio.get_running_loop(), threading.Event()
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="worker") as pool:
-        threads = [loop.run_in_executor(pool, working.run, told) for _ in range(WORKERS)]
-        asked = asyncio.create_task(stop.wait())
-        either: list[asyncio.Future[Any]] = [asked, *threads]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
-        told.set()
-        jobs.wake.set()
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="worker")
+    threads = [loop.run_in_executor(pool, work, told) for _ in range(WORKERS)]
+    pool.shutdown(wait=False)  # takes nothing more; waiting would hold up the loop, and with it the pages
+    asked = asyncio.create_task(stop.wait())
+    either: list[asyncio.Future[Any]] = [asked, *threads]
+    ended, _running = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    told.set()
+    jobs.wake.set()
+    if asked in ended:
         await asyncio.gather(*threads)
+    asked.cancel()
+    for thread in ended:
+        thread.result()
 
 
 async def _carry(bridge: Carrier, stop: asyncio.Event) -> None:
