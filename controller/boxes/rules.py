@@ -70,26 +70,31 @@ def after_hello(mark: Mark, hello: Hello, now_ms: int) -> Mark | None:
     """The mark after this hello; None for one that is not newer, which somebody has kept and says again.
 
     Newer is a later moment or a later start. A box that does not know the time cannot be held to it. One whose clock
-    was ahead and has been set right seems older: a mark in our own future gives way to a hello nearer to our time.
+    was ahead and has been set right seems older: a hello from our own future gives way to one nearer to our time. One
+    that is said again is further from our time than what we hold, and rewinds nothing.
     """
     if mark.boot_ms is not None and mark.hello_ms is not None:
         if hello.at == mark.hello_ms:
             return None
         later = hello.at > mark.hello_ms or hello.boot > mark.boot_ms or hello.clock <= ClockQuality.FLOOR
-        ahead_ms = max(mark.boot_ms, mark.hello_ms, (mark.beat_s or 0) * 1000) - now_ms
+        ahead_ms = mark.hello_ms - now_ms
         corrected = ahead_ms > AHEAD_MS and abs(hello.at - now_ms) < ahead_ms
         if not later and not corrected:
             return None
     boot_ms = hello.boot if mark.boot_ms is None or mark.boot_ms - now_ms > AHEAD_MS else max(mark.boot_ms, hello.boot)
     # A hello is signed: it also sets back what unsigned beats have claimed. A beat of its own second still counts.
-    return Mark(boot_ms, hello.at, hello.at // 1000 - 1)
+    return Mark(boot_ms, hello.at, min(hello.at, now_ms) // 1000 - 1)
 
 
-def after_beat(mark: Mark, at_s: int) -> Mark | None:
-    """The mark after this beat; None for one that is not newer."""
+def after_beat(mark: Mark, at_s: int, now_s: int) -> Mark | None:
+    """The mark after this beat; None for one that is not newer.
+
+    Nobody signs a beat, and clocks are set back: so one from our own future marks no more than now, and the next beat
+    at the right time counts.
+    """
     if mark.beat_s is not None and at_s <= mark.beat_s:
         return None
-    return replace(mark, beat_s=at_s)
+    return replace(mark, beat_s=min(at_s, now_s))
 
 
 def health(said: Said, now: dt.datetime) -> Health:

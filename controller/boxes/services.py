@@ -218,7 +218,7 @@ def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> frozenset[tuple[st
     marks = _marks({identity for identity, _beat, _at in found})
     rows, counted = {}, set()
     for identity, beat, at in found:
-        mark = rules.after_beat(marks[identity], beat.at) if identity in marks else None
+        mark = rules.after_beat(marks[identity], beat.at, _epoch_ms(at) // 1000) if identity in marks else None
         if mark is None:
             continue
         marks[identity] = mark

@@ -25,8 +25,8 @@ def marked(*hellos: Hello, now: int = NOW) -> Mark:
     return mark
 
 
-def beat(mark: Mark, at_ms: int) -> Mark | None:
-    return after_beat(mark, at_ms // 1000)
+def beat(mark: Mark, at_ms: int, now: int = NOW) -> Mark | None:
+    return after_beat(mark, at_ms // 1000, now // 1000)
 
 
 def test_a_beat_counts_if_it_is_later_than_the_last_and_in_the_second_of_its_hello() -> None:
@@ -45,14 +45,33 @@ def test_an_older_hello_rewinds_nothing() -> None:
     assert after_hello(mark, today, NOW) is None
 
 
-def test_a_clock_that_beats_show_ahead_is_set_right_by_the_next_hello() -> None:
-    """Corrected in the middle of a run: the hello is older than the beats, and later than the hello before."""
-    mark = beat(marked(hello(NOW - 2 * HOUR)), NOW + 48 * HOUR)
-    assert mark is not None
-    assert beat(mark, NOW) is None
-    right = after_hello(mark, hello(NOW), NOW)
-    assert right is not None
-    assert beat(right, NOW) is not None
+def test_a_clock_that_is_set_back_while_the_box_is_connected_does_not_make_it_silent() -> None:
+    ahead = beat(marked(hello(NOW - 2 * HOUR)), NOW + 48 * HOUR)
+    assert ahead is not None
+    right = beat(ahead, NOW + 60_000, NOW + 60_000)
+    assert right is not None, "the next beat, a minute later"
+    assert beat(right, NOW + 120_000, NOW + 120_000) is not None
+    assert beat(right, NOW, NOW + 120_000) is None, "one from before"
+
+
+def test_a_hello_from_the_future_does_not_shut_out_the_beats_after_the_clock_is_set_right() -> None:
+    mark = marked(hello(NOW + 48 * HOUR))
+    assert beat(mark, NOW + 60_000, NOW + 60_000) is not None
+    assert beat(mark, NOW - HOUR) is None, "one from before"
+
+
+def test_one_forged_beat_silences_nobody() -> None:
+    forged = after_beat(marked(hello(NOW - HOUR)), 2**32 - 1, NOW // 1000)
+    assert forged is not None
+    assert beat(forged, NOW + 60_000, NOW + 60_000) is not None
+
+
+def test_after_a_step_back_the_same_run_greets_again_and_no_kept_hello_rewinds_it() -> None:
+    boot = NOW + 47 * HOUR
+    kept = hello(NOW - 24 * HOUR, NOW - 25 * HOUR)
+    right = marked(kept, hello(NOW + 48 * HOUR, boot), hello(NOW, boot))
+    assert right.hello_ms == NOW
+    assert after_hello(right, kept, NOW) is None
 
 
 def test_a_box_that_said_hello_from_the_future_is_let_in_again_when_its_clock_is_right() -> None:
@@ -92,12 +111,20 @@ def test_the_newest_hello_said_again_never_counts(times: list[list[int]]) -> Non
             assert after_hello(mark, hello(at, boot), NOW) is None
 
 
-@given(st.lists(st.integers(0, 2**32), max_size=20))
+@given(st.lists(st.integers(0, NOW // 1000), max_size=20))
 def test_beats_that_count_rise(times: list[int]) -> None:
     mark, counted = NOBODY, []
     for at in times:
-        following = after_beat(mark, at)
+        following = after_beat(mark, at, NOW // 1000)
         if following is not None:
             mark = following
             counted.append(at)
     assert counted == sorted(set(counted))
+
+
+@given(st.lists(st.integers(0, 2**32), max_size=20))
+def test_whatever_beats_have_claimed_the_next_at_the_right_time_counts(times: list[int]) -> None:
+    mark, now_s = NOBODY, NOW // 1000
+    for at in times:
+        mark = after_beat(mark, at, now_s) or mark
+    assert after_beat(mark, now_s + 1, now_s + 1) is not None
