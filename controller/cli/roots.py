@@ -85,6 +85,13 @@ def run_make(args: Namespace) -> int:
     )
     for signer in signers:
         terminal.say(f"  {signer.public_key.hex()}")
+    issued, expires = (time.strftime("%d-%m-%Y %H:%M", time.localtime(at)) for at in (roots.issued, roots.expires))
+    terminal.say(
+        words(
+            f"Ngày lập theo đồng hồ máy này: {issued}; hết hạn {expires}. Nếu sai: chỉnh đồng hồ rồi lập lại.",
+            f"Issued, by this machine's clock: {issued}; expires {expires}. If wrong: set the clock, make them again.",
+        )
+    )
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +21,12 @@ from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.roles import Role, Roots, open_roots
 from protocol.signing import Family, open_signed
+
+AHEAD_S: Final = 300
+"""By so much the clock of the machine that makes roots may be before ours.
+
+A box takes `issued` for a moment that has passed: from roots of next year it would learn a wrong time, and keep it.
+"""
 
 
 def current() -> RootsFile | None:
@@ -79,7 +86,18 @@ def import_roots(
             % {"new": roots.version, "old": before.version},
             _("Tăng “version” trong tệp người ký rồi lập lại."),
         )
+    if roots.issued > now.timestamp() + AHEAD_S:
+        raise Refused(
+            "issued",
+            _("Danh sách người ký này ghi ngày lập %(issued)s, còn bây giờ mới là %(now)s.")
+            % {"issued": _local(datetime.fromtimestamp(roots.issued, UTC)), "now": _local(now)},
+            _("Chỉnh đồng hồ của máy không nối mạng rồi lập lại danh sách; nếu ngày đó đúng, chỉnh đồng hồ máy chủ."),
+        )
     return _publish(roots, data, keys, by, now)
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%d-%m-%Y %H:%M}"
 
 
 def _root_keys(before: RootsFile | None, given: Sequence[bytes]) -> tuple[bytes, ...]:

@@ -11,7 +11,7 @@ from controller.accounts.models import Audit, PersonKey
 from controller.cli.roots import sign_roots
 from controller.core.errors import NotAllowed, Refused
 from controller.orders import rules, services
-from controller.orders.models import EmergencyOrder, OrderSignature, State
+from controller.orders.models import EmergencyOrder, OrderSignature, RootsFile, State
 from controller.orders.roots import import_roots
 from controller.orders.rules import Alarm
 from controller.outbox.models import Message
@@ -187,8 +187,6 @@ def test_an_area_without_boxes_is_refused(here: Province) -> None:
 
 
 def test_without_roots_nothing_can_be_prepared_and_the_way_out_is_said(here: Province) -> None:
-    from controller.orders.models import RootsFile
-
     RootsFile.objects.all().delete()
     with pytest.raises(Refused) as refused:
         services.prepare(here.people["hoa"], FLOOD, now=NOW)
@@ -286,3 +284,13 @@ def test_a_signers_sequences_never_fall_behind_those_that_boxes_have_seen() -> N
     assert rules.next_sequence(1_700_000_000, 1_700_003_600, 1_700_000_100) == 1_700_000_001
     assert rules.next_sequence(1_700_000_005, 1_700_003_600, 1_700_009_000) == 1_700_009_000
     assert rules.next_sequence(1_900_000_000, 1_700_003_600, 1_700_009_000) == 1_900_000_001
+
+
+def test_roots_from_a_machine_whose_clock_is_ahead_are_refused_with_the_way_out(here: Province) -> None:
+    """Every box would learn from them that it is already December."""
+    ahead = sign_roots(province.roots(here, NOW + dt.timedelta(days=30), version=2), key("root"))
+    with pytest.raises(Refused, match="máy không nối mạng"):
+        import_roots(ahead, now=NOW)
+    assert not RootsFile.objects.filter(version=2).exists()
+    slightly = sign_roots(province.roots(here, NOW + dt.timedelta(minutes=4), version=2), key("root"))
+    assert import_roots(slightly, now=NOW).version == 2
