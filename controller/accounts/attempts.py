@@ -13,11 +13,14 @@ from django.db import transaction
 from django.db.models import F
 
 from controller.accounts import rules
-from controller.accounts.models import FailedLogin
+from controller.accounts.models import FailedLogin, Person
 from controller.accounts.services import audit
 
 NAMES_PER_ADDRESS: Final = 50
-"""Beyond these, all other names of an address are counted as one: nobody fills the table with names."""
+"""Beyond these, all other names of an address that nobody has are counted as one: nobody fills the table with names.
+
+A name that somebody has always counts by itself: behind a shared address, another's junk makes no colleague wait.
+"""
 OTHERS: Final = ""
 IPV6_NETWORK: Final = 64
 """Bits of an IPv6 address that one customer has (RFC 6177); the rest is theirs to change at will."""
@@ -69,7 +72,10 @@ def _row(username: str, address: str, now: dt.datetime) -> FailedLogin:
     known = FailedLogin.objects.filter(username=username, address=address).first()
     if known is not None:
         return known
-    many = FailedLogin.objects.filter(address=address).count() >= NAMES_PER_ADDRESS
+    many = (
+        FailedLogin.objects.filter(address=address).count() >= NAMES_PER_ADDRESS
+        and not Person.objects.filter(username=username).exists()
+    )
     row, _new = FailedLogin.objects.get_or_create(
         username=OTHERS if many else username, address=address, defaults={"count": 0, "last": now}
     )

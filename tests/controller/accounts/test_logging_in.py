@@ -158,6 +158,17 @@ def test_a_guesser_fills_neither_the_audit_nor_the_table_of_guesses(hoa: Person)
     assert Audit.objects.filter(action="login.failed").count() < 100
 
 
+def test_junk_names_from_a_shared_address_make_no_colleague_wait(hoa: Person) -> None:
+    for n in range(attempts.NAMES_PER_ADDRESS + 10):
+        attempts.begin(f"name{n}", "203.0.113.9", timezone.now())
+    for _ in range(10):
+        assert attempt(PASSWORD) == "in"
+    assert not FailedLogin.objects.filter(username="hoa").exists(), "a success gives its count back"
+    for _ in range(5):
+        assert "không đúng" in attempt("wrong")
+    assert "2 giây" in attempt(PASSWORD), "who guesses a name that exists still waits"
+
+
 def test_a_new_password_from_the_administrator_is_taken_at_once(hoa: Person) -> None:
     for _ in range(6):
         attempt("wrong")
