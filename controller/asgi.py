@@ -1,7 +1,6 @@
 """The web part as an ASGI application, for `loalang serve` or any ASGI server: the pages, behind limits of length."""
 
 import os
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from asgiref.sync import sync_to_async
@@ -35,17 +34,13 @@ def _view(path: str) -> str:
 
 
 async def _logged_in(scope: Scope) -> bool:
+    """Cookies are read as the pages read them: one that another program set, however odd, hides nobody's login."""
     from django.conf import settings
+    from django.http import parse_cookie
 
-    cookies: SimpleCookie = SimpleCookie()
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            try:
-                cookies.load(value.decode("latin-1"))
-            except CookieError:
-                return False
-    key = cookies.get(settings.SESSION_COOKIE_NAME)
-    return key is not None and await sync_to_async(_is_somebodys)(key.value)
+    sent = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+    key = parse_cookie(sent).get(settings.SESSION_COOKIE_NAME)
+    return key is not None and await sync_to_async(_is_somebodys)(key)
 
 
 def _is_somebodys(key: str) -> bool:

@@ -117,6 +117,9 @@ def test_only_a_person_who_has_logged_in_may_hand_in_much_and_only_a_recording()
         assert limit(other, theirs) == LIMIT
     assert limit("/ban-tin/moi/", theirs, "GET") == LIMIT
 
+    for odd in ('prefs={"a": [1]}', "a/b=c", "tên=Lan"):
+        assert limit("/ban-tin/moi/", f"{odd}; {theirs}") == UPLOAD_LIMIT, "a cookie of another program beside it"
+
     accounts.reset_password(lan)
     assert limit("/ban-tin/moi/", theirs) == LIMIT, "a password that was reset ends the session"
 
