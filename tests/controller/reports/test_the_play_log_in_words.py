@@ -141,7 +141,7 @@ def test_the_csv_has_titles_and_names_beside_every_code(here: Province) -> None:
     author, unit = here.people["lan"], here.boxes["an phú 1"].unit
     assert unit is not None
     news = Bulletin.objects.create(
-        title="Cúp điện", text="…", unit=unit, author=author, edited_by=author, created=NOW, changed=NOW
+        title="Cúp điện", text="…", unit=unit, author=author, edited_by=author, created=NOW, changed=NOW, edited_at=NOW
     )
     plan = Schedule.objects.create(title="Bản tin sáng", unit=unit, author=author, first_local="2026", created=NOW)
     order = drill(here)
