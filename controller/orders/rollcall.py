@@ -152,10 +152,11 @@ def ended(order: EmergencyOrder) -> bool:
 def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
     found: dict[str, list[Answer]] = defaultdict(list)
     rows = RollCall.objects.filter(order=order).values_list(
-        "box_id", "stage", "code", "first_sample_ms", "at_ms", "grade"
+        "box_id", "stage", "code", "first_sample_ms", "at_ms", "grade", "received"
     )
-    for box, stage, code, sample, at_ms, grade in rows:
-        found[box].append(Answer(Stage(stage), code, sample, at_ms, Grade(grade)))
+    for box, stage, code, sample, at_ms, grade, received in rows:
+        left_s = (order.expires - received).total_seconds()
+        found[box].append(Answer(Stage(stage), code, sample, at_ms, Grade(grade), left_s))
     return found
 
 

@@ -26,6 +26,9 @@ RETRIED: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.NO_TIME, RejectCo
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE})
 """The box has it already."""
 
+SKEW_S: Final = 5
+"""By so much a box's clock may be before ours without being called fast."""
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -201,6 +204,14 @@ class Answer:
     first_sample_ms: int | None = None
     at_ms: int = 0
     grade: Grade = Grade.NONE
+    left_s: float = 0
+    """What the order still had to live, by our clock, when the answer came; negative after its end."""
+
+    @property
+    def early(self) -> bool:
+        """The box takes the order for over, and it is not: the box's clock runs fast."""
+        over = self.stage is Stage.EXPIRED or (self.stage is Stage.REJECTED and self.code == RejectCode.EXPIRED)
+        return over and self.left_s > SKEW_S
 
 
 def owed(answers: Iterable[Answer]) -> bool:
@@ -233,6 +244,8 @@ class Line:
     at_ms: int | None = None
     proven: bool = False
     """More than the box's own word says that it sounded."""
+    early: bool = False
+    """The box took the order for over before its end."""
 
 
 def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: int | None) -> Line:
@@ -245,7 +258,13 @@ def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: 
     last = (real or known)[-1]
     if not real:
         has_it = Level.GOOD if silent else Level.BUSY
-        return Line(Stage.REJECTED, has_it if last.code in HARMLESS else Level.BAD, last.code, at_ms=last.at_ms)
+        return Line(
+            Stage.REJECTED,
+            has_it if last.code in HARMLESS else Level.BAD,
+            last.code,
+            at_ms=last.at_ms,
+            early=last.early,
+        )
     sample = next((answer.first_sample_ms for answer in real if answer.first_sample_ms is not None), None)
     proven = sample is not None and max(answer.grade for answer in real) >= Grade.ELECTRICAL
     if silent or proven or last.stage is Stage.CANCELLED:  # this one stopped, as it was told
@@ -255,4 +274,4 @@ def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: 
     else:
         level = Level.BAD if last.stage in (Stage.DONE, Stage.EXPIRED) else Level.BUSY
     after = sample - sent_ms if sample is not None and sent_ms is not None else None
-    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven)
+    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven, last.early)

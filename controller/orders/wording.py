@@ -94,6 +94,8 @@ def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
     silent = _("Đã dừng") if cancel else _("Đã kiểm tra xong, không ra loa") if test else ""
     if line.stage is None:
         return _("Chưa trả lời")
+    if line.early and line.first_sample_ms is None:
+        return _("Báo đã hết hiệu lực trước hạn: đồng hồ của hộp chạy nhanh; khởi động lại loalang-agent ở đó")
     if line.stage is Stage.REJECTED:
         known = line.code in {str(code) for code in RejectCode}
         why = sentence(RejectCode(line.code), language()) if known else line.code

@@ -1,6 +1,7 @@
 """The pages through Django's client: a whole emergency, and what people see when it is not theirs."""
 
 import base64
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from controller.orders.rules import Alarm
 from controller.outbox import services as outbox
 from controller.units.models import Unit
 from protocol.order import Status
+from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from tests.support import province
 from tests.support.installation import install
@@ -317,3 +319,22 @@ def test_an_alarm_that_is_done_without_a_sample_is_said_to_be_silent(here: Provi
     rollcall.record([Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(order.pk), Stage.DONE, at_ms)], timezone.now())
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert "Báo đã phát xong nhưng không có tiếng nào" in page
+
+
+FAST = "đồng hồ của hộp chạy nhanh; khởi động lại loalang-agent ở đó"
+
+
+@pytest.mark.parametrize(("stage", "code"), [(Stage.EXPIRED, ""), (Stage.REJECTED, RejectCode.EXPIRED)])
+@pytest.mark.parametrize(("before_the_end", "is_fast"), [(600, True), (1, False), (-1, False)])
+def test_a_box_that_takes_an_order_for_over_before_its_end_has_a_fast_clock(
+    here: Province, stage: Stage, code: str, before_the_end: int, is_fast: bool
+) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    order.refresh_from_db()
+    at_ms = int(order.expires.timestamp() * 1000)
+    said = Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(order.pk), stage, at_ms, code)
+    rollcall.record([said], order.expires - dt.timedelta(seconds=before_the_end))
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    assert (FAST in page) is is_fast
