@@ -19,6 +19,7 @@ from agent.errors import StoreError
 from agent.store import trust_file
 from agent.store.failure import store_error
 from protocol.codec import pack, unpack
+from protocol.report import Grade, Stage
 
 log = structlog.get_logger()
 
@@ -54,6 +55,11 @@ CREATE TABLE log (
 );
 CREATE INDEX log_by_end ON log (closed_ms);
 CREATE INDEX log_by_play ON log (play);
+"""
+
+_LIVE: Final = """
+SELECT id, raw, record, accepted_ms, level, tape_ms, expires_ms, stage FROM orders
+WHERE ended_ms IS NULL AND expires_ms > ? ORDER BY accepted_ms DESC LIMIT ?
 """
 
 
@@ -118,13 +124,15 @@ class Database:
         sql = "SELECT id, accepted_ms FROM orders ORDER BY accepted_ms DESC LIMIT ?"
         newest = _typed(self.rows(sql, trust_file.MAX_SEEN))
         seen = {**self.heard_before(), **dict(reversed(newest))}
+        floor_ms = int.from_bytes(self.state("floor_ms") or b"\0", "big")
         return trust_file.Kept(
             roots=self.state("roots") or b"",
             roots_record=self.state("roots.record") or b"",
             windows=tuple(_typed(self.rows("SELECT signer, high, bits FROM windows ORDER BY signer"))),
             seen=tuple(seen.items())[-trust_file.MAX_SEEN :],
             cancels=tuple(_typed(self.rows("SELECT id, level, at_ms FROM cancels ORDER BY id"))),
-            floor_ms=int.from_bytes(self.state("floor_ms") or b"\0", "big"),
+            floor_ms=floor_ms,
+            live=tuple(_typed(self.rows(_LIVE, floor_ms, trust_file.MAX_LIVE))),
         )
 
     def close(self) -> None:
@@ -180,12 +188,22 @@ def _create(tables: Tables, folder: Path) -> None:
 
 
 def _remember(connection: sqlite3.Connection, kept: trust_file.Kept) -> None:
-    """What the trust file of a database that is no more has kept."""
+    """What the trust file of a database that is no more has kept.
+
+    An order that had not ended goes on: how far it had come is lost, and a pass too many is better than an alarm that
+    nobody hears. One that had ended is only known to have been heard.
+    """
+    live = {row[0]: row[3] for row in kept.live}
     if kept.roots:
         put_state(connection, "roots", kept.roots)
         put_state(connection, "roots.record", kept.roots_record)
     put_state(connection, "floor_ms", kept.floor_ms.to_bytes(8, "big"))
-    put_state(connection, "heard_before", pack([list(row) for row in kept.seen]))
+    put_state(connection, "heard_before", pack([list(row) for row in kept.seen if row[0] not in live]))
+    connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", kept.live)
+    connection.executemany(
+        "INSERT INTO receipts VALUES (?, ?, ?, '', NULL, ?, 0)",
+        [(name, int(Stage.ACCEPTED), accepted_ms, int(Grade.NONE)) for name, accepted_ms in live.items()],
+    )
     connection.executemany("INSERT INTO windows VALUES (?, ?, ?)", kept.windows)
     connection.executemany("INSERT INTO cancels VALUES (?, ?, ?)", kept.cancels)
 

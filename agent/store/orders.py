@@ -136,6 +136,8 @@ class Orders:
             _put_receipt(connection, order, stage, at_ms, first_sample_ms=first_sample_ms, grade=grade)
         ended_ms = at_ms if stage in ENDED else held.ended_ms
         self._held[order] = replace(held, stage=stage, ended_ms=ended_ms)
+        if stage in ENDED:
+            self._database.keep_trust()
         return True
 
     def prune(self, now_ms: int) -> None:

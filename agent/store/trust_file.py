@@ -1,7 +1,8 @@
 """What a rebuilt database must not forget, in a small file beside it (fault 9): whom to trust, which orders were heard.
 
-Without it a box whose database was damaged would take older roots again, and sound an order that somebody kept a second
-time. It is written after the database and never instead of it: SHA-256, then one CBOR record, whole or not at all.
+Without it a box whose database was damaged would take older roots again, fall silent in the middle of an alarm, and
+sound an order that somebody kept a second time. It is written after the database and never instead of it: SHA-256, then
+one CBOR record, whole or not at all.
 """
 
 import os
@@ -18,6 +19,8 @@ FILE: Final = "trust"
 MAX_BYTES: Final = 4_194_304
 MAX_SEEN: Final = 2_000
 """Newest orders whose ids are kept; older ones are known by their signer's window, and have long expired."""
+MAX_LIVE: Final = 100
+"""Newest orders that are kept whole."""
 _DIGEST: Final = 32
 
 
@@ -34,6 +37,9 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     cancels: tuple[tuple[bytes, int, int], ...] = ()
     """Order's id, level, when it was cancelled (epoch milliseconds)."""
     floor_ms: int = 0
+    live: tuple[tuple[bytes, bytes, bytes, int, int, int, int, int], ...] = ()
+    """Orders that have not come to their end, whole: id, signed bytes, record, when it was accepted, level, length of
+    its tape, expiry, stage (all times in milliseconds)."""
 
 
 def read(folder: Path) -> Kept:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from protocol.codec import encode
 from protocol.order import MessageType, Order, Sound
-from protocol.report import ClockQuality, FaultCode, Stage
+from protocol.report import ClockQuality, FaultCode, Grade, Stage
 from protocol.roles import Holder, Role
 from protocol.signing import Family, sign1
 from tests.support import virtual_time
@@ -248,16 +248,17 @@ def test_a_restart_remembers_every_order_and_does_not_take_it_again(tmp_path: Pa
     virtual_time.run(second())
 
 
-def test_after_the_database_was_rebuilt_an_order_does_not_sound_again_and_older_roots_are_not_taken(
+def test_after_the_database_was_rebuilt_a_live_alarm_goes_on_an_ended_one_does_not_and_older_roots_are_not_taken(
     tmp_path: Path,
 ) -> None:
-    order = alert(1, at_s=NOW_S)
+    order, live = alert(1, at_s=NOW_S), alert(2, at_s=NOW_S)
 
     async def first() -> None:
         with parts(tmp_path) as box:
             box.trusts(2).assigned()
             box.inbox.take(signed(order))
-            assert len(box.keeper.holdings().orders) == 1
+            box.inbox.take(signed(live))
+            box.store.book.progress(order.id, Stage.DONE, NOW_MS, None, Grade.NONE)
 
     async def second() -> None:
         with parts(tmp_path) as box:
@@ -266,11 +267,12 @@ def test_after_the_database_was_rebuilt_an_order_does_not_sound_again_and_older_
             assert held is not None
             assert held.version == 2
             box.inbox.take(signed(order))
-            assert box.keeper.holdings().orders == ()
-            assert receipts(box) == [(order.id, Stage.ACCEPTED, "")]
-            newer = alert(2, at_s=NOW_S)
+            box.inbox.take(signed(live))
+            assert [each.order.id for each in box.keeper.holdings().orders] == [live.id]
+            assert set(receipts(box)) == {(order.id, Stage.ACCEPTED, ""), (live.id, Stage.ACCEPTED, "")}
+            newer = alert(3, at_s=NOW_S)
             box.inbox.take(signed(newer))
-            assert [each.order.id for each in box.keeper.holdings().orders] == [newer.id]
+            assert [each.order.id for each in box.keeper.holdings().orders] == [live.id, newer.id]
 
     virtual_time.run(first())
     (tmp_path / "box.sqlite3").write_bytes(b"this was a database once" * 400)

@@ -348,6 +348,41 @@ def test_a_rebuilt_database_remembers_whom_to_trust_and_which_orders_were_heard(
         path.write_bytes(DAMAGE)
 
 
+def test_a_rebuilt_database_goes_on_with_an_alarm_that_had_not_ended_and_with_no_other(tmp_path: Path) -> None:
+    live, done, called_off = alert(1, at_s=1_000), alert(2, at_s=1_000), alert(3, at_s=1_000)
+    cancel = alert(9, at_s=1_000, type=MessageType.CANCEL, references=(called_off.id,), sound=None)
+    with closing(Database(tmp_path)) as database:
+        book = Orders(database)
+        for order in (live, done, called_off):
+            book.accept(signed(order), accept(order), 1_000_100, 10_000)
+        book.progress(live.id, Stage.STARTED, 1_000_200, 1_000_200, Grade.CLAIMED)
+        book.accept(signed(cancel), accept(cancel), 1_000_300, 0)
+        book.progress(done.id, Stage.DONE, 1_000_400, 1_000_200, Grade.CLAIMED)
+        path = database.path
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        book = Orders(database)
+        assert [(held.order, held.tape_ms, held.ended_ms) for held in book.orders(0)] == [(live, 10_000, None)]
+        assert set(book.seen()) == {live.id, done.id, called_off.id, cancel.id}
+        assert [(each.order, each.stage) for each in Outgoing(database, BOX).receipts()] == [(live.id, Stage.ACCEPTED)]
+        assert book.progress(live.id, Stage.DONE, 1_000_500, 1_000_450, Grade.CLAIMED)
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert Orders(database).orders(0) == []
+
+
+def test_an_alarm_that_has_certainly_expired_does_not_come_back_with_a_rebuilt_database(tmp_path: Path) -> None:
+    order = alert(1, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        Memory(database).raise_floor(order.expires * 1_000)
+        Orders(database).accept(signed(order), accept(order), 1_000_100, 10_000)
+        path = database.path
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert Orders(database).orders(0) == []
+        assert Orders(database).seen() == {order.id}
+
+
 @pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: b"", lambda data: data[:40] + b"x" + data[41:]])
 def test_a_damaged_trust_file_is_as_good_as_none(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
     with closing(Database(tmp_path)) as database:
