@@ -15,7 +15,8 @@ from protocol.report import FaultCode
 log = structlog.get_logger()
 
 LOOK_EVERY_MS: Final = 5 * SECOND_MS
-SAVE_EVERY_MS: Final = MINUTE_MS
+SAVE_EVERY_MS: Final = 10 * MINUTE_MS
+"""Each save is a write with a full sync, and cards wear out; while the box is up its boot clock knows the floor."""
 TIDY_EVERY_MS: Final = 60 * MINUTE_MS
 
 
@@ -51,8 +52,8 @@ class Watch:
             self._inbox.try_again()
         now = self._clock.boot_ms()
         if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
-            self._saved_ms = now
             self._trust.raise_floor(self._clock.floor_ms())
+            self._saved_ms = now
         if self._tidied_ms is None or now - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = now
             # A clock that is wrong for an hour must not make the box forget what it has heard.

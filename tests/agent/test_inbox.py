@@ -397,3 +397,19 @@ def test_one_wrong_date_in_a_signed_word_does_not_make_a_box_with_the_right_time
             assert len(box.keeper.holdings().orders) == 1
 
     virtual_time.run(main())
+
+
+def test_what_has_certainly_passed_is_saved_every_ten_minutes_and_not_more_often(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts()
+            watch = asyncio.create_task(box.watch.run())
+            saved = set()
+            for _ in range(720):
+                await asyncio.sleep(5)
+                saved.add(box.store.trust.floor_ms())
+                assert box.clock.floor_ms() - box.store.trust.floor_ms() <= 605_000
+            assert len(saved) in (6, 7)
+            watch.cancel()
+
+    virtual_time.run(main())
