@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.core.withdrawal import what_stays
-from protocol.manifest import Assignment, Manifest
+from protocol.manifest import Assignment, Manifest, Policy
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FetchBlob:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The programme in force goes on without what the wanted one does not name any more."""
+    """The programme in force goes on without what the wanted one does not name or not allow any more."""
 
     manifest: Manifest
     """What is left of it."""
@@ -62,6 +62,8 @@ class Have:
     """Complete blobs and their bytes, manifests included."""
     keep: frozenset[bytes] = frozenset()
     """Named by the manifest before, and by orders that may still sound."""
+    policy: Policy | None = None
+    """The box's own, of the assignment in force."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def steps(have: Have, want: Want | None) -> tuple[Step, ...]:
         return _missing(have.manifest, have) or _purge(have, want)
     if want.manifest is None:
         return (FetchManifest(want.assignment.manifest, want.assignment.manifest_size),)
-    if have.manifest is not None and (left := what_stays(have.manifest, want.manifest)) != have.manifest:
+    own = want.assignment.policy if want.assignment.policy != have.policy else None
+    if have.manifest is not None and (left := what_stays(have.manifest, want.manifest, own)) != have.manifest:
         return (Withdraw(left),)
     sounding = frozenset() if have.manifest is None else {blob.hash for blob in have.manifest.blobs}
     missing = sorted(_missing(want.manifest, have), key=lambda step: step.hash not in sounding)

@@ -163,6 +163,7 @@ class Fetcher:
             manifest_hash=None if force is None else force.assignment.manifest,
             blobs=self._shelf.sizes(),
             keep=self._keep(),
+            policy=None if force is None else force.assignment.policy,
         )
 
     def _keep(self) -> frozenset[bytes]:

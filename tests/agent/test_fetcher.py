@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from protocol.codec import encode
 from protocol.ids import sha256
+from protocol.manifest import Hours, Level, Policy
 from protocol.report import FaultCode
 from protocol.signing import Family, sign1
 from tests.support import virtual_time
@@ -215,6 +216,32 @@ def test_what_is_withdrawn_falls_silent_before_the_new_sounds_are_here_and_a_res
 
     virtual_time.run(first())
     virtual_time.run(second())
+
+
+def test_stricter_quiet_hours_hold_before_the_new_sounds_are_here(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned(programme("a"))
+            await settle(box)
+            new = programme("a", "b")
+            night = Policy(Level.PROVINCE, (Hours(20 * 3600, 7 * 3600),))
+            signed = signed_manifest(replace(new.manifest(), policies=(night,)))
+            hospital = Policy(Level.BOX, (Hours(12 * 3600, 14 * 3600),))
+            record = replace(assignment(2, signed), policy=hospital)
+            box.office.files[sha256(signed)] = signed
+            box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await settle(box)
+            assert generation(box) == 1
+            manifest = box.keeper.holdings().manifest
+            assert manifest is not None
+            assert (_entries(box), manifest.policies) == (["a"], (night, hospital))
+            box.office.files.update(new.sounds)
+            await settle(box)
+            manifest = box.keeper.holdings().manifest
+            assert manifest is not None
+            assert (generation(box), manifest.policies) == (2, (night,))
+
+    virtual_time.run(main())
 
 
 def _entries(box: Parts) -> list[str]:

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.core.withdrawal import MAX_EXCLUDED, what_stays
+from agent.core.withdrawal import MAX_EXCLUDED, MAX_POLICIES, what_stays
 from protocol.bulletin import BulletinClass
-from protocol.manifest import Entry, Kind, Manifest
+from protocol.manifest import Entry, Hours, Kind, Level, Manifest, Policy
 
 DAYS = [f"2026-12-{day:02d}T06:00:00" for day in range(1, 29)]
 SIX = Entry("s1", Kind.PROGRAMME, BulletinClass.ORDINARY, DAYS[0], ("b1", "b2"), rule="FREQ=DAILY")
@@ -75,3 +75,27 @@ def test_more_exclusions_than_an_entry_can_name_withdraw_it_whole() -> None:
     old = tuple(f"2026-11-01T06:{n // 60:02d}:{n % 60:02d}" for n in range(half))
     new = tuple(f"2026-11-02T06:{n // 60:02d}:{n % 60:02d}" for n in range(half))
     assert left(replace(SIX, excluded=new), replace(SIX, excluded=old)) == ()
+
+
+NIGHT = Policy(Level.PROVINCE, (Hours(22 * 3600, 5 * 3600),))
+LONGER_NIGHT = Policy(Level.PROVINCE, (Hours(20 * 3600, 7 * 3600),))
+HOSPITAL = Policy(Level.BOX, (Hours(12 * 3600, 14 * 3600),))
+
+
+def test_a_longer_night_holds_as_soon_as_it_is_known() -> None:
+    old, newer = replace(programme(SIX), policies=(NIGHT,)), replace(programme(SIX), policies=(LONGER_NIGHT,))
+    stays = what_stays(old, newer)
+    assert (stays.entries, stays.policies) == ((SIX,), (LONGER_NIGHT,))
+    assert what_stays(stays, newer) is stays
+
+
+def test_quiet_hours_of_one_box_hold_beside_those_of_its_programme_as_soon_as_they_are_known() -> None:
+    old = replace(programme(SIX), policies=(NIGHT,))
+    stays = what_stays(old, old, HOSPITAL)
+    assert (stays.entries, stays.policies) == ((SIX,), (NIGHT, HOSPITAL))
+    assert what_stays(stays, old, HOSPITAL) is stays
+
+
+def test_quiet_hours_for_which_there_is_no_room_silence_the_old_programme() -> None:
+    full = replace(programme(SIX), policies=(NIGHT,) * MAX_POLICIES)
+    assert what_stays(full, full, HOSPITAL).entries == ()
