@@ -69,6 +69,8 @@ class Reporter:
         self._wake = wake
         self._sounding = sounding
         self._greet = True
+        self._said_ms = 0
+        """Wall instant of the last round."""
         self._sent: dict[object, int] = {}
         """Boot instant at which each row went out last."""
         self._sent_seq = 0
@@ -103,7 +105,15 @@ class Reporter:
             await self._wake.wait(wait_ms)
 
     async def _round(self) -> int:
-        """Send what is due; milliseconds until something may be due again."""
+        """Send what is due; milliseconds until something may be due again.
+
+        After the clock was set back the box greets again: to the controller its beats would look older than what it
+        knows already.
+        """
+        now_ms = self._clock.now_ms()
+        if now_ms < self._said_ms:
+            self._greet = True
+        self._said_ms = now_ms
         if self._greet:
             await self._send("hello", encode(self._hello()), Family.HELLO)
             self._greet = False

@@ -10,7 +10,7 @@ from protocol.codec import decode
 from protocol.report import MAX_BEAT_BYTES, Ack, Beat, FaultCode, Grade, Hello, LogBatch, Receipt, Result
 from protocol.signing import Family, verify1
 from tests.support import virtual_time
-from tests.support.box_parts import BOX, NOW_S, SIGNER, Parts, parts
+from tests.support.box_parts import BOX, NOW_MS, NOW_S, SIGNER, Parts, parts
 from tests.support.small_controller import DOMAIN, alert, signed
 
 
@@ -42,6 +42,25 @@ def test_hello_comes_first_on_every_connection_and_says_what_the_box_holds(tmp_p
             hello = decode(verify1(box.uplink.of("hello")[-1], Family.HELLO, DOMAIN, SIGNER.public_key), Hello)
             assert (hello.box, hello.roots_version, hello.generation, hello.wanted) == (BOX, 1, 0, 1)
             assert (hello.orders, hello.log_seq) == ((order.id,), 1)
+
+    virtual_time.run(main())
+
+
+def test_a_box_whose_clock_was_set_back_greets_again_and_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            running = asyncio.create_task(box.reporter.run())
+            box.reporter.connected()
+            await asyncio.sleep(300)
+            box.clock.jump(3_600_000)
+            await asyncio.sleep(300)
+            assert len(box.uplink.of("hello")) == 1
+            box.clock.jump(-3_600_000)
+            await asyncio.sleep(300)
+            running.cancel()
+            hellos = _payloads(box, "hello", Family.HELLO)
+            assert len(hellos) == 2
+            assert decode(hellos[1], Hello).at < NOW_MS + 3_600_000
 
     virtual_time.run(main())
 
