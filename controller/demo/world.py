@@ -85,7 +85,7 @@ class World:
 
 def make(layout: Layout) -> World:
     """Fill an empty data folder with the sample province."""
-    units.load(PROVINCE)
+    units.load()
     passwords = {}
     for sample in PEOPLE:
         appointments = [(role, unit_by_code(code)) for role, code in sample.roles]
