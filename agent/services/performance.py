@@ -92,6 +92,14 @@ class Performance:
         """It turned out to be missing: its row is closed by whoever found that."""
         self._waiting = None if self.is_waiting(row) else self._waiting
 
+    def miss(self, row: Play, detail: str) -> None:
+        """It will not sound, whether its row is open already or not."""
+        if self.is_waiting(row):
+            self._waiting = None
+            self._log.end(row.play, None, Result.MISSED, Grade.NONE, detail, final=True)
+        else:
+            self._log.missed(row, detail)
+
     def give_up_waiting(self, around: Plan | None) -> None:
         """Close the row of a sound that the device did not take in its time."""
         waiting = self._waiting

@@ -13,11 +13,14 @@ import structlog
 
 from agent.core.cueing import may_sound
 from agent.ports.clock import Clock
-from protocol.quantities import DAY_MS
+from protocol.manifest import Manifest
+from protocol.quantities import DAY_MS, MINUTE_MS
 from protocol.report import ClockQuality
 from protocol.timeline import Carry, Holdings, SegmentKind, next_change
 
 JUMP_MS: Final = 1_000
+WITHOUT_MS: Final = MINUTE_MS
+"""So long a programme with which no turn succeeded is left out before it is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,9 @@ class Planning:
         """What the box holds, without what the player adds."""
         self._now: Holdings | None = None
         self._change: _Change | None = None
+        self._asked_again = False
+        self._without_until_ms: int | None = None
+        """Until this instant of the boot clock only orders are planned."""
         self._wall_minus_boot_ms = self._apart_ms()
         self.quality = ClockQuality.NONE
 
@@ -52,6 +58,22 @@ class Planning:
     def holdings(self) -> Holdings:
         """What plans are made of at present."""
         return self.given if self._now is None else self._now
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The programme that plans are made of, or will be when they are made anew."""
+        return self.given.manifest if self._without_until_ms is None else None
+
+    def ask_again(self) -> None:
+        """Something has ended in a way that the plan does not know: it is to be made anew."""
+        self._asked_again = True
+
+    def leave_out_the_programme(self) -> None:
+        """With it no turn succeeds: for a while only orders are planned, which sound even so."""
+        log.error("the programme is left out for a while", for_ms=WITHOUT_MS)
+        self._without_until_ms = self._clock.boot_ms() + WITHOUT_MS
+        self._now = replace(self.holdings, manifest=None)
+        self._asked_again = True
 
     def has_another_time(self) -> bool:
         """Whether the clock was set, or got good enough for something that it was not good enough for before."""
@@ -65,10 +87,16 @@ class Planning:
         return jumped or regained
 
     def has_another_programme(self) -> bool:
-        """Whether a programme or a place in the tree was adopted; orders and locks alone are taken over on the way."""
+        """Whether a programme or a place in the tree was adopted, or the plan is to be made anew all the same.
+
+        Orders and locks alone are taken over on the way.
+        """
         given = self._ask()
         before, self.given = self.given, given
-        if self._now is None:
+        if self._without_until_ms is not None and self._clock.boot_ms() >= self._without_until_ms:
+            self._without_until_ms, self._asked_again = None, True
+        asked_again, self._asked_again = self._asked_again, False
+        if self._now is None or asked_again:
             return True
         if given is before or given == before:
             return False
@@ -89,7 +117,7 @@ class Planning:
     def begin_at(self, awake_ms: int, ended: frozenset[str], carry: Carry | None) -> None:
         """Plan anew from this instant."""
         finished = self.given.finished | ended
-        self._now = replace(self.given, awake_ms=awake_ms, finished=finished, carry=carry)
+        self._now = replace(self.given, manifest=self.manifest, awake_ms=awake_ms, finished=finished, carry=carry)
 
     def _apart_ms(self) -> int:
         return self._clock.now_ms() - self._clock.boot_ms()

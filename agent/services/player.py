@@ -86,7 +86,13 @@ class Player:
             on_fault=on_fault,
             on_change=self._heard_something,
         )
-        self._stumbles = Stumbles(self._log, self._device, on_fault, give_up=self._give_up)
+        self._stumbles = Stumbles(
+            self._device,
+            on_fault,
+            miss=self._performance.miss,
+            give_up=self._step_over,
+            orders_only=self._planning.leave_out_the_programme,
+        )
         self._hopeless: set[tuple[str, int]] = set()
         """Segments (play, start) of which nothing is left that could sound."""
         self._wake_ms = 0
@@ -115,6 +121,12 @@ class Player:
 
     def _give_up(self, segment: Segment) -> None:
         self._hopeless.add((segment.play, segment.start_ms))
+
+    def _step_over(self, segment: Segment) -> None:
+        """Not even tried; after an alarm the next alarm is due now, and not where the plan had the end of this one."""
+        self._give_up(segment)
+        if segment.kind is SegmentKind.EMERGENCY:
+            self._planning.ask_again()
 
     async def _turn(self) -> None:
         """Bring the world in step with the plan, once."""
@@ -154,7 +166,7 @@ class Player:
         going_on = [playing for playing in self._performance.playing if playing.ending is None]
         if going_on:
             ready_ms = self._clock.now_ms()
-            manifest = self._planning.given.manifest
+            manifest = self._planning.manifest
             if going_on[0].audible and not going_on[0].withdrawn_from(manifest):
                 carry = Carry(going_on[0].as_it_sounds)
         self._refusals.begin_at(ready_ms)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
+from agent.ports.sound import Track
 from protocol.ids import sha256
+from protocol.order import Severity
 from protocol.report import FaultCode, Result, Stage
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
@@ -222,5 +225,57 @@ def test_a_track_whose_watch_breaks_is_closed_in_the_log_and_the_next_one_sounds
             assert [heard.cause for heard in studio.heard()][-1] == "s2"
             assert studio.journal.opened == {}
             assert len(studio.failures) == 1
+
+    virtual_time.run(story())
+
+
+class _Stumbling(FakeSpeaker):
+    """A speaker that meets an error nobody foresaw whenever it is to sound `hopeless`."""
+
+    hopeless = ""
+    tries = 0
+
+    async def start(self, track: Track) -> FakeSounding:
+        if track.cause == self.hopeless:
+            self.tries += 1
+            raise RuntimeError("nobody foresaw this")
+        return await super().start(track)
+
+
+def test_an_alarm_that_always_stumbles_is_given_up_after_three_tries_and_a_lower_one_sounds(tmp_path: Path) -> None:
+    async def story() -> None:
+        studio = Studio(tmp_path, wall=at("09:59:00"))
+        studio.may_fail = True
+        studio.speaker = speaker = _Stumbling(studio.clock)
+        studio.player = studio.build()
+        async with studio:
+            await studio.until(at("10:00:00"))
+            speaker.hopeless = order(1, studio).id.hex()
+            studio.accept(order(1, studio, severity=Severity.EXTREME))
+            lower = studio.accept(order(2, studio, event="storm"))
+            await studio.until(at("10:00:10"))
+            assert speaker.tries == 3
+            assert speaker.sounding == (f"{lower}#1",)
+            await studio.until(at("10:02:00"))
+            assert studio.results() == [(f"{speaker.hopeless}#1", Result.MISSED), (f"{lower}#1", Result.PLAYED)]
+            assert studio.journal.opened == {}
+            assert (FaultCode.AUDIO_DEVICE, True) in studio.faults
+
+    virtual_time.run(story())
+
+
+def test_a_programme_with_which_no_turn_succeeds_does_not_silence_an_alarm(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("09:59:00")) as studio:
+            studio.may_fail = True
+            studio.adopt(replace(entry("s1", "10:00:00", "b20"), rule="FREQ=NEVER"))
+            await studio.until(at("10:00:00"))
+            assert studio.failures
+            number = studio.accept(order(1, studio))
+            await studio.until(at("10:03:00"))
+            assert [(heard.cause, heard.complete) for heard in studio.heard()] == [(number, True)]
+            studio.adopt(entry("s2", "10:05:00", "b20"))
+            await studio.until(at("10:06:00"))
+            assert [heard.cause for heard in studio.heard()] == [number, "s2"]
 
     virtual_time.run(story())
