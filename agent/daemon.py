@@ -212,12 +212,14 @@ def _open_the_desk(
 ) -> ServiceDesk:
     """For whoever stands at the box."""
     tried = selftest.checks(
-        mind.store.trust,
-        mind.clock,
-        controller.link,
-        knock=reporter.knock,
-        sound=_sound_check(speaker, mind.recordings),
-        recordings=mind.recordings,
+        selftest.Trials(
+            mind.store.trust,
+            mind.clock,
+            controller.link,
+            knock=reporter.knock,
+            sound=_sound_check(speaker, mind.recordings),
+            recordings=mind.recordings,
+        )
     )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),

@@ -61,30 +61,31 @@ async def _one(check: Check, language: str) -> Outcome:
         return Outcome(check.name, label, False, str(error))
 
 
-def checks(
-    trust: Trust,
-    clock: Clock,
-    uplink: Uplink,
-    *,
-    knock: Callable[[], Awaitable[None]],
-    sound: Callable[[], Awaitable[Sound]],
-    recordings: Recordings,
-) -> tuple[Check, ...]:
-    """What this version can try. `sound` opens the device and decodes a built-in recording; `knock` sends a message
-    to the broker and waits until that has acknowledged it."""
+@dataclass(frozen=True)
+class Trials:
+    """What is tried, each in a method that says what it found; raises `AgentError` with the way out."""
 
-    async def store() -> Said:
-        trust.try_disk()
+    trust: Trust
+    clock: Clock
+    uplink: Uplink
+    knock: Callable[[], Awaitable[None]]
+    """Sends a message to the broker and waits until that has acknowledged it."""
+    sound: Callable[[], Awaitable[Sound]]
+    """Opens the device and decodes a built-in recording."""
+    recordings: Recordings
+
+    async def store(self) -> Said:
+        self.trust.try_disk()
         return {"vi": "đã ghi và đọc lại được", "en": "written and read back"}
 
-    async def time() -> Said:
-        if complaint := clock.complaint("en"):
-            raise AgentError(complaint, vi=clock.complaint("vi"))
-        quality = clock.reading().quality.name
+    async def time(self) -> Said:
+        if complaint := self.clock.complaint("en"):
+            raise AgentError(complaint, vi=self.clock.complaint("vi"))
+        quality = self.clock.reading().quality.name
         return {"vi": f"nguồn giờ {quality}", "en": f"source {quality}"}
 
-    async def built_in() -> Said:
-        missing = ", ".join(str(message.code) for message in PREPARED if message.code not in recordings)
+    async def built_in(self) -> Said:
+        missing = ", ".join(str(message.code) for message in PREPARED if message.code not in self.recordings)
         if missing:
             raise AgentError(
                 f"recordings {missing} are missing; reinstall loalang-agent",
@@ -92,39 +93,39 @@ def checks(
             )
         return {"vi": f"đủ {len(PREPARED)} bản tin", "en": f"all {len(PREPARED)}"}
 
-    async def output() -> Said:
-        seen = await sound()
+    async def output(self) -> Said:
+        seen = await self.sound()
         return {
             "vi": f"{seen.output}; giải mã trọn {seen.recording}, dài {seen.length_ms} ms",
             "en": f"{seen.output}; decoded all of {seen.recording}, {seen.length_ms} ms long",
         }
 
-    async def roots() -> Said:
-        held = trust.roots()
+    async def roots(self) -> Said:
+        held = self.trust.roots()
         if held is None:
             raise AgentError(
                 "none: approve this box in the console and check controller.root_keys in box.toml",
                 vi="chưa có; hãy duyệt hộp này trên trang quản trị và kiểm tra controller.root_keys trong box.toml",
             )
-        if held.expires * SECOND_MS <= clock.now_ms():
+        if held.expires * SECOND_MS <= self.clock.now_ms():
             raise AgentError(
                 f"version {held.version} has expired: the province must issue a new list",
                 vi=f"bản số {held.version} đã hết hạn; tỉnh cần ban hành danh sách mới",
             )
         return {"vi": f"bản số {held.version}", "en": f"version {held.version}"}
 
-    async def link() -> Said:
-        broker = trust.broker()
-        if not uplink.connected:
+    async def link(self) -> Said:
+        broker = self.trust.broker()
+        if not self.uplink.connected:
             raise AgentError(
                 f"no connection to {broker or 'any broker yet'}: check SIM, cable and controller.url",
                 vi=f"chưa kết nối được {broker or 'với máy chủ chuyển tin nào'}; "
                 "hãy kiểm tra SIM, dây mạng và controller.url trong box.toml",
             )
-        asked_ms = clock.boot_ms()
+        asked_ms = self.clock.boot_ms()
         try:
             async with asyncio.timeout(KNOCK_S):
-                await knock()
+                await self.knock()
         except (TimeoutError, LinkError) as error:
             raise AgentError(
                 f"{broker} takes the connection but does not acknowledge a message within {KNOCK_S} s: try again in "
@@ -132,14 +133,19 @@ def checks(
                 vi=f"{broker} nhận kết nối nhưng không xác nhận tin nhắn trong {KNOCK_S} giây; hãy thử lại sau một "
                 "phút; nếu vẫn vậy, kiểm tra sóng hoặc đường truyền và báo trung tâm kiểm tra máy chủ chuyển tin",
             ) from error
-        took_ms = clock.boot_ms() - asked_ms
+        took_ms = self.clock.boot_ms() - asked_ms
         return {"vi": f"{broker} xác nhận sau {took_ms} ms", "en": f"{broker} acknowledged after {took_ms} ms"}
 
+
+def checks(tried: Trials) -> tuple[Check, ...]:
+    """What this version can try, in the order in which a technician reads it."""
     return (
-        Check("store", {"vi": "Bộ nhớ ghi được", "en": "Store can be written"}, store),
-        Check("clock", {"vi": "Biết giờ", "en": "Time is known"}, time),
-        Check("recordings", {"vi": "Có đủ bản tin khẩn cấp soạn sẵn", "en": "Prepared messages are here"}, built_in),
-        Check("sound", {"vi": "Mở được đầu ra âm thanh", "en": "Sound output opens"}, output),
-        Check("roots", {"vi": "Danh sách người ký còn hiệu lực", "en": "List of signers is valid"}, roots),
-        Check("link", {"vi": "Trao đổi được với trung tâm", "en": "Link to the centre answers"}, link),
+        Check("store", {"vi": "Bộ nhớ ghi được", "en": "Store can be written"}, tried.store),
+        Check("clock", {"vi": "Biết giờ", "en": "Time is known"}, tried.time),
+        Check(
+            "recordings", {"vi": "Có đủ bản tin khẩn cấp soạn sẵn", "en": "Prepared messages are here"}, tried.built_in
+        ),
+        Check("sound", {"vi": "Mở được đầu ra âm thanh", "en": "Sound output opens"}, tried.output),
+        Check("roots", {"vi": "Danh sách người ký còn hiệu lực", "en": "List of signers is valid"}, tried.roots),
+        Check("link", {"vi": "Trao đổi được với trung tâm", "en": "Link to the centre answers"}, tried.link),
     )

@@ -27,7 +27,9 @@ async def unplugged() -> selftest.Sound:
 async def tried(box: Parts, language: str, *, plugged_in: bool = True) -> dict[str, selftest.Outcome]:
     sound = loudspeaker if plugged_in else unplugged
     checks = selftest.checks(
-        box.store.trust, box.clock, box.uplink, knock=box.reporter.knock, sound=sound, recordings=Recordings()
+        selftest.Trials(
+            box.store.trust, box.clock, box.uplink, knock=box.reporter.knock, sound=sound, recordings=Recordings()
+        )
     )
     return {outcome.name: outcome for outcome in await selftest.run(checks, language)}
 
