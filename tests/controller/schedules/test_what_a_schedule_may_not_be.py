@@ -139,6 +139,8 @@ def test_what_joins_a_session_that_is_there_already_has_room(here: Office, good:
     services.publish(dataclasses.replace(draft, first=tomorrow(7, 1)), here.lan)
     elsewhere = dataclasses.replace(draft, targets=Aimed(units=(WARD,)), first=tomorrow(17, 2))
     services.publish(elsewhere, here.lan)
+    assert Schedule.objects.filter(first_local__contains="T07:01").count() == 1
+    assert Schedule.objects.filter(first_local__contains="T17:02").count() == 1
 
 
 def test_two_programmes_that_make_one_session_too_long(here: Office, good: Draft) -> None:
@@ -152,6 +154,7 @@ def test_two_programmes_that_make_one_session_too_long(here: Office, good: Draft
 def test_without_a_regulation_of_sessions_there_is_always_room(here: Office, good: Draft) -> None:
     for hour in (7, 9, 11, 17):
         services.publish(dataclasses.replace(good, first=tomorrow(hour)), here.lan)
+    assert Schedule.objects.count() == 4
 
 
 def test_an_unknown_unit_code_is_named(here: Office, good: Draft) -> None:
