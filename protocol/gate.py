@@ -5,8 +5,8 @@ It is total: whatever arrives, it answers `Accept` or `Reject` and raises nothin
 questions; the first that is answered with a code ends it. Refusals and their sentences are in `refusals`.
 """
 
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -15,18 +15,57 @@ from protocol.clock import ClockReading
 from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.ids import key_id
-from protocol.order import MAX_LIFETIME_S, MAX_ORDER_BYTES, MessageType, Order, Status
+from protocol.order import (
+    ENDS,
+    MAX_COMMUNE_LIFETIME_S,
+    MAX_LIFETIME_S,
+    MAX_ORDER_BYTES,
+    ROLES,
+    SOUNDING,
+    MessageType,
+    Order,
+    Severity,
+    Status,
+)
 from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.refusals import RejectCode, sentence
 from protocol.replay import ReplayWindow
-from protocol.roles import Holder, Role, Roots
-from protocol.signing import Domain, Envelope, Family, Signature, open_signed
+from protocol.roles import Holder, Role, distinct
+from protocol.signing import Domain, Envelope, Family, open_signed
+from protocol.trust import Trust
 
-__all__ = ["Accept", "Me", "Reject", "RejectCode", "ReplayWindow", "Verdict", "judge"]
+__all__ = ["Accept", "Accepted", "Ending", "Known", "Me", "Reject", "RejectCode", "ReplayWindow", "Verdict", "judge"]
 
 MAX_AHEAD_S: Final = 300
 RATE_LIMIT: Final = 20
 RATE_PERIOD_MS: Final = MINUTE_MS
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is remembered of an order that was accepted."""
+
+    level: int
+    """Of its signers."""
+    status: Status
+    type: MessageType
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An accepted order, not itself ended, ends another that it refers to."""
+
+    level: int
+    status: Status
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A recent acceptance, for the rate limit."""
+
+    at_ms: int
+    """`hi_ms` of the clock then."""
+    severity: Severity
 
 
 @dataclass(frozen=True)
@@ -40,16 +79,13 @@ class Me:
     """Ids of all orders ever accepted."""
     windows: Mapping[bytes, ReplayWindow]
     """By the full public key of the first signer."""
-    cancelled: Mapping[bytes, int]
-    """Ids that an accepted cancel or update refers to, and its level. They may come before what they refer to."""
-    levels: Mapping[bytes, int]
-    """Level of the signers, of accepted orders."""
-    accepted_at_ms: tuple[int, ...]
-    """`hi_ms` of the clock at recent acceptances, for the rate limit."""
+    known: Mapping[bytes, Known]
+    """Accepted orders, as long as they are remembered."""
+    ended: Mapping[bytes, tuple[Ending, ...]]
+    """By id, what ends it. The endings may come before what they refer to."""
+    recent: tuple[Accepted, ...]
     has_sound: Callable[[int | bytes], bool]
     """Whether a built-in message (its code) or a blob (its SHA-256) is here, whole."""
-    statuses: Mapping[bytes, Status] = field(default_factory=dict)
-    """Status of accepted orders: a drill must not end the real thing."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +118,8 @@ class Reject:
 Verdict = Accept | Reject
 
 
-def judge(raw: bytes, roots: Roots, clock: ClockReading, me: Me) -> Verdict:
-    """Whether this box obeys these bytes. `roots` are those in force, already verified."""
+def judge(raw: bytes, trust: Trust, clock: ClockReading, me: Me) -> Verdict:
+    """Whether this box obeys these bytes. `trust` is what is in force, already verified."""
     if len(raw) > MAX_ORDER_BYTES:
         return Reject(RejectCode.TOO_LONG)
     try:
@@ -91,11 +127,12 @@ def judge(raw: bytes, roots: Roots, clock: ClockReading, me: Me) -> Verdict:
         order = decode(envelope.payload, Order, max_bytes=MAX_ORDER_BYTES)
     except ProtocolError:
         return Reject(RejectCode.MALFORMED)
-    case = _Case(envelope, order, roots, clock, me)
+    case = _Case(envelope, order, trust, clock, me)
     for check in CHECKS:
         code = check(case)
         if code is not None:
             return Reject(code, order)
+    assert case.first_signer is not None  # else `_threshold` would have refused it
     return Accept(order, order.id, case.counted, case.level, case.first_signer.key)
 
 
@@ -105,17 +142,13 @@ class _Case:
 
     envelope: Envelope
     order: Order
-    roots: Roots
+    trust: Trust
     clock: ClockReading
     me: Me
 
     @property
-    def role(self) -> Role:
-        return Role.CANCEL if self.order.type is MessageType.CANCEL else Role.EMERGENCY
-
-    @property
     def needed(self) -> int:
-        return self.roots.persons_needed(self.role)
+        return self.trust.persons_needed(self.order.role)
 
     @cached_property
     def signed_by(self) -> tuple[Holder, ...]:
@@ -125,11 +158,7 @@ class _Case:
         as NO_TIME all the same.
         """
         at = self.clock.hi_ms // SECOND_MS if self.clock.tells_time else self.order.issued
-        return tuple(
-            holder
-            for signature in self.envelope.signatures
-            for holder in _signers(signature, self.roots, self.role, at)
-        )
+        return self.trust.signers(self.envelope, self.order.role, at)
 
     @cached_property
     def hit(self) -> int | None:
@@ -138,11 +167,15 @@ class _Case:
 
     @cached_property
     def ranks(self) -> Mapping[str, tuple[int, Holder]]:
-        """By person who may speak for the hit unit: the highest unit of the box's path that they may speak for."""
+        """By person who may speak for the hit unit: the highest unit of the box's path that they may speak for.
+
+        A commune's one signature never speaks for the province.
+        """
         found: dict[str, tuple[int, Holder]] = {}
         above = self.me.units[: self.hit + 1] if self.hit is not None else ()
+        first = 1 if self.order.role is Role.COMMUNE else 0
         for holder in self.signed_by:
-            for index, unit in enumerate(above):
+            for index, unit in enumerate(above[first:], first):
                 if unit in holder.scope and index < found.get(holder.person, (len(above), holder))[0]:
                     found[holder.person] = (index, holder)
         return found
@@ -156,85 +189,104 @@ class _Case:
         """Two of the province and one of a commune speak as the province where two are needed."""
         return sorted(index for index, _ in self.ranks.values())[self.needed - 1]
 
-    @property
-    def first_signer(self) -> Holder:
-        """The signer whose key id begins the order's id, else the first in the envelope.
+    @cached_property
+    def first_signer(self) -> Holder | None:
+        """The signer whose key id begins the order's id; None where that one has not signed.
 
-        The signatures' places in the envelope are not signed. An id that begins with its first signer's key id
-        (`compose.order_id`) keeps a relay that exchanges them from using up another signer's sequences.
+        The signatures' places in the envelope are not signed: a relay that exchanges them must not be able to use up
+        another signer's sequences.
         """
-        named = (holder for holder in self.signed_by if self.order.id.startswith(key_id(holder.key)))
-        return next(named, self.signed_by[0])
+        return next((holder for holder in self.signed_by if self.order.id.startswith(key_id(holder.key))), None)
 
 
 Check = Callable[[_Case], RejectCode | None]
 
 
 def _form(case: _Case) -> RejectCode | None:
-    """A cancel refers to something and has no sound; all else has a sound. None refers to itself."""
+    """Each type has what it needs and nothing else, and is signed as one of the roles that may sign it."""
     order = case.order
-    if order.type is MessageType.CANCEL:
-        well_formed = order.sound is None and order.references != ()
-    else:
-        well_formed = order.sound is not None
-    return None if well_formed and order.id not in order.references else RejectCode.SHAPE
+    sounds, refers = order.type in SOUNDING, order.type in ENDS
+    well_formed = (
+        order.role in ROLES[order.type]
+        and (order.sound is not None) is sounds
+        and (order.references != () or not refers or order.type is MessageType.UPDATE)
+        and (order.references == () or refers)
+        and (order.until is None or (order.type is MessageType.STOP and order.until > order.issued))
+        and not (order.type is MessageType.STOP and order.status is Status.EXERCISE)
+        and order.id not in order.references
+    )
+    return None if well_formed else RejectCode.SHAPE
 
 
 def _domain(case: _Case) -> RejectCode | None:
     said = Domain(case.order.province, case.order.environment)
-    return None if said == case.me.domain == case.roots.domain else RejectCode.DOMAIN
+    return None if said == case.me.domain == case.trust.domain else RejectCode.DOMAIN
 
 
 def _roots_version(case: _Case) -> RejectCode | None:
     """Signed under older roots is good while its signers are still listed; newer ones must be fetched first."""
-    return RejectCode.ROOTS_NEWER if case.order.epoch > case.roots.version else None
+    if case.order.epoch > case.trust.version:
+        return RejectCode.ROOTS_NEWER
+    expired = case.clock.tells_time and case.clock.hi_ms >= case.trust.roots.expires * SECOND_MS
+    return RejectCode.ROOTS_EXPIRED if expired else None
 
 
 def _threshold(case: _Case) -> RejectCode | None:
-    persons = {holder.person for holder in case.signed_by}
-    if not persons:
+    if case.first_signer is None:
         return RejectCode.SIGNATURE
-    return RejectCode.THRESHOLD if len(persons) < case.needed else None
+    return RejectCode.THRESHOLD if distinct(case.signed_by) < case.needed else None
 
 
 def _scope(case: _Case) -> RejectCode | None:
     """Enough of the signers may speak for the hit unit. Where nothing is hit, that is for the next check to say."""
-    return RejectCode.SCOPE if case.hit is not None and len(case.ranks) < case.needed else None
+    return RejectCode.SCOPE if case.hit is not None and distinct(case.counted) < case.needed else None
 
 
 def _area(case: _Case) -> RejectCode | None:
     return RejectCode.AREA if case.hit is None else None
 
 
-def _status(case: _Case) -> RejectCode | None:
-    """A test ends nothing; a drill ends no real order, and a real one no drill."""
-    order, known = case.order, case.me.statuses
-    if not order.references or order.type is MessageType.ALERT:
+def _event(case: _Case) -> RejectCode | None:
+    """By one signature a commune warns of listed events alone, in words that others have prepared."""
+    order = case.order
+    if order.role is not Role.COMMUNE or order.sound is None:
         return None
-    ends_another = any(known.get(reference, order.status) is not order.status for reference in order.references)
-    return RejectCode.STATUS if order.status is Status.TEST or ends_another else None
+    listed = order.event in case.trust.roots.events and isinstance(order.sound.message, int)
+    return None if listed else RejectCode.EVENT
+
+
+def _status(case: _Case) -> RejectCode | None:
+    """A test ends nothing; a drill ends no real order, and a real one no drill; each type ends what it is there for."""
+    order = case.order
+    if not order.references:
+        return None
+    if order.status is Status.TEST:
+        return RejectCode.STATUS
+    for known in _referred(case):
+        if known.status is not order.status or known.type not in ENDS[order.type]:
+            return RejectCode.STATUS
+    return None
 
 
 def _unseen(case: _Case) -> RejectCode | None:
     """The id first: the same order once more is answered with its receipt, another one with its sequence is not."""
     if case.order.id in case.me.seen:
         return RejectCode.DUPLICATE
+    assert case.first_signer is not None  # `_threshold` has asked
     window = case.me.windows.get(case.first_signer.key, ReplayWindow())
     return RejectCode.REPLAY if window.seen(case.order.sequence) else None
 
 
 def _authority(case: _Case) -> RejectCode | None:
-    """What ends an order is of its level or a higher one; who is lower can neither cancel nor replace it."""
-    if case.order.type is MessageType.ALERT:
-        return None
-    known = (case.me.levels[reference] for reference in case.order.references if reference in case.me.levels)
-    return RejectCode.AUTHORITY if any(case.level > level for level in known) else None
+    """What ends an order is of its level or a higher one; who is lower can neither cancel, replace nor reinstate it."""
+    return RejectCode.AUTHORITY if any(case.level > known.level for known in _referred(case)) else None
 
 
 def _not_cancelled(case: _Case) -> RejectCode | None:
-    """A cancel that came first holds, unless its level was too low for this order."""
-    cancelled_by = case.me.cancelled.get(case.order.id)
-    return RejectCode.CANCELLED if cancelled_by is not None and cancelled_by <= case.level else None
+    """An ending that came first holds, unless its level was too low for this order or it was of another status."""
+    endings = case.me.ended.get(case.order.id, ())
+    ended = any(ending.level <= case.level and ending.status is case.order.status for ending in endings)
+    return RejectCode.CANCELLED if ended else None
 
 
 def _time(case: _Case) -> RejectCode | None:
@@ -246,16 +298,24 @@ def _time(case: _Case) -> RejectCode | None:
         return RejectCode.EXPIRED
     if order.issued * SECOND_MS > clock.hi_ms + MAX_AHEAD_S * SECOND_MS:
         return RejectCode.FUTURE
-    if not order.issued < order.expires <= order.issued + MAX_LIFETIME_S or order.not_before >= order.expires:
+    longest = MAX_COMMUNE_LIFETIME_S if order.role is Role.COMMUNE and order.type in SOUNDING else MAX_LIFETIME_S
+    if not order.issued < order.expires <= order.issued + longest or order.not_before >= order.expires:
         return RejectCode.LIFETIME
     return None
 
 
 def _rate(case: _Case) -> RejectCode | None:
-    """Cancels pass. Acceptances that a clock set back has left in the future do not count for ever."""
-    if case.order.type is MessageType.CANCEL:
+    """Of each severity or a higher one so many a minute: a flood of lesser alarms does not keep out a worse one.
+
+    What ends or stops passes. Acceptances that a clock set back has left in the future do not count for ever.
+    """
+    if case.order.type not in SOUNDING:
         return None
-    recent = [at for at in case.me.accepted_at_ms if abs(case.clock.hi_ms - at) < RATE_PERIOD_MS]
+    recent = [
+        row
+        for row in case.me.recent
+        if abs(case.clock.hi_ms - row.at_ms) < RATE_PERIOD_MS and row.severity >= case.order.severity
+    ]
     return RejectCode.RATE if len(recent) >= RATE_LIMIT else None
 
 
@@ -275,6 +335,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _threshold,
     _scope,
     _area,
+    _event,
     _status,
     _unseen,
     _authority,
@@ -285,6 +346,6 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def _signers(signature: Signature, roots: Roots, role: Role, at_s: int) -> tuple[Holder, ...]:
-    candidates = roots.holders_of(signature.kid, role, at_s)
-    return tuple(holder for holder in candidates if signature.verify(holder.key))
+def _referred(case: _Case) -> Iterable[Known]:
+    """What is remembered of the orders that this one refers to."""
+    return (case.me.known[reference] for reference in case.order.references if reference in case.me.known)

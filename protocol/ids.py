@@ -14,7 +14,14 @@ UnitCode = Annotated[
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 OrderId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 KeyId = Annotated[bytes, Meta(min_length=4, max_length=4, description="a hint, not a name: the first bytes of SHA-256")]
-PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32, description="raw Ed25519 (RFC 8032)")]
+PublicKey = Annotated[
+    bytes,
+    Meta(
+        min_length=32,
+        max_length=33,
+        description="raw Ed25519 (RFC 8032), 32 bytes; or compressed P-256 (SEC 1 §2.3.3), 33 bytes",
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=200)]
 Language = Annotated[

@@ -135,10 +135,14 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     bulletins: Annotated[tuple[Bulletin, ...], Meta(max_length=4000)] = ()
     blobs: Annotated[tuple[Blob, ...], Meta(max_length=4000)] = ()
     stations: Annotated[tuple[Station, ...], Meta(max_length=50)] = ()
+    approvals: Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=4000)] = ()
+    """Signed `approval.Approval`s of what it names."""
+    exceptions: Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=50)] = ()
+    """Signed `approval.QuietException`s."""
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):
-    """Binds one box to its manifest and its place. Only a higher generation replaces one."""
+    """Binds one box to its manifest and its place. Only a later one replaces it (`is_later`)."""
 
     box: BoxId
     generation: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
@@ -156,3 +160,11 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     """Calibration of this place, added to every gain."""
     site: Text = ""
     """Its name, for people."""
+    epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)] = 1
+    """Of the controller: one that was restored or took over counts on in a higher one."""
+    era: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)] = 0
+    """The roots' era of SCHEDULE."""
+
+    def is_later(self, held: "Assignment | None") -> bool:
+        """Whether it takes the place of the one held: by era, then epoch, then generation."""
+        return held is None or (self.era, self.epoch, self.generation) > (held.era, held.epoch, held.generation)

@@ -5,16 +5,18 @@ The names follow CAP 1.2 (OASIS) where CAP has one.
 """
 
 import enum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from protocol.ids import OrderId, Sha256, UnitCode
 from protocol.quantities import EpochS, GainCb
+from protocol.roles import Role
 
 MAX_ORDER_BYTES = 900
 MAX_LIFETIME_S = 7200
+MAX_COMMUNE_LIFETIME_S = 3600
 
 
 class Status(enum.IntEnum):
@@ -35,6 +37,10 @@ class MessageType(enum.IntEnum):
     """Takes the place of the orders that it references."""
     CANCEL = 2
     """Ends the orders that it references."""
+    STOP = 3
+    """Stops and locks the speakers of its area: the programme, and emergencies of its level or a lower one."""
+    REINSTATE = 4
+    """Ends the cancels and stops that it references: what they had ended goes on."""
 
 
 class Severity(enum.IntEnum):
@@ -64,6 +70,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     id: OrderId
     province: UnitCode
     environment: Annotated[str, Meta(pattern=r"^[a-z]{1,12}\Z")]
+    role: Role
+    """As what its persons sign it: one of `ROLES` for its type."""
     epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
     """Version of the roots under which it was signed."""
     sequence: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
@@ -71,7 +79,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     issued: EpochS
     not_before: EpochS
     expires: EpochS
-    """At most MAX_LIFETIME_S after `issued`; what lasts longer is renewed by an UPDATE."""
+    """At most MAX_LIFETIME_S after `issued`, of a COMMUNE's alert MAX_COMMUNE_LIFETIME_S; what lasts longer is renewed by
+    an UPDATE. Of a stop, cancel or reinstatement: until when it may arrive; what it did lasts."""
     status: Status
     type: MessageType
     severity: Severity
@@ -79,9 +88,28 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """A short code: "flood", "storm", "fire", "health", "test" …"""
     area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
     sound: Sound | None = None
-    """None only in a cancel."""
+    """None in a cancel, stop or reinstatement."""
     references: Annotated[tuple[OrderId, ...], Meta(max_length=8)] = ()
     board: Annotated[str, Meta(max_length=300)] = ""
     cap: Sha256 | None = None
     """Hash of the CAP document that it came from."""
     reason: Annotated[str, Meta(max_length=200)] = ""
+    until: EpochS | None = None
+    """Of a stop: when its lock ends by itself; None: with its reinstatement."""
+
+
+SOUNDING: Final = frozenset({MessageType.ALERT, MessageType.UPDATE})
+ROLES: Final = {
+    MessageType.ALERT: frozenset({Role.EMERGENCY, Role.COMMUNE}),
+    MessageType.UPDATE: frozenset({Role.EMERGENCY, Role.COMMUNE}),
+    MessageType.CANCEL: frozenset({Role.CANCEL, Role.COMMUNE}),
+    MessageType.STOP: frozenset({Role.STOP, Role.CANCEL, Role.COMMUNE}),
+    MessageType.REINSTATE: frozenset({Role.STOP, Role.CANCEL, Role.COMMUNE}),
+}
+"""As what each type may be signed."""
+ENDS: Final = {
+    MessageType.UPDATE: SOUNDING,
+    MessageType.CANCEL: SOUNDING,
+    MessageType.REINSTATE: frozenset({MessageType.CANCEL, MessageType.STOP}),
+}
+"""What each type may refer to."""

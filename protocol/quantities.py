@@ -14,6 +14,7 @@ SecondOfDay = Annotated[int, Meta(ge=0, le=86_400, description="seconds of local
 WeekdayMask = Annotated[int, Meta(ge=0, le=127, description="bit 0 is Monday, bit 6 is Sunday")]
 
 EVERY_DAY: Final = 127
+DAY_S: Final = 86_400
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000

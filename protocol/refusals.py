@@ -12,10 +12,12 @@ class RejectCode(enum.StrEnum):
     SHAPE = "SHAPE"
     DOMAIN = "DOMAIN"
     ROOTS_NEWER = "ROOTS_NEWER"
+    ROOTS_EXPIRED = "ROOTS_EXPIRED"
     SIGNATURE = "SIGNATURE"
     THRESHOLD = "THRESHOLD"
     SCOPE = "SCOPE"
     AREA = "AREA"
+    EVENT = "EVENT"
     STATUS = "STATUS"
     DUPLICATE = "DUPLICATE"
     REPLAY = "REPLAY"
@@ -45,9 +47,10 @@ _SENTENCES: Final = {
         "This is not an order that this box can read; compose and sign it again.",
     ),
     RejectCode.SHAPE: (
-        "Lệnh hủy phải nêu lệnh bị hủy và không có âm thanh; lệnh khác phải có âm thanh; "
-        "không lệnh nào tự viện dẫn mình.",
-        "A cancel names what it cancels and has no sound; any other order has a sound; none refers to itself.",
+        "Nội dung lệnh không khớp với loại lệnh: lệnh báo động phải có âm thanh; lệnh hủy, dừng, khôi phục thì không; "
+        "lệnh hủy và khôi phục phải nêu lệnh liên quan; không lệnh nào tự viện dẫn mình; vai trò ký phải đúng loại lệnh.",
+        "The order's content does not fit its type: an alarm has a sound; a cancel, stop or reinstatement has none; a cancel "
+        "and a reinstatement name what they end; none refers to itself; its role is one that signs this type.",
     ),
     RejectCode.DOMAIN: (
         "Lệnh dành cho tỉnh khác hoặc hệ thống khác (ví dụ hệ thống thử).",
@@ -56,6 +59,10 @@ _SENTENCES: Final = {
     RejectCode.ROOTS_NEWER: (
         "Lệnh được ký theo danh sách người ký mới hơn danh sách của hộp; hộp phải tải danh sách mới trước.",
         "The order was signed under a newer list of signers than this box holds; the box must fetch that list first.",
+    ),
+    RejectCode.ROOTS_EXPIRED: (
+        "Danh sách người ký của hộp đã hết hạn; tỉnh phải ký và phát hành danh sách mới.",
+        "The box's list of signers has expired; the province must sign and publish a new one.",
     ),
     RejectCode.SIGNATURE: (
         "Không có chữ ký hợp lệ nào của người có quyền ký loại lệnh này.",
@@ -73,9 +80,17 @@ _SENTENCES: Final = {
         "Địa bàn của lệnh không gồm nơi đặt hộp này.",
         "The order's area does not include the place of this box.",
     ),
+    RejectCode.EVENT: (
+        "Cấp xã ký một mình chỉ được báo những loại sự kiện đã được giao, bằng nội dung soạn sẵn; "
+        "việc khác cần hai người ký của cấp có thẩm quyền.",
+        "With one signature a commune warns only of the events given to it, in prepared words; anything else needs two "
+        "signers of the level in charge.",
+    ),
     RejectCode.STATUS: (
-        "Lệnh thử hoặc lệnh diễn tập không được chấm dứt lệnh thật, và ngược lại.",
-        "A test or a drill cannot end a real order, nor a real one a drill.",
+        "Lệnh thử hoặc lệnh diễn tập không được chấm dứt lệnh thật, và ngược lại; lệnh hủy chỉ hủy lệnh báo động, lệnh "
+        "khôi phục chỉ dành cho lệnh hủy hoặc lệnh dừng.",
+        "A test or a drill cannot end a real order, nor a real one a drill; a cancel ends alarms, and a reinstatement ends "
+        "cancels and stops.",
     ),
     RejectCode.DUPLICATE: (
         "Hộp đã nhận đúng lệnh này rồi.",
@@ -86,8 +101,8 @@ _SENTENCES: Final = {
         "The order's sequence number is used or too old: it may be an old order played back.",
     ),
     RejectCode.AUTHORITY: (
-        "Chỉ cấp đã ra lệnh hoặc cấp cao hơn mới được hủy hay thay lệnh đó.",
-        "Only the level that gave an order, or a higher one, can cancel or replace it.",
+        "Chỉ cấp đã ra lệnh hoặc cấp cao hơn mới được hủy, thay hay khôi phục lệnh đó.",
+        "Only the level that gave an order, or a higher one, can cancel, replace or reinstate it.",
     ),
     RejectCode.CANCELLED: (
         "Lệnh này đã bị hủy hoặc đã được thay trước khi tới hộp.",
@@ -107,12 +122,13 @@ _SENTENCES: Final = {
     ),
     RejectCode.LIFETIME: (
         "Thời hạn của lệnh không hợp lệ: phải hết hiệu lực sau giờ ban hành và giờ bắt đầu, "
-        "và trong vòng 2 giờ từ khi ban hành.",
-        "The order's times are wrong: it must expire after it is issued and begins, and within 2 hours of its issue.",
+        "và trong vòng 2 giờ từ khi ban hành (1 giờ với báo động của riêng cấp xã).",
+        "The order's times are wrong: it must expire after it is issued and begins, and within 2 hours of its issue (1 hour "
+        "for a commune's own alarm).",
     ),
     RejectCode.RATE: (
-        "Hộp đã nhận 20 lệnh trong một phút; hãy chờ rồi gửi lại.",
-        "The box has accepted 20 orders within a minute; wait, then send it again.",
+        "Hộp đã nhận 20 lệnh cùng mức hoặc nặng hơn trong một phút; hãy chờ rồi gửi lại.",
+        "The box has accepted 20 orders of this severity or a higher one within a minute; wait, then send it again.",
     ),
     RejectCode.NO_SOUND: (
         "Hộp chưa có đủ âm thanh mà lệnh này cần; hãy dùng một bản tin soạn sẵn.",

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.codec import encode, pack
-from protocol.ids import BoxId, Name, OrderId, Sha256, Text, sha256
+from protocol.ids import BoxId, Name, OrderId, Sha256, Text, UnitCode, sha256
 from protocol.quantities import EpochMs, EpochS
 
 Counter = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF_FFFF)]
@@ -50,6 +50,10 @@ class FaultCode(enum.IntEnum):
     FETCH = 5
     MANIFEST_REFUSED = 6
     ORDER_REFUSED = 7
+    CONFLICT = 8
+    """Two controllers speak with one key."""
+    TRUST = 9
+    """The roots have expired, or are about to; or a new version was refused."""
 
     @classmethod
     def _missing_(cls, value: object) -> "FaultCode | None":
@@ -81,6 +85,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     clock: ClockQuality
     boot: EpochMs
     """When the daemon started."""
+    delegations: Annotated[tuple[tuple[UnitCode, Counter], ...], Meta(max_length=6)] = ()
+    """Of each unit of its place the version of the delegation that it holds."""
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True):

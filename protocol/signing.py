@@ -1,4 +1,7 @@
-"""Signatures over records: COSE_Sign1 and COSE_Sign (RFC 9052) with EdDSA over Ed25519 (RFC 9053 §2.2).
+"""Signatures over records: COSE_Sign1 and COSE_Sign (RFC 9052).
+
+Machines sign with EdDSA over Ed25519 (RFC 9053 §2.2). Persons sign with that, with ES256 (RFC 9053 §2.1) where a browser
+has no Ed25519, or with a passkey (`passkey`), whose assertion is carried beside its signature.
 
 What is signed never leaves its place: the external data (`Domain.aad`) binds province, environment and the family of
 the record, so an assignment cannot be passed off as an order, nor a drill province's order as a real one. Reading is
@@ -10,11 +13,11 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from protocol.codec import pack, unpack
+from protocol.curves import RAW_ALG, SIGNATURE_BYTES, Alg, verifies
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import key_id
 
@@ -23,8 +26,10 @@ TAG_SIGN: Final = b"\xd8\x62"  # tag 98
 ALG: Final = 1
 KID: Final = 4
 TYP: Final = 16  # RFC 9596; a number is a CoAP Content-Format, 65000-65535 are for experiments (RFC 7252 §12.3)
-EDDSA: Final = -8
-SIGNATURE_BYTES: Final = 64
+EDDSA: Final = int(Alg.EDDSA)
+ASSERTION: Final = -70000  # private use (RFC 9052 §11.1 leaves labels below -65536 to it)
+MAX_AUTHENTICATOR_DATA: Final = 37  # WebAuthn §6.1, without extensions
+MAX_CLIENT_DATA: Final = 400
 MAX_SIGNATURES: Final = 8
 MAX_MESSAGE_BYTES: Final = 1_048_576
 
@@ -37,6 +42,9 @@ class Family(enum.IntEnum):
     ASSIGNMENT = 65003
     ORDER = 65004
     ACK = 65005
+    DELEGATION = 65006
+    APPROVAL = 65007
+    EXCEPTION = 65008
     HELLO = 65011
     LOG = 65012
     RECEIPT = 65013
@@ -85,6 +93,15 @@ class KeySigner:
 
 
 @dataclass(frozen=True)
+class Assertion:
+    """What a passkey signed instead of the bytes themselves (WebAuthn §5.8.1, §6.1): it names their hash."""
+
+    authenticator_data: bytes
+    client_data: bytes
+    """JSON, as the browser made it."""
+
+
+@dataclass(frozen=True)
 class Signature:
     """One signature of an envelope, not yet believed."""
 
@@ -92,14 +109,24 @@ class Signature:
     signed: bytes
     """The exact bytes that the signature must cover: the Sig_structure of RFC 9052 §4.4."""
     value: bytes
+    """64 bytes: RFC 8032's, or r and s."""
+    alg: Alg = Alg.EDDSA
+    assertion: Assertion | None = None
+    """Of a passkey, and only of one."""
 
     def verify(self, public_key: bytes) -> bool:
-        """Whether this raw Ed25519 public key made this signature."""
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(self.value, self.signed)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        """Whether this key signed these bytes itself; a passkey's assertion is for `passkey.verify`."""
+        return RAW_ALG.get(len(public_key)) is self.alg and verifies(self.alg, public_key, self.value, self.signed)
+
+
+@dataclass(frozen=True)
+class SignedBy:
+    """A person's signature as it is collected: with which key, how, and the value."""
+
+    public_key: bytes
+    value: bytes
+    alg: Alg = Alg.EDDSA
+    assertion: Assertion | None = None
 
 
 @dataclass(frozen=True)
@@ -146,21 +173,29 @@ def verify1(
     return envelope.payload
 
 
-def to_be_signed(payload: bytes, family: Family, domain: Domain) -> bytes:
-    """What every signer of a COSE_Sign message of this family signs; the same bytes for each of them."""
-    return sig_structure(pack({TYP: int(family)}), pack({ALG: EDDSA}), domain.aad(family), payload)
+def to_be_signed(payload: bytes, family: Family, domain: Domain, alg: Alg = Alg.EDDSA) -> bytes:
+    """What every signer of a COSE_Sign message of this family signs with this algorithm.
+
+    A passkey signs its assertion, whose challenge is the SHA-256 of these bytes.
+    """
+    return sig_structure(pack({TYP: int(family)}), pack({ALG: int(alg)}), domain.aad(family), payload)
 
 
-def assemble(payload: bytes, family: Family, signatures: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """A COSE_Sign message from (public key, signature over `to_be_signed`) pairs, in the order they were given."""
-    rows = [[pack({ALG: EDDSA}), {KID: key_id(public_key)}, value] for public_key, value in signatures]
+def assemble(payload: bytes, family: Family, signatures: tuple[SignedBy, ...]) -> bytes:
+    """A COSE_Sign message from signatures over `to_be_signed`, in the order they were given."""
+    rows = [[pack({ALG: int(row.alg)}), _row_header(row), row.value] for row in signatures]
     return TAG_SIGN + pack([pack({TYP: int(family)}), {}, payload, rows])
 
 
 def sign(payload: bytes, family: Family, domain: Domain, *signers: Signer) -> bytes:
     """A COSE_Sign message signed by each of these."""
-    message = to_be_signed(payload, family, domain)
-    return assemble(payload, family, tuple((signer.public_key, signer.sign(message)) for signer in signers))
+    return assemble(payload, family, tuple(signed_by(signer, payload, family, domain) for signer in signers))
+
+
+def signed_by(signer: Signer, payload: bytes, family: Family, domain: Domain) -> SignedBy:
+    """The signature of a key that signs the bytes themselves: Ed25519 or P-256, as its public half says."""
+    alg = RAW_ALG[len(signer.public_key)]
+    return SignedBy(signer.public_key, signer.sign(to_be_signed(payload, family, domain, alg)), alg)
 
 
 def open_signed(data: bytes, family: Family, domain: Domain, *, max_bytes: int = MAX_MESSAGE_BYTES) -> Envelope:
@@ -185,11 +220,35 @@ def family_of(data: bytes) -> Family:
         raise ProtocolError("bad-header", "no family that this version knows") from error
 
 
+def _row_header(row: SignedBy) -> dict[int, Any]:
+    header: dict[int, Any] = {KID: key_id(row.public_key)}
+    if row.assertion is not None:
+        header[ASSERTION] = [row.assertion.authenticator_data, row.assertion.client_data]
+    return header
+
+
 def _row(row: object, family: Family, domain: Domain, payload: bytes) -> Signature:
     if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], bytes):
         raise ProtocolError("bad-signatures", "a COSE_Signature is an array of three")
-    _expect_header(row[0], {ALG: EDDSA})
-    return Signature(_kid(row[1]), to_be_signed(payload, family, domain), _signature(row[2]))
+    alg = _PERSONS_HEADERS.get(row[0])
+    if alg is None:
+        raise ProtocolError("bad-header", "no algorithm with which persons sign")
+    signed = to_be_signed(payload, family, domain, alg)
+    if not alg.is_passkey:
+        return Signature(_kid(row[1]), signed, _signature(row[2]), alg)
+    if not isinstance(row[1], dict) or set(row[1]) != {KID, ASSERTION}:
+        raise ProtocolError("bad-header", "a passkey's header holds its key id and its assertion, and nothing else")
+    return Signature(_kid({KID: row[1][KID]}), signed, _signature(row[2]), alg, _assertion(row[1][ASSERTION]))
+
+
+def _assertion(value: object) -> Assertion:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, bytes) for part in value):
+        raise ProtocolError("bad-header", "an assertion is authenticator data and client data")
+    if len(value[0]) != MAX_AUTHENTICATOR_DATA or len(value[1]) > MAX_CLIENT_DATA:
+        raise ProtocolError(
+            "bad-header", "an assertion has 37 bytes of authenticator data and 400 of client data at most"
+        )
+    return Assertion(value[0], value[1])
 
 
 def _parts(data: bytes, tag: bytes, max_bytes: int) -> tuple[bytes, Any, bytes, Any]:
@@ -224,3 +283,6 @@ def _signature(value: object) -> bytes:
     if not isinstance(value, bytes) or len(value) != SIGNATURE_BYTES:
         raise ProtocolError("bad-signatures", f"a signature is {SIGNATURE_BYTES} bytes")
     return value
+
+
+_PERSONS_HEADERS: Final = {pack({ALG: int(alg)}): alg for alg in Alg}

@@ -1,0 +1,180 @@
+"""What persons of CONTENT have approved: exactly these bytes of sound, this text, this class (design §4).
+
+A manifest carries an approval for each bulletin and each station that it names, and a box refuses a manifest in which one
+is missing: the server's key alone makes no new word sound.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from protocol.bulletin import BulletinClass
+from protocol.codec import decode, encode
+from protocol.delegation import covers
+from protocol.errors import ProtocolError, SignatureError
+from protocol.ids import Language, Sha256, Text, UnitCode, sha256
+from protocol.manifest import Kind, Manifest, Station
+from protocol.quantities import DAY_S, EpochS
+from protocol.roles import Holder, Role, distinct
+from protocol.signing import Family, open_signed
+from protocol.trust import Trust
+
+MAX_APPROVAL_BYTES: Final = 2_048
+MAX_EXCEPTION_S: Final = DAY_S
+MAX_EXCEPTION_BYTES: Final = 2_048
+
+
+class Subject(enum.IntEnum):
+    """What was approved."""
+
+    BULLETIN = 1
+    STATION = 2
+
+
+class Approval(msgspec.Struct, frozen=True, array_like=True):
+    """A person heard and read this, and it may sound."""
+
+    subject: Subject
+    hash: Sha256
+    """Of the sound; of a station, of its record."""
+    text: Sha256 | None
+    """Of the text that was spoken, in UTF-8; null where a recording or a station has none."""
+    klass: BulletinClass
+    """The highest class in which it may be scheduled."""
+    language: Language
+    scope: UnitCode
+    """The unit at and below which it may sound."""
+    epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    """Version of the roots under which it was signed."""
+    issued: EpochS
+    expires: EpochS
+    title: Text = ""
+
+
+class QuietException(msgspec.Struct, frozen=True, array_like=True):
+    """Scheduled sound may pass the quiet hours once, here, from then to then: Tết at midnight."""
+
+    epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    issued: EpochS
+    area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
+    start: EpochS
+    end: EpochS
+    """At most 24 hours after `start`."""
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+def open_approval(data: bytes, trust: Trust) -> Approval:
+    """The approval in these bytes, if as many persons of CONTENT as it takes signed it for its unit.
+
+    A signer must be listed today, and have held the role when it was issued: what an officer approved who has left stays
+    good, what a key approved that was taken away does not. Raises `SignatureError` or `ProtocolError`.
+    """
+    envelope = open_signed(data, Family.APPROVAL, trust.domain, max_bytes=MAX_APPROVAL_BYTES)
+    approval = decode(envelope.payload, Approval, max_bytes=MAX_APPROVAL_BYTES)
+    signers = [
+        holder
+        for holder in trust.signers(envelope, Role.CONTENT, approval.issued)
+        if covers(holder.scope, approval.scope)
+    ]
+    _expect_persons(signers, trust, Role.CONTENT, f"an approval for {approval.scope}")
+    if approval.epoch > trust.version:
+        raise ProtocolError("roots-newer", f"signed under roots {approval.epoch}", field="Approval.epoch")
+    return approval
+
+
+def open_exception(data: bytes, trust: Trust) -> QuietException:
+    """The exception in these bytes, if two persons of the province signed it. Raises `SignatureError`, `ProtocolError`."""
+    envelope = open_signed(data, Family.EXCEPTION, trust.domain, max_bytes=MAX_EXCEPTION_BYTES)
+    exception = decode(envelope.payload, QuietException, max_bytes=MAX_EXCEPTION_BYTES)
+    signers = [
+        holder
+        for holder in trust.signers(envelope, Role.EXCEPTION, exception.issued)
+        if trust.domain.province in holder.scope
+    ]
+    _expect_persons(signers, trust, Role.EXCEPTION, "an exception to quiet hours")
+    if not exception.start < exception.end <= exception.start + MAX_EXCEPTION_S:
+        raise ProtocolError("bad-record", "ends within 24 hours after its start", field="QuietException.end")
+    if exception.epoch > trust.version:
+        raise ProtocolError("roots-newer", f"signed under roots {exception.epoch}", field="QuietException.epoch")
+    return exception
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A manifest, and what of it no person has approved."""
+
+    manifest: Manifest
+    """Less the entries that name something unapproved."""
+    unapproved: tuple[str, ...]
+    """Ids of bulletins and codes of stations."""
+
+
+def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> Judged:
+    """Which of its bulletins and stations may sound at this place at this moment (epoch seconds). Raises nothing."""
+    approvals = tuple(_approvals(manifest.approvals, trust, units, at_s))
+    sounds = {row.hash: row for row in approvals if row.subject is Subject.BULLETIN}
+    stations = {row.hash for row in approvals if row.subject is Subject.STATION}
+    bulletins = {row.id: row for row in manifest.bulletins}
+    wrong = {row.code for row in manifest.stations if station_hash(row) not in stations}
+    unapproved: set[str] = set()
+    left = []
+    for entry in manifest.entries:
+        bad = {entry.station} if entry.kind is Kind.RELAY and entry.station in wrong else set()
+        for name in entry.playlist:
+            bulletin = bulletins.get(name)
+            approval = None if bulletin is None else sounds.get(bulletin.sound)
+            if (
+                bulletin is None
+                or approval is None
+                or entry.klass > approval.klass
+                or bulletin.language != approval.language
+            ):
+                bad.add(name)
+        if bad:
+            unapproved |= {name for name in bad if name is not None}
+        else:
+            left.append(entry)
+    return Judged(msgspec.structs.replace(manifest, entries=tuple(left)), tuple(sorted(unapproved)))
+
+
+def exceptions_at(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> tuple[QuietException, ...]:
+    """The manifest's exceptions that are good and are for this place; the rest mean nothing, and quiet stays quiet."""
+    found = []
+    for data in manifest.exceptions:
+        try:
+            exception = open_exception(data, trust)
+        except ProtocolError:
+            continue
+        if any(unit in units for unit in exception.area):
+            found.append(exception)
+    return tuple(found)
+
+
+def station_hash(station: Station) -> bytes:
+    """What an approval of a station names: the SHA-256 of its record."""
+    return sha256(encode(station))
+
+
+def _approvals(signed: Iterable[bytes], trust: Trust, units: tuple[str, ...], at_s: int) -> Iterable[Approval]:
+    """Those that count here and now; of two for one sound the one of the higher class comes last."""
+    found = []
+    for data in signed:
+        try:
+            approval = open_approval(data, trust)
+        except ProtocolError:
+            continue
+        if approval.scope in units and at_s < approval.expires:
+            found.append(approval)
+    return sorted(found, key=lambda row: row.klass)
+
+
+def _expect_persons(signers: list[Holder], trust: Trust, role: Role, what: str) -> None:
+    needed = trust.persons_needed(role)
+    if distinct(signers) < needed:
+        raise SignatureError(
+            "bad-signature", f"{what} needs {needed} person(s) with role {role.name}, {distinct(signers)} signed"
+        )

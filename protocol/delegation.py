@@ -1,0 +1,120 @@
+"""The people of a unit, changed within minutes by two administrators of the province; the offline roots stay as they are.
+
+A delegation is the whole list of one unit and takes the place of the unit's list before it. It gives only what the roots'
+bounds allow. It can also take a key away, any but a root's or an administrator's: a lost phone, a stolen server key.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from protocol.codec import decode
+from protocol.errors import ProtocolError, SignatureError
+from protocol.ids import Sha256, Text, UnitCode
+from protocol.quantities import DAY_S, EpochS
+from protocol.roles import DELEGABLE, Holder, Role, Roots, distinct
+from protocol.signing import Family, open_signed
+
+MAX_DELEGATION_BYTES: Final = 65_536
+
+
+class Delegation(msgspec.Struct, frozen=True, array_like=True):
+    """Who else is trusted at and below one unit."""
+
+    unit: UnitCode
+    era: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
+    """The roots' era of DELEGATION."""
+    version: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    """Counts the lists of this unit."""
+    epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    """Version of the roots under which it was signed."""
+    issued: EpochS
+    expires: EpochS
+    holders: Annotated[tuple[Holder, ...], Meta(max_length=200)]
+    revoked: Annotated[tuple[Sha256, ...], Meta(max_length=200)] = ()
+    """SHA-256 of public keys that count no more at and below this unit."""
+    reason: Text = ""
+
+
+def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: int) -> Delegation:
+    """The delegation in these bytes, if it may take the place of the one held for its unit.
+
+    `at_s` is the latest that the time may be (epoch seconds); None where the box does not know it is not possible: the
+    caller takes the delegation's own `issued` then. Raises `SignatureError` or `ProtocolError`.
+    """
+    envelope = open_signed(data, Family.DELEGATION, roots.domain, max_bytes=MAX_DELEGATION_BYTES)
+    delegation = decode(envelope.payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)
+    signers = [
+        holder
+        for signature in envelope.signatures
+        for holder in roots.holders_of(signature.kid, Role.DELEGATION, at_s)
+        if covers(holder.scope, delegation.unit) and roots.signed(signature, holder)
+    ]
+    needed = roots.persons_needed(Role.DELEGATION)
+    if distinct(signers) < needed:
+        raise SignatureError(
+            "bad-signature",
+            f"a delegation needs {needed} administrators of {delegation.unit}, {distinct(signers)} signed",
+        )
+    _expect_current(delegation, roots, held)
+    for holder in delegation.holders:
+        _expect_within(holder, delegation, roots)
+    return delegation
+
+
+def supersedes(delegation: Delegation, held: Delegation | None) -> bool:
+    """Whether it is newer than the one held; of an older era nothing is newer."""
+    return held is None or (delegation.era, delegation.version) > (held.era, held.version)
+
+
+def holders_in_force(delegation: Delegation, roots: Roots) -> tuple[Holder, ...]:
+    """Its holders with the ends of their time: their own, the delegation's, the bound's."""
+    if delegation.era != roots.era(Role.DELEGATION):
+        return ()
+    found = []
+    for holder in delegation.holders:
+        days = [row.days for row in roots.bounds if _allows(row.role, row.scope, holder)]
+        ends = min(holder.not_after, delegation.expires, delegation.issued + min(days, default=0) * DAY_S)
+        found.append(msgspec.structs.replace(holder, not_after=min(ends, 0xFFFF_FFFF)))
+    return tuple(found)
+
+
+def covers(scope: tuple[str, ...], unit: str) -> bool:
+    """Whether one of these units is the unit, or above it."""
+    return any(unit == own or unit.startswith(f"{own}-") for own in scope)
+
+
+def _expect_current(delegation: Delegation, roots: Roots, held: Delegation | None) -> None:
+    if delegation.epoch > roots.version:
+        raise ProtocolError(
+            "roots-newer", f"signed under roots {delegation.epoch}, these are {roots.version}", field="Delegation.epoch"
+        )
+    if delegation.era != roots.era(Role.DELEGATION):
+        raise ProtocolError("era", "of another era of DELEGATION than the roots name", field="Delegation.era")
+    if not supersedes(delegation, held):
+        raise ProtocolError(
+            "not-newer",
+            f"version {delegation.version} of {delegation.unit} is not above {held.version if held else 0}",
+            field="Delegation.version",
+        )
+    if delegation.expires <= delegation.issued:
+        raise ProtocolError("bad-record", "not after issued", field="Delegation.expires")
+
+
+def _expect_within(holder: Holder, delegation: Delegation, roots: Roots) -> None:
+    for role in holder.roles:
+        if role not in DELEGABLE:
+            raise ProtocolError("bounds", f"{role.name} cannot be delegated", field="Delegation.holders")
+        bounds = tuple(unit for row in roots.bounds if row.role is role for unit in row.scope)
+        for unit in holder.scope:
+            if not covers((delegation.unit,), unit) or not covers(bounds, unit):
+                raise ProtocolError(
+                    "bounds",
+                    f"the roots let nobody give {role.name} of {unit} to {holder.person} in the list of {delegation.unit}",
+                    field="Delegation.holders",
+                )
+
+
+def _allows(role: Role, scope: tuple[str, ...], holder: Holder) -> bool:
+    return role in holder.roles and any(covers(scope, unit) for unit in holder.scope)

@@ -1,0 +1,88 @@
+"""A passkey's signature, verified with no network and no browser (WebAuthn Level 2 §7.2, the steps that an offline reader can take).
+
+A passkey does not sign our bytes but an assertion: the authenticator's data, then the hash of a JSON text that the
+browser wrote and that names the hash of our bytes as its challenge. Both travel beside the signature. A counter of uses
+is not kept: passkeys that are synchronised between devices have none.
+"""
+
+import base64
+import json
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from protocol.curves import PASSKEY_ALG, verifies
+from protocol.ids import sha256
+from protocol.signing import MAX_AUTHENTICATOR_DATA, MAX_CLIENT_DATA, Assertion, Signature
+
+USER_PRESENT: Final = 0x01
+USER_VERIFIED: Final = 0x04
+BACKUP: Final = 0x18
+"""Whether it may be, and is, kept in a cloud: says nothing against it."""
+GET: Final = "webauthn.get"
+
+
+class Party(msgspec.Struct, frozen=True, array_like=True):
+    """A relying party: the console for which passkeys were made."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9.-]{1,100}\Z")]
+    """Its domain (WebAuthn's rpId)."""
+    origins: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]{1,120}\Z")], ...], Meta(min_length=1, max_length=4)
+    ]
+    """Where its pages come from: `https://console.example`."""
+
+
+def challenge(signed: bytes) -> bytes:
+    """What the page hands to the authenticator: the SHA-256 of the bytes that are to be signed."""
+    return sha256(signed)
+
+
+def covered(assertion: Assertion) -> bytes:
+    """What a passkey's signature is over."""
+    return assertion.authenticator_data + sha256(assertion.client_data)
+
+
+def verify(signature: Signature, public_key: bytes, party: Party) -> bool:
+    """Whether the holder of this passkey, present and verified, signed these bytes on a page of this party."""
+    assertion = signature.assertion
+    return (
+        assertion is not None
+        and PASSKEY_ALG.get(len(public_key)) is signature.alg
+        and _by_a_verified_person(assertion.authenticator_data, party)
+        and _for_these_bytes(assertion.client_data, signature.signed, party)
+        and verifies(signature.alg, public_key, signature.value, covered(assertion))
+    )
+
+
+def _by_a_verified_person(data: bytes, party: Party) -> bool:
+    if len(data) != MAX_AUTHENTICATOR_DATA or data[:32] != sha256(party.id.encode()):
+        return False
+    flags, needed = data[32], USER_PRESENT | USER_VERIFIED
+    return flags & needed == needed and not flags & ~(needed | BACKUP)
+
+
+def _for_these_bytes(client_data: bytes, signed: bytes, party: Party) -> bool:
+    if len(client_data) > MAX_CLIENT_DATA:
+        return False
+    try:
+        said = json.loads(client_data.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return False
+    wanted = base64.urlsafe_b64encode(challenge(signed)).rstrip(b"=").decode()
+    return (
+        isinstance(said, dict)
+        and said.get("type") == GET
+        and said.get("challenge") == wanted
+        and said.get("origin") in party.origins
+        and said.get("crossOrigin", False) is False
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A name that stands twice could mean two things to two readers."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
