@@ -34,14 +34,15 @@ class Sender:
     """In whose name reports are signed."""
 
     box: str
-    domain: Domain
+    domain: Callable[[], Domain]
+    """Known with the first roots; raises LinkError before."""
     signer: Signer
     version: str
     boot_ms: int
     """Wall instant at which the daemon started."""
 
     def sign(self, payload: bytes, family: Family) -> bytes:
-        return sign1(payload, family, self.domain, self.signer)
+        return sign1(payload, family, self.domain(), self.signer)
 
 
 class Reporter:
@@ -186,6 +187,7 @@ class Reporter:
             log_seq=self._outbox.log_seq(),
             clock=self._clock.reading().quality,
             boot=self._sender.boot_ms,
+            delegations=self._delegations(),
         )
 
     def _make_beat(self) -> Beat:
@@ -198,12 +200,14 @@ class Reporter:
             self._outbox.chain(),
             self._outbox.acked_seq(),
             self._outbox.log_seq(),
+            self._delegations(),
         )
         reading, sounding = self._clock.reading(), self._sounding()
         doing = health.doing(
             sounding=sounding is not None,
             emergency=sounding is not None and sounding.kind is SegmentKind.EMERGENCY,
             knows_time=reading.tells_time,
+            stopped=bool(self._book.stops()),
         )
         return health.beat(
             self._clock.now_ms(),
@@ -217,6 +221,9 @@ class Reporter:
     def _live(self) -> tuple[bytes, ...]:
         now = self._clock.now_ms()
         return live_ids([held.order for held in self._book.orders(now)], now)
+
+    def _delegations(self) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted((row.unit, row.version) for row in self._trust.delegations()))
 
     def _roots_version(self) -> int:
         roots = self._trust.roots()
