@@ -69,6 +69,7 @@ def _signed(item: Any) -> Signed:
     if algorithm in PASSKEY:
         parts = header[ASSERTION]
         need(type(parts) is list and len(parts) == 2 and all(type(part) is bytes for part in parts))
+        need(len(parts[0]) == 37 and len(parts[1]) <= 400)
         assertion = (parts[0], parts[1])
     return Signed(algorithm, protected, header[4], assertion, signature)
 
@@ -128,8 +129,6 @@ def _never(_: str) -> Any:
 
 
 def _asserted(authenticator: bytes, client: bytes, challenge: bytes, party: Party) -> bool:
-    if len(authenticator) != 37 or len(client) > 400:
-        return False
     if authenticator[:32] != sha256(party.id.encode()).digest() or authenticator[32] not in (0x05, 0x0D, 0x15, 0x1D):
         return False
     try:

@@ -41,11 +41,16 @@ class Known:
 
 @dataclass(frozen=True)
 class OracleMe:
-    """The box, in plain values. `used` holds every sequence of a signer, `recent` (accepted at in ms, severity)."""
+    """The box, in plain values.
+
+    `seen` are the ids of all orders ever accepted, `known` what is remembered of them, `ended` those of them that a
+    reinstatement has ended; `used` every sequence by the signer's key; `recent` of each sounding order (ms, severity).
+    """
 
     province: str
     environment: str
     path: tuple[str, ...]
+    seen: frozenset[bytes]
     known: Mapping[bytes, Known]
     ended: frozenset[bytes]
     used: Mapping[bytes, frozenset[int]]
@@ -79,8 +84,7 @@ def _answers(raw: bytes, trust: OracleTrust, clock: Clock, me: OracleMe) -> Iter
         yield "REJECT", "ROOTS_NEWER"
     if timed and roots.expires * 1000 <= latest:
         yield "REJECT", "ROOTS_EXPIRED"
-    grants = trusted.grants_of(trust)
-    signed = trusted.signers(opened, roots, grants, order.role, latest if timed else order.issued * 1000)
+    signed = trusted.signers(opened, roots, trust.grants, order.role, latest if timed else order.issued * 1000)
     firsts = sorted({grant.key for grant in signed if key_id(grant.key) == order.id[:4]})
     if not firsts:
         yield "REJECT", "SIGNATURE"
@@ -92,6 +96,7 @@ def _answers(raw: bytes, trust: OracleTrust, clock: Clock, me: OracleMe) -> Iter
         yield "REJECT", "SCOPE"
     if not named:
         yield "REJECT", "AREA"
+    persons = trusted.people(_speaking(signed, order, me.path[named[-1]]))
     level = min(i for i, unit in enumerate(me.path) if trusted.people(_speaking(signed, order, unit)) >= takes)
     for codes in (
         _of_content(order, trust),
@@ -100,7 +105,7 @@ def _answers(raw: bytes, trust: OracleTrust, clock: Clock, me: OracleMe) -> Iter
         _of_box(order, latest, me),
     ):
         yield from (("REJECT", code) for code in codes)
-    yield "ACCEPT", {"level": level, "first_signer": firsts[0], "persons": trusted.people(signed)}
+    yield "ACCEPT", {"level": level, "first_signer": firsts[0], "persons": persons}
 
 
 def _misshapen(order: Order) -> bool:
@@ -142,7 +147,7 @@ def _of_past(order: Order, first: bytes, level: int, me: OracleMe) -> Iterator[s
         yield "STATUS"
     if any(one.status != order.status or one.type not in ENDS.get(order.type, ()) for one in referred):
         yield "STATUS"
-    if order.id in me.known:
+    if order.id in me.seen:
         yield "DUPLICATE"
     used = me.used.get(first, frozenset())
     if order.sequence in used or (used and order.sequence <= max(used) - 64):
@@ -169,7 +174,7 @@ def _of_time(order: Order, timed: bool, latest: int) -> Iterator[str]:
 def _of_box(order: Order, latest: int, me: OracleMe) -> Iterator[str]:
     if order.sound is None:
         return
-    if sum(1 for at, severity in me.recent if at > latest - 60_000 and severity >= order.severity) >= 20:
+    if sum(1 for at, severity in me.recent if abs(latest - at) < 60_000 and severity >= order.severity) >= 20:
         yield "RATE"
     message = order.sound.message
     there = message in me.blobs if isinstance(message, bytes) else message in me.messages

@@ -15,7 +15,7 @@ ACTUAL, EXERCISE, TEST = range(3)
 FOREVER = 2**32 - 1
 
 
-def uint(low: int = 0, high: int = 2**64 - 1) -> Checker:
+def uint(low: int = 0, high: int = FOREVER) -> Checker:
     def check(item: Any) -> int:
         if type(item) is not int or not low <= item <= high:
             raise RefusedError("not such a number")
@@ -107,7 +107,7 @@ class Party:
 
 
 def party(item: Any) -> Party:
-    return Party(*row(item, [text(r"[a-z0-9.-]{1,100}"), many(text(".*"), 1, 4)]))
+    return Party(*row(item, [text(r"[a-z0-9.-]{1,100}"), many(text(r"https?://[a-z0-9.:-]{1,120}"), 1, 4)]))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from tests.oracle import envelope, records
@@ -12,6 +13,7 @@ from tests.oracle.records import Delegation, Party, Roots
 LEAST = {records.EMERGENCY: 2, records.DELEGATION: 2, records.EXCEPTION: 2}
 MACHINES = {records.SCHEDULE, records.TIMESTAMP}
 BOUNDED = {records.COMMUNE, records.CONTENT, records.STOP}
+UNTOUCHABLE = {records.ROOT, records.DELEGATION}
 DAY_S = 86400
 
 
@@ -19,6 +21,10 @@ DAY_S = 86400
 class OracleTrust:
     roots: Roots
     delegations: tuple[Delegation, ...] = ()
+
+    @cached_property
+    def grants(self) -> "list[Grant]":
+        return _grants_of(self)
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,21 @@ def people(grants: Iterable[Grant]) -> int:
     return min(len({grant.person for grant in listed}), len({grant.key for grant in listed}))
 
 
-def grants_of(trust: OracleTrust) -> list[Grant]:
+def _grants_of(trust: OracleTrust) -> list[Grant]:
     counting = sorted((one for one in trust.delegations if _counts(one, trust.roots)), key=lambda one: one.unit)
     sets = [(trust.roots.holders, None)] + [(one.holders, one) for one in counting]
     names: dict[bytes, str] = {}
     found = []
     for holders, delegation in sets:
         for holder in holders:
+            if delegation is not None and not _within(holder, delegation, trust.roots):
+                continue
             names.setdefault(holder.key, holder.person)
             last = holder.not_after if delegation is None else _end(holder, delegation, trust.roots)
             name = names[holder.key]
             found.append(Grant(holder.key, name, holder.roles, holder.scope, holder.not_before, last, holder.party))
-    immune = {one.key for one in found if {records.ROOT, records.DELEGATION} & set(one.roles)}
     revoked = {digest for one in counting for digest in one.revoked}
-    return [one for one in found if one.key in immune or sha256(one.key).digest() not in revoked]
+    return [one for one in found if UNTOUCHABLE & set(one.roles) or sha256(one.key).digest() not in revoked]
 
 
 def _counts(delegation: Delegation, roots: Roots) -> bool:
@@ -70,7 +77,6 @@ def _counts(delegation: Delegation, roots: Roots) -> bool:
         delegation.era == era(roots, records.DELEGATION)
         and delegation.epoch <= roots.version
         and delegation.expires > delegation.issued
-        and all(_within(holder, delegation, roots) for holder in delegation.holders)
     )
 
 
@@ -103,7 +109,7 @@ def signers(opened: Envelope, roots: Roots, grants: Iterable[Grant], role: int, 
         grant
         for grant in grants
         if role in grant.roles
-        and grant.first_s * 1000 <= at_ms <= grant.last_s * 1000
+        and grant.first_s <= at_ms // 1000 <= grant.last_s
         and grant.party <= len(roots.parties)
         and any(
             envelope.verifies(opened, one, domain, grant.key, party_of(roots, grant.party)) for one in opened.signatures
@@ -129,20 +135,21 @@ def _roots(raw: bytes, held: Roots | None) -> Roots | None:
     if held is not None and not _follows(new, held):
         return None
     for judge in (new,) if held is None else (held, new):
-        signed = signers(opened, judge, grants_of(OracleTrust(judge)), records.ROOT, new.issued * 1000)
+        signed = signers(opened, judge, OracleTrust(judge).grants, records.ROOT, new.issued * 1000)
         if people(signed) < takes(judge, records.ROOT):
             return None
     return new
 
 
 def _good(roots: Roots) -> None:
-    holders = grants_of(OracleTrust(roots))
+    holders = OracleTrust(roots).grants
     sound = (
         len({one.key for one in holders}) == len(holders)
         and all(one.party <= len(roots.parties) for one in holders)
         and all(_machine_or_person(one) for one in holders)
         and people(one for one in holders if records.ROOT in one.roles) >= takes(roots, records.ROOT)
         and roots.expires > roots.issued
+        and all(len({role for role, _ in rows}) == len(rows) for rows in (roots.thresholds, roots.eras))
         and all(bound.role in BOUNDED for bound in roots.bounds)
     )
     if not sound:
@@ -151,7 +158,7 @@ def _good(roots: Roots) -> None:
 
 def _machine_or_person(holder: Grant) -> bool:
     machine = MACHINES & set(holder.roles)
-    return not machine or (set(holder.roles) <= MACHINES and len(holder.key) == 32 and holder.party == 0)
+    return not machine or set(holder.roles) <= MACHINES
 
 
 def _follows(new: Roots, held: Roots) -> bool:
@@ -175,9 +182,10 @@ def delegation(raw: bytes, roots: Roots, held: Delegation | None, at_s: int) -> 
     except RefusedError:
         return None
     newer = held is None or held.unit != new.unit or held.era != new.era or new.version > held.version
-    signed = signers(opened, roots, grants_of(OracleTrust(roots)), records.DELEGATION, at_s * 1000)
+    signed = signers(opened, roots, OracleTrust(roots).grants, records.DELEGATION, at_s * 1000)
     covering = [one for one in signed if any(covers(top, new.unit) for top in one.scope)]
-    good = newer and _counts(new, roots) and people(covering) >= takes(roots, records.DELEGATION)
+    within = all(_within(holder, new, roots) for holder in new.holders)
+    good = newer and within and _counts(new, roots) and people(covering) >= takes(roots, records.DELEGATION)
     return new if good else None
 
 
@@ -187,7 +195,7 @@ def approval(raw: bytes, trust: OracleTrust) -> records.Approval | None:
         found = records.approval(opened.payload)
     except RefusedError:
         return None
-    signed = signers(opened, trust.roots, grants_of(trust), records.CONTENT, found.issued * 1000)
+    signed = signers(opened, trust.roots, trust.grants, records.CONTENT, found.issued * 1000)
     covering = [one for one in signed if any(covers(top, found.scope) for top in one.scope)]
     good = found.epoch <= trust.roots.version and people(covering) >= takes(trust.roots, records.CONTENT)
     return found if good else None
@@ -199,8 +207,8 @@ def exception(raw: bytes, trust: OracleTrust) -> records.QuietException | None:
         found = records.exception(opened.payload)
     except RefusedError:
         return None
-    signed = signers(opened, trust.roots, grants_of(trust), records.EXCEPTION, found.issued * 1000)
-    covering = [one for one in signed if any(covers(top, trust.roots.province) for top in one.scope)]
+    signed = signers(opened, trust.roots, trust.grants, records.EXCEPTION, found.issued * 1000)
+    covering = [one for one in signed if trust.roots.province in one.scope]
     good = (
         found.epoch <= trust.roots.version
         and found.start < found.end <= found.start + DAY_S
