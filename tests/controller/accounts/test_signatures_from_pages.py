@@ -1,4 +1,4 @@
-"""What the signing kit offers, and which signatures are taken: the registered key's, over these bytes, by a verified hand."""
+"""What the signing kit offers, and what it takes: signatures of the person's key, over these bytes, by a verified hand."""
 
 import base64
 import json
