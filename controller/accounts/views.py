@@ -131,8 +131,8 @@ def revoke_key(request: HttpRequest, number: int) -> HttpResponse:
     messages.warning(
         request,
         _(
-            "Đã thu hồi “%(label)s”: từ bây giờ hệ thống không nhận chữ ký của khóa này. Các hộp còn tin nó cho tới khi "
-            "hai quản trị viên đưa nó ra khỏi danh sách người ký; hãy gọi ngay cho: %(whom)s."
+            "Đã thu hồi “%(label)s”: từ bây giờ hệ thống không nhận chữ ký của khóa này. Các hộp còn tin nó cho tới "
+            "khi hai quản trị viên đưa nó ra khỏi danh sách người ký; hãy gọi ngay cho: %(whom)s."
         )
         % {"label": key.label, "whom": whom},
     )

@@ -1,4 +1,4 @@
-"""What the signing kit offers, and what it takes: signatures of the person's key, over these bytes, by a verified hand."""
+"""What the signing kit offers and takes: signatures of the person's key, over these bytes, by a verified hand."""
 
 import base64
 import json
