@@ -30,7 +30,7 @@ def hoa(db: None) -> Person:
 
 def registered(person: Person, public_key: bytes, kind: KeyKind, **more: object) -> PersonKey:
     return PersonKey.objects.create(
-        person=person, public_key=public_key, kind=kind, label=kind.label, created=timezone.now(), **more
+        person=person, public_key=public_key, kind=kind, label=str(kind.label), created=timezone.now(), **more
     )
 
 
