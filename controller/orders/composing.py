@@ -142,9 +142,7 @@ def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
     )
 
 
-def _ending(
-    of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, lifetime_s: int, reason: str
-) -> Order:
+def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, lifetime_s: int, reason: str) -> Order:
     return msgspec.structs.replace(
         of,
         id=slot.identity,

@@ -15,7 +15,7 @@ from controller.core.errors import NotAllowed, Refused
 from controller.orders import capacity
 from controller.orders.capacity import Capacity
 from controller.orders.roots import current_roots
-from controller.units.rules import above
+from controller.units.rules import above, covers
 from protocol.order import MessageType
 from protocol.roles import Role
 from protocol.trust import Trust
@@ -48,7 +48,7 @@ def ways(
 ) -> tuple[Capacity, ...]:
     """Every way in which the person may sign this in the whole area, the best first; empty for none.
 
-    `roles` are those that come into question (all of the type's, if none are given); `level`: this level or a higher one.
+    `roles` are those that come into question (all of the type's, if none are given); `level`: this or a higher one.
     """
     units = tuple(area)
     if not units or not all(accounts.may(person, Action.SIGN, unit) for unit in units):
@@ -56,6 +56,32 @@ def ways(
     wanted = tuple(roles) or tuple(capacity.roles_for(kind))
     found = capacity.capacities(keys_of(person), wanted, units, trust_of(units), int(now.timestamp()))
     return tuple(one for one in found if level is None or one.level <= level)
+
+
+def holds(person: Person, roles: Iterable[Role], now: datetime) -> bool:
+    """Whether the person may sign in one of these roles anywhere: whether a page is worth offering."""
+    own, keys, wanted = accounts.where(person, Action.SIGN), keys_of(person), frozenset(roles)
+    if not own or not keys:
+        return False
+    at = int(now.timestamp())
+    return any(
+        holder.key in keys
+        and wanted & set(holder.roles)
+        and holder.not_before <= at <= holder.not_after
+        and any(covers(unit, code) or covers(code, unit) for unit in own for code in holder.scope)
+        for holder in trust_of(own).holders
+    )
+
+
+def units_where(person: Person, roles: Iterable[Role], units: Iterable[str], now: datetime) -> dict[str, Capacity]:
+    """Those of the units for which the person may sign in one of these roles, with the best way of each."""
+    own, keys, wanted = accounts.where(person, Action.SIGN), keys_of(person), tuple(roles)
+    mine = [unit for unit in units if any(covers(code, unit) for code in own)]
+    if not mine or not keys:
+        return {}
+    trust, at = trust_of(mine), int(now.timestamp())
+    found = ((unit, capacity.capacities(keys, wanted, (unit,), trust, at)) for unit in mine)
+    return {unit: ways[0] for unit, ways in found if ways}
 
 
 def require(
