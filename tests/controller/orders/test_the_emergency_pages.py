@@ -14,8 +14,8 @@ from django.utils import timezone
 from controller.accounts.models import Audit
 from controller.core.errors import NotAllowed
 from controller.orders import rollcall, services
-from controller.orders.models import EmergencyOrder, State
 from controller.orders.composing import Alarm
+from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
 from protocol.order import Status
