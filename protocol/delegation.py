@@ -1,7 +1,7 @@
 """The people of a unit, changed within minutes by two administrators of the province; the offline roots stay.
 
 A delegation is the whole list of one unit and takes the place of the unit's list before it. It gives only what the
-roots' bounds allow. It can also take a key away, any but a root's or an administrator's: a lost phone, a stolen server key.
+roots' bounds allow. It can also take a key away, any but a root's or an administrator's: of a lost phone, of a server.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,8 @@ class Delegation(msgspec.Struct, frozen=True, array_like=True):
 def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: int) -> Delegation:
     """The delegation in these bytes, if it may take the place of the one held for its unit.
 
-    `at_s` is the latest that the time may be (epoch seconds); a box that does not know it takes the roots' `issued`. Raises `SignatureError` or `ProtocolError`.
+    `at_s` is the latest that the time may be (epoch seconds); a box that does not know it takes the roots' `issued`.
+    Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.DELEGATION, roots.domain, max_bytes=MAX_DELEGATION_BYTES)
     delegation = decode(envelope.payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)

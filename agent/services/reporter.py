@@ -19,6 +19,7 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.wake import Wake
 from protocol.codec import encode
+from protocol.quantities import SECOND_MS
 from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import Segment, SegmentKind
@@ -207,7 +208,7 @@ class Reporter:
             sounding=sounding is not None,
             emergency=sounding is not None and sounding.kind is SegmentKind.EMERGENCY,
             knows_time=reading.tells_time,
-            stopped=bool(self._book.stops()),
+            stopped=self._is_stopped(),
         )
         return health.beat(
             self._clock.now_ms(),
@@ -221,6 +222,10 @@ class Reporter:
     def _live(self) -> tuple[bytes, ...]:
         now = self._clock.now_ms()
         return live_ids([held.order for held in self._book.orders(now)], now)
+
+    def _is_stopped(self) -> bool:
+        now_ms = self._clock.now_ms()
+        return any(row.order.until is None or row.order.until * SECOND_MS > now_ms for row in self._book.stops())
 
     def _delegations(self) -> tuple[tuple[str, int], ...]:
         return tuple(sorted((row.unit, row.version) for row in self._trust.delegations()))

@@ -72,7 +72,10 @@ class Orders:
 
     def stops(self) -> Sequence[Stopped]:
         rows = (self._held[name] for name in self._locks)
-        return sorted((Stopped(row.order, row.level, row.accepted_ms) for row in rows), key=lambda row: row.accepted_ms)
+        return sorted(
+            (Stopped(row.order, row.level, row.accepted_ms) for row in rows),
+            key=lambda row: (row.accepted_ms, row.order.id),
+        )
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
         order = verdict.order
@@ -169,13 +172,14 @@ class Orders:
         old = [
             name
             for name, held in self._held.items()
-            if held.order.expires * SECOND_MS < since_ms and name not in self._locks
+            if held.order.expires * SECOND_MS < since_ms and not (name in self._locks and _lasts(held, since_ms))
         ]
         gone = [name for name, enders in self._enders.items() if all(ender.at_ms < since_ms for ender in enders)]
         if old or gone:
             with self._database.change() as connection:
                 connection.executemany("DELETE FROM orders WHERE id = ?", [(name,) for name in old])
                 connection.executemany("DELETE FROM endings WHERE id = ?", [(name,) for name in gone])
+            self._locks.difference_update(old)
             for name in old:
                 del self._held[name]
             for name in gone:
@@ -256,6 +260,11 @@ def _revive(connection: sqlite3.Connection, order: bytes) -> None:
         "UPDATE orders SET stage = ?, ended_ms = NULL, rounds = rounds + 1 WHERE id = ?", (int(Stage.ACCEPTED), order)
     )
     connection.execute("DELETE FROM receipts WHERE id = ? AND stage = ?", (order, int(Stage.CANCELLED)))
+
+
+def _lasts(stop: Remembered, now_ms: int) -> bool:
+    """Whether its lock has no end of its own, or not yet."""
+    return stop.order.until is None or stop.order.until * SECOND_MS > now_ms
 
 
 def _is_silenced(held: Remembered, stop: Remembered) -> bool:

@@ -1,10 +1,13 @@
 """People and what they may do where. Their private keys are never here."""
 
+import base64
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from controller.units.models import Unit
+from protocol.curves import P256_BYTES, PASSKEY_ALG, RAW_ALG, Alg
 from protocol.ids import sha256
 
 
@@ -48,12 +51,28 @@ class Appointment(models.Model):
         return f"{self.person}: {self.get_role_display()}, {self.unit}"
 
 
+class KeyKind(models.TextChoices):
+    """Where the private half of a key is."""
+
+    FILE = "file", _("tệp khóa")
+    """A file that a passphrase opens (protocol/README §11)."""
+    DEVICE = "device", _("khóa của trình duyệt")
+    """A WebCrypto key in one browser, which cannot be exported from there."""
+    PASSKEY = "passkey", _("khóa mở bằng vân tay, khuôn mặt hoặc PIN")
+    """A WebAuthn credential; it signs assertions, never bytes."""
+
+
 class PersonKey(models.Model):
-    """The public half of a person's Ed25519 key."""
+    """The public half of a person's key."""
 
     person = models.ForeignKey(Person, models.PROTECT, related_name="keys")
-    public_key = models.BinaryField(max_length=32, unique=True)
-    """Raw, 32 bytes (RFC 8032)."""
+    kind = models.CharField(max_length=8, choices=KeyKind, default=KeyKind.FILE)
+    public_key = models.BinaryField(max_length=P256_BYTES, unique=True)
+    """Raw Ed25519 (32 bytes) or compressed P-256 (33)."""
+    credential = models.BinaryField(max_length=1023, default=b"", blank=True)
+    """Of a passkey: its id, which a page must name to have it used (WebAuthn §4, at most 1023 bytes)."""
+    rp_id = models.CharField(max_length=100, default="", blank=True)
+    """Of a passkey: the domain for which it was made."""
     label = models.CharField(max_length=64)
     created = models.DateTimeField()
     revoked = models.DateTimeField(null=True, blank=True)
@@ -63,6 +82,17 @@ class PersonKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person}: {self.label}"
+
+    @property
+    def alg(self) -> Alg:
+        """How it signs."""
+        algorithms = PASSKEY_ALG if self.kind == KeyKind.PASSKEY else RAW_ALG
+        return algorithms[len(bytes(self.public_key))]
+
+    @property
+    def name(self) -> str:
+        """The public key as pages and key files write it: base64url without padding."""
+        return base64.urlsafe_b64encode(bytes(self.public_key)).rstrip(b"=").decode()
 
     @property
     def fingerprint(self) -> str:

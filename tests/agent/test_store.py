@@ -389,7 +389,7 @@ def test_a_damaged_trust_file_is_as_good_as_none(tmp_path: Path, spoil: Callable
         Memory(database).keep_roots(signed_roots(roots(2, at_s=1_000)), roots(2, at_s=1_000))
         path = database.path
     path.unlink()
-    file = tmp_path / "trust"
+    file = tmp_path / "trust.2"
     file.write_bytes(spoil(file.read_bytes()))
     with closing(Database(tmp_path)) as database:
         assert Memory(database).roots() is None

@@ -221,7 +221,8 @@ MESSAGES: Final[dict[str, Message]] = {
 }
 
 FAMILIES: Final[tuple[type[msgspec.Struct], ...]] = (
-    Roots, Delegation, Approval, QuietException, Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
+    Roots, Delegation, Approval, QuietException,
+    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
 )  # fmt: skip
 
 
