@@ -293,7 +293,7 @@ def test_fault_42_an_order_of_last_month_of_a_drill_or_of_another_province_never
 @pytest.mark.parametrize(
     "signers",
     [("Hoa",), ("Hoa", "Hoa"), ("Lan", "Dung"), ("Hoa", "controller"), ("root", "Sơn"), ("controller",)],
-    ids=lambda names: " and ".join(names),
+    ids=" and ".join,
 )
 def test_fault_44_too_few_or_the_wrong_signers_raise_nothing(tmp_path: Path, signers: tuple[str, ...]) -> None:
     world = play(tmp_path, Forge(signers), Wait(60))
