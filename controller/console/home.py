@@ -16,12 +16,14 @@ from controller.console import sounding
 from controller.console.sounding import Group
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
-from controller.orders import rollcall
+from controller.orders import cards, rollcall
+from controller.orders.cards import Card, Lock, card, concerns
 from controller.orders.models import EmergencyOrder
 from controller.orders.models import State as OrderState
-from controller.orders.views import Card, card, concerns
+from controller.orders.views import doors
 from controller.units.rules import covers
 from controller.units.services import inside
+from protocol.order import SOUNDING
 from protocol.report import Doing
 
 SHOWN = 8
@@ -31,8 +33,12 @@ HEARD = (Level.GOOD, Level.WARNING, Level.EMERGENCY)
 
 @dataclass(frozen=True)
 class Home:
+    locks: list[Lock]
+    """Speakers that are silent by order."""
     live: list[Card]
     """Emergencies that are sounding or may still sound."""
+    told: list[Card]
+    """Alarms that communes gave by themselves in the last day, and that are over."""
     to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""
     to_approve: list[Bulletin]
@@ -44,7 +50,8 @@ class Home:
     """What is heard right now, and of how many boxes."""
     may_write: bool
     may_plan: bool
-    may_sign: bool
+    doors: dict[str, bool]
+    """Which orders the person may give: `orders.views.doors`."""
 
 
 def home(person: Person, now: dt.datetime) -> Home:
@@ -54,7 +61,11 @@ def home(person: Person, now: dt.datetime) -> Home:
     troubled = [box for box in judged if box.level in (Level.FAULT, Level.UNKNOWN)]
     heard = [box for box in judged if box.level in HEARD and box.doing in (Doing.SOUNDING, Doing.EMERGENCY)]
     return Home(
-        live=[card(order, now) for order in rollcall.live(now) if concerns(seen, order.area)],
+        locks=cards.locks(person, now),
+        live=[
+            card(order, now) for order in rollcall.live(now) if order.type in SOUNDING and concerns(seen, order.area)
+        ],
+        told=cards.told(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
@@ -62,7 +73,7 @@ def home(person: Person, now: dt.datetime) -> Home:
         sounding=sounding.groups(heard),
         may_write=bool(accounts.where(person, Action.EDIT)),
         may_plan=bool(accounts.where(person, Action.SCHEDULE)),
-        may_sign=bool(accounts.where(person, Action.SIGN)),
+        doors=doors(person, now),
     )
 
 

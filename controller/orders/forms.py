@@ -1,22 +1,16 @@
-"""What an officer decides about an emergency, and a signature that comes from a page or a file."""
+"""What an officer decides about an emergency, or about silence."""
 
-import base64
-import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from controller.core.errors import Refused
-from controller.orders import rules, wording
-from controller.orders.rules import Alarm
+from controller.orders import composing, wording
+from controller.orders.composing import Alarm, Stop
+from protocol.messages import PreparedMessage
 from protocol.order import MAX_LIFETIME_S, Severity, Status
-
-MAX_SIGNATURE_FILE: Final = 4_096
+from protocol.roles import Role
 
 
 class AlarmForm(forms.Form):
@@ -29,8 +23,8 @@ class AlarmForm(forms.Form):
     repeats = forms.IntegerField(label=gettext_lazy("Số lần phát"), initial=3, min_value=1, max_value=100)
     lifetime = forms.IntegerField(
         label=gettext_lazy("Hiệu lực (phút)"),
-        initial=rules.DEFAULT_LIFETIME_S // 60,
-        min_value=rules.MIN_LIFETIME_S // 60,
+        initial=composing.DEFAULT_LIFETIME_S // 60,
+        min_value=composing.MIN_LIFETIME_S // 60,
         max_value=MAX_LIFETIME_S // 60,
         help_text=gettext_lazy("Sau thời gian này không hộp nào phát nữa, dù nhận được muộn."),
     )
@@ -38,15 +32,10 @@ class AlarmForm(forms.Form):
 
     def __init__(self, areas: Sequence[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._choose("message", [(one.code, wording.message_title(one.code)) for one in rules.OFFERED])
-        self._choose("area", list(areas))
-        self._choose("status", [(int(one), wording.status_name(one)) for one in Status])
-        self._choose("severity", [(int(one), wording.severity_name(one)) for one in reversed(Severity)])
-
-    def _choose(self, name: str, choices: Sequence[tuple[Any, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
+        choose(self, "message", [(one.code, wording.message_title(one.code)) for one in composing.OFFERED])
+        choose(self, "area", list(areas))
+        choose(self, "status", [(int(one), wording.status_name(one)) for one in Status])
+        choose(self, "severity", [(int(one), wording.severity_name(one)) for one in reversed(Severity)])
 
     def alarm(self) -> Alarm:
         """The checked answers."""
@@ -62,45 +51,76 @@ class AlarmForm(forms.Form):
         )
 
 
-@dataclass(frozen=True)
-class Signed:
-    """A signature as it was handed in."""
+class WarnForm(forms.Form):
+    """A commune's own alarm, by one signature: what is chosen is one button; the rest is there already."""
 
-    public_key: bytes
-    value: bytes
+    message = forms.TypedChoiceField(label=gettext_lazy("Nội dung"), coerce=int)
+    status = forms.TypedChoiceField(label=gettext_lazy("Đây là"), coerce=int, widget=forms.HiddenInput)
+    area = forms.MultipleChoiceField(label=gettext_lazy("Khu vực"), widget=forms.CheckboxSelectMultiple)
+    lifetime = forms.TypedChoiceField(
+        label=gettext_lazy("Hiệu lực (phút)"),
+        coerce=int,
+        choices=[(minutes, str(minutes)) for minutes in (10, 30, 60)],
+        initial=30,
+        help_text=gettext_lazy("Sau thời gian này không hộp nào phát nữa, dù nhận được muộn."),
+    )
+    reason = forms.CharField(label=gettext_lazy("Căn cứ, lý do"), max_length=200, required=False)
+
+    def __init__(
+        self, areas: Sequence[tuple[str, str]], messages: Sequence[PreparedMessage], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        choose(self, "message", [(one.code, wording.message_title(one.code)) for one in messages])
+        choose(self, "status", [(int(one), wording.status_name(one)) for one in Status])
+        choose(self, "area", list(areas))
+        self.fields["area"].initial = [code for code, _name in areas[:1]]
+
+    def alarm(self) -> Alarm:
+        """The checked answers."""
+        data = self.cleaned_data
+        return Alarm(
+            message=data["message"],
+            area=tuple(data["area"]),
+            status=Status(data["status"]),
+            lifetime_s=data["lifetime"] * 60,
+            reason=data["reason"],
+            role=Role.COMMUNE,
+        )
 
 
-class _File(msgspec.Struct, frozen=True):
-    """What `loalang sign` writes."""
+class StopForm(forms.Form):
+    """Where speakers are to be silent, for how long, and why."""
 
-    loalang: str
-    order: str
-    public: str
-    signature: str
+    area = forms.MultipleChoiceField(label=gettext_lazy("Dừng và khóa loa ở"), widget=forms.CheckboxSelectMultiple)
+    until = forms.TypedChoiceField(
+        label=gettext_lazy("Khóa"),
+        coerce=int,
+        initial=0,
+        widget=forms.RadioSelect,
+        choices=[
+            (0, gettext_lazy("đến khi có người mở lại")),
+            (30, gettext_lazy("30 phút")),
+            (60, gettext_lazy("1 giờ")),
+            (240, gettext_lazy("4 giờ")),
+            (1440, gettext_lazy("24 giờ")),
+        ],
+    )
+    reason = forms.CharField(label=gettext_lazy("Lý do"), max_length=200, required=False)
+
+    def __init__(self, areas: Sequence[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choose(self, "area", list(areas))
+        if len(areas) == 1:
+            self.fields["area"].initial = [areas[0][0]]
+
+    def stop(self) -> Stop:
+        """The checked answers."""
+        data = self.cleaned_data
+        return Stop(tuple(data["area"]), data["until"] * 60 or None, data["reason"])
 
 
-def from_fields(public: str, value: str) -> Signed:
-    """From the hidden fields that the page's script filled. Raises `Refused`."""
-    return Signed(_bytes(public, 32), _bytes(value, 64))
-
-
-def from_file(data: bytes, order: str) -> Signed:
-    """From a file of `loalang sign`. Raises `Refused`."""
-    try:
-        file = msgspec.json.decode(data[:MAX_SIGNATURE_FILE], type=_File)
-    except msgspec.DecodeError as error:
-        raise Refused("file", _("Đây không phải tệp chữ ký."), _("Chọn tệp do lệnh “loalang sign” tạo ra.")) from error
-    if file.loalang != "signature/1" or file.order != order:
-        raise Refused("file", _("Tệp chữ ký này thuộc lệnh khác."), _("Tải yêu cầu ký của đúng lệnh này rồi ký lại."))
-    return Signed(_bytes(file.public, 32), _bytes(file.signature, 64))
-
-
-def _bytes(text: str, length: int) -> bytes:
-    text = text.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
-    try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != length:
-        raise Refused("signature", _("Chưa có chữ ký."), _("Chọn tệp khóa, nhập mật khẩu rồi bấm “Ký”."))
-    return data
+def choose(form: forms.Form, name: str, choices: Sequence[tuple[Any, str]]) -> None:
+    """What this field of the form offers."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = choices

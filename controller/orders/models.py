@@ -5,6 +5,8 @@ from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import Person
 from controller.boxes.models import Box
+from protocol.curves import Alg
+from protocol.signing import Assertion, SignedBy
 
 
 class RootsFile(models.Model):
@@ -33,6 +35,8 @@ class State(models.TextChoices):
     SENT = "sent", _("đã phát lệnh")
     CANCELLED = "cancelled", _("đã hủy")
     """By another order that was sent."""
+    LIFTED = "lifted", _("đã khôi phục")
+    """A cancel or a stop, by a reinstatement that was sent."""
     DROPPED = "dropped", _("đã bỏ")
     """Before anybody sent it."""
 
@@ -45,6 +49,8 @@ class EmergencyOrder(models.Model):
     envelope = models.BinaryField(null=True)
     """Payload and signatures as they travel; null until enough have signed."""
     state = models.CharField(max_length=12, choices=State, default=State.WAITING, db_index=True)
+    role = models.PositiveSmallIntegerField()
+    """As what its persons sign it: `protocol.roles.Role`."""
     type = models.PositiveSmallIntegerField()
     """`protocol.order.MessageType`."""
     status = models.PositiveSmallIntegerField()
@@ -52,21 +58,23 @@ class EmergencyOrder(models.Model):
     severity = models.PositiveSmallIntegerField()
     event = models.CharField(max_length=12)
     message = models.PositiveIntegerField(null=True)
-    """Code of the built-in message; null in a cancel."""
+    """Code of the built-in message; null where nothing sounds."""
     area = models.JSONField()
     """Unit codes."""
     reason = models.CharField(max_length=200, blank=True)
-    cancels = models.ForeignKey("self", models.PROTECT, null=True, related_name="cancels_by")
-    """The order that this one ends."""
+    ends = models.ForeignKey("self", models.PROTECT, null=True, related_name="ended_by")
+    """The order that this one ends: of a cancel an alarm, of a reinstatement a cancel or a stop."""
     created_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     created = models.DateTimeField()
-    first_signer = models.BinaryField(max_length=32)
+    first_signer = models.BinaryField(max_length=33)
     """Public key whose sequence it counts in; its signature stands first."""
     sequence = models.PositiveBigIntegerField()
     level = models.PositiveSmallIntegerField(null=True)
     """Level of its signers, once it was sent; 0 is the province."""
     issued = models.DateTimeField()
     expires = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+    """Of a stop: when its lock ends by itself; null: with its reinstatement."""
     sent_at = models.DateTimeField(null=True)
     """When the last signature that it needed was stored."""
 
@@ -82,10 +90,15 @@ class EmergencyOrder(models.Model):
 class OrderSignature(models.Model):
     order = models.ForeignKey(EmergencyOrder, models.PROTECT, related_name="signatures")
     person = models.ForeignKey(Person, models.PROTECT, related_name="+")
-    public_key = models.BinaryField(max_length=32)
+    public_key = models.BinaryField(max_length=33)
     holder = models.CharField(max_length=64)
     """The person's name in the roots."""
     value = models.BinaryField(max_length=64)
+    alg = models.IntegerField(default=int(Alg.EDDSA))
+    """`protocol.curves.Alg`."""
+    authenticator_data = models.BinaryField(max_length=37, null=True)
+    """With `client_data`: a passkey's assertion."""
+    client_data = models.BinaryField(max_length=400, null=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -97,6 +110,12 @@ class OrderSignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id[:8]}: {self.holder}"
+
+    def signed_by(self) -> SignedBy:
+        """As the envelope takes it."""
+        data, client = self.authenticator_data, self.client_data
+        assertion = Assertion(bytes(data), bytes(client)) if data is not None and client is not None else None
+        return SignedBy(bytes(self.public_key), bytes(self.value), Alg(self.alg), assertion)
 
 
 class RollCall(models.Model):

@@ -6,17 +6,31 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.boxes.models import Box
-from controller.orders import rules
+from controller.orders import capacity, rules
+from controller.orders.capacity import Reach
 from controller.orders.models import EmergencyOrder, RollCall, State
 from controller.orders.rules import Answer, Level, Line
-from controller.orders.services import boxes_in
-from protocol.order import MessageType, Status
+from controller.orders.services import boxes_in, stops_in_force
+from protocol.order import SOUNDING, MessageType, Status
 from protocol.report import Grade, Receipt, Stage
 
 
 def live(now: datetime) -> list[EmergencyOrder]:
-    """Orders that every box of their area should have: sent, not cancelled, not expired; cancels are orders too."""
+    """Orders that every box of their area should have: sent, not ended by another one, still to be delivered."""
     return list(EmergencyOrder.objects.filter(state=State.SENT, expires__gt=now).order_by("created"))
+
+
+def alarms(now: datetime) -> list[EmergencyOrder]:
+    """Those of the live orders that are to be heard."""
+    return [order for order in live(now) if order.type in SOUNDING and order.status != Status.TEST]
+
+
+def stopped_by(alarm: EmergencyOrder, now: datetime) -> list[tuple[EmergencyOrder, Reach]]:
+    """The stops in force that silence this alarm, wholly or in part."""
+    found = (
+        (stop, capacity.reach(stop.level or 0, stop.area, alarm.level or 0, alarm.area)) for stop in stops_in_force(now)
+    )
+    return [(stop, reach) for stop, reach in found if reach in (Reach.PART, Reach.WHOLE)]
 
 
 def owed(now: datetime, boxes: Collection[str] | None = None) -> list[tuple[str, EmergencyOrder]]:
@@ -50,16 +64,22 @@ def accepted(now: datetime, boxes: Collection[str]) -> Mapping[str, tuple[bytes,
 
 
 def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
-    """Store receipts, each stage once; a later rejection takes the place of an earlier one. Call it in a transaction.
+    """Store receipts, each stage once; call it in a transaction. Gives back those for orders that are not known here.
 
-    Gives back those for orders that this controller does not know.
+    A later rejection takes the place of an earlier one, and so does a later end: what was reinstated may end again.
     """
     known = list(receipts)
     ids = {receipt.order.hex() for receipt in known}
     ours = set(EmergencyOrder.objects.filter(pk__in=ids).values_list("pk", flat=True))
     rows = [_row(receipt, now) for receipt in known if receipt.order.hex() in ours]
-    RollCall.objects.bulk_create([row for row in rows if row.stage != Stage.REJECTED], ignore_conflicts=True)
-    latest = {(row.order_id, row.box_id): row for row in rows if row.stage == Stage.REJECTED}
+    once = [row for row in rows if row.stage not in (Stage.REJECTED, Stage.CANCELLED)]
+    RollCall.objects.bulk_create(once, ignore_conflicts=True)
+    ends = {(order, box): at for order, box, at in _ends(ids)}
+    latest: dict[tuple[str, str, int], RollCall] = {}
+    for row in rows:
+        is_end = row.stage == Stage.CANCELLED
+        if row.stage == Stage.REJECTED or (is_end and row.at_ms > ends.get((row.order_id, row.box_id), -1)):
+            latest[row.order_id, row.box_id, row.stage] = row
     RollCall.objects.bulk_create(
         latest.values(),
         update_conflicts=True,
@@ -76,6 +96,8 @@ class Row:
     box: Box
     line: Line
     last_seen: datetime | None
+    locked: bool = False
+    """It has obeyed a stop that is in force: of this alarm nothing is to be heard there."""
 
 
 @dataclass(frozen=True)
@@ -117,21 +139,29 @@ class Sheet:
         return sum(row.line.stage is None for row in self.rows)
 
     @property
+    def contested(self) -> int:
+        """Boxes that refuse its number, which somebody else has used."""
+        return sum(row.line.contested for row in self.rows)
+
+    @property
     def complete(self) -> bool:
         """Whether every box that was meant has answered with something final."""
         return all(row.line.level is not Level.BUSY and row.line.stage is not None for row in self.rows)
 
 
-def sheet(order: EmergencyOrder) -> Sheet:
+def sheet(order: EmergencyOrder, now: datetime) -> Sheet:
     """The roll call as it is now."""
     answers = _answers(order)
     sent_ms = int(order.sent_at.timestamp() * 1000) if order.sent_at else None
     kind, status = MessageType(order.type), Status(order.status)
+    runs = order.state == State.SENT and kind in SOUNDING
+    locked = _locked(order, now) if runs else frozenset()
 
     def row(box: Box) -> Row:
         state = getattr(box, "status", None)
-        said = rules.line(kind, status, answers.get(box.pk, ()), sent_ms)
-        return Row(box, said, state.last_seen if state else None)
+        is_locked = box.pk in locked
+        said = rules.line(kind, status, answers.get(box.pk, ()), sent_ms, runs=runs and not is_locked)
+        return Row(box, said, state.last_seen if state else None, is_locked)
 
     meant = [row(box) for box in boxes_in(order.area).select_related("unit", "status")]
     inside = {one.box.pk for one in meant}
@@ -149,15 +179,46 @@ def ended(order: EmergencyOrder) -> bool:
     return meant.exists() and not meant.exclude(pk__in=done).exists()
 
 
+def unanswered(order: EmergencyOrder) -> int:
+    """How many boxes of its area have not obeyed it, as far as is known."""
+    obeyed = RollCall.objects.filter(order=order).exclude(stage=Stage.REJECTED).values("box")
+    return boxes_in(order.area).exclude(pk__in=obeyed).count()
+
+
+def _locked(alarm: EmergencyOrder, now: datetime) -> frozenset[str]:
+    stops = [stop.pk for stop, _reach in stopped_by(alarm, now)]
+    obeyed = RollCall.objects.filter(order__in=stops).exclude(stage=Stage.REJECTED)
+    return frozenset(obeyed.values_list("box_id", flat=True))
+
+
 def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
+    """By box, without what its obeying a reinstatement has made obsolete."""
     found: dict[str, list[Answer]] = defaultdict(list)
+    taken_back = _taken_back(order)
     rows = RollCall.objects.filter(order=order).values_list(
         "box_id", "stage", "code", "first_sample_ms", "at_ms", "grade", "received"
     )
     for box, stage, code, sample, at_ms, grade, received in rows:
         left_s = (order.expires - received).total_seconds()
-        found[box].append(Answer(Stage(stage), code, sample, at_ms, Grade(grade), left_s))
+        answer = Answer(Stage(stage), code, sample, at_ms, Grade(grade), left_s)
+        if not (answer.was_ended and at_ms <= taken_back.get(box, -1)):
+            found[box].append(answer)
     return found
+
+
+def _taken_back(order: EmergencyOrder) -> dict[str, int]:
+    """By box: when, on its own clock, it last obeyed a reinstatement of what had ended this order."""
+    rows = (
+        RollCall.objects.filter(order__type=MessageType.REINSTATE, order__ends__ends=order)
+        .exclude(stage=Stage.REJECTED)
+        .values_list("box_id", "at_ms")
+        .order_by("at_ms")
+    )
+    return dict(rows)
+
+
+def _ends(orders: Collection[str]) -> Iterable[tuple[str, str, int]]:
+    return RollCall.objects.filter(order__in=orders, stage=Stage.CANCELLED).values_list("order_id", "box_id", "at_ms")
 
 
 def _row(receipt: Receipt, now: datetime) -> RollCall:

@@ -19,7 +19,7 @@ from controller.schedules.signing import domain, schedule_signer
 from protocol import topics
 from protocol.codec import decode
 from protocol.errors import ProtocolError
-from protocol.roles import Role, Roots, open_roots
+from protocol.roles import Role, Roots, open_first_roots
 from protocol.signing import Family, open_signed
 
 AHEAD_S: Final = 300
@@ -70,7 +70,7 @@ def import_roots(
     before = current()
     keys = _root_keys(before, root_keys)
     try:
-        roots = open_roots(data, domain(), keys)
+        roots = open_first_roots(data)
     except ProtocolError as error:
         raise Refused(
             "file",

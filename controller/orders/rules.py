@@ -1,175 +1,35 @@
-"""What an order says, who counts as its signer, what its boxes have answered. Pure: values and `now` come in."""
+"""How an order stands, and what its boxes' answers come to. Pure: values and `now` come in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 from controller.orders.models import State
-from controller.units.rules import above, covers
-from protocol.clock import ClockReading
-from protocol.gate import Accept, Me, Reject, judge
-from protocol.ids import key_id
-from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
-from protocol.order import MAX_LIFETIME_S, MessageType, Order, Severity, Sound, Status
+from protocol.order import SOUNDING, MessageType, Status
 from protocol.refusals import RejectCode
-from protocol.report import ClockQuality, Grade, Stage
-from protocol.roles import Holder, Role, Roots
+from protocol.report import Grade, Stage
 
-MIN_LIFETIME_S: Final = 300
-DEFAULT_LIFETIME_S: Final = 3600
-OFFERED: Final[tuple[PreparedMessage, ...]] = tuple(message for message in PREPARED if message.code != DRILL)
-RETRIED: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.NO_TIME, RejectCode.NO_SOUND, RejectCode.RATE})
-"""Refusals that may pass while the order is valid: it is sent again."""
+RETRIED: Final = frozenset(
+    {
+        RejectCode.ROOTS_NEWER,
+        RejectCode.ROOTS_EXPIRED,
+        RejectCode.SIGNATURE,
+        RejectCode.THRESHOLD,
+        RejectCode.SCOPE,
+        RejectCode.EVENT,
+        RejectCode.NO_TIME,
+        RejectCode.NO_SOUND,
+        RejectCode.RATE,
+    }
+)
+"""Refusals that may pass while the order is valid: it is sent again. Those of trust pass when the box has taken over the
+roots or the delegation under which it was signed: no order is sent that these would not accept."""
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE})
 """The box has it already."""
 
 SKEW_S: Final = 5
 """By so much a box's clock may be before ours without being called fast."""
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """What an officer decides about an emergency."""
-
-    message: int
-    """Code of a built-in message."""
-    area: tuple[str, ...]
-    severity: Severity = Severity.EXTREME
-    status: Status = Status.ACTUAL
-    repeats: int = 3
-    gap_s: int = 5
-    lifetime_s: int = DEFAULT_LIFETIME_S
-    reason: str = ""
-
-
-def next_sequence(last: int, last_expires_s: int, now_s: int) -> int:
-    """The sequence number of a signer's next order.
-
-    One more than the last; but when nothing of this signer can still be valid it jumps to the present second, so that
-    a controller that was restored from an old backup does not use numbers that the boxes have seen.
-    """
-    return max(last + 1, now_s) if last_expires_s <= now_s else last + 1
-
-
-def compose_alert(alarm: Alarm, roots: Roots, identity: bytes, sequence: int, now_s: int) -> Order:
-    """The alert that persons will sign."""
-    return Order(
-        id=identity,
-        province=roots.province,
-        environment=roots.environment,
-        epoch=roots.version,
-        sequence=sequence,
-        issued=now_s,
-        not_before=now_s,
-        expires=now_s + alarm.lifetime_s,
-        status=alarm.status,
-        type=MessageType.ALERT,
-        severity=alarm.severity,
-        event=BY_CODE[alarm.message].event,
-        area=alarm.area,
-        sound=Sound(message=alarm.message, repeats=alarm.repeats, gap_s=alarm.gap_s),
-        reason=alarm.reason,
-    )
-
-
-def compose_cancel(of: Order, roots: Roots, identity: bytes, sequence: int, now_s: int, *, reason: str) -> Order:
-    """The order that ends `of`. It is valid for as long as a box might still hear `of`."""
-    return msgspec.structs.replace(
-        of,
-        id=identity,
-        epoch=roots.version,
-        sequence=sequence,
-        issued=now_s,
-        not_before=now_s,
-        expires=min(max(of.expires, now_s + MIN_LIFETIME_S), now_s + MAX_LIFETIME_S),
-        type=MessageType.CANCEL,
-        sound=None,
-        references=(of.id,),
-        board="",
-        cap=None,
-        reason=reason,
-    )
-
-
-def role_for(kind: MessageType) -> Role:
-    """The role whose holders sign this type of order."""
-    return Role.CANCEL if kind is MessageType.CANCEL else Role.EMERGENCY
-
-
-def holder_for(key: bytes, kind: MessageType, area: Iterable[str], roots: Roots, now_s: int) -> Holder | None:
-    """The holder of this key, if it may sign such an order for the whole of this area now."""
-    wanted = role_for(kind)
-    for holder in roots.holders_of(key_id(key), wanted, now_s):
-        if holder.key == key and all(any(covers(scope, unit) for scope in holder.scope) for unit in area):
-            return holder
-    return None
-
-
-def signers(kind: MessageType, area: Iterable[str], roots: Roots, now_s: int) -> tuple[str, ...]:
-    """Names of those who may sign such an order, for the page that waits for them."""
-    units = tuple(area)
-    named = (holder_for(holder.key, kind, units, roots, now_s) for holder in roots.holders)
-    return tuple(sorted({holder.person for holder in named if holder is not None}))
-
-
-@dataclass(frozen=True)
-class Missing:
-    """What an order still waits for; false when nothing."""
-
-    persons: int
-    """How many more must sign; at least one while the preparer has not."""
-    preparer: str
-    """Who prepared it, while that person's signature is missing: it counts in their sequence; else empty."""
-
-    def __bool__(self) -> bool:
-        return self.persons > 0
-
-
-def missing(kind: MessageType, first_signer: bytes, signed: Mapping[bytes, str], roots: Roots) -> Missing:
-    """`signed` are the holders' names by the keys with which they signed."""
-    lacking = roots.persons_needed(role_for(kind)) - len(set(signed.values()))
-    if first_signer in signed:
-        return Missing(max(lacking, 0), "")
-    names = [holder.person for holder in roots.holders if holder.key == first_signer]
-    return Missing(max(lacking, 1), names[0] if names else "?")
-
-
-def trial(
-    raw: bytes,
-    order: Order,
-    roots: Roots,
-    now_ms: int,
-    *,
-    levels: Mapping[bytes, int] | None = None,
-    statuses: Mapping[bytes, Status] | None = None,
-) -> Reject | int:
-    """What a healthy box would say of these bytes in each unit of the area: the first refusal, or the signers' level.
-
-    The level is the lowest authority (highest number) that they have in any of the units. `levels` and `statuses` are
-    those of the orders that this one refers to.
-    """
-    clock = ClockReading(now_ms, now_ms, ClockQuality.NTP)
-    worst = 0
-    for unit in order.area:
-        me = Me(
-            domain=roots.domain,
-            units=above(unit),
-            seen=(),
-            windows={},
-            cancelled={},
-            levels=levels or {},
-            accepted_at_ms=(),
-            has_sound=lambda sound: sound in BY_CODE,
-            statuses=statuses or {},
-        )
-        verdict = judge(raw, roots, clock, me)
-        if not isinstance(verdict, Accept):
-            return verdict
-        worst = max(worst, verdict.level)
-    return worst
 
 
 class Standing(StrEnum):
@@ -181,17 +41,21 @@ class Standing(StrEnum):
     DROPPED = "dropped"
     SENT = "sent"
     CANCELLED = "cancelled"
+    LIFTED = "lifted"
+    """A cancel or a stop that was taken back."""
     ENDED = "ended"
     """Its time is over."""
 
 
-def standing(state: str, expires_s: float, now_s: float) -> Standing:
-    """How an order in this state stands at this moment."""
-    over = now_s >= expires_s
+def standing(
+    state: str, expires_s: float, now_s: float, *, is_stop: bool = False, until_s: float | None = None
+) -> Standing:
+    """How an order in this state stands at this moment. A stop that was sent lasts until `until_s`, or for ever."""
     if state == State.WAITING:
-        return Standing.LAPSED if over else Standing.WAITING
+        return Standing.LAPSED if now_s >= expires_s else Standing.WAITING
     if state == State.SENT:
-        return Standing.ENDED if over else Standing.SENT
+        end_s = until_s if is_stop else expires_s
+        return Standing.ENDED if end_s is not None and now_s >= end_s else Standing.SENT
     return Standing(state)
 
 
@@ -212,6 +76,16 @@ class Answer:
         """The box takes the order for over, and it is not: the box's clock runs fast."""
         over = self.stage is Stage.EXPIRED or (self.stage is Stage.REJECTED and self.code == RejectCode.EXPIRED)
         return over and self.left_s > SKEW_S
+
+    @property
+    def contested(self) -> bool:
+        """The box has never had this order, and yet its number is used or passed: somebody else counts too."""
+        return self.stage is Stage.REJECTED and self.code == RejectCode.REPLAY and self.left_s > 0
+
+    @property
+    def was_ended(self) -> bool:
+        """The box says that a cancel has ended the order, or came before it: a reinstatement takes that back."""
+        return self.stage is Stage.CANCELLED or (self.stage is Stage.REJECTED and self.code == RejectCode.CANCELLED)
 
 
 def owed(answers: Iterable[Answer]) -> bool:
@@ -246,13 +120,22 @@ class Line:
     """More than the box's own word says that it sounded."""
     early: bool = False
     """The box took the order for over before its end."""
+    contested: bool = False
+    """Another controller has used the order's number."""
+    still_ended: bool = False
+    """The box has ended the order, and does not know yet that it was reinstated."""
 
 
-def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: int | None) -> Line:
-    """What a box's answers come to. A silent order (cancel, test) is good once it was accepted."""
+def line(
+    kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: int | None, *, runs: bool = False
+) -> Line:
+    """What a box's answers come to. A silent order (cancel, stop, test) is good once it was accepted.
+
+    `runs`: the order is to be heard there, so that a box which has ended it is not well.
+    """
     known = sorted(answers, key=lambda answer: answer.stage)
     real = [answer for answer in known if answer.stage is not Stage.REJECTED]
-    silent = kind is MessageType.CANCEL or status is Status.TEST
+    silent = kind not in SOUNDING or status is Status.TEST
     if not known:
         return Line(None, Level.BAD)
     last = (real or known)[-1]
@@ -264,14 +147,19 @@ def line(kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: 
             last.code,
             at_ms=last.at_ms,
             early=last.early,
+            contested=last.contested,
+            still_ended=runs and last.was_ended,
         )
     sample = next((answer.first_sample_ms for answer in real if answer.first_sample_ms is not None), None)
     proven = sample is not None and max(answer.grade for answer in real) >= Grade.ELECTRICAL
-    if silent or proven or last.stage is Stage.CANCELLED:  # this one stopped, as it was told
+    still_ended = runs and last.was_ended
+    if still_ended:
+        level = Level.BAD
+    elif silent or proven or last.stage is Stage.CANCELLED:  # this one stopped, as it was told
         level = Level.GOOD
     elif sample is not None:
         level = Level.PLAYED
     else:
         level = Level.BAD if last.stage in (Stage.DONE, Stage.EXPIRED) else Level.BUSY
     after = sample - sent_ms if sample is not None and sent_ms is not None else None
-    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven, last.early)
+    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven, last.early, still_ended=still_ended)

@@ -5,8 +5,8 @@ box would take for an emergency.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import models, transaction
@@ -15,15 +15,16 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from controller.accounts import services as accounts
-from controller.accounts.models import Person, PersonKey
+from controller.accounts import signing
+from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import NotAllowed, Refused
-from controller.orders import rules
-from controller.orders.models import EmergencyOrder, OrderSignature, State
-from controller.orders.roots import current_roots
-from controller.orders.rules import Alarm
+from controller.orders import capacity, composing, people, rules
+from controller.orders.capacity import Capacity, Missing
+from controller.orders.composing import Alarm, Slot, Stop
+from controller.orders.models import EmergencyOrder, OrderSignature, RollCall, State
 from controller.outbox import services as outbox
 from controller.outbox.models import Kind
 from controller.schedules.signing import domain
@@ -33,24 +34,33 @@ from protocol import topics
 from protocol.codec import decode, encode
 from protocol.compose import ENTROPY_BYTES, order_id
 from protocol.errors import ProtocolError
-from protocol.gate import Reject
-from protocol.order import MAX_LIFETIME_S, MAX_ORDER_BYTES, MessageType, Order, Status
-from protocol.roles import Holder, Roots
-from protocol.signing import Family, Signature, assemble, to_be_signed
+from protocol.gate import Known, Reject
+from protocol.ids import key_id
+from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Sound, Status
+from protocol.refusals import RejectCode
+from protocol.report import Stage
+from protocol.roles import Role
+from protocol.signing import Family, SignedBy, assemble
+from protocol.trust import Trust
 
 MAX_AREA: Final = 32
-Compose = Callable[[bytes, int, int], Order]
-"""From identity, sequence and epoch seconds to the order."""
+MAX_LOCK_S: Final = 30 * 86_400
+CONTESTED_FOR: Final = timedelta(days=1)
+"""So long after a box refused a signer's number the next ones leap ahead."""
+Compose = Callable[[Slot], Order]
 
 
 def read(order: EmergencyOrder) -> Order:
-    """The order that was, or will be, signed."""
-    return decode(bytes(order.payload), Order, max_bytes=MAX_ORDER_BYTES)
+    """The order that was, or will be, signed: from the very bytes.
 
-
-def signing_bytes(order: EmergencyOrder) -> bytes:
-    """What each person signs (the Sig_structure of RFC 9052 §4.4)."""
-    return to_be_signed(bytes(order.payload), Family.ORDER, domain())
+    Orders of before roles stood in them can be read by no box any more; of these the record is given as it was listed.
+    """
+    try:
+        return decode(bytes(order.payload), Order, max_bytes=MAX_ORDER_BYTES)
+    except ProtocolError:
+        if order.state == State.WAITING:
+            raise
+        return _as_listed(order)
 
 
 @transaction.atomic
@@ -60,12 +70,32 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
     Raises `Refused` naming the field: message, area, repeats, lifetime, key; `NotAllowed` without the role of signer.
     """
     now = now or timezone.now()
-    roots = current_roots()
     _check_alarm(by, alarm)
-    holder = _own_holder(by, MessageType.ALERT, alarm.area, roots, now)
-    return _store(
-        by, holder, now, lambda identity, sequence, now_s: rules.compose_alert(alarm, roots, identity, sequence, now_s)
-    )
+    way = people.require(by, MessageType.ALERT, alarm.area, now, roles=(alarm.role,))
+    trust = people.trust_of(alarm.area)
+    if alarm.role is Role.COMMUNE and composing.event_of(alarm) not in trust.roots.events:
+        raise Refused(
+            "message",
+            _("Sự kiện này không nằm trong những sự kiện mà xã được tự báo động."),
+            _("Cần hai người ký của cấp có thẩm quyền: dùng trang “Ra lệnh khẩn cấp”."),
+        )
+    return _store(by, way, now, lambda slot: composing.alert(alarm, trust, slot))
+
+
+@transaction.atomic
+def stop_prepare(by: Person, wanted: Stop, *, now: datetime | None = None) -> EmergencyOrder:
+    """Fix the bytes of the order that stops and locks the speakers of an area; one person signs it.
+
+    Raises `Refused` naming the field: area, until, reason, key; `NotAllowed`.
+    """
+    now = now or timezone.now()
+    _check_area(by, wanted.area)
+    if wanted.lock_s is not None and not composing.MIN_LIFETIME_S <= wanted.lock_s <= MAX_LOCK_S:
+        raise Refused("until", _("Thời gian khóa phải từ 5 phút đến 30 ngày."), _("Hoặc chọn khóa đến khi mở lại."))
+    _check_reason(wanted.reason)
+    way = people.require(by, MessageType.STOP, wanted.area, now)
+    trust = people.trust_of(wanted.area)
+    return _store(by, way, now, lambda slot: composing.stop(wanted, way.role, trust, slot))
 
 
 @transaction.atomic
@@ -79,7 +109,7 @@ def cancel_prepare(
     """
     now = now or timezone.now()
     order = EmergencyOrder.objects.get(pk=order.pk)
-    if order.state != State.SENT or order.type == MessageType.CANCEL:
+    if order.state != State.SENT or order.type not in SOUNDING:
         raise Refused(
             "order", _("Chỉ hủy được lệnh đã phát và chưa bị hủy."), _("Mở danh sách lệnh để xem lệnh nào đang phát.")
         )
@@ -87,31 +117,50 @@ def cancel_prepare(
         raise Refused("order", _("Lệnh này đã hết hiệu lực; các hộp đã tự dừng."), _("Không cần hủy nữa."))
     if order.status == Status.TEST:
         raise Refused("order", _("Lệnh kiểm tra không phát ra loa."), _("Không cần hủy."))
-    for unit in order.area:
-        accounts.require(by, Action.SIGN, unit, field="order")
-    roots = current_roots()
-    holder = _own_holder(by, MessageType.CANCEL, tuple(order.area), roots, now)
-    waiting = order.cancels_by.filter(state=State.WAITING, expires__gt=now, first_signer=holder.key).first()
-    if waiting is not None:
-        return waiting
-    original = read(order)
-    cancel = _store(
-        by,
-        holder,
-        now,
-        lambda identity, sequence, now_s: rules.compose_cancel(
-            original, roots, identity, sequence, now_s, reason=reason[:200]
-        ),
-    )
-    cancel.cancels = order
-    cancel.save(update_fields=["cancels"])
-    return cancel
+    return _prepare_end(order, MessageType.CANCEL, by, reason, now)
 
 
 @transaction.atomic
-def sign(
-    order: EmergencyOrder, person: Person, public_key: bytes, signature: bytes, *, now: datetime | None = None
+def reinstate_prepare(
+    order: EmergencyOrder, by: Person, reason: str = "", *, now: datetime | None = None
 ) -> EmergencyOrder:
+    """Fix the bytes of the order that takes back this cancel or this stop. Raises `Refused`, `NotAllowed`."""
+    now = now or timezone.now()
+    order = EmergencyOrder.objects.select_related("ends").get(pk=order.pk)
+    if order.type == MessageType.CANCEL:
+        if order.state != State.SENT or order.ends is None:
+            raise Refused(
+                "order", _("Chỉ khôi phục được khi lệnh hủy đã gửi và chưa bị thu hồi."), _("Tải lại trang để xem.")
+            )
+        if now >= order.ends.expires:
+            raise Refused(
+                "order",
+                _("Lệnh đã bị hủy nay cũng đã hết hiệu lực, nên không còn gì để phát tiếp."),
+                _("Nếu còn nguy hiểm, hãy ra lệnh mới."),
+            )
+    elif order.type != MessageType.STOP or not locks(order, now):
+        raise Refused("order", _("Loa ở khu vực này không còn bị khóa bởi lệnh này."), _("Tải lại trang để xem."))
+    return _prepare_end(order, MessageType.REINSTATE, by, reason, now)
+
+
+@transaction.atomic
+def again(order: EmergencyOrder, by: Person, *, now: datetime | None = None) -> EmergencyOrder:
+    """The same order under a new number, where boxes have refused its own. Raises `Refused`, `NotAllowed`."""
+    now = now or timezone.now()
+    order = EmergencyOrder.objects.select_related("ends").get(pk=order.pk)
+    if order.state != State.SENT or not order.answers.filter(code=RejectCode.REPLAY).exists():
+        raise Refused("order", _("Không hộp nào từ chối số thứ tự của lệnh này."), _("Không cần soạn lại."))
+    content, kind, role = read(order), MessageType(order.type), Role(order.role)
+    way = people.require(by, kind, order.area, now, roles=(role,))
+    trust = people.trust_of(order.area)
+    made = _store(by, way, now, lambda slot: composing.once_more(content, trust, slot))
+    made.ends = order.ends
+    made.save(update_fields=["ends"])
+    return made
+
+
+@transaction.atomic
+def sign(order: EmergencyOrder, person: Person, signed: SignedBy, *, now: datetime | None = None) -> EmergencyOrder:
     """Store one person's signature; with the last one that is needed the order is sent in the same transaction.
 
     Raises `Refused` or `NotAllowed` and stores nothing when the signature does not count.
@@ -121,23 +170,31 @@ def sign(
     _must_wait(order, now)
     for unit in order.area:
         accounts.require(person, Action.SIGN, unit, field="key")
-    roots = current_roots()
-    holder = _signer(order, person, public_key, roots, now)
-    if not Signature(b"", signing_bytes(order), signature).verify(public_key):
-        raise Refused("signature", _("Chữ ký không đúng với lệnh này."), _("Hãy mở lại trang lệnh và ký lại."))
+    trust = people.trust_of(order.area)
+    way = _signer(order, person, signed, trust, now)
+    party = trust.roots.parties[way.holder.party - 1] if way.holder.party else None
+    signing.verify(signed, bytes(order.payload), Family.ORDER, trust.domain, party)
     OrderSignature.objects.create(
-        order=order, person=person, public_key=public_key, holder=holder.person, value=signature, at=now
+        order=order,
+        person=person,
+        public_key=signed.public_key,
+        holder=way.holder.person,
+        value=signed.value,
+        alg=int(signed.alg),
+        authenticator_data=signed.assertion.authenticator_data if signed.assertion else None,
+        client_data=signed.assertion.client_data if signed.assertion else None,
+        at=now,
     )
-    accounts.audit(person, "order.signed", f"order:{order.id}", key=public_key.hex(), holder=holder.person)
-    if not missing(order, roots):
-        _send(order, person, roots, now)
+    accounts.audit(person, "order.signed", f"order:{order.id}", key=signed.public_key.hex(), holder=way.holder.person)
+    if not missing(order, trust):
+        _send(order, person, now)
     return order
 
 
-def missing(order: EmergencyOrder, roots: Roots) -> rules.Missing:
+def missing(order: EmergencyOrder, trust: Trust) -> Missing:
     """Which signatures the order waits for."""
     signed = {bytes(row.public_key): row.holder for row in order.signatures.all()}
-    return rules.missing(MessageType(order.type), bytes(order.first_signer), signed, roots)
+    return capacity.missing(Role(order.role), bytes(order.first_signer), signed, trust)
 
 
 @transaction.atomic
@@ -159,79 +216,140 @@ def boxes_in(area: Iterable[str]) -> models.QuerySet[Box]:
     return Box.objects.filter(inside("unit__code", area), state=BoxStage.APPROVED).select_related("unit")
 
 
-def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None) -> Holder | None:
-    """The holder as whom this person could sign now; None when there is none or the person has signed."""
+def locks(order: EmergencyOrder, now: datetime) -> bool:
+    """Whether this stop keeps speakers silent now, be it only those that have not heard that it was lifted."""
+    if order.type != MessageType.STOP or (order.until is not None and now >= order.until):
+        return False
+    return order.state == State.SENT or (order.state == State.LIFTED and still_locked(order).exists())
+
+
+def still_locked(stop: EmergencyOrder) -> models.QuerySet[Box]:
+    """The boxes that have obeyed this stop and have not answered to its end."""
+    accepted = RollCall.objects.exclude(stage=Stage.REJECTED)
+    obeyed = accepted.filter(order=stop).values("box")
+    opened = accepted.filter(order__ends=stop).values("box")
+    return Box.objects.filter(pk__in=obeyed, state=BoxStage.APPROVED).exclude(pk__in=opened)
+
+
+def stops_in_force(now: datetime) -> models.QuerySet[EmergencyOrder]:
+    """Every stop that was sent, was not lifted, and has not ended by itself; the newest first."""
+    lasting = models.Q(until=None) | models.Q(until__gt=now)
+    return EmergencyOrder.objects.filter(lasting, type=MessageType.STOP, state=State.SENT)
+
+
+def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None) -> Capacity | None:
+    """As whom this person could sign now; None when there is no way or the person has signed.
+
+    Who prepared it signs with the key in whose sequence it counts: with another one it could never be sent.
+    """
     now = now or timezone.now()
     signed = list(order.signatures.all())
     if any(row.person_id == person.pk for row in signed):
         return None
     try:
-        roots = current_roots()
-        holder = _own_holder(person, MessageType(order.type), tuple(order.area), roots, now)
-        for unit in order.area:
-            accounts.require(person, Action.SIGN, unit)
+        found = people.ways(person, MessageType(order.type), order.area, now, roles=(Role(order.role),))
     except Refused:
         return None
-    return None if holder.person in {row.holder for row in signed} else holder
+    names = {row.holder for row in signed}
+    open_ways = [one for one in found if one.holder.person not in names]
+    own = [one for one in open_ways if one.holder.key == bytes(order.first_signer)]
+    return next(iter(own or open_ways), None)
+
+
+def _as_listed(order: EmergencyOrder) -> Order:
+    place = domain()
+    return Order(
+        id=bytes.fromhex(order.id),
+        province=place.province,
+        environment=place.environment,
+        role=Role(order.role),
+        epoch=1,
+        sequence=order.sequence,
+        issued=int(order.issued.timestamp()),
+        not_before=int(order.issued.timestamp()),
+        expires=int(order.expires.timestamp()),
+        status=Status(order.status),
+        type=MessageType(order.type),
+        severity=Severity(order.severity),
+        event=order.event,
+        area=tuple(order.area),
+        sound=Sound(order.message) if order.message else None,
+        references=(bytes.fromhex(order.ends_id),) if order.ends_id else (),
+        reason=order.reason,
+    )
 
 
 def _check_alarm(by: Person, alarm: Alarm) -> None:
-    if alarm.message not in {message.code for message in rules.OFFERED}:
+    if alarm.message not in {message.code for message in composing.OFFERED}:
         raise Refused("message", _("Không có nội dung soạn sẵn này."), _("Chọn một nội dung trong danh sách."))
-    if not 1 <= len(alarm.area) <= MAX_AREA:
+    _check_area(by, alarm.area)
+    if not 1 <= alarm.repeats <= 100:
+        raise Refused("repeats", _("Số lần phát phải từ 1 đến 100."), _("Thường là 3."))
+    longest_s = composing.longest_s(alarm.role)
+    if not composing.MIN_LIFETIME_S <= alarm.lifetime_s <= longest_s:
+        raise Refused(
+            "lifetime",
+            _("Hiệu lực phải từ 5 đến %(longest)d phút.") % {"longest": longest_s // 60},
+            _("Cần lâu hơn thì ra lệnh mới khi lệnh này sắp hết."),
+        )
+    _check_reason(alarm.reason)
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > 200:
+        raise Refused("reason", _("Lý do dài quá 200 ký tự."), _("Rút ngắn lại."))
+
+
+def _check_area(by: Person, area: tuple[str, ...]) -> None:
+    if not 1 <= len(area) <= MAX_AREA:
         raise Refused(
             "area",
             _("Chưa chọn khu vực, hoặc chọn quá 32 đơn vị."),
             _("Chọn từ 1 đến 32 đơn vị, hoặc một đơn vị cấp trên."),
         )
-    known = set(Unit.objects.filter(code__in=alarm.area).values_list("code", flat=True))
-    for code in alarm.area:
+    known = set(Unit.objects.filter(code__in=area).values_list("code", flat=True))
+    for code in area:
         if code not in known:
             raise Refused(
                 "area", _("Không có đơn vị mã “%(code)s”.") % {"code": code}, _("Kiểm tra lại mã ở trang Đơn vị.")
             )
         accounts.require(by, Action.SIGN, code, field="area")
-    if not boxes_in(alarm.area).exists():
+    if not boxes_in(area).exists():
         raise Refused(
             "area",
             _("Khu vực này chưa có hộp thiết bị nào đang dùng."),
             _("Chọn khu vực khác, hoặc duyệt hộp ở trang Hộp thiết bị."),
         )
-    if not 1 <= alarm.repeats <= 100:
-        raise Refused("repeats", _("Số lần phát phải từ 1 đến 100."), _("Thường là 3."))
-    if not rules.MIN_LIFETIME_S <= alarm.lifetime_s <= MAX_LIFETIME_S:
-        raise Refused(
-            "lifetime", _("Hiệu lực phải từ 5 đến 120 phút."), _("Cần lâu hơn thì ra lệnh mới khi lệnh này sắp hết.")
-        )
-    if len(alarm.reason) > 200:
-        raise Refused("reason", _("Lý do dài quá 200 ký tự."), _("Rút ngắn lại."))
 
 
-def _own_holder(by: Person, kind: MessageType, area: Iterable[str], roots: Roots, now: datetime) -> Holder:
-    """As whom this person may sign, by one of the keys that they registered."""
-    units = tuple(area)
-    keys = [bytes(key.public_key) for key in PersonKey.objects.filter(person=by, revoked=None).order_by("-created")]
-    if not keys:
-        raise Refused(
-            "key", _("Bạn chưa đăng ký khóa ký."), _("Tạo khóa bằng “loalang key new”, rồi đăng ký ở trang của bạn.")
-        )
-    for key in keys:
-        holder = rules.holder_for(key, kind, units, roots, int(now.timestamp()))
-        if holder is not None:
-            return holder
-    raise NotAllowed(
-        "key",
-        _("Khóa của bạn không có trong danh sách người ký cho khu vực này."),
-        _("Danh sách do các khóa gốc của tỉnh ký; hãy nhờ quản trị viên cấp tỉnh bổ sung."),
-    )
+def _prepare_end(of: EmergencyOrder, kind: MessageType, by: Person, reason: str, now: datetime) -> EmergencyOrder:
+    """A cancel or a reinstatement of the level of what it ends, or of a higher one; one's own that waits comes back."""
+    way = people.require(by, kind, of.area, now, level=of.level or 0, field="order")
+    waiting = of.ended_by.filter(state=State.WAITING, type=kind, expires__gt=now, first_signer=way.holder.key).first()
+    if waiting is not None:
+        return waiting
+    original, trust = read(of), people.trust_of(of.area)
+    compose = composing.cancel if kind is MessageType.CANCEL else composing.reinstatement
+    made = _store(by, way, now, lambda slot: compose(original, way.role, trust, slot, reason=reason[:200]))
+    made.ends = of
+    made.save(update_fields=["ends"])
+    return made
 
 
-def _store(by: Person, holder: Holder, now: datetime, compose: Compose) -> EmergencyOrder:
-    now_s = int(now.timestamp())
-    last = EmergencyOrder.objects.filter(first_signer=holder.key).order_by("-sequence").first()
-    longest = EmergencyOrder.objects.filter(first_signer=holder.key).aggregate(at=models.Max("expires"))["at"]
-    sequence = rules.next_sequence(last.sequence if last else 0, int(longest.timestamp()) if longest else 0, now_s)
-    order = compose(order_id(holder.key, secrets.token_bytes(ENTROPY_BYTES)), sequence, now_s)
+def _next_sequence(key: bytes, now: datetime) -> int:
+    mine = EmergencyOrder.objects.filter(first_signer=key)
+    last = mine.aggregate(sequence=models.Max("sequence"), expires=models.Max("expires"))
+    contested = RollCall.objects.filter(
+        order__first_signer=key, code=RejectCode.REPLAY, received__gt=now - CONTESTED_FOR
+    ).exists()
+    expires_s = int(last["expires"].timestamp()) if last["expires"] else 0
+    return composing.next_sequence(last["sequence"] or 0, expires_s, int(now.timestamp()), contested=contested)
+
+
+def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> EmergencyOrder:
+    key = way.holder.key
+    slot = Slot(order_id(key, secrets.token_bytes(ENTROPY_BYTES)), _next_sequence(key, now), int(now.timestamp()))
+    order = compose(slot)
     try:
         payload = encode(order)
     except ProtocolError as error:
@@ -241,6 +359,7 @@ def _store(by: Person, holder: Holder, now: datetime, compose: Compose) -> Emerg
     row = EmergencyOrder.objects.create(
         id=order.id.hex(),
         payload=payload,
+        role=order.role,
         type=order.type,
         status=order.status,
         severity=order.severity,
@@ -250,16 +369,18 @@ def _store(by: Person, holder: Holder, now: datetime, compose: Compose) -> Emerg
         reason=order.reason,
         created_by=by,
         created=now,
-        first_signer=holder.key,
+        first_signer=key,
         sequence=order.sequence,
         issued=datetime.fromtimestamp(order.issued, UTC),
         expires=datetime.fromtimestamp(order.expires, UTC),
+        until=datetime.fromtimestamp(order.until, UTC) if order.until is not None else None,
     )
     accounts.audit(
         by,
         "order.prepared",
         f"order:{row.id}",
         type=order.type.name,
+        role=order.role.name,
         status=order.status.name,
         event=order.event,
         area=list(order.area),
@@ -276,42 +397,36 @@ def _must_wait(order: EmergencyOrder, now: datetime) -> None:
         raise Refused("order", _("Lệnh này không còn chờ ký."), _("Tải lại trang để xem tình trạng."))
 
 
-def _signer(order: EmergencyOrder, person: Person, public_key: bytes, roots: Roots, now: datetime) -> Holder:
+def _signer(order: EmergencyOrder, person: Person, signed: SignedBy, trust: Trust, now: datetime) -> Capacity:
     """As whom this key counts; refuses a key that is not this person's, and a second signature of the same person."""
-    if not PersonKey.objects.filter(person=person, public_key=public_key, revoked=None).exists():
-        raise Refused(
-            "key",
-            _("Khóa này không phải khóa đang dùng của bạn."),
-            _("Chọn tệp khóa mà bạn đã đăng ký ở trang của bạn."),
-        )
-    holder = rules.holder_for(public_key, MessageType(order.type), order.area, roots, int(now.timestamp()))
-    if holder is None:
+    signing.own_key(person, signed)
+    way = capacity.capacity(signed.public_key, Role(order.role), order.area, trust, int(now.timestamp()))
+    if way is None:
         raise NotAllowed(
             "key",
-            _("Khóa của bạn không có trong danh sách người ký cho khu vực này."),
-            _("Danh sách do các khóa gốc của tỉnh ký; hãy nhờ quản trị viên cấp tỉnh bổ sung."),
+            _("Khóa của bạn không có trong danh sách người ký việc này cho khu vực này."),
+            people.who_else(MessageType(order.type), order.area, now),
         )
     for row in order.signatures.all():
-        if row.person_id == person.pk or row.holder == holder.person:
+        if row.person_id == person.pk or row.holder == way.holder.person:
             raise Refused("key", _("Bạn đã ký lệnh này."), _("Cần chữ ký của một người khác."))
-    return holder
+    if order.created_by_id == person.pk and signed.public_key != bytes(order.first_signer):
+        raise Refused(
+            "key",
+            _("Lệnh này được soạn cho một khóa khác của bạn; ký bằng khóa này thì không phát được."),
+            _("Ký bằng khóa có mã %(mark)s, hoặc bỏ lệnh này rồi soạn lại.")
+            % {"mark": key_id(bytes(order.first_signer)).hex().upper()},
+        )
+    return way
 
 
-def _send(order: EmergencyOrder, by: Person, roots: Roots, now: datetime) -> None:
+def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:
     """Assemble, try it on a healthy box of each unit, then one row for each unit's topic."""
     content = read(order)
     rows = sorted(order.signatures.all(), key=lambda row: bytes(row.public_key) != bytes(order.first_signer))
-    envelope = assemble(
-        bytes(order.payload), Family.ORDER, tuple((bytes(row.public_key), bytes(row.value)) for row in rows)
-    )
-    cancelled = order.cancels
-    verdict = rules.trial(
-        envelope,
-        content,
-        roots,
-        int(now.timestamp() * 1000),
-        levels={bytes.fromhex(cancelled.id): cancelled.level or 0} if cancelled else {},
-        statuses={bytes.fromhex(cancelled.id): Status(cancelled.status)} if cancelled else {},
+    envelope = assemble(bytes(order.payload), Family.ORDER, tuple(row.signed_by() for row in rows))
+    verdict = capacity.trial(
+        envelope, content, people.trusts(content.area), int(now.timestamp() * 1000), known=_known(order.ends)
     )
     if isinstance(verdict, Reject):
         raise Refused("order", verdict.sentence(get_language() or "vi"), _("Lệnh chưa được phát; hãy sửa rồi ký lại."))
@@ -320,19 +435,31 @@ def _send(order: EmergencyOrder, by: Person, roots: Roots, now: datetime) -> Non
     order.sent_at = now
     order.level = verdict
     order.save(update_fields=["envelope", "state", "sent_at", "level"])
-    if cancelled is not None:
-        cancelled.state = State.CANCELLED
-        cancelled.save(update_fields=["state"])
-        _drop_rivals(order, by)
+    if order.ends is not None:
+        _end(order, order.ends, by)
     outbox.post_many(
         [(topics.orders(unit), envelope) for unit in content.area], Kind.ORDER, now=now, expires=order.expires
     )
-    accounts.audit(by, "order.sent", f"order:{order.id}", signers=[row.holder for row in rows])
+    accounts.audit(by, "order.sent", f"order:{order.id}", role=content.role.name, signers=[row.holder for row in rows])
 
 
-def _drop_rivals(cancel: EmergencyOrder, by: Person) -> None:
-    """Other cancels of the same order, which wait for nothing any more."""
-    for rival in EmergencyOrder.objects.filter(cancels=cancel.cancels_id, state=State.WAITING):
+def _known(ended: EmergencyOrder | None) -> Mapping[bytes, Known]:
+    """What a box remembers of the order that another one ends."""
+    if ended is None:
+        return {}
+    return {bytes.fromhex(ended.id): Known(ended.level or 0, Status(ended.status), MessageType(ended.type))}
+
+
+def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
+    """What was sent takes effect here as it does in the boxes. What a lifted cancel had ended goes on."""
+    ended.state = State.CANCELLED if by_order.type == MessageType.CANCEL else State.LIFTED
+    ended.save(update_fields=["state"])
+    alarm = ended.ends
+    if ended.type == MessageType.CANCEL and alarm is not None and alarm.state == State.CANCELLED:
+        alarm.state = State.SENT
+        alarm.save(update_fields=["state"])
+        accounts.audit(by, "order.reinstated", f"order:{alarm.id}", by=by_order.id)
+    for rival in EmergencyOrder.objects.filter(ends=ended, type=by_order.type, state=State.WAITING):
         rival.state = State.DROPPED
         rival.save(update_fields=["state"])
-        accounts.audit(by, "order.dropped", f"order:{rival.id}", instead=cancel.id)
+        accounts.audit(by, "order.dropped", f"order:{rival.id}", instead=by_order.id)

@@ -23,9 +23,12 @@ app_name = "orders"
 urlpatterns = [
     path("", views.order_list, name="list"),
     path("moi/", views.new, name="new"),
+    path("xa/", views.warn, name="warn"),
+    path("dung/", views.stop, name="stop"),
     path("<order_id:identity>/", views.order, name="order"),
-    path("<order_id:identity>/yeu-cau/", views.request_file, name="request"),
     path("<order_id:identity>/ky/", views.sign, name="sign"),
     path("<order_id:identity>/huy/", views.cancel, name="cancel"),
+    path("<order_id:identity>/khoi-phuc/", views.reinstate, name="reinstate"),
+    path("<order_id:identity>/soan-lai/", views.again, name="again"),
     path("<order_id:identity>/bo/", views.drop, name="drop"),
 ]

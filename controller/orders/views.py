@@ -1,14 +1,13 @@
-"""The emergency pages: what is on, a new order, one order with its signatures and its roll call."""
+"""The emergency pages: what is on, a new order, a stop, one order with its signatures and its roll call."""
 
-import base64
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -16,61 +15,62 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from controller.accounts import services as accounts
+from controller.accounts import signing
 from controller.accounts.access import person_of
-from controller.accounts.models import Person, PersonKey
+from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
-from controller.orders import forms, rollcall, rules, services, wording
-from controller.orders import roots as trust
-from controller.orders.forms import AlarmForm
+from controller.orders import capacity, cards, composing, people, rollcall, rules, services, wording
+from controller.orders.cards import Card, concerns
+from controller.orders.forms import AlarmForm, StopForm, WarnForm
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Standing
+from controller.orders.wording import Speech
 from controller.outbox import services as outbox
 from controller.units.models import Unit
 from controller.units.rules import above, covers
-from protocol.order import MessageType, Status
+from protocol.order import ROLES, MessageType, Status
+from protocol.roles import Role
+from protocol.signing import Family
 
 SHOWN = 100
 """Orders in the list, the newest first."""
 CALLED = 300
 """Boxes in a roll call on the page, those that are not well first."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """An order as the pages show it."""
-
-    order: EmergencyOrder
-    standing: Standing
-    standing_name: str
-    title: str
-    text: str
-    before: str
-    """Said before each pass."""
-    area: str
-    status_name: str
-    severity_name: str
-    is_cancel: bool
-    is_test: bool
-    is_real: bool
+Areas = list[tuple[str, str]]
 
 
 @require_GET
 def order_list(request: HttpRequest) -> HttpResponse:
     """Live and waiting orders first, then the past; the live part alone when htmx asks."""
     person, now = person_of(request), timezone.now()
-    cards = [_listed(card(order, now)) for order in _visible(person)]
+    shown = [cards.listed(cards.card(order, now), _("mọi hộp đã xong các lượt phát")) for order in _visible(person)]
+    locked = cards.locks(person, now)
+    stops = {lock.card.order.pk for lock in locked}
     context = {
-        "open": [one for one in cards if one.standing in (Standing.SENT, Standing.WAITING)],
-        "past": [one for one in cards if one.standing not in (Standing.SENT, Standing.WAITING)],
-        "may_sign": bool(accounts.where(person, Action.SIGN)),
+        "locks": locked,
+        "open": [one for one in shown if one.is_open and one.order.pk not in stops],
+        "past": [one for one in shown if not one.is_open and one.order.pk not in stops],
         "link": outbox.link_health(now),
         "now": now,
+        **doors(person, now),
     }
     return render(request, "orders/list_live.html" if is_live(request) else "orders/list.html", context)
+
+
+def doors(person: Person, now: datetime) -> dict[str, bool]:
+    """Which pages for giving orders are worth offering to this person."""
+    try:
+        return {
+            "may_sign": bool(accounts.where(person, Action.SIGN)),
+            "may_warn": people.holds(person, (Role.COMMUNE,), now),
+            "may_stop": people.holds(person, ROLES[MessageType.STOP], now),
+        }
+    except Refused:  # there are no roots yet
+        return {"may_sign": bool(accounts.where(person, Action.SIGN)), "may_warn": False, "may_stop": False}
 
 
 @require_http_methods(["GET", "POST"])
@@ -86,9 +86,71 @@ def new(request: HttpRequest) -> HttpResponse:
             show_refusal(form, refused)
         else:
             return redirect("orders:order", order.pk)
-    texts = [(one.code, wording.message_title(one.code), one.text_vi) for one in rules.OFFERED]
-    context = {"form": form, "areas": areas, "texts": texts, "keys": _keys(person)}
+    texts = [(one.code, wording.message_title(one.code), one.text_vi) for one in composing.OFFERED]
+    context = {"form": form, "areas": areas, "texts": texts, "keys": people.keys_of(person)}
     return render(request, "orders/new.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def warn(request: HttpRequest) -> HttpResponse:
+    """A commune's own alarm: one button, then one signature, and it sounds."""
+    person, now = person_of(request), timezone.now()
+    areas, blocked = _areas_for(person, (Role.COMMUNE,), now)
+    events = people.trust_of([code for code, _name in areas]).roots.events if areas else ()
+    allowed = [one for one in composing.OFFERED if one.event in events]
+    form = WarnForm(areas, allowed, request.POST or None, initial={"status": _status_asked(request)})
+    if request.method == "POST" and form.is_valid():
+        try:
+            order = services.prepare(person, form.alarm())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            return redirect("orders:order", order.pk)
+    status = Status(form.cleaned_data["status"]) if form.is_bound and "status" in form.cleaned_data else None
+    status = _status_asked(request) if status is None else status
+    return render(
+        request,
+        "orders/warn.html",
+        {
+            "form": form,
+            "areas": areas,
+            "blocked": blocked,
+            "allowed": [(one.code, wording.message_title(one.code), one.text_vi) for one in allowed],
+            "others": [wording.message_title(one.code) for one in composing.OFFERED if one not in allowed],
+            "status": status,
+            "status_name": wording.status_name(status),
+            "statuses": [(int(one), wording.status_name(one), one is status) for one in Status],
+            "may_sign": people.holds(person, (Role.EMERGENCY,), now) if areas else False,
+            "in_charge": people.who_may(MessageType.ALERT, [areas[0][0]], now, roles=(Role.EMERGENCY,))
+            if areas
+            else (),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def stop(request: HttpRequest) -> HttpResponse:
+    """Stop and lock the speakers of an area; what it will silence stands on the page before anything is chosen."""
+    person, now = person_of(request), timezone.now()
+    areas, blocked = _areas_for(person, ROLES[MessageType.STOP], now)
+    form = StopForm(areas, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            order = services.stop_prepare(person, form.stop())
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            return redirect("orders:order", order.pk)
+    ways = people.units_where(person, ROLES[MessageType.STOP], [code for code, _name in areas], now) if areas else {}
+    highest = min((way.level for way in ways.values()), default=0)
+    context = {
+        "form": form,
+        "areas": areas,
+        "blocked": blocked,
+        "effects": cards.silenced(highest, ways, now) if ways else [],
+        "locks": cards.locks(person, now),
+    }
+    return render(request, "orders/stop.html", context)
 
 
 @require_GET
@@ -97,33 +159,16 @@ def order(request: HttpRequest, identity: str) -> HttpResponse:
     return _page(request, _found(request, identity))
 
 
-@require_GET
-def request_file(request: HttpRequest, identity: str) -> HttpResponse:
-    """What `loalang sign` reads: for those who would rather sign outside the browser."""
-    found = _found(request, identity)
-    content = {"loalang": "sign/1", "order": found.pk, "payload": _base64(bytes(found.payload))}
-    response = HttpResponse(json.dumps(content, indent=2) + "\n", content_type="application/json")
-    response["Content-Disposition"] = f'attachment; filename="{found.event}-{found.pk[:8]}.json"'
-    return response
-
-
 @require_POST
 def sign(request: HttpRequest, identity: str) -> HttpResponse:
     """Take a signature, made by the page's script or by `loalang sign`."""
     person, found = person_of(request), _found(request, identity)
     try:
-        file = request.FILES.get("file")
-        if file is not None:
-            signed = forms.from_file(file.read(forms.MAX_SIGNATURE_FILE + 1), found.pk)
-        else:
-            signed = forms.from_fields(request.POST.get("public_key", ""), request.POST.get("signature", ""))
-        done = services.sign(found, person, signed.public_key, signed.value)
+        done = services.sign(found, person, signing.read(request))
     except Refused as refused:
         return _page(request, found, refused=str(refused), status=422)
-    if done.sent_at is not None and done.type == MessageType.CANCEL:
-        messages.success(request, _("Lệnh hủy đã gửi."))
-    elif done.sent_at is not None:
-        messages.success(request, _("Đã đủ chữ ký. Lệnh đã được phát đi."))
+    if done.sent_at is not None:
+        messages.success(request, wording.sent_sentence(wording.speech_of(done)))
     else:
         messages.success(request, _("Đã nhận chữ ký của bạn. Còn chờ người khác ký."))
     return redirect("orders:order", identity)
@@ -141,6 +186,28 @@ def cancel(request: HttpRequest, identity: str) -> HttpResponse:
 
 
 @require_POST
+def reinstate(request: HttpRequest, identity: str) -> HttpResponse:
+    """Prepare the order that takes back a cancel or a stop; it counts once it is signed."""
+    found = _found(request, identity)
+    try:
+        made = services.reinstate_prepare(found, person_of(request), request.POST.get("reason", "").strip())
+    except Refused as refused:
+        return _page(request, found, refused=str(refused), status=422)
+    return redirect("orders:order", made.pk)
+
+
+@require_POST
+def again(request: HttpRequest, identity: str) -> HttpResponse:
+    """Prepare the same order under a new number: boxes have refused its own."""
+    found = _found(request, identity)
+    try:
+        made = services.again(found, person_of(request))
+    except Refused as refused:
+        return _page(request, found, refused=str(refused), status=422)
+    return redirect("orders:order", made.pk)
+
+
+@require_POST
 def drop(request: HttpRequest, identity: str) -> HttpResponse:
     """Give up an order that was not sent."""
     found = _found(request, identity)
@@ -148,39 +215,8 @@ def drop(request: HttpRequest, identity: str) -> HttpResponse:
         services.drop(found, person_of(request), request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, found, refused=str(refused), status=422)
-    if found.type == MessageType.CANCEL:
-        messages.success(request, _("Đã bỏ lệnh hủy này; các hộp không dừng."))
-    else:
-        messages.success(request, _("Đã bỏ lệnh này; không hộp nào phát."))
+    messages.success(request, wording.dropped_sentence(wording.speech_of(found)))
     return HttpResponseRedirect("../../")
-
-
-def card(found: EmergencyOrder, now: datetime) -> Card:
-    """An order in words."""
-    standing = rules.standing(found.state, found.expires.timestamp(), now.timestamp())
-    is_cancel = found.type == MessageType.CANCEL
-    about = found.cancels.message if found.cancels is not None else found.message
-    return Card(
-        order=found,
-        standing=standing,
-        standing_name=wording.standing_name(standing, cancel=is_cancel),
-        title=wording.title(found),
-        text=wording.message_text(about),
-        before="" if is_cancel else wording.announcement(found.status),
-        area=wording.area_names(found),
-        status_name=wording.status_name(found.status),
-        severity_name=wording.severity_name(found.severity),
-        is_cancel=is_cancel,
-        is_test=found.status == Status.TEST,
-        is_real=found.status == Status.ACTUAL,
-    )
-
-
-def _listed(shown: Card) -> Card:
-    """The card as the list shows it: an order that every box has ended says so, though its time is not over."""
-    if shown.standing is not Standing.SENT or shown.is_cancel or not rollcall.ended(shown.order):
-        return shown
-    return replace(shown, standing_name=_("mọi hộp đã xong các lượt phát"))
 
 
 @dataclass(frozen=True)
@@ -197,29 +233,29 @@ class Answered:
 
 def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", status: int = 200) -> HttpResponse:
     person, now = person_of(request), timezone.now()
-    shown = card(found, now)
+    shown = cards.card(found, now)
     context: dict[str, object] = {"card": shown, "order": found, "now": now}
     if found.sent_at is not None:
-        called = rollcall.sheet(found)
+        called = rollcall.sheet(found, now)
         context |= {
             "sheet": called,
-            "silent_order": shown.is_cancel or shown.is_test,
+            "silent_order": not shown.sounds or shown.is_test,
+            "obeyed_name": wording.obeyed_name(shown.what, test=shown.is_test),
             "lines": [_answered(row, shown) for row in called.rows[:CALLED]],
             "unlisted": max(called.expected - CALLED, 0),
             "outside": [_answered(row, shown) for row in called.outside],
+            "stopped_by": [cards.card(one, now) for one, _reach in rollcall.stopped_by(found, now)]
+            if shown.sounds and shown.standing is Standing.SENT
+            else [],
         }
     if is_live(request):
         return render(request, "orders/roll.html", context)
     context |= _signing(found, person, shown, now)
+    context |= _ways_on(found, person, shown, now)
     context |= {
         "refused": refused,
-        "sound": services.read(found).sound,
-        "meant": services.boxes_in(found.area).count(),
+        "meant": services.boxes_in(shown.content.area).count(),
         "link": outbox.link_health(now),
-        "may_cancel": shown.standing is Standing.SENT
-        and not shown.is_cancel
-        and found.status != Status.TEST
-        and all(accounts.may(person, Action.SIGN, code) for code in found.area),
     }
     return render(request, "orders/order.html", context, status=status)
 
@@ -231,21 +267,68 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
     if shown.standing is not Standing.WAITING:
         return context
     try:
-        roots = trust.current_roots()
+        trust = people.trust_of(found.area)
     except Refused as refused:
         return context | {"blocked": str(refused)}
-    kind = MessageType(found.type)
+    role, now_s = shown.content.role, int(now.timestamp())
+    missing = services.missing(found, trust)
+    way = services.may_sign(person, found, now)
+    first = capacity.capacity(bytes(found.first_signer), role, shown.content.area, trust, now_s)
     names = {row.holder for row in signed}
-    missing = services.missing(found, roots)
-    return context | {
+    context |= {
         "missing": missing.persons,
         "preparer": missing.preparer,
-        "others": [name for name in rules.signers(kind, found.area, roots, int(now.timestamp())) if name not in names],
-        "holder": services.may_sign(person, found, now),
+        "others": [name for name in capacity.names((role,), shown.content.area, trust, now_s) if name not in names],
+        "holder": way,
         "has_signed": any(row.person_id == person.pk for row in signed),
-        "tbs": _base64(services.signing_bytes(found)),
-        "keys": _keys(person),
         "may_drop": all(accounts.may(person, Action.SIGN, code) for code in found.area),
+        "effects": cards.effects(shown, first.level, now) if first is not None else [],
+        "signing_last": missing.persons == 1,
+    }
+    if way is not None:
+        context["signing"] = signing.request(
+            person,
+            bytes(found.payload),
+            Family.ORDER,
+            action=reverse("orders:sign", args=[found.pk]),
+            button=wording.sign_button(shown.what, last=missing.persons == 1),
+            only=_keys_that_count(person, found, now),
+        )
+    return context
+
+
+def _keys_that_count(person: Person, found: EmergencyOrder, now: datetime) -> list[bytes]:
+    """With which of the person's keys this may be signed: who prepared it has one choice."""
+    first = bytes(found.first_signer)
+    ways = people.ways(person, MessageType(found.type), found.area, now, roles=(Role(found.role),))
+    keys = [one.holder.key for one in ways]
+    return [first] if found.created_by_id == person.pk and first in keys else keys
+
+
+def _ways_on(found: EmergencyOrder, person: Person, shown: Card, now: datetime) -> dict[str, object]:
+    """What may be done about an order that was sent: cancel it, take it back; and who could, if not this person."""
+    kind = None
+    if shown.sounds and shown.standing is Standing.SENT and not shown.is_test:
+        kind = MessageType.CANCEL
+    elif shown.what is Speech.STOP and services.locks(found, now):
+        kind = MessageType.REINSTATE
+    elif shown.what is Speech.CANCEL and found.ends is not None and now < found.ends.expires:
+        kind = MessageType.REINSTATE if shown.standing in (Standing.SENT, Standing.ENDED) else None
+    if kind is None:
+        return {}
+    mine = cards.may_end(person, found, kind, now)
+    others: tuple[str, ...] = ()
+    if not mine:
+        try:
+            others = people.who_may(kind, found.area, now, level=found.level or 0)
+        except Refused:
+            others = ()
+    return {
+        "way_on": "cancel" if kind is MessageType.CANCEL else "reinstate",
+        "may_end": mine,
+        "who_may_end": others,
+        "level_name": wording.authority_name(found),
+        "effects": cards.effects(shown, found.level or 0, now),
     }
 
 
@@ -259,8 +342,8 @@ def _answered(row: rollcall.Row, shown: Card) -> Answered:
     }
     return Answered(
         box=row.box,
-        level=levels[row.line.level],
-        sentence=wording.answer_name(row.line, cancel=shown.is_cancel, test=shown.is_test),
+        level="waiting" if row.locked and row.line.level is rules.Level.PLAYED else levels[row.line.level],
+        sentence=wording.answer_name(row.line, shown.what, test=shown.is_test, locked=row.locked),
         after_s=number_format(after / 1000, 2) if after is not None else "",
         last_seen=row.last_seen,
     )
@@ -269,23 +352,36 @@ def _answered(row: rollcall.Row, shown: Card) -> Answered:
 def _visible(person: Person) -> list[EmergencyOrder]:
     """Orders whose area lies in, or around, a unit of the person's."""
     seen = accounts.where(person, Action.VIEW)
-    rows = EmergencyOrder.objects.select_related("cancels", "created_by")[:SHOWN]
+    rows = EmergencyOrder.objects.select_related("ends__ends", "created_by").prefetch_related("signatures")[:SHOWN]
     return [row for row in rows if concerns(seen, row.area)]
 
 
-def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:
-    """Whether this area lies in, or around, one of the units that somebody may see."""
-    return any(covers(unit, code) or covers(code, unit) for unit in seen for code in area)
-
-
 def _found(request: HttpRequest, identity: str) -> EmergencyOrder:
-    row = EmergencyOrder.objects.select_related("cancels", "created_by").filter(pk=identity).first()
+    row = EmergencyOrder.objects.select_related("ends__ends", "created_by").filter(pk=identity).first()
     if row is None or not concerns(accounts.where(person_of(request), Action.VIEW), row.area):
         raise Http404
     return row
 
 
-def _areas(person: Person) -> list[tuple[str, str]]:
+def _status_asked(request: HttpRequest) -> Status:
+    """Real, drill or test, as the link says by which one came: a link that says nothing is a drill."""
+    asked = request.POST.get("status") or request.GET.get("la", "")
+    return Status(int(asked)) if asked in {str(int(one)) for one in Status} else Status.EXERCISE
+
+
+def _areas_for(person: Person, roles: Iterable[Role], now: datetime) -> tuple[Areas, str]:
+    """Units with boxes for which the person may sign in one of these roles; and why there are none."""
+    areas = _areas(person)
+    try:
+        mine = people.units_where(person, roles, [code for code, _name in areas], now)
+    except Refused as refused:
+        return [], str(refused)
+    if areas and not mine:
+        return [], _("Không có khóa nào của bạn được quyền làm việc này. Hãy nhờ quản trị viên cấp tỉnh bổ sung.")
+    return [(code, name) for code, name in areas if code in mine], ""
+
+
+def _areas(person: Person) -> Areas:
     """Units with boxes in which the person may sign: (code, name with the number of boxes), the tree's order."""
     mine = accounts.where(person, Action.SIGN)
     counts: dict[str, int] = {}
@@ -301,13 +397,3 @@ def _areas(person: Person) -> list[tuple[str, str]]:
         )
         for code, name in rows
     ]
-
-
-def _keys(person: Person) -> str:
-    """The person's registered public keys, for the script to compare: base64url, one blank between."""
-    rows = PersonKey.objects.filter(person=person, revoked=None)
-    return " ".join(_base64(bytes(row.public_key)) for row in rows)
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,15 +1,46 @@
 """Orders and answers in the officers' words."""
 
+from collections.abc import Iterable
+from enum import StrEnum
+
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from controller.orders.capacity import Reach
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Level, Line, Standing
 from controller.units.models import Unit
+from controller.units.rules import above
 from protocol.messages import BY_CODE, DRILL
-from protocol.order import MessageType, Severity, Status
+from protocol.order import SOUNDING, MessageType, Severity, Status
 from protocol.refusals import RejectCode, sentence
 from protocol.report import Stage
+from protocol.roles import Role
+
+
+class Speech(StrEnum):
+    """Of what a page speaks: it decides its words."""
+
+    ALARM = "alarm"
+    CANCEL = "cancel"
+    STOP = "stop"
+    REOPEN = "reopen"
+    """The reinstatement of a stop."""
+    REINSTATE = "reinstate"
+    """Of a cancel."""
+
+
+def speech(kind: MessageType, about: MessageType | None) -> Speech:
+    """`about` is the type of what it ends."""
+    if kind in SOUNDING:
+        return Speech.ALARM
+    if kind is MessageType.REINSTATE:
+        return Speech.REOPEN if about is MessageType.STOP else Speech.REINSTATE
+    return Speech.STOP if kind is MessageType.STOP else Speech.CANCEL
+
+
+def speech_of(order: EmergencyOrder) -> Speech:
+    return speech(MessageType(order.type), MessageType(order.ends.type) if order.ends is not None else None)
 
 
 def language() -> str:
@@ -55,51 +86,174 @@ def severity_name(severity: int) -> str:
     return names[Severity(severity)]
 
 
+def role_name(role: Role) -> str:
+    """As what an order is signed."""
+    names = {
+        Role.EMERGENCY: _("lệnh khẩn cấp, hai người ký"),
+        Role.CANCEL: _("quyền hủy, dừng, khôi phục"),
+        Role.COMMUNE: _("quyền tự báo động của xã, một người ký"),
+        Role.STOP: _("quyền dừng loa"),
+    }
+    return names.get(role, role.name)
+
+
 def title(order: EmergencyOrder) -> str:
     """What it is, in a line."""
-    if order.type == MessageType.CANCEL:
-        about = order.cancels.message if order.cancels is not None else None
-        return _("Hủy lệnh: %(what)s") % {"what": message_title(about) or order.event}
-    return message_title(order.message) or order.event
+    what = speech_of(order)
+    if what is Speech.STOP:
+        return _("Dừng và khóa loa")
+    if what is Speech.REOPEN:
+        return _("Mở lại loa")
+    alarm = _alarm_of(order)
+    name = (message_title(alarm.message) if alarm is not None else "") or order.event
+    if what is Speech.CANCEL:
+        return _("Hủy lệnh: %(what)s") % {"what": name}
+    if what is Speech.REINSTATE:
+        return _("Khôi phục lệnh: %(what)s") % {"what": name}
+    return name
+
+
+def _alarm_of(order: EmergencyOrder) -> EmergencyOrder | None:
+    """The alarm that it is, or that stands at the end of what it ends."""
+    found: EmergencyOrder | None = order
+    while found is not None and found.type not in SOUNDING:
+        found = found.ends
+    return found
+
+
+def unit_names(codes: Iterable[str]) -> str:
+    """In the order in which they are given."""
+    wanted = tuple(codes)
+    names = dict(Unit.objects.filter(code__in=wanted).values_list("code", "name"))
+    return ", ".join(names.get(code, code) for code in wanted)
 
 
 def area_names(order: EmergencyOrder) -> str:
     """Names of the units, in the order in which they were signed."""
-    names = dict(Unit.objects.filter(code__in=order.area).values_list("code", "name"))
-    return ", ".join(names.get(code, code) for code in order.area)
+    return unit_names(order.area)
 
 
-def standing_name(standing: Standing, *, cancel: bool = False) -> str:
-    """How it stands; a cancel is sent, and nothing of it is ever sounded."""
-    if cancel and standing in (Standing.SENT, Standing.LAPSED, Standing.DROPPED):
-        ends = {
+def authority_name(order: EmergencyOrder) -> str:
+    """The units as which its signers spoke: "Tỉnh …", "Xã An Phú"."""
+    codes = {above(code)[min(order.level or 0, len(above(code)) - 1)] for code in order.area}
+    return unit_names(sorted(codes))
+
+
+def standing_name(standing: Standing, what: Speech = Speech.ALARM) -> str:
+    """How it stands; of a cancel, a stop or a reinstatement nothing is ever sounded."""
+    special = {
+        Speech.CANCEL: {
             Standing.SENT: _("lệnh hủy đã gửi"),
-            Standing.LAPSED: _("quá hạn ký, không gửi"),
-            Standing.DROPPED: _("đã bỏ, không gửi"),
-        }
-        return ends[standing]
+            Standing.ENDED: _("lệnh hủy đã gửi"),
+            Standing.LIFTED: _("lệnh hủy đã được thu hồi"),
+        },
+        Speech.STOP: {
+            Standing.SENT: _("loa đang bị khóa"),
+            Standing.ENDED: _("đã hết thời gian khóa"),
+            Standing.LIFTED: _("đã mở lại"),
+        },
+        Speech.REOPEN: {Standing.SENT: _("lệnh mở lại đã gửi"), Standing.ENDED: _("lệnh mở lại đã gửi")},
+        Speech.REINSTATE: {Standing.SENT: _("lệnh khôi phục đã gửi"), Standing.ENDED: _("lệnh khôi phục đã gửi")},
+    }
+    silent = {Standing.LAPSED: _("quá hạn ký, không gửi"), Standing.DROPPED: _("đã bỏ, không gửi")}
     names = {
         Standing.WAITING: _("chờ ký"),
         Standing.LAPSED: _("quá hạn ký, không phát"),
         Standing.DROPPED: _("đã bỏ, không phát"),
         Standing.SENT: _("đã phát lệnh"),
         Standing.CANCELLED: _("đã hủy"),
+        Standing.LIFTED: _("đã khôi phục"),
         Standing.ENDED: _("đã hết hiệu lực"),
     }
-    return names[standing]
+    return (names if what is Speech.ALARM else {**names, **silent, **special[what]})[standing]
 
 
-def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
-    """What a box answered; to a cancel, when `cancel`, or to a silent `test`."""
-    silent = _("Đã dừng") if cancel else _("Đã kiểm tra xong, không ra loa") if test else ""
+def sent_sentence(what: Speech) -> str:
+    """What the page says when the last signature was given."""
+    names = {
+        Speech.ALARM: _("Đã đủ chữ ký. Lệnh đã được phát đi."),
+        Speech.CANCEL: _("Lệnh hủy đã gửi."),
+        Speech.STOP: _("Lệnh dừng đã gửi. Loa trong khu vực đang bị khóa."),
+        Speech.REOPEN: _("Lệnh mở lại loa đã gửi."),
+        Speech.REINSTATE: _("Lệnh khôi phục đã gửi."),
+    }
+    return names[what]
+
+
+def dropped_sentence(what: Speech) -> str:
+    """What the page says when somebody gave up an order that was not sent."""
+    names = {
+        Speech.ALARM: _("Đã bỏ lệnh này; không hộp nào phát."),
+        Speech.CANCEL: _("Đã bỏ lệnh hủy này; các hộp không dừng."),
+        Speech.STOP: _("Đã bỏ lệnh dừng này; các hộp không dừng."),
+        Speech.REOPEN: _("Đã bỏ lệnh mở lại này; loa vẫn bị khóa."),
+        Speech.REINSTATE: _("Đã bỏ lệnh khôi phục này; lệnh kia vẫn bị hủy."),
+    }
+    return names[what]
+
+
+def sign_button(what: Speech, *, last: bool) -> str:
+    """The words on the button with which somebody signs; `last`: with this signature it is sent."""
+    names = {
+        Speech.ALARM: _("Ký và phát lệnh ngay"),
+        Speech.CANCEL: _("Ký lệnh hủy"),
+        Speech.STOP: _("Ký và dừng loa ngay"),
+        Speech.REOPEN: _("Ký và mở lại loa"),
+        Speech.REINSTATE: _("Ký và khôi phục lệnh"),
+    }
+    return names[what] if last or what is Speech.CANCEL else _("Ký")
+
+
+def reach_sentence(reach: Reach) -> str:
+    """What a stop does to an alarm that runs."""
+    names = {
+        Reach.WHOLE: _("sẽ im hoàn toàn"),
+        Reach.PART: _("sẽ im trong khu vực bị khóa, nơi khác vẫn phát"),
+        Reach.ABOVE: _("vẫn phát: lệnh của cấp cao hơn"),
+        Reach.NONE: "",
+    }
+    return names[reach]
+
+
+def done_name(what: Speech) -> str:
+    """What a box has done that obeyed a silent order."""
+    names = {
+        Speech.ALARM: _("Đã phát xong"),
+        Speech.CANCEL: _("Đã dừng"),
+        Speech.STOP: _("Đã dừng và khóa loa"),
+        Speech.REOPEN: _("Đã mở lại loa"),
+        Speech.REINSTATE: _("Đã khôi phục"),
+    }
+    return names[what]
+
+
+def obeyed_name(what: Speech, *, test: bool = False) -> str:
+    """What the tally of a silent order counts."""
+    names = {
+        Speech.CANCEL: _("đã nhận lệnh hủy"),
+        Speech.STOP: _("đã nhận lệnh dừng"),
+        Speech.REOPEN: _("đã nhận lệnh mở lại"),
+        Speech.REINSTATE: _("đã nhận lệnh khôi phục"),
+    }
+    return _("đã nhận lệnh kiểm tra") if test else names.get(what, "")
+
+
+def answer_name(line: Line, what: Speech = Speech.ALARM, *, test: bool = False, locked: bool = False) -> str:
+    """What a box answered; to a silent order, or to a silent `test`; `locked`: it obeys a stop that is in force."""
     if line.stage is None:
         return _("Chưa trả lời")
     if line.early and line.first_sample_ms is None:
         return _("Báo đã hết hiệu lực trước hạn: đồng hồ của hộp chạy nhanh; khởi động lại loalang-agent ở đó")
+    if line.still_ended:
+        return _("Đã dừng theo lệnh hủy; chưa nhận lệnh khôi phục")
     if line.stage is Stage.REJECTED:
         known = line.code in {str(code) for code in RejectCode}
         why = sentence(RejectCode(line.code), language()) if known else line.code
+        if line.contested:
+            return _("Xung đột: hộp đã nhận một lệnh khác mang số này của cùng người ký")
         return _("Từ chối: %(why)s") % {"why": why}
+    if locked:
+        return _("Đang khóa theo lệnh dừng loa")
     if line.level is Level.PLAYED:
         return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
     if line.stage is Stage.DONE and line.level is Level.BAD:
@@ -107,7 +261,7 @@ def answer_name(line: Line, *, cancel: bool = False, test: bool = False) -> str:
     names = {
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),
-        Stage.DONE: silent or _("Đã phát xong"),
+        Stage.DONE: _("Đã kiểm tra xong, không ra loa") if test else done_name(what),
         Stage.CANCELLED: _("Đã dừng theo lệnh hủy"),
         Stage.EXPIRED: _("Hết hiệu lực"),
     }

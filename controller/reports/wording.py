@@ -68,7 +68,7 @@ def names_of(rows: Iterable[PlayLogRow]) -> Names:
     noted = {word for row in rows for word in re.findall(r"[0-9a-f]{32}|\bs\d{1,18}\b", row.detail)}
     causes = {row.cause for row in rows} | noted
     stations = {row.sound.partition(":")[2] for row in rows if row.sound.startswith("station:")}
-    found = EmergencyOrder.objects.select_related("cancels").filter(pk__in=[one for one in causes if len(one) == 32])
+    found = EmergencyOrder.objects.select_related("ends__ends").filter(pk__in=[one for one in causes if len(one) == 32])
     schedules = Schedule.objects.filter(pk__in=_numbers("s", causes)).values_list("pk", "title")
     bulletins = Bulletin.objects.filter(pk__in=_numbers("b", {row.bulletin for row in rows}))
     return Names(

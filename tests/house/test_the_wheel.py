@@ -137,7 +137,7 @@ for language, word in (("vi", "Mật khẩu"), ("en", "Password")):
     client.cookies["loalang_language"] = language
     page = client.get("/dang-nhap/").text
     assert word in page, language
-scripts = ["/static/accounts/key.js", "/static/accounts/keyfile.js", "/static/orders/sign.js"]
+scripts = ["/static/accounts/key.js", "/static/accounts/keyfile.js", "/static/accounts/signing.js"]
 for path in scripts + re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
     assert client.get(path).status_code == 200, path
 for template in Path(controller.__file__).parent.glob("*/templates/**/*.html"):

@@ -1,6 +1,7 @@
 """A small province for tests of the controller: two communes, four people with keys, boxes with keys, and roots.
 
-Hoa and Minh may sign for the province; Lan only for the commune of An Phú. Tuấn installs boxes and may sign nothing.
+Hoa and Minh may sign for the province; Lan only for the commune of An Phú, where she may also warn alone of a flood, a
+storm or a fire. Tuấn installs boxes and may sign nothing.
 """
 
 import datetime as dt
@@ -12,19 +13,23 @@ from controller.accounts.models import Person, PersonKey, Role
 from controller.accounts.services import appoint
 from controller.boxes.models import Box, BoxState, Stage
 from controller.cli.roots import sign_roots
+from controller.orders import services as orders
+from controller.orders.models import EmergencyOrder
 from controller.orders.roots import import_roots
 from controller.schedules.signing import schedule_signer
 from controller.units.models import Unit
 from protocol.ids import box_id
 from protocol.roles import Holder, Roots, Threshold
 from protocol.roles import Role as Trusted
-from protocol.signing import Domain, KeySigner
+from protocol.signing import Domain, Family, KeySigner, signed_by
 
 NOW: Final = dt.datetime(2026, 11, 24, 2, 0, tzinfo=dt.UTC)
 DOMAIN: Final = Domain("77", "test")
 AN_PHU: Final = "77-1001"
 BINH_MINH: Final = "77-1002"
 SIGNERS: Final = {"hoa": "77", "minh": "77", "lan": AN_PHU}
+EVENTS: Final = ("flood", "storm", "fire")
+"""Of which a commune may warn."""
 
 
 def key(name: str) -> KeySigner:
@@ -71,13 +76,18 @@ def make(now: dt.datetime = NOW) -> Province:
 
 
 def roots(made: Province, now: dt.datetime = NOW, version: int = 1) -> Roots:
-    """Two persons for an emergency; the controller's own key for schedules."""
+    """Two persons for an emergency, one for a commune's own; the controller's own key for schedules."""
+    roles = {"lan": (Trusted.EMERGENCY, Trusted.CANCEL, Trusted.COMMUNE)}
     persons = tuple(
         Holder(
-            key(name).public_key, made.people[name].display_name, (Trusted.EMERGENCY, Trusted.CANCEL), (SIGNERS[name],)
+            key(name).public_key,
+            made.people[name].display_name,
+            roles.get(name, (Trusted.EMERGENCY, Trusted.CANCEL)),
+            (SIGNERS[name],),
         )
         for name in SIGNERS
     )
+    root = Holder(key("root").public_key, "Nguyễn Gốc", (Trusted.ROOT,), ("77",))
     machine = Holder(schedule_signer().public_key, "controller", (Trusted.SCHEDULE,), ("77",))
     at = int(now.timestamp())
     return Roots(
@@ -87,5 +97,13 @@ def roots(made: Province, now: dt.datetime = NOW, version: int = 1) -> Roots:
         at,
         at + 86_400 * 365,
         (Threshold(Trusted.EMERGENCY, 2),),
-        (*persons, machine),
+        (*persons, root, machine),
+        events=EVENTS,
     )
+
+
+def signed(order: EmergencyOrder, here: Province, who: str, *, at: dt.datetime = NOW, by: str = "") -> EmergencyOrder:
+    """`who` hands in a signature, made with their own key or with somebody else's (`by`)."""
+    with_key = key(by or who)
+    made = signed_by(with_key, bytes(order.payload), Family.ORDER, DOMAIN)
+    return orders.sign(order, here.people[who], made, now=at)

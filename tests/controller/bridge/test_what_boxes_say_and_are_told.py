@@ -11,8 +11,8 @@ from controller.boxes import rules
 from controller.boxes.models import BoxState, FaultEvent
 from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
 from controller.orders import rollcall, services
+from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
-from controller.orders.rules import Alarm
 from controller.reports.models import ChainAnomaly, PlayLogRow
 from controller.schedules.signing import schedule_signer
 from protocol import topics
@@ -59,8 +59,7 @@ def ack_in(out: list[Outgoing]) -> Ack:
 def sent_order(here: Province) -> EmergencyOrder:
     order = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,)), now=NOW)
     for who in ("hoa", "minh"):
-        value = key(who).sign(services.signing_bytes(order))
-        order = services.sign(order, here.people[who], key(who).public_key, value, now=NOW)
+        order = province.signed(order, here, who)
     return order
 
 
@@ -112,7 +111,7 @@ def test_receipts_and_faults_are_acknowledged_when_they_are_stored_also_the_seco
         assert set(ack.receipts) == {(identity, Stage.ACCEPTED), (identity, Stage.STARTED)}
         assert ack.faults == ((FaultCode.FETCH, NOW_MS),)
     assert FaultEvent.objects.count() == 1
-    line = next(row.line for row in rollcall.sheet(order).rows if row.box.pk == box.id)
+    line = next(row.line for row in rollcall.sheet(order, NOW).rows if row.box.pk == box.id)
     assert (line.stage, line.first_sample_ms, line.after_ms) == (Stage.STARTED, NOW_MS + 290, 290)
 
 
@@ -123,7 +122,7 @@ def test_an_order_goes_out_again_until_the_box_has_answered(here: Province) -> N
     take(say(first, "receipt", first.receipt(bytes.fromhex(order.pk), Stage.ACCEPTED, NOW_MS)))
     take(say(second, "receipt", second.receipt(bytes.fromhex(order.pk), Stage.REJECTED, NOW_MS, code="NO_TIME")))
     assert [message.topic for message in resend(NOW)] == [topics.down(second.id)], "it may learn the time"
-    take(say(second, "receipt", second.receipt(bytes.fromhex(order.pk), Stage.REJECTED, NOW_MS, code="SCOPE")))
+    take(say(second, "receipt", second.receipt(bytes.fromhex(order.pk), Stage.REJECTED, NOW_MS, code="AREA")))
     assert resend(NOW) == []
 
 
@@ -135,8 +134,7 @@ def test_an_expired_order_is_not_sent_again(here: Province) -> None:
 def test_a_cancelled_order_is_not_sent_again_but_its_cancel_is(here: Province) -> None:
     order = sent_order(here)
     cancel = services.cancel_prepare(order, here.people["hoa"], now=NOW)
-    value = key("hoa").sign(services.signing_bytes(cancel))
-    cancel = services.sign(cancel, here.people["hoa"], key("hoa").public_key, value, now=NOW)
+    cancel = province.signed(cancel, here, "hoa")
     assert {message.payload for message in resend(NOW)} == {bytes(cancel.envelope or b"")}
 
 

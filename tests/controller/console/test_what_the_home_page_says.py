@@ -15,7 +15,7 @@ from controller.boxes.overview import judge_all
 from controller.console import sounding
 from controller.core.times import ZONE
 from controller.orders import services as orders
-from controller.orders.rules import Alarm
+from controller.orders.composing import Alarm
 from controller.schedules import services as schedules
 from controller.schedules.models import AssignmentRow
 from controller.schedules.services import Aimed, Draft
@@ -57,8 +57,7 @@ def test_orders_of_other_units_are_nobody_elses_news() -> None:
     browser.force_login(other)
     assert "Xã An Phú" not in browser.get("/").text, "waiting for signatures"
     for who in ("hoa", "minh"):
-        value = province.key(who).sign(orders.signing_bytes(order))
-        order = orders.sign(order, here.people[who], province.key(who).public_key, value)
+        order = province.signed(order, here, who, at=timezone.now())
     assert "Xã An Phú" not in browser.get("/").text, "on air"
     browser.force_login(here.people["lan"])
     assert "Xã An Phú" in browser.get("/").text, "it is hers"

@@ -1,6 +1,5 @@
 """The pages through Django's client: a whole emergency, and what people see when it is not theirs."""
 
-import base64
 import datetime as dt
 import json
 from pathlib import Path
@@ -13,17 +12,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts.models import Audit
-from controller.cli import signatures
 from controller.core.errors import NotAllowed
 from controller.orders import rollcall, services
+from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder, State
-from controller.orders.rules import Alarm
 from controller.outbox import services as outbox
 from controller.units.models import Unit
 from protocol.order import Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
-from tests.support import province
+from protocol.signing import Family, to_be_signed
+from tests.support import province, signing_kit
 from tests.support.installation import install
 from tests.support.province import AN_PHU, Province, key
 
@@ -42,10 +41,6 @@ def as_(here: Province, who: str) -> Client:
     return client
 
 
-def b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def prepared(here: Province) -> EmergencyOrder:
     answer = as_(here, "hoa").post(
         reverse("orders:new"),
@@ -56,15 +51,14 @@ def prepared(here: Province) -> EmergencyOrder:
 
 
 def hand_in(client: Client, order: EmergencyOrder, who: str) -> int:
-    value = key(who).sign(services.signing_bytes(order))
-    fields = {"public_key": b64(key(who).public_key), "signature": b64(value)}
+    fields = signing_kit.fields(key(who), bytes(order.payload), Family.ORDER, province.DOMAIN)
     return client.post(reverse("orders:sign", args=[order.pk]), fields).status_code
 
 
 def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
     order = prepared(here)
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
-    assert f'data-tbs="{b64(services.signing_bytes(order))}"' in page
+    assert signing_kit.base64url(to_be_signed(bytes(order.payload), Family.ORDER, province.DOMAIN)) in page
     assert "Báo động lũ" in page
     assert hand_in(as_(here, "hoa"), order, "hoa") == 302
     assert hand_in(as_(here, "minh"), order, "minh") == 302
@@ -88,24 +82,20 @@ def test_real_drill_or_test_is_asked_and_never_presumed(here: Province) -> None:
 
 def test_a_signature_by_file_counts_like_one_by_the_page(here: Province) -> None:
     order = prepared(here)
-    client = as_(here, "hoa")
-    request = client.get(reverse("orders:request", args=[order.pk]))
-    content, payload = signatures.read_request(request.content.decode())
-    text = signatures.answer(content, payload, key("hoa"))
-    assert json.loads(text)["order"] == order.pk
+    fields = signing_kit.fields(key("hoa"), bytes(order.payload), Family.ORDER, province.DOMAIN)
+    text = json.dumps({"loalang": "signature/2"} | fields | {"alg": int(fields["alg"])})
     file = SimpleUploadedFile("sig.json", text.encode(), "application/json")
-    assert client.post(reverse("orders:sign", args=[order.pk]), {"file": file}).status_code == 302
+    answer = as_(here, "hoa").post(reverse("orders:sign", args=[order.pk]), {"signature_file": file})
+    assert answer.status_code == 302
     assert order.signatures.get().person == here.people["hoa"]
 
 
 def test_a_signature_that_does_not_count_is_explained_on_the_page(here: Province) -> None:
     order = prepared(here)
-    answer = as_(here, "hoa").post(
-        reverse("orders:sign", args=[order.pk]),
-        {"public_key": b64(key("hoa").public_key), "signature": b64(bytes(64))},
-    )
+    fields = signing_kit.fields(key("hoa"), b"other bytes", Family.ORDER, province.DOMAIN)
+    answer = as_(here, "hoa").post(reverse("orders:sign", args=[order.pk]), fields)
     assert answer.status_code == 422
-    assert "Chữ ký không đúng với lệnh này." in answer.content.decode()
+    assert "Chữ ký không đúng với nội dung này." in answer.content.decode()
     answer = as_(here, "hoa").post(reverse("orders:sign", args=[order.pk]), {})
     assert answer.status_code == 422
 
@@ -113,7 +103,7 @@ def test_a_signature_that_does_not_count_is_explained_on_the_page(here: Province
 def test_a_technician_sees_the_order_but_no_place_to_sign(here: Province) -> None:
     order = prepared(here)
     page = as_(here, "tuan").get(reverse("orders:order", args=[order.pk])).content.decode()
-    assert "sign.js" not in page
+    assert "signing.js" not in page
     assert hand_in(as_(here, "tuan"), order, "tuan") == 422
 
 
@@ -135,7 +125,7 @@ def test_cancel_drop_and_list_pages(here: Province) -> None:
     hand_in(hoa, order, "hoa")
     hand_in(as_(here, "minh"), order, "minh")
     answer = hoa.post(reverse("orders:cancel", args=[order.pk]), {"reason": "hết nguy hiểm"})
-    cancel = EmergencyOrder.objects.get(cancels=order)
+    cancel = EmergencyOrder.objects.get(ends=order)
     assert answer["Location"] == reverse("orders:order", args=[cancel.pk])
     assert hand_in(hoa, cancel, "hoa") == 302
     assert hoa.post(reverse("orders:cancel", args=[order.pk])).status_code == 422
@@ -230,12 +220,12 @@ def test_a_cancel_is_sent_and_boxes_stop_and_nothing_speaks_of_sounding(here: Pr
     for who in ("hoa", "minh"):
         assert hand_in(as_(here, who), order, who) == 302
     hoa.post(reverse("orders:cancel", args=[order.pk]), {"reason": "hết nguy hiểm"})
-    cancel = EmergencyOrder.objects.get(cancels=order)
+    cancel = EmergencyOrder.objects.get(ends=order)
     path = reverse("orders:order", args=[cancel.pk])
     waiting = hoa.get(path).text
     assert "còn thiếu 1 chữ ký" in waiting
     assert "khác nhau" not in waiting
-    assert "Bỏ lệnh hủy này" in waiting
+    assert "Bỏ lệnh này, không gửi" in waiting
     assert hand_in(hoa, cancel, "hoa") == 302
     at_ms = int(timezone.now().timestamp() * 1000)
     stopped = Receipt(here.boxes["an phú 1"].pk, bytes.fromhex(cancel.pk), Stage.DONE, at_ms)
@@ -254,7 +244,7 @@ def test_a_cancel_that_is_dropped_stops_nothing_and_says_so(here: Province) -> N
     for who in ("hoa", "minh"):
         assert hand_in(as_(here, who), order, who) == 302
     hoa.post(reverse("orders:cancel", args=[order.pk]))
-    cancel = EmergencyOrder.objects.get(cancels=order)
+    cancel = EmergencyOrder.objects.get(ends=order)
     hoa.post(reverse("orders:drop", args=[cancel.pk]))
     page = hoa.get(reverse("orders:order", args=[cancel.pk])).text
     assert "các hộp không dừng" in page

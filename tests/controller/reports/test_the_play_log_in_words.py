@@ -11,8 +11,8 @@ from django.utils import translation
 
 from controller.library.models import Bulletin
 from controller.orders import services as orders
+from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
-from controller.orders.rules import Alarm
 from controller.reports import services, wording
 from controller.reports.models import PlayLogRow
 from controller.reports.services import Question

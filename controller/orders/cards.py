@@ -1,0 +1,203 @@
+"""Orders as the pages show them: in words, from the very bytes that are signed; what a stop silences; what is locked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from controller.accounts import services as accounts
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.core.errors import Refused
+from controller.orders import capacity, people, rollcall, rules, services, wording
+from controller.orders.capacity import Reach
+from controller.orders.models import EmergencyOrder, State
+from controller.orders.rules import Standing
+from controller.orders.wording import Speech
+from controller.units.rules import covers
+from protocol.order import SOUNDING, MessageType, Order, Status
+from protocol.roles import Role
+
+TOLD_FOR: Final = timedelta(hours=24)
+"""So long the other levels read of a commune's own alarm, also when it is over."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """An order in words."""
+
+    order: EmergencyOrder
+    content: Order
+    """What is signed, decoded."""
+    what: Speech
+    standing: Standing
+    standing_name: str
+    title: str
+    text: str
+    """What the boxes say, or said before it was ended."""
+    before: str
+    """Said before each pass."""
+    area: str
+    status_name: str
+    """Empty where it makes no difference: a stop is never a drill."""
+    severity_name: str
+    role_name: str
+    by: str
+    """Who has signed it."""
+    is_test: bool
+    is_real: bool
+
+    @property
+    def sounds(self) -> bool:
+        return self.what is Speech.ALARM
+
+    @property
+    def expires(self) -> datetime:
+        """Until when it may arrive, and an alarm may be heard."""
+        return datetime.fromtimestamp(self.content.expires, UTC)
+
+    @property
+    def until(self) -> datetime | None:
+        """Of a stop: when it ends by itself."""
+        return datetime.fromtimestamp(self.content.until, UTC) if self.content.until is not None else None
+
+    @property
+    def by_commune(self) -> bool:
+        """One person of a commune gave it, without the level above."""
+        return self.content.role is Role.COMMUNE
+
+    @property
+    def is_open(self) -> bool:
+        """It waits, or is in force."""
+        return self.standing in (Standing.SENT, Standing.WAITING)
+
+
+def card(found: EmergencyOrder, now: datetime) -> Card:
+    """An order in words."""
+    content, what = services.read(found), wording.speech_of(found)
+    until_s = found.until.timestamp() if found.until is not None else None
+    standing = rules.standing(
+        found.state, found.expires.timestamp(), now.timestamp(), is_stop=what is Speech.STOP, until_s=until_s
+    )
+    spoken = content if content.sound is not None else _alarm_content(found)
+    message = spoken.sound.message if spoken is not None and spoken.sound is not None else None
+    return Card(
+        order=found,
+        content=content,
+        what=what,
+        standing=standing,
+        standing_name=wording.standing_name(standing, what),
+        title=wording.title(found),
+        text=wording.message_text(message if isinstance(message, int) else None),
+        before=wording.announcement(content.status) if what is Speech.ALARM else "",
+        area=wording.unit_names(content.area),
+        status_name="" if what in (Speech.STOP, Speech.REOPEN) else wording.status_name(content.status),
+        severity_name=wording.severity_name(content.severity) if content.sound is not None else "",
+        role_name=wording.role_name(content.role),
+        by=", ".join(row.holder for row in found.signatures.all()),
+        is_test=content.status is Status.TEST,
+        is_real=content.status is Status.ACTUAL and what not in (Speech.REOPEN,),
+    )
+
+
+def _alarm_content(found: EmergencyOrder) -> Order | None:
+    """Of what a cancel ends, or a reinstatement brings back: the alarm, if the signed bytes name just that one."""
+    ended = found.ends
+    if ended is None or bytes.fromhex(ended.id) not in services.read(found).references:
+        return None
+    return services.read(ended) if ended.type in SOUNDING else _alarm_content(ended)
+
+
+def listed(shown: Card, words: str) -> Card:
+    """The card as the list shows it: an order that every box has ended says so, though its time is not over."""
+    if shown.standing is not Standing.SENT or not shown.sounds or not rollcall.ended(shown.order):
+        return shown
+    return replace(shown, standing_name=words)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an order does to an alarm that runs."""
+
+    card: Card
+    reach: Reach
+    sentence: str
+
+
+def effects(shown: Card, level: int, now: datetime) -> list[Effect]:
+    """What a stop of this level silences, and what goes on; of its reinstatement, what is heard again."""
+    if shown.what not in (Speech.STOP, Speech.REOPEN):
+        return []
+    return silenced(level, shown.content.area, now)
+
+
+def silenced(level: int, area: Iterable[str], now: datetime) -> list[Effect]:
+    """The alarms that run in or around this area, and what a stop of this level there does to each."""
+    units = tuple(area)
+    found = (
+        (alarm, capacity.reach(level, units, alarm.level or 0, services.read(alarm).area))
+        for alarm in rollcall.alarms(now)
+    )
+    return [
+        Effect(card(alarm, now), reach, wording.reach_sentence(reach))
+        for alarm, reach in found
+        if reach is not Reach.NONE
+    ]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Speakers that are silent by order."""
+
+    card: Card
+    by_level: str
+    """The unit as which its signers spoke."""
+    missing: int
+    """Boxes of the area that have not obeyed it, as far as is known."""
+    left: int
+    """Boxes that are still locked though it was lifted: they have not heard of that; 0 while it is in force."""
+    may_open: bool
+
+
+def locks(person: Person, now: datetime) -> list[Lock]:
+    """What is locked in and around the units that the person may see, the newest first."""
+    seen = accounts.where(person, Action.VIEW)
+    found = []
+    lasting = EmergencyOrder.objects.filter(type=MessageType.STOP, state__in=(State.SENT, State.LIFTED))
+    for stop in lasting.select_related("ends").prefetch_related("signatures"):
+        if not concerns(seen, stop.area) or not services.locks(stop, now):
+            continue
+        lifted = stop.state == State.LIFTED
+        found.append(
+            Lock(
+                card=card(stop, now),
+                by_level=wording.authority_name(stop),
+                missing=0 if lifted else rollcall.unanswered(stop),
+                left=services.still_locked(stop).count() if lifted else 0,
+                may_open=may_end(person, stop, MessageType.REINSTATE, now),
+            )
+        )
+    return found
+
+
+def may_end(person: Person, order: EmergencyOrder, kind: MessageType, now: datetime) -> bool:
+    """Whether the person could cancel, or reinstate, this: with its level, or a higher one."""
+    try:
+        return bool(people.ways(person, kind, order.area, now, level=order.level or 0))
+    except Refused:
+        return False
+
+
+def told(person: Person, now: datetime) -> list[Card]:
+    """Alarms that communes have given by themselves lately, and that are over: so that nobody misses a short one."""
+    seen = accounts.where(person, Action.VIEW)
+    rows = EmergencyOrder.objects.filter(
+        role=Role.COMMUNE, type__in=SOUNDING, sent_at__gt=now - TOLD_FOR
+    ).prefetch_related("signatures")
+    shown = [card(row, now) for row in rows if concerns(seen, row.area)]
+    return [one for one in shown if not one.is_open and not one.is_test]
+
+
+def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:
+    """Whether this area lies in, or around, one of the units that somebody may see."""
+    return any(covers(unit, code) or covers(code, unit) for unit in seen for code in area)

@@ -1,0 +1,162 @@
+"""From what an officer decides to the order that persons sign. Pure; the bytes that come of it are never changed again."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
+from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, MessageType, Order, Severity, Sound, Status
+from protocol.roles import Role
+from protocol.trust import Trust
+
+MIN_LIFETIME_S: Final = 300
+DEFAULT_LIFETIME_S: Final = 3600
+OFFERED: Final[tuple[PreparedMessage, ...]] = tuple(message for message in PREPARED if message.code != DRILL)
+STOP_EVENT: Final = "stop"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What an officer decides about an emergency."""
+
+    message: int
+    """Code of a built-in message."""
+    area: tuple[str, ...]
+    severity: Severity = Severity.EXTREME
+    status: Status = Status.ACTUAL
+    repeats: int = 3
+    gap_s: int = 5
+    lifetime_s: int = DEFAULT_LIFETIME_S
+    reason: str = ""
+    role: Role = Role.EMERGENCY
+    """As what it is signed: COMMUNE for a commune's own alarm, by one signature."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What an officer decides who stops and locks speakers."""
+
+    area: tuple[str, ...]
+    lock_s: int | None = None
+    """How long they stay locked; None: until somebody opens them."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Which order of its first signer this is, and when it is composed."""
+
+    identity: bytes
+    sequence: int
+    now_s: int
+
+
+def event_of(alarm: Alarm) -> str:
+    """The event of which it warns."""
+    return BY_CODE[alarm.message].event
+
+
+def longest_s(role: Role) -> int:
+    """How long an alarm that is signed as this may live."""
+    return MAX_COMMUNE_LIFETIME_S if role is Role.COMMUNE else MAX_LIFETIME_S
+
+
+def next_sequence(last: int, last_expires_s: int, now_s: int, *, contested: bool = False) -> int:
+    """The sequence number of a signer's next order.
+
+    One more than the last; but when nothing of this signer can still be valid it jumps to the present second, so that
+    a controller that was restored from an old backup does not use numbers that the boxes have seen. It jumps as well
+    when boxes have lately refused such a number (`contested`): another controller counts for the same person.
+    """
+    return max(last + 1, now_s) if contested or last_expires_s <= now_s else last + 1
+
+
+def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
+    """The alert that persons will sign."""
+    return Order(
+        id=slot.identity,
+        province=trust.domain.province,
+        environment=trust.domain.environment,
+        role=alarm.role,
+        epoch=trust.version,
+        sequence=slot.sequence,
+        issued=slot.now_s,
+        not_before=slot.now_s,
+        expires=slot.now_s + alarm.lifetime_s,
+        status=alarm.status,
+        type=MessageType.ALERT,
+        severity=alarm.severity,
+        event=event_of(alarm),
+        area=alarm.area,
+        sound=Sound(message=alarm.message, repeats=alarm.repeats, gap_s=alarm.gap_s),
+        reason=alarm.reason,
+    )
+
+
+def stop(wanted: Stop, role: Role, trust: Trust, slot: Slot) -> Order:
+    """The order that stops and locks the speakers of an area. It may arrive for as long as any order may."""
+    until = None if wanted.lock_s is None else slot.now_s + wanted.lock_s
+    return Order(
+        id=slot.identity,
+        province=trust.domain.province,
+        environment=trust.domain.environment,
+        role=role,
+        epoch=trust.version,
+        sequence=slot.sequence,
+        issued=slot.now_s,
+        not_before=slot.now_s,
+        expires=slot.now_s + min(wanted.lock_s or MAX_LIFETIME_S, MAX_LIFETIME_S),
+        status=Status.ACTUAL,
+        type=MessageType.STOP,
+        severity=Severity.MINOR,
+        event=STOP_EVENT,
+        area=wanted.area,
+        reason=wanted.reason,
+        until=until,
+    )
+
+
+def cancel(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
+    """The order that ends `of`. It is valid for as long as a box might still hear `of`."""
+    lifetime_s = min(max(of.expires - slot.now_s, MIN_LIFETIME_S), MAX_LIFETIME_S)
+    return _ending(of, MessageType.CANCEL, role, trust, slot, lifetime_s, reason)
+
+
+def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
+    """The order that ends a cancel or a stop: what that had ended goes on."""
+    return _ending(of, MessageType.REINSTATE, role, trust, slot, MAX_LIFETIME_S, reason)
+
+
+def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
+    """The same order under a new number, for as long as it was to live."""
+    return msgspec.structs.replace(
+        of,
+        id=slot.identity,
+        epoch=trust.version,
+        sequence=slot.sequence,
+        issued=slot.now_s,
+        not_before=slot.now_s,
+        expires=slot.now_s + of.expires - of.issued,
+        until=None if of.until is None else slot.now_s + of.until - of.issued,
+    )
+
+
+def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, lifetime_s: int, reason: str) -> Order:
+    return msgspec.structs.replace(
+        of,
+        id=slot.identity,
+        role=role,
+        epoch=trust.version,
+        sequence=slot.sequence,
+        issued=slot.now_s,
+        not_before=slot.now_s,
+        expires=slot.now_s + lifetime_s,
+        type=kind,
+        sound=None,
+        references=(of.id,),
+        board="",
+        cap=None,
+        reason=reason,
+        until=None,
+    )
