@@ -120,7 +120,7 @@ def run_make(args: Namespace) -> int:
     spec = read_spec(terminal.read_text(args.holders))
     roots = build(spec, int(time.time()), folder=args.holders.parent, after=held.version if held else 0)
     rootspec.expect_flawless(roots)
-    payload = encode(roots)
+    payload = rootspec.encoded(roots)
     signers = [_root_signer(path, args) for path in args.root_key]
     for signer in signers:
         _expect_root(signer.public_key, roots, held)

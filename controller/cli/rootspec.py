@@ -14,7 +14,9 @@ from controller.cli import terminal
 from controller.cli.terminal import CliError, words
 from controller.cli.wording import ZONE
 from protocol import keyfile
+from protocol.codec import encode
 from protocol.curves import RAW_ALG
+from protocol.errors import ProtocolError
 from protocol.manifest import Hours, Level, Policy, Volume
 from protocol.passkey import Party
 from protocol.quantities import DAY_S, EVERY_DAY
@@ -141,6 +143,42 @@ def expect_flawless(roots: Roots) -> None:
     found = flaws(roots)
     if found:
         raise CliError("\n".join(_explained(flaw) for flaw in found))
+
+
+def encoded(roots: Roots) -> bytes:
+    """The bytes of the record. `CliError` names the field of the file whose value no reader takes."""
+    try:
+        return encode(roots)
+    except ProtocolError as error:
+        raise CliError(
+            words(
+                f"{_named(error.field)}: giá trị không dùng được ({error.message}); sửa trong tệp người ký",
+                f"{_named(error.field)}: not a value that may stand there ({error.message}); mend the holders file",
+            )
+        ) from error
+
+
+_PARTS: Final = {
+    "thresholds": Threshold,
+    "holders": Holder,
+    "eras": Era,
+    "policies": Policy,
+    "parties": Party,
+    "bounds": Bound,
+}
+
+
+def _named(path: str) -> str:
+    """`Roots[6][0][1]`, places in arrays, as the file says it: `holders[0].person`."""
+    places = [int(place) for place in re.findall(r"\[(\d+)\]", path)]
+    if not places:
+        return path
+    field = Roots.__struct_fields__[places[0]]
+    name = field + "".join(f"[{place}]" for place in places[1:2])
+    part = _PARTS.get(field)
+    if part is not None and len(places) > 2:
+        name += f".{part.__struct_fields__[places[2]]}"
+    return name
 
 
 _FLAWS: Final = (

@@ -83,7 +83,7 @@ def order(record: Order) -> list[str]:
             moment(record.until) if record.until is not None else words("khi có lệnh cho phát lại", "when reinstated")
         )
         lines.append(words("khóa đến: ", "locked until: ") + ends)
-    if record.not_before > record.issued:
+    if record.not_before != record.issued:
         lines.append(words("phát từ: ", "not before: ") + moment(record.not_before))
     return [
         *lines,

@@ -19,7 +19,8 @@ def installation(tmp_path: Path) -> Loalang:
 def make_roots(program: Loalang, version: int, controller: str | None) -> Path:
     """Signed roots with Hoa, and with the controller's key if it is given."""
     holders: list[dict[str, object]] = [
-        {"person": "Hoa", "roles": ["EMERGENCY", "CANCEL"], "scope": ["79"], "public": key("hoa").public_key.hex()}
+        {"person": "Hoa", "roles": ["EMERGENCY", "CANCEL"], "scope": ["79"], "public": key("hoa").public_key.hex()},
+        {"person": "Gốc", "roles": ["ROOT"], "scope": ["79"], "public": ROOT.public_key.hex()},
     ]
     if controller is not None:
         holders.append({"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": controller})
