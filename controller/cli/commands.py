@@ -63,6 +63,14 @@ def _roots_import(parser: ArgumentParser) -> None:
         metavar="HEX",
         help=words("khóa công khai gốc; cần ở lần nhập đầu", "public root key; needed the first time"),
     )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="HEX",
+        help=words(
+            "dấu vân tay khóa gốc mà “roots show” in ra ở máy lập; cần ở lần nhập đầu",
+            'the root fingerprint that "roots show" printed where they were made; needed the first time',
+        ),
+    )
     parser.set_defaults(run=run_roots_import)
 
 
@@ -124,10 +132,9 @@ def run_roots_import(args: Namespace) -> int:
                 words(f"--root-public: {text!r} không phải khóa 32 byte", f"--root-public: {text!r} is no 32-byte key")
             )
         keys.append(key)
-    try:
-        data = args.file.read_bytes()
-    except OSError as error:
-        raise CliError(words(f"không đọc được {args.file}: {error}", f"cannot read {args.file}: {error}")) from error
+    data = terminal.read_bytes(args.file)
+    if args.fingerprint is not None:
+        keys += roots.pinned(data, args.fingerprint)
     set_up_database()
     from controller.orders.roots import import_roots, names_this_controller
 

@@ -17,6 +17,7 @@ from protocol import keyfile, signing
 from protocol.codec import decode, encode, pack, unpack
 from protocol.errors import ProtocolError, SignatureError
 from protocol.roles import (
+    FINGERPRINT_BYTES,
     MAX_ROOTS_BYTES,
     Holder,
     Role,
@@ -177,6 +178,20 @@ def show_file(path: Path) -> None:
     file = read_file(path)
     for line in wording.plain([*_described(file, None, hint=False), *_standing(file, None)]):
         terminal.say(line)
+
+
+def pinned(data: bytes, fingerprint: str) -> list[bytes]:
+    """The root keys of these first roots, which must have this fingerprint. Raises `CliError` or `ProtocolError`."""
+    digits = "".join(fingerprint.split())
+    if not re.fullmatch(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}", digits):
+        raise CliError(
+            words(
+                f"--fingerprint: cần {2 * FINGERPRINT_BYTES} chữ số hex như “loalang roots show” in ra",
+                f'--fingerprint: {2 * FINGERPRINT_BYTES} hex digits are needed, as "loalang roots show" prints them',
+            )
+        )
+    roots = open_first_roots(data, bytes.fromhex(digits))
+    return [holder.key for holder in roots.holders if Role.ROOT in holder.roles]
 
 
 def sign_roots(roots: Roots, *signers: Signer) -> bytes:
