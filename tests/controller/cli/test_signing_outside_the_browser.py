@@ -13,7 +13,7 @@ import pytest
 from django.conf import LazySettings
 
 from controller.accounts import signing as pages
-from controller.cli.signatures import READINGS
+from controller.cli.signatures import READINGS, Answer, Request
 from controller.core.errors import Refused
 from protocol import keyfile, signing
 from protocol.approval import Approval, QuietException, Subject
@@ -320,6 +320,15 @@ def test_a_key_file_whose_name_was_exchanged_does_not_open(hoa: Desk) -> None:
     hoa.key.write_text(hoa.key.read_text().replace("Trần Thị Hoa", "Lê Minh"))
     assert hoa.sign("--yes").returncode == 2
     assert hoa.answers() == []
+
+
+def test_the_readme_names_the_fields_of_both_texts() -> None:
+    section = (
+        (Path(pages.__file__).parents[2] / "protocol" / "README.md").read_text().split("### Signing outside a page")[1]
+    )
+    asked, answered = (json.loads(block.split("```")[0]) for block in section.split("```json")[1:3])
+    assert tuple(asked) == Request.__struct_fields__
+    assert tuple(answered) == Answer.__struct_fields__
 
 
 OTHER: dict[type, dict[str, Any]] = {

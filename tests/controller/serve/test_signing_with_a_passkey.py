@@ -1,4 +1,4 @@
-"""Hoa registers her keys in Chromium and signs with them: a passkey on a virtual authenticator, a key of the browser, a file.
+"""Hoa registers keys in Chromium and signs: a passkey on a virtual authenticator, a key of the browser, a key file.
 
 The authenticator is the one of the DevTools protocol (`WebAuthn.addVirtualAuthenticator`); what it signs is judged by
 `protocol.passkey`, as a box would. The traffic is watched: no file and no passphrase leaves the page.
@@ -192,6 +192,28 @@ def test_an_assertion_without_a_verified_finger_is_refused_by_the_server(hoa: De
     with hoa.page.expect_navigation():
         hoa.page.click("[data-sign=passkey]:not([disabled])")
     assert "chưa kiểm tra vân tay" in json.loads(hoa.page.inner_text("body"))["refused"]
+
+
+def test_a_browser_that_wants_a_second_tap_for_the_trial_keeps_the_key_that_was_made(hoa: Desk) -> None:
+    """Safari lets a page use a passkey only after a tap; the one that made it is used up."""
+    hoa.with_phone()
+    hoa.page.add_init_script(
+        """const get = navigator.credentials.get.bind(navigator.credentials);
+        let taps = 0;
+        navigator.credentials.get = async (options) => {
+          taps += 1;
+          if (taps === 1) throw new DOMException("no tap", "NotAllowedError");
+          return get(options);
+        };"""
+    )
+    hoa.my_keys()
+    hoa.page.click("[data-way=passkey]:not([disabled])")
+    hoa.page.wait_for_selector("#key-said:has-text('Bấm nút lần nữa')")
+    with hoa.page.expect_navigation():
+        hoa.page.click("[data-way=passkey]:not([disabled])")
+    hoa.page.wait_for_selector("text=Đã đăng ký khóa")
+    kept = hoa.devtools.send("WebAuthn.getCredentials", {"authenticatorId": hoa.authenticator})["credentials"]
+    assert len(kept) == 1
 
 
 def test_a_phone_that_has_a_key_of_hoa_gets_no_second_one(hoa: Desk) -> None:
