@@ -11,7 +11,7 @@ from controller.cli.terminal import language, words
 from protocol.approval import Approval, QuietException, Subject
 from protocol.bulletin import BulletinClass
 from protocol.delegation import Delegation
-from protocol.ids import key_id, sha256
+from protocol.ids import sha256
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
 from protocol.order import MessageType, Order, Severity, Sound, Status
@@ -39,9 +39,9 @@ def grouped(data: bytes) -> str:
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
-def code(payload: bytes) -> str:
-    """What people compare with the page: the first 8 bytes of the SHA-256 of what is signed."""
-    return grouped(sha256(payload)[:8])
+def code(data: bytes) -> str:
+    """What people compare with the page, of what is signed or of a public key: the first 8 bytes of its SHA-256."""
+    return grouped(sha256(data)[:8])
 
 
 def order(record: Order) -> list[str]:
@@ -227,7 +227,7 @@ def holder(one: Holder, trust: Roots | None = None) -> list[str]:
         known = trust is not None and one.party <= len(trust.parties)
         at = trust.parties[one.party - 1].id if trust is not None and known else f"#{one.party}"
         notes.append(words(f"passkey của {at}", f"passkey of {at}"))
-    notes.append(words("số khóa ", "key id ") + key_id(one.key).hex())
+    notes.append(words("mã khóa ", "key code ") + code(one.key))
     return [*lines, f"    {' · '.join(notes)}"]
 
 

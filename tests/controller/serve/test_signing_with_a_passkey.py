@@ -277,8 +277,9 @@ def test_a_key_file_is_opened_in_the_page_and_neither_it_nor_its_passphrase_is_s
     hoa.my_keys()
     hoa.page.set_input_files("#key-file", str(file))
     hoa.page.fill("#key-passphrase", PASSPHRASE)
+    hoa.page.wait_for_selector("[data-way=file]:not([disabled])")
     with hoa.page.expect_navigation():
-        hoa.page.click("[data-way=file]:not([disabled])")
+        hoa.page.press("#key-passphrase", "Enter")
     hoa.open_kit()
     hoa.page.set_input_files("#signing-key-file", str(file))
     hoa.page.fill("#signing-passphrase", "sai mật khẩu")
@@ -286,7 +287,7 @@ def test_a_key_file_is_opened_in_the_page_and_neither_it_nor_its_passphrase_is_s
     hoa.page.wait_for_selector("text=Mật khẩu không mở được khóa này")
     hoa.page.fill("#signing-passphrase", PASSPHRASE)
     with hoa.page.expect_navigation():
-        hoa.page.click("#signing-file-button:not([disabled])")
+        hoa.page.press("#signing-passphrase", "Enter")
     assert json.loads(hoa.page.inner_text("body"))["public_key"] == key("hoa of the kit").public_key.hex()
     secret = json.loads(text)["sealed"]
     assert hoa.sent
