@@ -6,7 +6,6 @@ whose it is and `verify` whether it is good. Who may sign what is for the app th
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -127,7 +126,7 @@ def read(source: HttpRequest | Mapping[str, str] | bytes) -> SignedBy:
     try:
         answer = _answer(source)
         return _signed_by(answer)
-    except (msgspec.MsgspecError, ProtocolError, binascii.Error, ValueError) as error:
+    except (msgspec.MsgspecError, ProtocolError, ValueError, RecursionError) as error:
         raise Refused(
             "signature",
             _("Chữ ký gửi lên không đọc được."),
