@@ -23,7 +23,7 @@ from protocol.errors import ProtocolError
 from protocol.ids import key_id, sha256
 from protocol.passkey import Party
 from protocol.signing import (
-    MAX_AUTHENTICATOR_DATA,
+    AUTHENTICATOR_DATA,
     MAX_CLIENT_DATA,
     Assertion,
     Domain,
@@ -202,7 +202,7 @@ def _signed_by(answer: Answer) -> SignedBy:
     assertion = None
     if alg.is_passkey:
         data, client = from_base64url(answer.authenticator_data), from_base64url(answer.client_data)
-        if len(data) != MAX_AUTHENTICATOR_DATA or len(client) > MAX_CLIENT_DATA:
+        if len(data) != AUTHENTICATOR_DATA or len(client) > MAX_CLIENT_DATA:
             raise ValueError("no assertion that boxes take")
         if not isinstance(json.loads(client), dict):
             raise ValueError("no client data")

@@ -1,6 +1,7 @@
 """Scripts that nobody wrote: hypothesis strategies for steps, and the same by a seed for long runs."""
 
 import random
+from collections.abc import Callable
 from typing import Final
 
 from hypothesis import strategies as st
@@ -64,29 +65,23 @@ def _endings(draw: st.DrawFn) -> Step:
 @st.composite
 def steps(draw: st.DrawFn) -> Step:
     """One step; time passes most often."""
-    choice = draw(st.integers(0, 13))
     box = draw(st.sampled_from(BOXES))
-    if choice <= 2:
-        return Wait(draw(st.sampled_from((1, 7, 20, 90))))
-    if choice <= 4:
-        return _alerts(draw)
-    if choice == 5:
-        return _endings(draw)
-    if choice == 6:
-        return draw(st.sampled_from((Cut(box), Heal(box))))
-    if choice == 7:
-        return PowerCut(box, draw(st.sampled_from((1, 30))), int(draw(st.sampled_from(QUALITIES))))
-    if choice == 8:
-        return Jump(box, draw(st.sampled_from((-3_600_000, -2_000, 2_000, 3_600_000))))
-    if choice == 9:
-        return Broker(*draw(st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from((0, 3_000)), st.booleans())))
-    if choice == 10:
-        return ReplayAll()
-    if choice == 11:
-        return Forge(draw(st.sampled_from(THIEVES)), draw(st.sampled_from(AREAS)), number=draw(st.integers(1, 9)))
-    if choice == 12:
-        return NoisyBits(draw(st.integers(0, 400)), draw(st.integers(0, 254)))
-    return Schedule(draw(st.sampled_from(("news", "market"))), draw(st.sampled_from((20, 45))))
+    kinds: tuple[Callable[[], Step], ...] = (
+        lambda: Wait(draw(st.sampled_from((1, 7, 20, 90)))),
+        lambda: Wait(draw(st.sampled_from((1, 7, 20, 90)))),
+        lambda: _alerts(draw),
+        lambda: _alerts(draw),
+        lambda: _endings(draw),
+        lambda: draw(st.sampled_from((Cut(box), Heal(box)))),
+        lambda: PowerCut(box, draw(st.sampled_from((1, 30))), int(draw(st.sampled_from(QUALITIES)))),
+        lambda: Jump(box, draw(st.sampled_from((-3_600_000, -2_000, 2_000, 3_600_000)))),
+        lambda: Broker(*draw(st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from((0, 3_000)), st.booleans()))),
+        ReplayAll,
+        lambda: Forge(draw(st.sampled_from(THIEVES)), draw(st.sampled_from(AREAS)), number=draw(st.integers(1, 9))),
+        lambda: NoisyBits(draw(st.integers(0, 400)), draw(st.integers(0, 254))),
+        lambda: Schedule(draw(st.sampled_from(("news", "market"))), draw(st.sampled_from((20, 45)))),
+    )
+    return kinds[draw(st.integers(0, len(kinds) - 1))]()
 
 
 def scripts(least: int = 3, most: int = 14) -> st.SearchStrategy[list[Step]]:

@@ -18,7 +18,7 @@ import structlog
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controller.settings")
     django.setup()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     from tests.simulation.referee import ViolationError
     from tests.simulation.scripts import by_seed
     from tests.simulation.world import run
@@ -37,7 +37,7 @@ def main() -> int:
                 outcome = run(Path(folder), by_seed(seed, args.days), seed=seed)
             except ViolationError as error:
                 total["violations"] += 1
-                print(f"seed {seed}: {error}", file=sys.stderr)
+                sys.stderr.write(f"seed {seed}: {error}\n")
                 continue
         total["seeds"] += 1
         total["virtual_days"] += outcome.virtual_s / 86_400
@@ -45,7 +45,7 @@ def main() -> int:
         total["sounds"] += outcome.sounds
         total["verdicts"] += outcome.verdicts
     total["virtual_days"] = round(total["virtual_days"], 2)
-    print(json.dumps(total | {"seconds": round(time.monotonic() - began, 1)}))
+    sys.stdout.write(json.dumps(total | {"seconds": round(time.monotonic() - began, 1)}) + "\n")
     return 1 if total["violations"] else 0
 
 
