@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from controller.accounts import services as accounts
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
@@ -46,6 +48,8 @@ class Card:
     """Who has signed it."""
     is_test: bool
     is_real: bool
+    halted: bool = False
+    """Speakers in its area are locked; set by `listed`."""
 
     @property
     def sounds(self) -> bool:
@@ -108,11 +112,18 @@ def _alarm_content(found: EmergencyOrder) -> Order | None:
     return services.read(ended) if ended.type in SOUNDING else _alarm_content(ended)
 
 
-def listed(shown: Card, words: str) -> Card:
-    """The card as the list shows it: an order that every box has ended says so, though its time is not over."""
-    if shown.standing is not Standing.SENT or not shown.sounds or not rollcall.ended(shown.order):
+def listed(shown: Card, now: datetime) -> Card:
+    """The card as a list shows it: whether every box has ended the order though its time is not over, or is locked."""
+    if shown.standing is not Standing.SENT or not shown.sounds:
         return shown
-    return replace(shown, standing_name=words)
+    reaches = {reach for _stop, reach in rollcall.stopped_by(shown.order, now)}
+    if Reach.WHOLE in reaches:
+        return replace(shown, standing_name=_("loa trong khu vực đang bị khóa"), halted=True)
+    if rollcall.ended(shown.order):
+        return replace(shown, standing_name=_("mọi hộp đã xong các lượt phát"))
+    if Reach.PART in reaches:
+        return replace(shown, standing_name=_("đã phát lệnh; một phần khu vực đang bị khóa loa"), halted=True)
+    return shown
 
 
 @dataclass(frozen=True)

@@ -256,6 +256,15 @@ def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None)
     return next(iter(own or open_ways), None)
 
 
+def waits_for(person: Person, order: EmergencyOrder, now: datetime) -> bool:
+    """Whether this person's signature would bring the order on: where one is enough, only the preparer's does."""
+    way = may_sign(person, order, now)
+    if way is None:
+        return False
+    lacking = missing(order, people.trust_of(order.area))
+    return way.holder.key == bytes(order.first_signer) or lacking.persons > 1 or not lacking.preparer
+
+
 def _as_listed(order: EmergencyOrder) -> Order:
     place = domain()
     return Order(

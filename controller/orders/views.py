@@ -47,7 +47,7 @@ Areas = list[tuple[str, str]]
 def order_list(request: HttpRequest) -> HttpResponse:
     """Live and waiting orders first, then the past; the live part alone when htmx asks."""
     person, now = person_of(request), timezone.now()
-    shown = [cards.listed(cards.card(order, now), _("mọi hộp đã xong các lượt phát")) for order in _visible(person)]
+    shown = [cards.listed(cards.card(order, now), now) for order in _visible(person)]
     locked = cards.locks(person, now)
     stops = {lock.card.order.pk for lock in locked}
     context = {
