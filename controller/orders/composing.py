@@ -1,4 +1,4 @@
-"""From what an officer decides to the order that persons sign. Pure; the bytes that come of it are never changed again."""
+"""From what an officer decides to the order that persons sign. Pure; what comes of it is never changed again."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -120,12 +120,12 @@ def stop(wanted: Stop, role: Role, trust: Trust, slot: Slot) -> Order:
 def cancel(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
     """The order that ends `of`. It is valid for as long as a box might still hear `of`."""
     lifetime_s = min(max(of.expires - slot.now_s, MIN_LIFETIME_S), MAX_LIFETIME_S)
-    return _ending(of, MessageType.CANCEL, role, trust, slot, lifetime_s, reason)
+    return msgspec.structs.replace(_ending(of, role, trust, slot, reason), expires=slot.now_s + lifetime_s)
 
 
 def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
     """The order that ends a cancel or a stop: what that had ended goes on."""
-    return _ending(of, MessageType.REINSTATE, role, trust, slot, MAX_LIFETIME_S, reason)
+    return msgspec.structs.replace(_ending(of, role, trust, slot, reason), type=MessageType.REINSTATE)
 
 
 def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
@@ -142,7 +142,7 @@ def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
     )
 
 
-def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, lifetime_s: int, reason: str) -> Order:
+def _ending(of: Order, role: Role, trust: Trust, slot: Slot, reason: str) -> Order:
     return msgspec.structs.replace(
         of,
         id=slot.identity,
@@ -151,8 +151,8 @@ def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, 
         sequence=slot.sequence,
         issued=slot.now_s,
         not_before=slot.now_s,
-        expires=slot.now_s + lifetime_s,
-        type=kind,
+        expires=slot.now_s + MAX_LIFETIME_S,
+        type=MessageType.CANCEL,
         sound=None,
         references=(of.id,),
         board="",
