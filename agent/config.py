@@ -38,6 +38,8 @@ class Config:
     """Unit code of the province; with `environment` the domain in which signatures count."""
     environment: str
     """"production", "demo", "test"."""
+    roots: bytes | None
+    """Fingerprint of the first roots, 16 bytes; None where the channel's word is taken once."""
     root_keys: tuple[bytes, ...]
     """Pinned raw Ed25519 public keys whose signatures make the roots."""
     ca_file: Path | None
@@ -90,6 +92,7 @@ def parse(text: str, path: Path) -> Config:
         url=reader.text("controller", "url", _web_address).rstrip("/"),
         province=reader.text("controller", "province", _like(_UNIT, "77")),
         environment=reader.text("controller", "environment", _like(_ENVIRONMENT, "production", "demo")),
+        roots=None,
         root_keys=reader.keys("controller", "root_keys"),
         ca_file=reader.optional_path("controller", "ca_file"),
         output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),

@@ -20,6 +20,7 @@ from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
 from agent.drivers.systemd import Notifier
+from agent.errors import LinkError
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.mqtt import MqttLink, Place
@@ -79,7 +80,9 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     await _until(
         stop,
         {
-            "watch": Watch(mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults).run(),
+            "watch": Watch(
+                mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
+            ).run(),
             "player": player.run(),
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
@@ -107,8 +110,7 @@ class _Me:
 
 def _identify(config: Config) -> _Me:
     signer = load_or_make(config.state_dir)
-    domain = Domain(config.province, config.environment)
-    return _Me(signer, Identity(box_id(signer.public_key), domain, config.root_keys))
+    return _Me(signer, Identity(box_id(signer.public_key), config.roots))
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,9 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
     place = _place(store)
     link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, ca_file=config.ca_file, draw=draw)
     enrolment = Enrolment(
-        config.name, VERSION, office=office, trust=store.trust, take=inbox.take, wakes=wakes, draw=draw
+        config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
-    domain = me.identity.domain
-    fetcher = Fetcher(office, clock, store, domain=domain, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
+    fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
     return _Controller(inbox, link, enrolment, fetcher)
 
 
@@ -188,7 +189,7 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
     """What goes up; it greets whenever the link is up again."""
     link = controller.link
     reporter = Reporter(
-        Sender(me.box, me.identity.domain, me.signer, VERSION, mind.clock.now_ms()),
+        Sender(me.box, _domain(mind.store), me.signer, VERSION, mind.clock.now_ms()),
         link,
         mind.clock,
         mind.store,
@@ -274,6 +275,18 @@ def _decoded_ms(path: Path) -> int:
         while count := len(file.read(RATE_HZ)):
             total += count
         return milliseconds(total)
+
+
+def _domain(store: Store) -> Callable[[], Domain]:
+    """Where signatures count: the first roots say so."""
+
+    def domain() -> Domain:
+        roots = store.trust.roots()
+        if roots is None:
+            raise LinkError("no roots yet: nothing can be signed for this province")
+        return roots.domain
+
+    return domain
 
 
 def _place(store: Store) -> Callable[[], Place | None]:

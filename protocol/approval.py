@@ -1,7 +1,7 @@
 """What persons of CONTENT have approved: exactly these bytes of sound, this text, this class (design §4).
 
-A manifest carries an approval for each bulletin and each station that it names, and a box refuses a manifest in which one
-is missing: the server's key alone makes no new word sound.
+A manifest carries an approval for each bulletin and each station that it names, and a box refuses a manifest in which
+one is missing: the server's key alone makes no new word sound.
 """
 
 import enum
@@ -70,8 +70,8 @@ class QuietException(msgspec.Struct, frozen=True, array_like=True):
 def open_approval(data: bytes, trust: Trust) -> Approval:
     """The approval in these bytes, if as many persons of CONTENT as it takes signed it for its unit.
 
-    A signer must be listed today, and have held the role when it was issued: what an officer approved who has left stays
-    good, what a key approved that was taken away does not. Raises `SignatureError` or `ProtocolError`.
+    A signer must be listed today, and have held the role when it was issued: what an officer approved who has left
+    stays good, what a key approved that was taken away does not. Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.APPROVAL, trust.domain, max_bytes=MAX_APPROVAL_BYTES)
     approval = decode(envelope.payload, Approval, max_bytes=MAX_APPROVAL_BYTES)
@@ -87,7 +87,10 @@ def open_approval(data: bytes, trust: Trust) -> Approval:
 
 
 def open_exception(data: bytes, trust: Trust) -> QuietException:
-    """The exception in these bytes, if two persons of the province signed it. Raises `SignatureError`, `ProtocolError`."""
+    """The exception in these bytes, if two persons of the province signed it.
+
+    Raises `SignatureError` or `ProtocolError`.
+    """
     envelope = open_signed(data, Family.EXCEPTION, trust.domain, max_bytes=MAX_EXCEPTION_BYTES)
     exception = decode(envelope.payload, QuietException, max_bytes=MAX_EXCEPTION_BYTES)
     signers = [

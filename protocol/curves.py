@@ -1,7 +1,7 @@
 """The two curves on which persons sign, and the names of how they do (IANA COSE Algorithms; RFC 9053 §2).
 
-A public key says by its length which curve it is on. An ES256 signature has two forms that verify, (r, s) and (r, n − s);
-only the one with the smaller s is taken, so that a message has one spelling.
+A public key says by its length which curve it is on. An ES256 signature has two forms that verify, (r, s) and
+(r, n − s); only the one with the smaller s is taken, so that a message has one spelling.
 """
 
 import enum

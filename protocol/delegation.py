@@ -1,7 +1,7 @@
-"""The people of a unit, changed within minutes by two administrators of the province; the offline roots stay as they are.
+"""The people of a unit, changed within minutes by two administrators of the province; the offline roots stay.
 
-A delegation is the whole list of one unit and takes the place of the unit's list before it. It gives only what the roots'
-bounds allow. It can also take a key away, any but a root's or an administrator's: a lost phone, a stolen server key.
+A delegation is the whole list of one unit and takes the place of the unit's list before it. It gives only what the
+roots' bounds allow. It can also take a key away, any but a root's or an administrator's: of a lost phone, of a server.
 """
 
 from typing import Annotated, Final
@@ -40,8 +40,8 @@ class Delegation(msgspec.Struct, frozen=True, array_like=True):
 def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: int) -> Delegation:
     """The delegation in these bytes, if it may take the place of the one held for its unit.
 
-    `at_s` is the latest that the time may be (epoch seconds); None where the box does not know it is not possible: the
-    caller takes the delegation's own `issued` then. Raises `SignatureError` or `ProtocolError`.
+    `at_s` is the latest that the time may be (epoch seconds); a box that does not know it takes the roots' `issued`.
+    Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.DELEGATION, roots.domain, max_bytes=MAX_DELEGATION_BYTES)
     delegation = decode(envelope.payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)
@@ -61,6 +61,12 @@ def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: in
     for holder in delegation.holders:
         _expect_within(holder, delegation, roots)
     return delegation
+
+
+def unit_of(data: bytes, roots: Roots) -> str:
+    """The unit that these bytes say they are for, not yet believed. Raises `ProtocolError`."""
+    envelope = open_signed(data, Family.DELEGATION, roots.domain, max_bytes=MAX_DELEGATION_BYTES)
+    return decode(envelope.payload, Delegation, max_bytes=MAX_DELEGATION_BYTES).unit
 
 
 def supersedes(delegation: Delegation, held: Delegation | None) -> bool:
@@ -111,7 +117,7 @@ def _expect_within(holder: Holder, delegation: Delegation, roots: Roots) -> None
             if not covers((delegation.unit,), unit) or not covers(bounds, unit):
                 raise ProtocolError(
                     "bounds",
-                    f"the roots let nobody give {role.name} of {unit} to {holder.person} in the list of {delegation.unit}",
+                    f"the list of {delegation.unit} may not give {role.name} of {unit} to {holder.person}",
                     field="Delegation.holders",
                 )
 

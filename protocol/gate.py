@@ -53,7 +53,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Ending:
-    """An accepted order, not itself ended, ends another that it refers to."""
+    """An accepted order that no reinstatement has ended ends another that it refers to."""
 
     level: int
     status: Status

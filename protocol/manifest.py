@@ -165,6 +165,10 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     era: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)] = 0
     """The roots' era of SCHEDULE."""
 
+    @property
+    def place_in_order(self) -> tuple[int, int, int]:
+        """Era, then epoch, then generation: the higher takes the place of the lower."""
+        return (self.era, self.epoch, self.generation)
+
     def is_later(self, held: "Assignment | None") -> bool:
-        """Whether it takes the place of the one held: by era, then epoch, then generation."""
-        return held is None or (self.era, self.epoch, self.generation) > (held.era, held.epoch, held.generation)
+        return held is None or self.place_in_order > held.place_in_order

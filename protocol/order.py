@@ -79,8 +79,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     issued: EpochS
     not_before: EpochS
     expires: EpochS
-    """At most MAX_LIFETIME_S after `issued`, of a COMMUNE's alert MAX_COMMUNE_LIFETIME_S; what lasts longer is renewed by
-    an UPDATE. Of a stop, cancel or reinstatement: until when it may arrive; what it did lasts."""
+    """At most MAX_LIFETIME_S after `issued`, of a COMMUNE's alert MAX_COMMUNE_LIFETIME_S; what lasts longer is renewed
+    by an UPDATE. Of a stop, cancel or reinstatement: until when it may arrive; what it did lasts."""
     status: Status
     type: MessageType
     severity: Severity

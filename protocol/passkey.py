@@ -1,4 +1,4 @@
-"""A passkey's signature, verified with no network and no browser (WebAuthn Level 2 §7.2, the steps that an offline reader can take).
+"""A passkey's signature, verified with no network and no browser (WebAuthn Level 2 §7.2, as far as that goes offline).
 
 A passkey does not sign our bytes but an assertion: the authenticator's data, then the hash of a JSON text that the
 browser wrote and that names the hash of our bytes as its challenge. Both travel beside the signature. A counter of uses

@@ -27,6 +27,8 @@ class EffectivePolicy:
 
     policies: tuple[Policy, ...]
     zone: ZoneInfo
+    exceptions: tuple[Stretch, ...] = ()
+    """When quiet hours and days without programme do not hold."""
 
     @property
     def days(self) -> int:
@@ -60,10 +62,13 @@ class EffectivePolicy:
             if not falls_on(self.days, day):
                 stretches.append(stretch_of(Hours(0, 0), day, self.zone))
             day += timedelta(days=1)
-        return [stretch for stretch in merged(stretches) if stretch.end_ms > from_ms and stretch.start_ms < to_ms]
+        left = without(merged(stretches), self.exceptions)
+        return [stretch for stretch in left if stretch.end_ms > from_ms and stretch.start_ms < to_ms]
 
     def why_quiet(self, at_ms: int) -> tuple[Level, Hours | None] | None:
         """The highest policy that forbids sound at this instant, with the hours, or None for a whole day."""
+        if any(start <= at_ms < end for start, end in self.exceptions):
+            return None
         today = to_wall(at_ms, self.zone).date()
         for policy in sorted(self.policies, key=lambda policy: policy.level):
             for day in (today - timedelta(days=1), today):
@@ -102,6 +107,17 @@ def stretch_of(hours: Hours, day: date, zone: ZoneInfo) -> Stretch:
     start = midnight + timedelta(seconds=hours.start)
     end = midnight + next_day + timedelta(seconds=hours.end)
     return Stretch(bounds_ms(start, zone)[0], bounds_ms(end, zone)[1])
+
+
+def without(stretches: list[Stretch], holes: tuple[Stretch, ...]) -> list[Stretch]:
+    """Disjoint stretches in order, less the instants of the holes."""
+    for hole in holes:
+        left = []
+        for start, end in stretches:
+            parts = (Stretch(start, min(end, hole.start_ms)), Stretch(max(start, hole.end_ms), end))
+            left += [part for part in parts if part.start_ms < part.end_ms]
+        stretches = left
+    return stretches
 
 
 def merged(stretches: list[Stretch]) -> list[Stretch]:

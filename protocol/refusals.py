@@ -48,9 +48,9 @@ _SENTENCES: Final = {
     ),
     RejectCode.SHAPE: (
         "Nội dung lệnh không khớp với loại lệnh: lệnh báo động phải có âm thanh; lệnh hủy, dừng, khôi phục thì không; "
-        "lệnh hủy và khôi phục phải nêu lệnh liên quan; không lệnh nào tự viện dẫn mình; vai trò ký phải đúng loại lệnh.",
-        "The order's content does not fit its type: an alarm has a sound; a cancel, stop or reinstatement has none; a cancel "
-        "and a reinstatement name what they end; none refers to itself; its role is one that signs this type.",
+        "lệnh hủy và khôi phục phải nêu lệnh liên quan; không lệnh nào tự viện dẫn mình; vai trò ký phải đúng loại.",
+        "The order's content does not fit its type: an alarm has a sound; a cancel, stop or reinstatement has none; a "
+        "cancel and a reinstatement name what they end; none refers to itself; its role is one that signs this type.",
     ),
     RejectCode.DOMAIN: (
         "Lệnh dành cho tỉnh khác hoặc hệ thống khác (ví dụ hệ thống thử).",
@@ -89,8 +89,8 @@ _SENTENCES: Final = {
     RejectCode.STATUS: (
         "Lệnh thử hoặc lệnh diễn tập không được chấm dứt lệnh thật, và ngược lại; lệnh hủy chỉ hủy lệnh báo động, lệnh "
         "khôi phục chỉ dành cho lệnh hủy hoặc lệnh dừng.",
-        "A test or a drill cannot end a real order, nor a real one a drill; a cancel ends alarms, and a reinstatement ends "
-        "cancels and stops.",
+        "A test or a drill cannot end a real order, nor a real one a drill; a cancel ends alarms, and a reinstatement "
+        "ends cancels and stops.",
     ),
     RejectCode.DUPLICATE: (
         "Hộp đã nhận đúng lệnh này rồi.",
@@ -123,8 +123,8 @@ _SENTENCES: Final = {
     RejectCode.LIFETIME: (
         "Thời hạn của lệnh không hợp lệ: phải hết hiệu lực sau giờ ban hành và giờ bắt đầu, "
         "và trong vòng 2 giờ từ khi ban hành (1 giờ với báo động của riêng cấp xã).",
-        "The order's times are wrong: it must expire after it is issued and begins, and within 2 hours of its issue (1 hour "
-        "for a commune's own alarm).",
+        "The order's times are wrong: it must expire after it is issued and begins, and within 2 hours of its issue "
+        "(1 hour for a commune's own alarm).",
     ),
     RejectCode.RATE: (
         "Hộp đã nhận 20 lệnh cùng mức hoặc nặng hơn trong một phút; hãy chờ rồi gửi lại.",

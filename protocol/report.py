@@ -204,7 +204,15 @@ def chain_hash(before: bytes, row: LogRow) -> bytes:
 
 
 def holdings_digest(  # noqa: PLR0917 - what it digests, in the order in which it is digested
-    generation: int, roots_version: int, orders: tuple[bytes, ...], chain: bytes, acked_log_seq: int, log_seq: int
+    generation: int,
+    roots_version: int,
+    orders: tuple[bytes, ...],
+    chain: bytes,
+    acked_log_seq: int,
+    log_seq: int,
+    delegations: tuple[tuple[str, int], ...] = (),
 ) -> bytes:
     """16 bytes that change when what the box holds changes, or when it has something that was not acknowledged."""
-    return sha256(pack([generation, roots_version, sorted(orders), chain, acked_log_seq == log_seq, log_seq]))[:16]
+    acked = acked_log_seq == log_seq
+    lists = [list(row) for row in sorted(delegations)]
+    return sha256(pack([generation, roots_version, sorted(orders), chain, acked, log_seq, lists]))[:16]

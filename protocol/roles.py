@@ -62,7 +62,7 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
     not_before: EpochS = 0
     not_after: EpochS = 0xFFFF_FFFF
     party: Annotated[int, Meta(ge=0, le=4)] = 0
-    """0: it signs bytes itself. n: it is a passkey of the n-th of the roots' parties, and signs nothing but assertions."""
+    """0: it signs bytes itself. n: it is a passkey of the n-th of the roots' parties and signs assertions alone."""
 
 
 class Threshold(msgspec.Struct, frozen=True, array_like=True):
@@ -73,7 +73,7 @@ class Threshold(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Era(msgspec.Struct, frozen=True, array_like=True):
-    """Counters of a role begin anew: what a thief drove forward is forgotten, and what was signed before counts no more."""
+    """Counters of a role begin anew: what a thief drove forward is forgotten, what was signed before counts no more."""
 
     role: Role
     number: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
@@ -139,8 +139,8 @@ class Roots(msgspec.Struct, frozen=True, array_like=True):
 def open_first_roots(data: bytes, fingerprint: bytes | None = None) -> Roots:
     """The first roots that a box takes: signed by its own root keys, and by nobody else that the box could know.
 
-    Whoever can give a box its first roots owns it; so they come over the channel that `box.toml` pins, or they must have
-    this `fingerprint` (see `root_fingerprint`). Raises `SignatureError` or `ProtocolError`.
+    Whoever can give a box its first roots owns it; so they come over the channel that `box.toml` pins, or they must
+    have this `fingerprint` (see `root_fingerprint`). Raises `SignatureError` or `ProtocolError`.
     """
     roots = _roots_in(data)
     _expect_signed(open_signed(data, Family.ROOTS, roots.domain), roots, roots.issued)
@@ -177,7 +177,7 @@ def open_next_roots(data: bytes, held: Roots) -> Roots:
 
 
 def root_fingerprint(roots: Roots) -> bytes:
-    """16 bytes that stand for the root keys and how many of them must sign; the same for as long as those are the same."""
+    """16 bytes that stand for the root keys and how many of them must sign; the same while those are the same."""
     keys = sorted(holder.key for holder in roots.holders if Role.ROOT in holder.roles)
     return sha256(pack([roots.province, roots.environment, roots.persons_needed(Role.ROOT), keys]))[:FINGERPRINT_BYTES]
 

@@ -1,7 +1,7 @@
 """Signatures over records: COSE_Sign1 and COSE_Sign (RFC 9052).
 
-Machines sign with EdDSA over Ed25519 (RFC 9053 §2.2). Persons sign with that, with ES256 (RFC 9053 §2.1) where a browser
-has no Ed25519, or with a passkey (`passkey`), whose assertion is carried beside its signature.
+Machines sign with EdDSA over Ed25519 (RFC 9053 §2.2). Persons sign with that, with ES256 (RFC 9053 §2.1) where a
+browser has no Ed25519, or with a passkey (`passkey`), whose assertion is carried beside its signature.
 
 What is signed never leaves its place: the external data (`Domain.aad`) binds province, environment and the family of
 the record, so an assignment cannot be passed off as an order, nor a drill province's order as a real one. Reading is

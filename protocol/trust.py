@@ -43,7 +43,7 @@ class Trust:
 
     @cached_property
     def holders(self) -> tuple[Holder, ...]:
-        """All of them; a key that stands in several lists has the name of the first, the roots before the delegations."""
+        """All of them; a key that stands in several lists has the name of the first, the roots before delegations."""
         names: dict[bytes, str] = {}
         found = []
         delegated = (
@@ -104,8 +104,8 @@ def open_machine(data: bytes, family: Family, trust: Trust, role: Role, at_s: in
 def open_assignment(data: bytes, trust: Trust, at_s: int, *, max_bytes: int) -> Assignment:
     """The assignment in these bytes, if a holder of SCHEDULE signed it whose scope has a unit of the box's place.
 
-    Raises as `open_machine`; `SignatureError` "scope" for a key of another place, `ProtocolError` "era" for one that was
-    made before the counters of SCHEDULE began anew.
+    Raises as `open_machine`; `SignatureError` "scope" for a key of another place, `ProtocolError` "era" for one that
+    was made before the counters of SCHEDULE began anew.
     """
     payload, signers = _open_machine(data, Family.ASSIGNMENT, trust, Role.SCHEDULE, at_s, max_bytes=max_bytes)
     assignment = decode(payload, Assignment, max_bytes=max_bytes)

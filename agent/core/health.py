@@ -10,12 +10,14 @@ PERIOD_MS: Final = MINUTE_MS
 AT_MOST_EVERY_MS: Final = SECOND_MS
 
 
-def doing(*, sounding: bool, emergency: bool, knows_time: bool) -> Doing:
+def doing(*, sounding: bool, emergency: bool, knows_time: bool, stopped: bool = False) -> Doing:
     """What the box is about: what is heard comes before what is not known."""
     if emergency:
         return Doing.EMERGENCY
     if sounding:
         return Doing.SOUNDING
+    if stopped:
+        return Doing.STOPPED
     return Doing.SILENT if knows_time else Doing.WITHOUT_TIME
 
 

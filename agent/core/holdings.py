@@ -2,28 +2,66 @@
 
 from collections.abc import Sequence
 
-from protocol.manifest import Assignment, Manifest
-from protocol.order import MessageType, Order
+from protocol.approval import exceptions_at, judge_manifest
+from protocol.manifest import Assignment, Manifest, Policy
+from protocol.order import Order
+from protocol.policy import Stretch
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Stage
 from protocol.timeline.model import HeldOrder, Holdings, Lock
+from protocol.trust import Trust
 
 REMEMBER_MS = 2 * DAY_MS
 """How far back finished plays and expired orders still matter to a plan: longer than any pass, session or window."""
 
 
 def held_order(
-    order: Order, *, accepted_ms: int, level: int, tape_ms: int, stage: Stage, ended_ms: int | None, awake_ms: int
+    order: Order,
+    *,
+    accepted_ms: int,
+    level: int,
+    tape_ms: int,
+    stage: Stage,
+    ended_ms: int | None,
+    awake_ms: int,
+    rounds: int,
+    locks: Sequence[Lock],
 ) -> HeldOrder | None:
     """What the planner is told of an accepted order; None for one that has no sound.
+
+    A stop holds back the orders of its level and of lower ones; they go on when it is ended by a reinstatement.
 
     An order that was done before the box woke is over whatever its tape's length says now: what is done never starts
     again. One that was done since stays as it is, since the plan of the past explains what sounds now.
     """
-    if order.type is MessageType.CANCEL or order.sound is None:
+    if order.sound is None:
         return None
     over = stage is Stage.CANCELLED or (ended_ms is not None and ended_ms < awake_ms)
-    return HeldOrder(order, accepted_ms, level, tape_ms, ended_ms if over else None)
+    held_back = [max(lock.from_ms, accepted_ms) for lock in locks if lock.level <= level and _meets(lock, accepted_ms)]
+    ends = [*held_back, *([ended_ms] if over and ended_ms is not None else [])]
+    return HeldOrder(order, accepted_ms, level, tape_ms, min(ends, default=None), rounds)
+
+
+def _meets(lock: Lock, accepted_ms: int) -> bool:
+    """Whether the lock was there when the order came, or came after it."""
+    return lock.until_ms is None or accepted_ms < lock.until_ms
+
+
+def lock_of(stop: Order, *, level: int, accepted_ms: int) -> Lock:
+    """What a stop does to the programme here."""
+    until_ms = None if stop.until is None else stop.until * SECOND_MS
+    return Lock(max(accepted_ms, stop.not_before * SECOND_MS), until_ms, stop.reason or stop.id.hex(), level)
+
+
+def approved(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> Manifest:
+    """The programme in force, less what nobody who is trusted now has approved."""
+    return judge_manifest(manifest, trust, units, at_s).manifest
+
+
+def exceptions(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> tuple[Stretch, ...]:
+    """When scheduled sound may pass quiet hours here."""
+    found = exceptions_at(manifest, trust, units)
+    return tuple(Stretch(row.start * SECOND_MS, row.end * SECOND_MS) for row in found)
 
 
 def build(
@@ -35,6 +73,8 @@ def build(
     finished: frozenset[str],
     heard: tuple[tuple[int, int], ...] | None = None,
     locks: tuple[Lock, ...] = (),
+    bounds: tuple[Policy, ...] = (),
+    exceptions: tuple[Stretch, ...] = (),
 ) -> Holdings:
     """The planner's holdings; before any assignment there is no programme, but orders sound."""
     return Holdings(
@@ -45,6 +85,8 @@ def build(
         awake_ms=awake_ms,
         finished=finished,
         heard=heard,
+        bounds=bounds,
+        exceptions=exceptions,
     )
 
 

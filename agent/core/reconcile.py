@@ -6,6 +6,7 @@ newer one withdraws falls silent as soon as its manifest is here (`core.withdraw
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from agent.core.withdrawal import what_stays
 from protocol.manifest import Assignment, Manifest, Policy
@@ -49,12 +50,15 @@ class Purge:
 Step = FetchManifest | FetchBlob | Withdraw | Adopt | Purge
 
 
+NOTHING: Final = (0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Have:
     """What lies in the box."""
 
-    generation: int
-    """Of the assignment in force; 0 for none."""
+    order: tuple[int, int, int]
+    """`Assignment.place_in_order` of the one in force; NOTHING for none."""
     manifest: Manifest | None
     """In force, less what was withdrawn from it."""
     manifest_hash: bytes | None
@@ -81,7 +85,7 @@ def steps(have: Have, want: Want | None) -> tuple[Step, ...]:
     controller serves what the newest assignment names, and nothing else. Those that both name come first, since their
     hour may be near.
     """
-    if want is None or want.assignment.generation <= have.generation:
+    if want is None or want.assignment.place_in_order <= have.order:
         return _missing(have.manifest, have) or _purge(have, want)
     if want.manifest is None:
         return (FetchManifest(want.assignment.manifest, want.assignment.manifest_size),)

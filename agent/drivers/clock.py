@@ -173,6 +173,9 @@ class SystemClock:
     def floor_ms(self) -> int:
         return self._past.floor_ms(self.boot_ms())
 
+    def lower_floor(self, at_ms: int) -> None:
+        self._past = Past(max(at_ms, BUILD_MS), self.boot_ms())
+
     def raise_floor(self, at_ms: int) -> None:
         self._past.raise_floor(at_ms, self.boot_ms())
 
@@ -214,6 +217,9 @@ class FakeClock:
 
     def floor_ms(self) -> int:
         return self._past.floor_ms(self.boot_ms())
+
+    def lower_floor(self, at_ms: int) -> None:
+        self._past = Past(at_ms, self.boot_ms())
 
     def raise_floor(self, at_ms: int) -> None:
         self._past.raise_floor(at_ms, self.boot_ms())

@@ -29,6 +29,10 @@ class Clock(Protocol):
         """An instant that has certainly passed: the latest that `raise_floor` was told, and the boot clock since."""
         ...
 
+    def lower_floor(self, at_ms: int) -> None:
+        """What raised the floor was a thief's word; nothing is certain but this instant."""
+        ...
+
     def raise_floor(self, at_ms: int) -> None:
         """Somebody who is trusted has signed after this instant; an earlier one than is known changes nothing."""
         ...

@@ -9,20 +9,32 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.ports.journal import PlayJournal
-from protocol.gate import Accept, ReplayWindow
+from protocol.delegation import Delegation
+from protocol.gate import Accept, Ending, Known, ReplayWindow
 from protocol.manifest import Assignment, Manifest
-from protocol.order import Order, Status
+from protocol.order import Order, Severity
 from protocol.report import Ack, Fault, FaultCode, Grade, LogRow, Receipt, Stage
 from protocol.roles import Roots
 
 
 class Trust(Protocol):
-    """The roots, and what enrolment told."""
+    """The roots, the delegations of the place, and what enrolment told."""
 
     def roots(self) -> Roots | None: ...
 
-    def keep_roots(self, raw: bytes, roots: Roots) -> None:
-        """Only called with a higher version than the one kept."""
+    def keep_roots(self, raw: bytes, roots: Roots) -> bool:
+        """Only called with a higher version than the one kept.
+
+        True where the era of a server's key has begun: the floor of time that was kept is now the roots' `issued`.
+        """
+        ...
+
+    def delegations(self) -> Sequence[Delegation]:
+        """Of each unit the newest."""
+        ...
+
+    def keep_delegation(self, raw: bytes, delegation: Delegation) -> None:
+        """Only called with one that supersedes what is kept of its unit."""
         ...
 
     def broker(self) -> str | None:
@@ -60,8 +72,12 @@ class Desired(Protocol):
         """The newest that was received; the box's place in the tree holds from here at once."""
         ...
 
+    def wanted_bytes(self) -> bytes | None:
+        """The same as it was signed."""
+        ...
+
     def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
-        """Only called with a higher generation than the one kept."""
+        """Only called with a later one than the one kept."""
         ...
 
     def in_force(self) -> InForce | None: ...
@@ -140,6 +156,17 @@ class Remembered:
     stage: Stage
     ended_ms: int | None
     """When it was cancelled, replaced, or done."""
+    rounds: int = 0
+    """How often it was ended and reinstated."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """An accepted stop that nobody has ended."""
+
+    order: Order
+    level: int
+    accepted_ms: int
 
 
 class OrderBook(Protocol):
@@ -155,14 +182,18 @@ class OrderBook(Protocol):
 
     def windows(self) -> Mapping[bytes, ReplayWindow]: ...
 
-    def cancelled(self) -> Mapping[bytes, int]: ...
+    def known(self) -> Mapping[bytes, Known]: ...
 
-    def levels(self) -> Mapping[bytes, int]: ...
+    def ended(self) -> Mapping[bytes, tuple[Ending, ...]]:
+        """By id, the accepted orders that end it and are not ended themselves."""
+        ...
 
-    def statuses(self) -> Mapping[bytes, Status]: ...
+    def accepted_since(self, since_ms: int) -> tuple[tuple[int, Severity], ...]:
+        """Instants of acceptance after this one, of orders that sound."""
+        ...
 
-    def accepted_since(self, since_ms: int) -> tuple[int, ...]:
-        """Instants of acceptance after this one."""
+    def stops(self) -> Sequence[Stopped]:
+        """Stops in effect, their own end not looked at."""
         ...
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from agent.core.backoff import Backoff
-from agent.core.reconcile import Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, Withdraw, steps
+from agent.core.reconcile import NOTHING, Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, Withdraw, steps
 from agent.errors import LinkError, StoreError
 from agent.ports.clock import Clock
 from agent.ports.link import Office
@@ -14,15 +14,17 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.wake import Wakes
+from protocol.approval import judge_manifest
 from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Manifest
+from protocol.manifest import Assignment, Manifest
 from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode
-from protocol.roles import Role, Roots, open_machine
+from protocol.roles import Role
 from protocol.signing import Domain, Family, open1
 from protocol.timeline.validation import validate_manifest
+from protocol.trust import Trust, open_machine
 
 log = structlog.get_logger()
 
@@ -39,7 +41,6 @@ class Fetcher:
         clock: Clock,
         store: Store,
         *,
-        domain: Domain,
         keeper: Keeper,
         faults: Faults,
         wakes: Wakes,
@@ -49,7 +50,6 @@ class Fetcher:
         self._shelf = store.shelf
         self._desired = store.desired
         self._trust = store.trust
-        self._domain = domain
         self._book = store.book
         self._clock = clock
         self._keeper = keeper
@@ -57,9 +57,9 @@ class Fetcher:
         self._wake = wakes.fetcher
         self._reporter = wakes.reporter
         self._draw = draw
-        self._refused: tuple[bytes, int] | None = None
-        """Hash of a manifest that is unusable, and the roots' version by which: another of either may help."""
-        self._manifest: tuple[bytes, Manifest] | None = None
+        self._refused: tuple[Assignment, Trust] | None = None
+        """What named a manifest that is unusable, and who was trusted then: another of either may help."""
+        self._manifest: tuple[Assignment, Trust, Manifest] | None = None
         self._failures: Counter[bytes] = Counter()
         """By hash, of what could not be fetched lately: it stands behind everything that failed less often."""
 
@@ -158,7 +158,7 @@ class Fetcher:
     def _have(self) -> Have:
         force = self._desired.in_force()
         return Have(
-            generation=0 if force is None else force.assignment.generation,
+            order=NOTHING if force is None else force.assignment.place_in_order,
             manifest=None if force is None else force.manifest,
             manifest_hash=None if force is None else force.assignment.manifest,
             blobs=self._shelf.sizes(),
@@ -179,36 +179,46 @@ class Fetcher:
         return frozenset(keep)
 
     def _want(self) -> Want | None:
-        wanted, roots = self._desired.wanted(), self._trust.roots()
-        if wanted is None or roots is None or self._refused == (wanted.manifest, roots.version):
+        wanted, trust = self._desired.wanted(), self._trusted()
+        if wanted is None or trust is None or self._refused == (wanted, trust):
             return None
         try:
-            return Want(wanted, self._verified(wanted.manifest, roots))
+            return Want(wanted, self._verified(wanted, trust))
         except ProtocolError as error:
             log.warning("manifest refused; the programme in force stays", reason=str(error), code=error.code)
-            self._refused = (wanted.manifest, roots.version)
+            self._refused = (wanted, trust)
             self._faults.raised(FaultCode.MANIFEST_REFUSED, str(error))
             return None
 
-    def _verified(self, name: bytes, roots: Roots) -> Manifest | None:
-        """The manifest of this hash; None when it is not here. Raises `ProtocolError` for one that nobody may sound."""
-        if self._manifest is not None and self._manifest[0] == name:
-            return self._manifest[1]
-        raw = self._read(name)
+    def _trusted(self) -> Trust | None:
+        roots = self._trust.roots()
+        return None if roots is None else Trust(roots, tuple(self._trust.delegations()))
+
+    def _verified(self, wanted: Assignment, trust: Trust) -> Manifest | None:
+        """Its manifest; None when it is not here. Raises `ProtocolError` for one that nobody may sound."""
+        if self._manifest is not None and self._manifest[:2] == (wanted, trust):
+            return self._manifest[2]
+        raw = self._read(wanted.manifest)
         if raw is None:
             return None
         at_s = self._clock.now_ms() // SECOND_MS
-        payload = open_machine(raw, Family.MANIFEST, roots, Role.SCHEDULE, at_s, max_bytes=MAX_MANIFEST_BYTES)
+        payload = open_machine(raw, Family.MANIFEST, trust, Role.SCHEDULE, at_s, max_bytes=MAX_MANIFEST_BYTES)
         manifest = decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES)
         validate_manifest(manifest)
-        self._manifest = (name, manifest)
+        unapproved = judge_manifest(manifest, trust, wanted.units, at_s).unapproved
+        if unapproved:
+            names = ", ".join(unapproved[:5])
+            raise ProtocolError("unapproved", f"nobody who is trusted has approved {names}", field="Manifest.bulletins")
+        self._manifest = (wanted, trust, manifest)
         return manifest
 
     def _named_by(self, name: bytes) -> frozenset[bytes]:
         """Blobs of a manifest that was in force once; it was verified then."""
         raw = self._read(name)
         try:
-            payload = open1(raw, Family.MANIFEST, self._domain, max_bytes=MAX_MANIFEST_BYTES).payload if raw else b""
+            roots = self._trust.roots()
+            domain = Domain("0", "x") if roots is None else roots.domain  # its signature was verified before
+            payload = open1(raw, Family.MANIFEST, domain, max_bytes=MAX_MANIFEST_BYTES).payload if raw else b""
             return frozenset(blob.hash for blob in decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES).blobs)
         except ProtocolError:
             return frozenset()

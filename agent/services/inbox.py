@@ -19,15 +19,17 @@ from agent.services.keeper import Keeper
 from agent.services.recordings import Recordings
 from agent.services.wake import Wakes
 from protocol.codec import decode
-from protocol.errors import ProtocolError
-from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Me, Reject, judge
+from protocol.delegation import open_delegation, unit_of
+from protocol.errors import ProtocolError, SignatureError
+from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Accepted, Me, Reject, judge
 from protocol.manifest import Assignment
-from protocol.order import Order
+from protocol.order import MessageType, Order
 from protocol.quantities import SECOND_MS
 from protocol.refusals import RejectCode
 from protocol.report import Ack, ClockQuality, FaultCode
-from protocol.roles import Role, Roots, open_assignment, open_machine, open_roots
-from protocol.signing import Domain, Family, family_of
+from protocol.roles import Role, Roots, open_first_roots, open_next_roots, root_fingerprint
+from protocol.signing import Family, family_of
+from protocol.trust import Trust, open_assignment, open_machine
 
 log = structlog.get_logger()
 
@@ -39,7 +41,9 @@ MAX_WAITING: Final = 32
 ANSWERED: Final = frozenset(
     {
         RejectCode.THRESHOLD,
+        RejectCode.ROOTS_EXPIRED,
         RejectCode.SCOPE,
+        RejectCode.EVENT,
         RejectCode.STATUS,
         RejectCode.REPLAY,
         RejectCode.AUTHORITY,
@@ -53,7 +57,7 @@ ANSWERED: Final = frozenset(
     }
 )
 # Judged again when the roots or the knowledge of time have changed.
-WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.NO_TIME})
+WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.ROOTS_EXPIRED, RejectCode.NO_TIME})
 # An honest controller sends none of these to this box.
 ANOMALIES: Final = frozenset(
     {
@@ -62,6 +66,7 @@ ANOMALIES: Final = frozenset(
         RejectCode.SHAPE,
         RejectCode.DOMAIN,
         RejectCode.SIGNATURE,
+        RejectCode.EVENT,
         RejectCode.THRESHOLD,
         RejectCode.SCOPE,
         RejectCode.STATUS,
@@ -74,11 +79,11 @@ ANOMALIES: Final = frozenset(
 
 @dataclass(frozen=True)
 class Identity:
-    """Who this box is, and whom it was born to trust."""
+    """Who this box is, and whose first roots it takes."""
 
     box: str
-    domain: Domain
-    root_keys: tuple[bytes, ...]
+    fingerprint: bytes | None = None
+    """Of the first roots, where `box.toml` names it; else the channel's word is taken once."""
 
 
 class Inbox:
@@ -109,6 +114,7 @@ class Inbox:
         self._waiting: dict[bytes, None] = {}
         self._takers: Mapping[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
+            Family.DELEGATION: self._take_delegation,
             Family.ASSIGNMENT: self._take_assignment,
             Family.ORDER: self._take_order,
             Family.ACK: self._take_ack,
@@ -116,10 +122,17 @@ class Inbox:
 
     def take(self, raw: bytes) -> None:
         """One message from anywhere."""
+        self._guarded(lambda: self._taker(family_of(raw))(raw), len(raw))
+
+    def take_first(self, raw: bytes) -> None:
+        """Roots over the channel that `box.toml` pins: the only ones that need none before them."""
+        self._guarded(lambda: self._take_first_roots(raw), len(raw))
+
+    def _guarded(self, take: Callable[[], None], size: int) -> None:
         try:
-            self._taker(family_of(raw))(raw)
+            take()
         except ProtocolError as error:
-            log.warning("message refused", code=error.code, reason=str(error), size=len(raw))
+            log.warning("message refused", code=error.code, reason=str(error), size=size)
         except StoreError as error:
             self._faults.raised(FaultCode.STORE, str(error))
         else:
@@ -136,25 +149,74 @@ class Inbox:
             raise ProtocolError("bad-family", f"a box takes no {family.name.lower()}")
         return self._takers[family]
 
-    def _take_roots(self, raw: bytes) -> None:
-        roots = open_roots(raw, self._identity.domain, self._identity.root_keys)
-        held = self._trust.roots()
-        if held is not None and roots.version <= held.version:
+    def _take_first_roots(self, raw: bytes) -> None:
+        if self._trust.roots() is not None:
+            self._take_roots(raw)
             return
-        self._trust.keep_roots(raw, roots)
+        roots = open_first_roots(raw, self._identity.fingerprint)
+        log.warning("the first roots are taken", fingerprint=root_fingerprint(roots).hex(), version=roots.version)
+        self._keep_roots(raw, roots)
+
+    def _take_roots(self, raw: bytes) -> None:
+        held = self._roots()
+        try:
+            roots = open_next_roots(raw, held)
+        except SignatureError as error:
+            self._faults.raised(FaultCode.TRUST, f"roots refused: {error}")
+            raise
+        except ProtocolError as error:
+            if error.code != "not-newer":
+                raise
+            return
+        self._keep_roots(raw, roots)
+
+    def _keep_roots(self, raw: bytes, roots: Roots) -> None:
+        if self._trust.keep_roots(raw, roots):
+            self._clock.lower_floor(self._trust.floor_ms())
         self._passed(roots.issued)
+        self._faults.cleared(FaultCode.TRUST)
         log.info("roots", version=roots.version, holders=len(roots.holders))
+        self._trusts_others()
+
+    def _take_delegation(self, raw: bytes) -> None:
+        roots, place = self._roots(), self._place()
+        held = {row.unit: row for row in self._trust.delegations()}
+        reading = self._clock.reading()
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
+        unit = unit_of(raw, roots)
+        if place and unit not in place:
+            raise ProtocolError("not-mine", f"a delegation of {unit}", field="Delegation.unit")
+        try:
+            delegation = open_delegation(raw, roots, held.get(unit), at_s)
+        except ProtocolError as error:
+            if error.code == "roots-newer":
+                self._wait(raw)
+                self._wakes.roots.set()
+            if error.code == "not-newer":
+                return
+            raise
+        self._trust.keep_delegation(raw, delegation)
+        self._passed(delegation.issued)
+        log.info("delegation", unit=delegation.unit, version=delegation.version, holders=len(delegation.holders))
+        self._trusts_others()
+
+    def _trusts_others(self) -> None:
+        """Who is trusted has changed: what waited is judged again, and what sounds is looked at anew."""
+        self._keeper.adopted()
         self._wakes.fetcher.set()
         self._wakes.reporter.set()
         self.try_again()
 
     def _take_assignment(self, raw: bytes) -> None:
-        assignment = open_assignment(raw, self._roots(), self._now_s(), max_bytes=MAX_ASSIGNMENT_BYTES)
+        assignment = open_assignment(raw, self._trusted(), self._now_s(), max_bytes=MAX_ASSIGNMENT_BYTES)
         if assignment.box != self._identity.box:
             raise ProtocolError("not-mine", f"an assignment of box {assignment.box}", field="Assignment.box")
         held = self._desired.wanted()
-        if held is not None and assignment.generation <= held.generation:
+        if held is not None and not assignment.is_later(held):
+            self._look_for_a_second_controller(raw, assignment, held)
             return
+        if held is not None and held.era == assignment.era and held.epoch < assignment.epoch:
+            log.warning("another controller has taken over", epoch=assignment.epoch, before=held.epoch)
         self._desired.keep_wanted(raw, assignment)
         self._passed(assignment.issued)
         log.info("assignment", generation=assignment.generation, manifest=assignment.manifest.hex()[:12])
@@ -163,9 +225,21 @@ class Inbox:
         self._wakes.fetcher.set()
         self._wakes.reporter.set()
 
+    def _look_for_a_second_controller(self, raw: bytes, assignment: Assignment, held: Assignment) -> None:
+        """The same number for something else, or an older epoch that goes on writing: two controllers have one key."""
+        twice = (assignment.epoch, assignment.generation) == (held.epoch, held.generation)
+        goes_on = assignment.epoch < held.epoch and assignment.issued > held.issued
+        if (twice and raw != self._desired.wanted_bytes()) or goes_on:
+            detail = (
+                f"two controllers with one key: epoch {assignment.epoch} generation {assignment.generation} "
+                f"beside epoch {held.epoch} generation {held.generation}; stop one of them"
+            )
+            log.warning("conflict", detail=detail)
+            self._faults.raised(FaultCode.CONFLICT, detail)
+
     def _take_ack(self, raw: bytes) -> None:
-        roots, at_s = self._roots(), self._now_s()
-        payload = open_machine(raw, Family.ACK, roots, Role.SCHEDULE, at_s, max_bytes=MAX_ACK_BYTES)
+        trust, at_s = self._trusted(), self._now_s()
+        payload = open_machine(raw, Family.ACK, trust, Role.SCHEDULE, at_s, max_bytes=MAX_ACK_BYTES)
         ack = decode(payload, Ack, max_bytes=MAX_ACK_BYTES)
         if ack.box != self._identity.box:
             raise ProtocolError("not-mine", f"an acknowledgement for box {ack.box}", field="Ack.box")
@@ -178,7 +252,8 @@ class Inbox:
             log.warning("order not judged: this box has no roots or no place yet")
             return
         reading = self._clock.reading()
-        verdict = judge(raw, roots, reading, self._me(assignment, reading.hi_ms - self._clock.now_ms()))
+        trust = Trust(roots, tuple(self._trust.delegations()))
+        verdict = judge(raw, trust, reading, self._me(trust, assignment, reading.hi_ms - self._clock.now_ms()))
         if isinstance(verdict, Accept):
             self._accept(raw, verdict)
         else:
@@ -196,7 +271,10 @@ class Inbox:
             about=order.event,
             signers=[holder.person for holder in verdict.signers],
         )
-        self._keeper.touch()
+        if order.type is MessageType.REINSTATE:
+            self._keeper.adopted()
+        else:
+            self._keeper.touch()
         self._wakes.reporter.set()
 
     def _reject(self, raw: bytes, verdict: Reject) -> None:
@@ -212,6 +290,9 @@ class Inbox:
             self._wait(raw)
         if code is RejectCode.ROOTS_NEWER:
             self._wakes.roots.set()
+        if code is RejectCode.ROOTS_EXPIRED:
+            self._wakes.roots.set()
+            self._faults.raised(FaultCode.TRUST, verdict.sentence("en"))
         if code in ANOMALIES:
             self._faults.raised(FaultCode.ORDER_REFUSED, f"{code}: {verdict.sentence('en')}")
         if code in ANSWERED and order is not None:
@@ -223,19 +304,18 @@ class Inbox:
         while len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
 
-    def _me(self, assignment: Assignment, ahead_ms: int) -> Me:
+    def _me(self, trust: Trust, assignment: Assignment, ahead_ms: int) -> Me:
         """`ahead_ms`: from the time that acceptances are written down with to the judge's latest possible time."""
         since = self._clock.now_ms() - RATE_PERIOD_MS
         return Me(
-            domain=self._identity.domain,
+            domain=trust.domain,
             units=assignment.units,
             seen=self._book.seen(),
             windows=self._book.windows(),
-            cancelled=self._book.cancelled(),
-            levels=self._book.levels(),
-            accepted_at_ms=tuple(at_ms + ahead_ms for at_ms in self._book.accepted_since(since)),
+            known=self._book.known(),
+            ended=self._book.ended(),
+            recent=tuple(Accepted(at_ms + ahead_ms, severity) for at_ms, severity in self._book.accepted_since(since)),
             has_sound=self._has_sound,
-            statuses=self._book.statuses(),
         )
 
     def _has_sound(self, message: int | bytes) -> bool:
@@ -274,3 +354,11 @@ class Inbox:
             self._wakes.roots.set()
             raise ProtocolError("no-roots", "nothing can be verified before the roots are here; they are being fetched")
         return roots
+
+    def _trusted(self) -> Trust:
+        return Trust(self._roots(), tuple(self._trust.delegations()))
+
+    def _place(self) -> tuple[str, ...]:
+        """The box's units; empty before it has a place."""
+        assignment = self._desired.wanted()
+        return () if assignment is None else assignment.units

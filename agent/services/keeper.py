@@ -6,17 +6,35 @@ and 33). What a jump of the clock means for a plan is the player's business.
 """
 
 import asyncio
+from dataclasses import dataclass
+
+import msgspec
 
 from agent.core import holdings as core
 from agent.ports.clock import Clock
 from agent.ports.store import Store
+from protocol.manifest import Assignment, Manifest, Policy
+from protocol.policy import Stretch
+from protocol.quantities import SECOND_MS
 from protocol.timeline.model import Holdings
+from protocol.trust import Trust
+
+
+@dataclass(frozen=True)
+class _Programme:
+    """What is in force, as far as persons who are trusted now have approved it."""
+
+    assignment: Assignment | None
+    manifest: Manifest | None
+    bounds: tuple[Policy, ...]
+    exceptions: tuple[Stretch, ...]
 
 
 class Keeper:
     """Answers `holdings()` with one object until they change; `changed` wakes the player."""
 
     def __init__(self, clock: Clock, store: Store) -> None:
+        self._trust = store.trust
         self._desired = store.desired
         self._book = store.book
         self._journal = store.journal
@@ -37,14 +55,36 @@ class Keeper:
         self._rebuild()
         self.changed.set()
 
+    def look_again(self) -> None:
+        """Approvals end with their day: whether something of the programme may sound no more."""
+        if self._judged() != self._programme:
+            self.adopted()
+
     def _awake(self) -> None:
         self._awake_ms = self._clock.now_ms()
         self._finished = self._journal.finished(self._awake_ms - core.REMEMBER_MS)
         self._heard = self._journal.heard(self._awake_ms - core.REMEMBER_MS)
+        self._programme = self._judged()
         self._rebuild()
 
+    def _judged(self) -> _Programme:
+        force, roots = self._desired.in_force(), self._trust.roots()
+        if force is None:
+            return _Programme(None, None, (), ())
+        if roots is None:  # nothing is approved where nobody is trusted
+            return _Programme(force.assignment, msgspec.structs.replace(force.manifest, entries=()), (), ())
+        trust, units = Trust(roots, tuple(self._trust.delegations())), force.assignment.units
+        return _Programme(
+            force.assignment,
+            core.approved(force.manifest, trust, units, self._clock.now_ms() // SECOND_MS),
+            roots.policies,
+            core.exceptions(force.manifest, trust, units),
+        )
+
     def _rebuild(self) -> None:
-        force = self._desired.in_force()
+        locks = tuple(
+            core.lock_of(stop.order, level=stop.level, accepted_ms=stop.accepted_ms) for stop in self._book.stops()
+        )
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         orders = [
             core.held_order(
@@ -55,14 +95,20 @@ class Keeper:
                 stage=each.stage,
                 ended_ms=each.ended_ms,
                 awake_ms=self._awake_ms,
+                rounds=each.rounds,
+                locks=locks,
             )
             for each in remembered
         ]
+        programme = self._programme
         self._holdings = core.build(
-            None if force is None else force.assignment,
-            None if force is None else force.manifest,
+            programme.assignment,
+            programme.manifest,
             [order for order in orders if order is not None],
             awake_ms=self._awake_ms,
             finished=self._finished,
             heard=self._heard,
+            locks=locks,
+            bounds=programme.bounds,
+            exceptions=programme.exceptions,
         )

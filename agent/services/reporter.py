@@ -19,6 +19,7 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.wake import Wake
 from protocol.codec import encode
+from protocol.quantities import SECOND_MS
 from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import Segment, SegmentKind
@@ -34,14 +35,15 @@ class Sender:
     """In whose name reports are signed."""
 
     box: str
-    domain: Domain
+    domain: Callable[[], Domain]
+    """Known with the first roots; raises LinkError before."""
     signer: Signer
     version: str
     boot_ms: int
     """Wall instant at which the daemon started."""
 
     def sign(self, payload: bytes, family: Family) -> bytes:
-        return sign1(payload, family, self.domain, self.signer)
+        return sign1(payload, family, self.domain(), self.signer)
 
 
 class Reporter:
@@ -186,6 +188,7 @@ class Reporter:
             log_seq=self._outbox.log_seq(),
             clock=self._clock.reading().quality,
             boot=self._sender.boot_ms,
+            delegations=self._delegations(),
         )
 
     def _make_beat(self) -> Beat:
@@ -198,12 +201,14 @@ class Reporter:
             self._outbox.chain(),
             self._outbox.acked_seq(),
             self._outbox.log_seq(),
+            self._delegations(),
         )
         reading, sounding = self._clock.reading(), self._sounding()
         doing = health.doing(
             sounding=sounding is not None,
             emergency=sounding is not None and sounding.kind is SegmentKind.EMERGENCY,
             knows_time=reading.tells_time,
+            stopped=self._is_stopped(),
         )
         return health.beat(
             self._clock.now_ms(),
@@ -217,6 +222,13 @@ class Reporter:
     def _live(self) -> tuple[bytes, ...]:
         now = self._clock.now_ms()
         return live_ids([held.order for held in self._book.orders(now)], now)
+
+    def _is_stopped(self) -> bool:
+        now_ms = self._clock.now_ms()
+        return any(row.order.until is None or row.order.until * SECOND_MS > now_ms for row in self._book.stops())
+
+    def _delegations(self) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted((row.unit, row.version) for row in self._trust.delegations()))
 
     def _roots_version(self) -> int:
         roots = self._trust.roots()

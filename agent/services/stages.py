@@ -52,7 +52,7 @@ class Stages:
 
 def _conclusion(held: HeldOrder, orders: Collection[HeldOrder], finished: Collection[str], now_ms: int) -> Stage | None:
     order = held.order
-    if order.sound is not None and f"{order.id.hex()}#{order.sound.repeats}" in finished:
+    if order.sound is not None and f"{order.id.hex()}#{held.last_pass}" in finished:
         return Stage.DONE
     stopped = ended_at(held, orders)
     if stopped is not None and stopped <= now_ms:

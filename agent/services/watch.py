@@ -9,7 +9,8 @@ from agent.ports.clock import Clock
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.inbox import Inbox
-from protocol.quantities import MINUTE_MS, SECOND_MS
+from agent.services.keeper import Keeper
+from protocol.quantities import DAY_S, MINUTE_MS, SECOND_MS
 from protocol.report import FaultCode
 
 log = structlog.get_logger()
@@ -18,12 +19,15 @@ LOOK_EVERY_MS: Final = 5 * SECOND_MS
 SAVE_EVERY_MS: Final = 10 * MINUTE_MS
 """Each save is a write with a full sync, and cards wear out; while the box is up its boot clock knows the floor."""
 TIDY_EVERY_MS: Final = 60 * MINUTE_MS
+WARN_BEFORE_S: Final = 60 * DAY_S
+"""So long before the roots end the box complains."""
 
 
 class Watch:
     """One look every few seconds."""
 
-    def __init__(self, clock: Clock, store: Store, *, inbox: Inbox, faults: Faults) -> None:
+    def __init__(self, clock: Clock, store: Store, *, inbox: Inbox, faults: Faults, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._clock = clock
         self._trust = store.trust
         self._inbox = inbox
@@ -60,3 +64,14 @@ class Watch:
             self._outbox.prune(self._clock.floor_ms())
             self._book.prune(self._clock.floor_ms())
             self._faults.cleared(FaultCode.ORDER_REFUSED)
+            self._keeper.look_again()
+            self._look_at_the_roots()
+
+    def _look_at_the_roots(self) -> None:
+        """Roots that will end are said long before: without new ones no order can be given."""
+        roots, reading = self._trust.roots(), self._clock.reading()
+        if roots is None or not reading.tells_time:
+            return
+        left_s = roots.expires - reading.hi_ms // SECOND_MS
+        if left_s < WARN_BEFORE_S:
+            self._faults.raised(FaultCode.TRUST, f"the list of signers ends in {max(left_s, 0) // DAY_S} days")

@@ -23,7 +23,7 @@ from protocol.report import Grade, Stage
 
 log = structlog.get_logger()
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 CHAIN_BYTES: Final = 8
 
 _SCHEMA: Final = """
@@ -31,11 +31,16 @@ CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE blobs (hash BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE orders (
     id BLOB PRIMARY KEY, raw BLOB NOT NULL, record BLOB NOT NULL, accepted_ms INTEGER NOT NULL, level INTEGER NOT NULL,
-    tape_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, stage INTEGER NOT NULL, ended_ms INTEGER
+    tape_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, stage INTEGER NOT NULL, ended_ms INTEGER,
+    rounds INTEGER NOT NULL DEFAULT 0, locks INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX orders_by_acceptance ON orders (accepted_ms);
 CREATE TABLE windows (signer BLOB PRIMARY KEY, high INTEGER NOT NULL, bits BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE cancels (id BLOB PRIMARY KEY, level INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE endings (
+    id BLOB NOT NULL, ender BLOB NOT NULL, type INTEGER NOT NULL, level INTEGER NOT NULL, status INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (id, ender)
+) WITHOUT ROWID;
 CREATE TABLE receipts (
     id BLOB NOT NULL, stage INTEGER NOT NULL, at_ms INTEGER NOT NULL, code TEXT NOT NULL, first_sample_ms INTEGER,
     grade INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, stage)
@@ -58,8 +63,8 @@ CREATE INDEX log_by_play ON log (play);
 """
 
 _LIVE: Final = """
-SELECT id, raw, record, accepted_ms, level, tape_ms, expires_ms, stage FROM orders
-WHERE ended_ms IS NULL AND expires_ms > ? ORDER BY accepted_ms DESC LIMIT ?
+SELECT id, raw, record, accepted_ms, level, tape_ms, expires_ms, stage, rounds, locks FROM orders
+WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, accepted_ms DESC LIMIT ?
 """
 
 
@@ -108,6 +113,15 @@ class Database:
         found = self.rows("SELECT value FROM state WHERE key = ?", key)
         return bytes(found[0][0]) if found and isinstance(found[0][0], bytes) else None
 
+    def states(self, prefix: str) -> list[bytes]:
+        """All values whose key begins so, in the order of their keys."""
+        sql = "SELECT value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return [bytes(row[0]) for row in _typed(self.rows(sql, len(prefix), prefix))]
+
+    def _named(self, prefix: str) -> list[tuple[str, bytes]]:
+        sql = "SELECT key, value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return [(str(key), bytes(value)) for key, value in _typed(self.rows(sql, len(prefix), prefix))]
+
     def heard_before(self) -> dict[bytes, int]:
         """By id, when orders were accepted whose rows a damaged database took with it."""
         kept = unpack(self.state("heard_before") or pack([]), max_bytes=trust_file.MAX_BYTES)
@@ -130,9 +144,12 @@ class Database:
             roots_record=self.state("roots.record") or b"",
             windows=tuple(_typed(self.rows("SELECT signer, high, bits FROM windows ORDER BY signer"))),
             seen=tuple(seen.items())[-trust_file.MAX_SEEN :],
-            cancels=tuple(_typed(self.rows("SELECT id, level, at_ms FROM cancels ORDER BY id"))),
+            endings=tuple(
+                _typed(self.rows("SELECT id, ender, type, level, status, at_ms FROM endings ORDER BY id, ender"))
+            ),
             floor_ms=floor_ms,
             live=tuple(_typed(self.rows(_LIVE, floor_ms, trust_file.MAX_LIVE))),
+            delegations=tuple((name, value) for name, value in self._named("delegation")),
         )
 
     def close(self) -> None:
@@ -167,6 +184,8 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
     if damage != "ok":
         raise sqlite3.DatabaseError(f"malformed: {damage}")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if 0 < version < SCHEMA_VERSION:  # before the wire was frozen: nothing in it can be read any more
+        raise sqlite3.DatabaseError(f"malformed: of version {version}")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{path}: written by a newer version of this program; install that version again",
@@ -199,13 +218,15 @@ def _remember(connection: sqlite3.Connection, kept: trust_file.Kept) -> None:
         put_state(connection, "roots.record", kept.roots_record)
     put_state(connection, "floor_ms", kept.floor_ms.to_bytes(8, "big"))
     put_state(connection, "heard_before", pack([list(row) for row in kept.seen if row[0] not in live]))
-    connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", kept.live)
+    for key, value in kept.delegations:
+        put_state(connection, key, value)
+    connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", kept.live)
     connection.executemany(
         "INSERT INTO receipts VALUES (?, ?, ?, '', NULL, ?, 0)",
         [(name, int(Stage.ACCEPTED), accepted_ms, int(Grade.NONE)) for name, accepted_ms in live.items()],
     )
     connection.executemany("INSERT INTO windows VALUES (?, ?, ?)", kept.windows)
-    connection.executemany("INSERT INTO cancels VALUES (?, ?, ?)", kept.cancels)
+    connection.executemany("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?)", kept.endings)
 
 
 def _typed(value: object) -> Any:

@@ -1,6 +1,7 @@
 """What the box holds signed, and what enrolment told: the trust and the desired state of design §2 and §4."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -8,9 +9,11 @@ from agent.errors import StoreError
 from agent.ports.store import InForce
 from agent.store.database import Database, put_state
 from protocol.codec import Record, decode, encode
+from protocol.delegation import Delegation, supersedes
 from protocol.errors import ProtocolError
 from protocol.manifest import Assignment, Manifest
-from protocol.roles import Roots
+from protocol.quantities import SECOND_MS
+from protocol.roles import MACHINES, Roots
 
 MAX_MANIFEST_BYTES: Final = 4_194_304
 
@@ -25,20 +28,41 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._roots = _load(database, "roots.record", Roots)
+        self._delegations = {
+            row.unit: row
+            for row in (_decoded(data, Delegation) for data in database.states("delegation.record/"))
+            if row
+        }
         self._wanted = _load(database, "wanted.record", Assignment)
         self._in_force = self._load_in_force()
 
     def roots(self) -> Roots | None:
         return self._roots
 
-    def keep_roots(self, raw: bytes, roots: Roots) -> None:
+    def keep_roots(self, raw: bytes, roots: Roots) -> bool:
         if self._roots is not None and roots.version <= self._roots.version:
             raise StoreError(f"roots {roots.version} do not replace {self._roots.version}: the version only rises")
         with self._database.change() as connection:
             put_state(connection, "roots", raw)
             put_state(connection, "roots.record", encode(roots))
+            anew = self._roots is not None and _begins_anew(self._roots, roots)
+            if anew:
+                put_state(connection, "floor_ms", (roots.issued * SECOND_MS).to_bytes(8, "big"))
         self._database.keep_trust()
         self._roots = roots
+        return anew
+
+    def delegations(self) -> Sequence[Delegation]:
+        return tuple(self._delegations.values())
+
+    def keep_delegation(self, raw: bytes, delegation: Delegation) -> None:
+        if not supersedes(delegation, self._delegations.get(delegation.unit)):
+            raise StoreError(f"version {delegation.version} of {delegation.unit} does not replace a newer one")
+        with self._database.change() as connection:
+            put_state(connection, f"delegation/{delegation.unit}", raw)
+            put_state(connection, f"delegation.record/{delegation.unit}", encode(delegation))
+        self._database.keep_trust()
+        self._delegations[delegation.unit] = delegation
 
     def broker(self) -> str | None:
         found = self._database.state("broker")
@@ -76,8 +100,11 @@ class Memory:
     def wanted(self) -> Assignment | None:
         return self._wanted
 
+    def wanted_bytes(self) -> bytes | None:
+        return self._database.state("wanted")
+
     def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
-        if self._wanted is not None and assignment.generation <= self._wanted.generation:
+        if self._wanted is not None and not assignment.is_later(self._wanted):
             raise StoreError(f"generation {assignment.generation} does not replace {self._wanted.generation}")
         with self._database.change() as connection:
             put_state(connection, "wanted", raw)
@@ -118,7 +145,16 @@ class Memory:
 def _load(database: Database, key: str, family: type[Record]) -> Record | None:
     """A kept record; None when there is none, or none that this version reads: the controller sends it again."""
     data = database.state(key)
+    return None if data is None else _decoded(data, family)
+
+
+def _decoded(data: bytes, family: type[Record]) -> Record | None:
     try:
-        return None if data is None else decode(data, family, max_bytes=MAX_MANIFEST_BYTES)
+        return decode(data, family, max_bytes=MAX_MANIFEST_BYTES)
     except ProtocolError:
         return None
+
+
+def _begins_anew(before: Roots, after: Roots) -> bool:
+    """Whether a server's counters begin anew: a thief of its key may have driven the time floor forward too."""
+    return any(after.era(role) > before.era(role) for role in MACHINES)

@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from agent.ports.store import Remembered
+from agent.ports.store import Remembered, Stopped
 from agent.store.database import Database
 from protocol.codec import decode, encode
-from protocol.gate import Accept, ReplayWindow
-from protocol.order import MAX_ORDER_BYTES, MessageType, Order, Status
+from protocol.gate import Accept, Ending, Known, ReplayWindow
+from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Status
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Grade, Stage
 
@@ -24,8 +24,13 @@ _WINDOW_BYTES: Final = 8
 
 
 @dataclass(frozen=True)
-class _Cancelled:
+class _Ender:
+    """An accepted order that refers to another."""
+
+    id: bytes
+    type: MessageType
     level: int
+    status: Status
     at_ms: int
 
 
@@ -37,7 +42,9 @@ class Orders:
         self._heard_before = database.heard_before()
         self._held: dict[bytes, Remembered] = {}
         self._windows: dict[bytes, ReplayWindow] = {}
-        self._cancelled: dict[bytes, _Cancelled] = {}
+        self._enders: dict[bytes, tuple[_Ender, ...]] = {}
+        """By id of what they refer to."""
+        self._locks: set[bytes] = set()
         self._load()
 
     def orders(self, since_ms: int) -> Sequence[Remembered]:
@@ -49,29 +56,42 @@ class Orders:
     def windows(self) -> Mapping[bytes, ReplayWindow]:
         return self._windows
 
-    def cancelled(self) -> Mapping[bytes, int]:
-        return {name: cancelled.level for name, cancelled in self._cancelled.items()}
+    def known(self) -> Mapping[bytes, Known]:
+        return {name: Known(held.level, held.order.status, held.order.type) for name, held in self._held.items()}
 
-    def levels(self) -> Mapping[bytes, int]:
-        return {name: held.level for name, held in self._held.items()}
+    def ended(self) -> Mapping[bytes, tuple[Ending, ...]]:
+        found = {name: self._endings(name) for name in self._enders}
+        return {name: endings for name, endings in found.items() if endings}
 
-    def statuses(self) -> Mapping[bytes, Status]:
-        return {name: held.order.status for name, held in self._held.items()}
+    def accepted_since(self, since_ms: int) -> tuple[tuple[int, Severity], ...]:
+        return tuple(
+            (held.accepted_ms, held.order.severity)
+            for held in self._held.values()
+            if held.accepted_ms > since_ms and held.order.type in SOUNDING
+        )
 
-    def accepted_since(self, since_ms: int) -> tuple[int, ...]:
-        return tuple(held.accepted_ms for held in self._held.values() if held.accepted_ms > since_ms)
+    def stops(self) -> Sequence[Stopped]:
+        rows = (self._held[name] for name in self._locks)
+        return sorted(
+            (Stopped(row.order, row.level, row.accepted_ms) for row in rows),
+            key=lambda row: (row.accepted_ms, row.order.id),
+        )
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
         order = verdict.order
-        silent = order.type is MessageType.CANCEL or order.status is Status.TEST
+        silent = order.type not in SOUNDING or order.status is Status.TEST
         stage = Stage.DONE if silent else Stage.ACCEPTED
         window = self._windows.get(verdict.first_signer_key, ReplayWindow()).with_(order.sequence)
-        references = order.references if order.type is not MessageType.ALERT else ()
-        at_once = order.type is MessageType.CANCEL or order.not_before * SECOND_MS <= at_ms
-        ended = [name for name in references if at_once and self._is_live(name)]
+        ender = _Ender(order.id, order.type, verdict.level, order.status, at_ms)
+        acts = order.type is not MessageType.UPDATE or order.not_before * SECOND_MS <= at_ms
+        ends = order.type in (MessageType.UPDATE, MessageType.CANCEL) and acts
+        ended = [name for name in order.references if ends and self._is_live(name)]
+        revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()
+        opened = [name for name in order.references if order.type is MessageType.REINSTATE and name in self._locks]
+        locks = order.type is MessageType.STOP and order.status is Status.ACTUAL
         with self._database.change() as connection:
             connection.execute(
-                "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
                 (
                     order.id,
                     raw,
@@ -82,6 +102,7 @@ class Orders:
                     order.expires * SECOND_MS,
                     int(stage),
                     at_ms if silent else None,
+                    int(locks),
                 ),
             )
             connection.execute(
@@ -91,23 +112,29 @@ class Orders:
             _put_receipt(connection, order.id, Stage.ACCEPTED, at_ms)
             if silent:
                 _put_receipt(connection, order.id, Stage.DONE, at_ms)
-            for reference in references:
+            for reference in order.references:
                 connection.execute(
-                    "INSERT INTO cancels VALUES (?, ?, ?) "
-                    "ON CONFLICT (id) DO UPDATE SET level = min(level, excluded.level)",
-                    (reference, verdict.level, at_ms),
+                    "INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?)",
+                    (reference, order.id, int(order.type), verdict.level, int(order.status), at_ms),
                 )
             for reference in ended:
                 _end(connection, reference, Stage.CANCELLED, at_ms)
                 _put_receipt(connection, reference, Stage.CANCELLED, at_ms)
+            for name in revived:
+                _revive(connection, name)
+            connection.executemany("UPDATE orders SET locks = 0 WHERE id = ?", [(name,) for name in opened])
         self._windows[verdict.first_signer_key] = window
         self._put(order.id, Remembered(order, at_ms, verdict.level, tape_ms, stage, at_ms if silent else None))
-        for reference in references:
-            before = self._cancelled.get(reference)
-            level = verdict.level if before is None else min(before.level, verdict.level)
-            self._cancelled[reference] = _Cancelled(level, at_ms if before is None else before.at_ms)
+        for reference in order.references:
+            self._enders[reference] = (*self._enders.get(reference, ()), ender)
         for reference in ended:
             self._held[reference] = replace(self._held[reference], stage=Stage.CANCELLED, ended_ms=at_ms)
+        for name in revived:
+            before = self._held[name]
+            self._held[name] = replace(before, stage=Stage.ACCEPTED, ended_ms=None, rounds=before.rounds + 1)
+        self._locks.difference_update(opened)
+        if locks:
+            self._locks.add(order.id)
         self._database.keep_trust()
 
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
@@ -142,16 +169,52 @@ class Orders:
 
     def prune(self, now_ms: int) -> None:
         since_ms = now_ms - KEEP_MS
-        old = [name for name, held in self._held.items() if held.order.expires * SECOND_MS < since_ms]
-        called_off = [name for name, cancelled in self._cancelled.items() if cancelled.at_ms < since_ms]
-        if old or called_off:
+        old = [
+            name
+            for name, held in self._held.items()
+            if held.order.expires * SECOND_MS < since_ms and not (name in self._locks and _lasts(held, since_ms))
+        ]
+        gone = [name for name, enders in self._enders.items() if all(ender.at_ms < since_ms for ender in enders)]
+        if old or gone:
             with self._database.change() as connection:
                 connection.executemany("DELETE FROM orders WHERE id = ?", [(name,) for name in old])
-                connection.executemany("DELETE FROM cancels WHERE id = ?", [(name,) for name in called_off])
+                connection.executemany("DELETE FROM endings WHERE id = ?", [(name,) for name in gone])
+            self._locks.difference_update(old)
             for name in old:
                 del self._held[name]
-            for name in called_off:
-                del self._cancelled[name]
+            for name in gone:
+                del self._enders[name]
+
+    def _endings(self, name: bytes) -> tuple[Ending, ...]:
+        """What ends this order and is not ended itself."""
+        return tuple(
+            Ending(ender.level, ender.status) for ender in self._enders.get(name, ()) if not self._is_undone(ender)
+        )
+
+    def _is_undone(self, ender: _Ender) -> bool:
+        """By a reinstatement. The cancel of an update brings nothing back: what it had replaced stays replaced."""
+        return any(
+            other.type is MessageType.REINSTATE and other.level <= ender.level and other.status is ender.status
+            for other in self._enders.get(ender.id, ())
+        )
+
+    def _revived(self, by: _Ender, references: Sequence[bytes]) -> tuple[bytes, ...]:
+        """The orders that go on once these cancels and stops count no more."""
+        found: list[bytes] = []
+        for name in references:
+            ending = self._held.get(name)
+            if ending is None or by.level > ending.level:
+                continue
+            if ending.order.type is MessageType.STOP:
+                found += [other for other, held in self._held.items() if _is_silenced(held, ending)]
+            for other in ending.order.references:
+                held = self._held.get(other)
+                left = [
+                    ender for ender in self._enders.get(other, ()) if ender.id != name and not self._is_undone(ender)
+                ]
+                if held is not None and held.stage is Stage.CANCELLED and not left:
+                    found.append(other)
+        return tuple(dict.fromkeys(found))
 
     def _put(self, name: bytes, remembered: Remembered) -> None:
         """Oldest first, also where the clock was set back since."""
@@ -164,15 +227,23 @@ class Orders:
         return held is not None and held.stage not in ENDED
 
     def _load(self) -> None:
-        sql = "SELECT id, record, accepted_ms, level, tape_ms, stage, ended_ms FROM orders ORDER BY accepted_ms, id"
+        sql = (
+            "SELECT id, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks FROM orders "
+            "ORDER BY accepted_ms, id"
+        )
         for row in self._database.rows(sql):
-            name, record, accepted_ms, level, tape_ms, stage, ended_ms = _typed(row)
+            name, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks = _typed(row)
             order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
-            self._held[bytes(name)] = Remembered(order, accepted_ms, level, tape_ms, Stage(stage), ended_ms)
+            held = Remembered(order, accepted_ms, level, tape_ms, Stage(stage), ended_ms, rounds)
+            self._held[bytes(name)] = held
+            if locks:
+                self._locks.add(bytes(name))
         for signer, high, bits in map(_typed, self._database.rows("SELECT signer, high, bits FROM windows")):
             self._windows[bytes(signer)] = ReplayWindow(high, int.from_bytes(bits, "big"))
-        for name, level, at_ms in map(_typed, self._database.rows("SELECT id, level, at_ms FROM cancels")):
-            self._cancelled[bytes(name)] = _Cancelled(level, at_ms)
+        sql = "SELECT id, ender, type, level, status, at_ms FROM endings ORDER BY at_ms, id, ender"
+        for name, by, kind, level, status, at_ms in map(_typed, self._database.rows(sql)):
+            ender = _Ender(bytes(by), MessageType(kind), level, Status(status), at_ms)
+            self._enders[bytes(name)] = (*self._enders.get(bytes(name), ()), ender)
 
 
 def _typed(row: tuple[object, ...]) -> Any:
@@ -181,6 +252,24 @@ def _typed(row: tuple[object, ...]) -> Any:
 
 def _end(connection: sqlite3.Connection, order: bytes, stage: Stage, at_ms: int) -> None:
     connection.execute("UPDATE orders SET stage = ?, ended_ms = ? WHERE id = ?", (int(stage), at_ms, order))
+
+
+def _revive(connection: sqlite3.Connection, order: bytes) -> None:
+    """It goes on in another round, as if it had not been ended; that it was is told no more."""
+    connection.execute(
+        "UPDATE orders SET stage = ?, ended_ms = NULL, rounds = rounds + 1 WHERE id = ?", (int(Stage.ACCEPTED), order)
+    )
+    connection.execute("DELETE FROM receipts WHERE id = ? AND stage = ?", (order, int(Stage.CANCELLED)))
+
+
+def _lasts(stop: Remembered, now_ms: int) -> bool:
+    """Whether its lock has no end of its own, or not yet."""
+    return stop.order.until is None or stop.order.until * SECOND_MS > now_ms
+
+
+def _is_silenced(held: Remembered, stop: Remembered) -> bool:
+    """Whether a stop of this authority holds back this order."""
+    return held.order.type in SOUNDING and held.stage not in ENDED and held.level >= stop.level
 
 
 def _put_receipt(

@@ -15,7 +15,7 @@ from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 
-FILE: Final = "trust"
+FILE: Final = "trust.2"
 MAX_BYTES: Final = 4_194_304
 MAX_SEEN: Final = 2_000
 """Newest orders whose ids are kept; older ones are known by their signer's window, and have long expired."""
@@ -34,12 +34,14 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """Signer's key, highest sequence, bits."""
     seen: tuple[tuple[bytes, int], ...] = ()
     """Order's id, when it was accepted (epoch milliseconds)."""
-    cancels: tuple[tuple[bytes, int, int], ...] = ()
-    """Order's id, level, when it was cancelled (epoch milliseconds)."""
+    endings: tuple[tuple[bytes, bytes, int, int, int, int], ...] = ()
+    """Order's id; of what ends it the id, type, level, status, and when it came (epoch milliseconds)."""
     floor_ms: int = 0
-    live: tuple[tuple[bytes, bytes, bytes, int, int, int, int, int], ...] = ()
-    """Orders that have not come to their end, whole: id, signed bytes, record, when it was accepted, level, length of
-    its tape, expiry, stage (all times in milliseconds)."""
+    live: tuple[tuple[bytes, bytes, bytes, int, int, int, int, int, int, int], ...] = ()
+    """Orders that have not come to their end, and stops in effect, whole: id, signed bytes, record, when it was
+    accepted, level, length of its tape, expiry, stage, rounds, whether it locks (all times in milliseconds)."""
+    delegations: tuple[tuple[str, bytes], ...] = ()
+    """Their rows of the table `state`."""
 
 
 def read(folder: Path) -> Kept:

@@ -1,6 +1,5 @@
 """What people type in about themselves and others; the deciding is in `services`."""
 
-import base64
 from typing import Any
 
 from django import forms
@@ -9,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controller.accounts import attempts
-from controller.accounts.models import Person, Role
+from controller.accounts import attempts, signing
+from controller.accounts.models import KeyKind, Person, Role
 from controller.core.times import in_words
 from controller.units.forms import UnitField
 
@@ -99,32 +98,23 @@ class PasswordForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    """The page's script reads the key file, opens it, signs, and fills in these three; the file itself is not sent."""
+    """What goes with the proof that a key is at hand (`signing.read` reads that); the page's script fills it in."""
 
-    public = forms.CharField(max_length=64, widget=forms.HiddenInput)
-    proof = forms.CharField(max_length=128, required=False, widget=forms.HiddenInput)
+    kind = forms.ChoiceField(choices=KeyKind.choices, initial=KeyKind.FILE, widget=forms.HiddenInput)
     named = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    credential = forms.CharField(max_length=1400, required=False, widget=forms.HiddenInput)
     label = forms.CharField(
-        label=_("Tên gợi nhớ"), max_length=64, help_text=_("Ví dụ: “USB màu đỏ”, “máy tính cơ quan”.")
+        label=_("Tên gợi nhớ"),
+        max_length=64,
+        required=False,
+        help_text=_("Có thể để trống. Ví dụ: “điện thoại của Hoa”, “USB màu đỏ”."),
     )
 
-    def clean_public(self) -> bytes:
+    def clean_credential(self) -> bytes:
         try:
-            return _base64url(str(self.cleaned_data["public"]))
+            return signing.from_base64url(str(self.cleaned_data["credential"]))
         except ValueError as error:
-            raise forms.ValidationError(_("Không đọc được khóa công khai. Hãy chọn lại tệp khóa.")) from error
-
-    def clean_proof(self) -> bytes:
-        """Whatever is no signature proves nothing; `services.register_key` says so."""
-        try:
-            return _base64url(str(self.cleaned_data["proof"]))
-        except ValueError:
-            return b""
-
-
-def _base64url(text: str) -> bytes:
-    """Raises `ValueError`."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            raise forms.ValidationError(_("Không đọc được khóa. Hãy tải lại trang rồi đăng ký lại.")) from error
 
 
 class AppointmentForm(forms.Form):

@@ -1,5 +1,7 @@
 """People and what they may do where. Their private keys are never here."""
 
+import base64
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -86,6 +88,11 @@ class PersonKey(models.Model):
         """How it signs."""
         algorithms = PASSKEY_ALG if self.kind == KeyKind.PASSKEY else RAW_ALG
         return algorithms[len(bytes(self.public_key))]
+
+    @property
+    def name(self) -> str:
+        """The public key as pages and key files write it: base64url without padding."""
+        return base64.urlsafe_b64encode(bytes(self.public_key)).rstrip(b"=").decode()
 
     @property
     def fingerprint(self) -> str:

@@ -13,20 +13,22 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from controller.accounts import rules
-from controller.accounts.models import Appointment, Audit, FailedLogin, Person, PersonKey, Role
+from controller.accounts import rules, signing
+from controller.accounts.models import Appointment, Audit, FailedLogin, KeyKind, Person, PersonKey, Role
 from controller.accounts.rules import Action, Held
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import today as local_day
 from controller.units.models import Unit
+from controller.units.rules import above
 from protocol import keyfile
 from protocol.errors import ProtocolError
-from protocol.ids import key_id
-from protocol.signing import Signature
+from protocol.passkey import Party
+from protocol.signing import SignedBy
 
 Actor = Person | AbstractBaseUser | AnonymousUser | None
 """Whoever asks: `request.user` fits."""
@@ -83,6 +85,16 @@ def require_anywhere(person: Actor, action: Action) -> Person:
 def _who_may(action: Action) -> str:
     roles = ", ".join(str(role.label) for role in Role if role in rules.ALLOWED[action])
     return _("Việc này cần người có vai trò: %(roles)s. Hãy nhờ quản trị viên của đơn vị.") % {"roles": roles}
+
+
+def administrators_of(person: Person) -> list[Person]:
+    """Who administers the person's units, other than the person: whom to call about a lost key."""
+    day = local_day(timezone.now())
+    units = [one.unit for one in held(person) if one.on(day)] or [settings.LOALANG.province]
+    codes = {code for unit in units for code in above(unit)}
+    rows = Appointment.objects.filter(role=Role.ADMINISTRATOR, unit__code__in=codes, person__is_active=True)
+    rows = rows.exclude(person=person).filter(valid_from__lte=day).filter(Q(valid_to=None) | Q(valid_to__gt=day))
+    return list(Person.objects.filter(pk__in=rows.values("person")).order_by("display_name"))
 
 
 def may_manage(person: Actor, other: Person) -> bool:
@@ -223,7 +235,7 @@ def register_key_file(person: Person, text: str, label: str) -> PersonKey:
         file = keyfile.read(text)
     except ProtocolError as error:
         raise Refused(
-            "public", _("Đây không phải tệp khóa của Loa Làng."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
+            "public_key", _("Đây không phải tệp khóa của Loa Làng."), _("Chọn tệp do lệnh “loalang key new” tạo ra.")
         ) from error
     return _keep_key(person, file.public_key, label, file.person)
 
@@ -237,34 +249,53 @@ def possession(person: Person, public_key: bytes, challenge: str) -> bytes:
 
 
 def register_key(
-    person: Person, public_key: bytes, label: str, *, challenge: str, proof: bytes, named: str = ""
+    person: Person,
+    proof: SignedBy,
+    kind: KeyKind,
+    label: str,
+    *,
+    challenge: str,
+    party: Party | None = None,
+    credential: bytes = b"",
+    named: str = "",
 ) -> PersonKey:
-    """Register the public half of the person's key (raw Ed25519, 32 bytes).
+    """Register the public half of the person's key.
 
-    `proof` is the key's signature over `possession`, `named` the name in the key file. Raises `Refused` when it is
-    somebody else's, registered already, or not proven to be in the person's hand.
+    `proof` is the key's signature over `possession`; of a passkey, made for `party`, with the id of its `credential`.
+    `named` is the name in a key file. Raises `Refused` when it is somebody else's, registered already, or not proven to
+    be in the person's hand. An attestation is not asked for: the proof says more, that this key signs for this address
+    with the person verified, as the boxes will want it.
     """
-    if len(public_key) == keyfile.PUBLIC_BYTES and not _proven(person, public_key, challenge, proof):
+    is_passkey = kind is KeyKind.PASSKEY
+    message = possession(person, proof.public_key, challenge)
+    if (
+        not challenge
+        or is_passkey != bool(credential)
+        or not signing.is_good(proof, message, party if is_passkey else None)
+    ):
         raise Refused(
-            "public",
+            "public_key",
             _("Chưa chứng minh được bạn giữ khóa này."),
-            _("Tải lại trang, chọn tệp khóa và nhập mật khẩu của khóa rồi đăng ký lại."),
+            _("Tải lại trang rồi đăng ký lại; với điện thoại, hãy bật khóa màn hình trước."),
         )
-    return _keep_key(person, public_key, label, named)
-
-
-def _proven(person: Person, public_key: bytes, challenge: str, proof: bytes) -> bool:
-    message = possession(person, public_key, challenge)
-    return bool(challenge) and Signature(key_id(public_key), message, proof).verify(public_key)
+    rp_id = party.id if is_passkey and party is not None else ""
+    return _keep_key(person, proof.public_key, label, named, kind=kind, credential=credential, rp_id=rp_id)
 
 
 @transaction.atomic
-def _keep_key(person: Person, public_key: bytes, label: str, named: str) -> PersonKey:
-    if len(public_key) != keyfile.PUBLIC_BYTES:
-        raise Refused("public", _("Khóa công khai phải dài 32 byte."), _("Chọn tệp do lệnh “loalang key new” tạo ra."))
+def _keep_key(
+    person: Person,
+    public_key: bytes,
+    label: str,
+    named: str,
+    *,
+    kind: KeyKind = KeyKind.FILE,
+    credential: bytes = b"",
+    rp_id: str = "",
+) -> PersonKey:
     if named and named != person.display_name:
         raise Refused(
-            "public",
+            "public_key",
             _("Tệp khóa này mang tên “%(named)s”, không phải “%(person)s”.")
             % {"named": named, "person": person.display_name},
             _("Chọn tệp khóa của chính bạn, hoặc tạo tệp mới đúng họ tên."),
@@ -272,19 +303,44 @@ def _keep_key(person: Person, public_key: bytes, label: str, named: str) -> Pers
     try:
         with transaction.atomic():
             key = PersonKey.objects.create(
-                person=person, public_key=public_key, label=label.strip()[:64] or "1", created=timezone.now()
+                person=person,
+                kind=kind,
+                public_key=public_key,
+                credential=credential,
+                rp_id=rp_id,
+                label=label.strip()[:64] or usual_label(person, kind)[:64],
+                created=timezone.now(),
             )
     except IntegrityError as error:
         raise Refused(
-            "public", _("Khóa này đã được đăng ký."), _("Mỗi người một khóa riêng; hãy tạo khóa mới.")
+            "public_key", _("Khóa này đã được đăng ký."), _("Mỗi người một khóa riêng; hãy tạo khóa mới.")
         ) from error
-    audit(person, "key.registered", f"person:{person.username}", public=public_key.hex(), label=key.label)
+    audit(
+        person,
+        "key.registered",
+        f"person:{person.username}",
+        kind=str(kind),
+        public=public_key.hex(),
+        label=key.label,
+        rp_id=rp_id,
+    )
     return key
+
+
+def usual_label(person: Person, kind: KeyKind) -> str:
+    """What a key is called when its holder does not say."""
+    name = str(person).split()[-1]
+    labels = {
+        KeyKind.FILE: _("tệp khóa của %(name)s"),
+        KeyKind.DEVICE: _("trình duyệt của %(name)s"),
+        KeyKind.PASSKEY: _("điện thoại của %(name)s"),
+    }
+    return labels[kind] % {"name": name}
 
 
 @transaction.atomic
 def revoke_key(key: PersonKey, *, by: Actor) -> None:
-    """The key is no longer the person's; boxes learn it with the next roots."""
+    """Here it counts no more at once; boxes learn it when two administrators take it out of the list."""
     if key.revoked is None:
         key.revoked = timezone.now()
         key.save(update_fields=["revoked"])

@@ -2,7 +2,9 @@
 
 import secrets
 from typing import Final
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
@@ -13,13 +15,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from controller.accounts import services
+from controller.accounts import services, signing
 from controller.accounts.access import person_of, public
 from controller.accounts.forms import KeyForm, LoginForm, PasswordForm
-from controller.accounts.models import PersonKey
+from controller.accounts.models import KeyKind, PersonKey
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.core.times import today
+from protocol.ids import sha256
+from protocol.passkey import Party
 
 CHALLENGE: Final = "key_challenge"
 """In the session: what a key that is to be registered must sign."""
@@ -69,19 +73,19 @@ def me(request: HttpRequest) -> HttpResponse:
     challenge = request.session.setdefault(CHALLENGE, secrets.token_urlsafe(24))
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
         try:
-            services.register_key(
-                person, data["public"], data["label"], challenge=challenge, proof=data["proof"], named=data["named"]
-            )
+            _register(request, form, challenge)
         except Refused as refused:
             show_refusal(form, refused)
         else:
             del request.session[CHALLENGE]
-            messages.success(request, _("Đã đăng ký khóa công khai. Quản trị tỉnh sẽ đưa khóa vào danh sách người ký."))
+            messages.success(
+                request, _("Đã đăng ký khóa. Khóa có hiệu lực khi hai quản trị viên đưa vào danh sách người ký.")
+            )
             return redirect("accounts:me")
     day = today(timezone.now())
     appointments = person.appointments.select_related("unit")
+    keys = list(person.keys.all())
     return render(
         request,
         "accounts/me.html",
@@ -89,14 +93,47 @@ def me(request: HttpRequest) -> HttpResponse:
             "form": form,
             "challenge": challenge,
             "appointments": [row for row in appointments if row.valid_to is None or day < row.valid_to],
-            "keys": person.keys.all(),
+            "keys": keys,
+            "known": " ".join(signing.to_base64url(bytes(row.credential)) for row in keys if row.revoked is None),
+            "administrators": services.administrators_of(person),
+            "account": signing.to_base64url(sha256(f"loalang {person.pk}".encode())),
         },
     )
 
 
+def _register(request: HttpRequest, form: KeyForm, challenge: str) -> PersonKey:
+    data = form.cleaned_data
+    return services.register_key(
+        person_of(request),
+        signing.read(request),
+        KeyKind(data["kind"]),
+        data["label"],
+        challenge=challenge,
+        party=_here(request),
+        credential=data["credential"],
+        named=data["named"],
+    )
+
+
+def _here(request: HttpRequest) -> Party:
+    """This console as the browser reaches it; behind a TLS proxy the scheme is what the configuration says."""
+    host = request.get_host()
+    return Party(urlsplit(f"//{host}").hostname or "", (f"{request.scheme}://{host}", *settings.LOALANG.origins))
+
+
 @require_POST
 def revoke_key(request: HttpRequest, number: int) -> HttpResponse:
+    """A lost phone: one press. What follows is said, since boxes do not know it yet."""
     person = person_of(request)
-    services.revoke_key(get_object_or_404(PersonKey, pk=number, person=person), by=person)
-    messages.success(request, _("Đã thu hồi khóa."))
+    key = get_object_or_404(PersonKey, pk=number, person=person)
+    services.revoke_key(key, by=person)
+    whom = ", ".join(str(one) for one in services.administrators_of(person)) or _("quản trị viên cấp tỉnh")
+    messages.warning(
+        request,
+        _(
+            "Đã thu hồi “%(label)s”: từ bây giờ hệ thống không nhận chữ ký của khóa này. Các hộp còn tin nó cho tới "
+            "khi hai quản trị viên đưa nó ra khỏi danh sách người ký; hãy gọi ngay cho: %(whom)s."
+        )
+        % {"label": key.label, "whom": whom},
+    )
     return redirect("accounts:me")

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.cli import roots, terminal
+from controller.cli import roots, terminal, wording
 from controller.cli.terminal import CliError, Commands, words
 
 Run = Callable[[Namespace], int]
@@ -19,10 +19,13 @@ def add(commands: Commands) -> None:
     )
     migrate.set_defaults(run=run_migrate)
     trust = commands.add_parser("roots", help=words("danh sách người ký", "who is trusted to sign"))
-    actions = trust.add_subparsers(dest="action", required=True, metavar="make|import|show|machine")
+    actions = trust.add_subparsers(dest="action", required=True, metavar="make|next|sign|check|show|import|machine")
     roots.add(actions)
     _roots_import(actions.add_parser("import", help=words("nhập danh sách đã ký", "take over signed roots")))
-    show = actions.add_parser("show", help=words("xem danh sách đang dùng", "show the roots in force"))
+    show = actions.add_parser(
+        "show", help=words("xem một tệp, hoặc danh sách đang dùng", "show a file, or the roots in force")
+    )
+    show.add_argument("file", type=Path, nargs="?")
     show.set_defaults(run=run_roots_show)
     machine = actions.add_parser(
         "machine",
@@ -143,15 +146,14 @@ def run_roots_import(args: Namespace) -> int:
 
 
 def run_roots_show(args: Namespace) -> int:
-    del args
+    if args.file is not None:
+        roots.show_file(args.file)
+        return 0
     set_up_database()
     from controller.orders.roots import current_roots
 
-    trust = current_roots()
-    terminal.say(f"{trust.province}/{trust.environment} · {words('số', 'version')} {trust.version}")
-    for holder in trust.holders:
-        held = ", ".join(role.name for role in holder.roles)
-        terminal.say(f"  {holder.key.hex()}  {holder.person}: {held} @ {', '.join(holder.scope)}")
+    for line in wording.plain(wording.roots(current_roots())):
+        terminal.say(line)
     return 0
 
 

@@ -29,7 +29,7 @@ class _Running:
     start_ms: int
     stop_ms: int | None
     """Cancelled, superseded or ended at this instant."""
-    next_pass: int = 1
+    next_pass: int
     ready_ms: int = 0
     """When the next pass may start: after the gap."""
 
@@ -48,11 +48,9 @@ class _Running:
 
     def live(self, now_ms: int, finished: frozenset[str]) -> bool:
         """Whether it still holds or will hold the speakers: another pass can start, and nobody has ended it."""
-        sound = self.held.order.sound
-        assert sound is not None
-        while self.next_pass <= sound.repeats and self.play in finished:
+        while self.next_pass <= self.held.last_pass and self.play in finished:
             self.next_pass += 1
-        if self.next_pass > sound.repeats:
+        if self.next_pass > self.held.last_pass:
             return False
         begin = max(now_ms, self.start_ms)
         # Until the instant of a cancel the gap is kept: what has been must not change when it arrives.
@@ -67,7 +65,11 @@ def emergencies(
     orders: tuple[HeldOrder, ...], awake_ms: int, finished: frozenset[str], carry: Carry | None
 ) -> Emergencies:
     """What the orders sound from `awake_ms` on. `carry` is a pass that was sounding then."""
-    waiting = [_Running(held, _begin_ms(held, awake_ms), _stop_ms(held, orders)) for held in orders if _sounds(held)]
+    waiting = [
+        _Running(held, _begin_ms(held, awake_ms), _stop_ms(held, orders), held.first_pass)
+        for held in orders
+        if _sounds(held)
+    ]
     run = _Run(waiting, awake_ms, finished)
     if carry is not None and carry.segment.kind is SegmentKind.EMERGENCY:
         run.resume(carry.segment)
@@ -98,7 +100,7 @@ class _Run:
             if not begun:
                 self.now_ms = min(running.start_ms for running in live)
                 continue
-            holding = [running for running in begun if running.next_pass > 1 or running.ready_ms]
+            holding = [running for running in begun if running.next_pass > running.held.first_pass or running.ready_ms]
             self._hold(self._choose(begun, holding))
         return Emergencies(tuple(self.segments), tuple(merged(self.holds)))
 
@@ -168,7 +170,7 @@ class _Run:
 
 def _sounds(held: HeldOrder) -> bool:
     order = held.order
-    return order.sound is not None and order.type is not MessageType.CANCEL and order.status is not Status.TEST
+    return order.sound is not None and order.status is not Status.TEST
 
 
 def _begin_ms(held: HeldOrder, awake_ms: int) -> int:

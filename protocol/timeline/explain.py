@@ -85,7 +85,7 @@ class _Teller:
             sound = held.order.sound
             assert sound is not None
             key = "sounds.drill" if row.drill else "sounds.emergency"
-            return self.say(key, number=_pass_of(row), repeats=sound.repeats, **places)
+            return self.say(key, number=(int(_pass_of(row)) - 1) % sound.repeats + 1, repeats=sound.repeats, **places)
         klass = self.words.get(f"class.{row.precedence.rank.value}", "")
         return self.say(f"sounds.{row.kind.name.lower()}", klass=klass, **places)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.ids import Sha256
-from protocol.manifest import Assignment, Manifest
+from protocol.manifest import Assignment, Manifest, Policy
 from protocol.order import Order
+from protocol.policy import Stretch
 from protocol.priority import Precedence
 from protocol.quantities import DAY_MS, MINUTE_MS
 
@@ -145,15 +146,28 @@ class HeldOrder:
     """Length of one pass: chime, announcement of a drill, message."""
     ended_ms: int | None = None
     """Cancelled or superseded at this instant. The natural end needs no mention."""
+    rounds: int = 0
+    """How often it was ended and reinstated: each time all of its passes sound again, numbered on."""
+
+    @property
+    def first_pass(self) -> int:
+        """The number of the first pass of this round."""
+        return 1 + self.rounds * (0 if self.order.sound is None else self.order.sound.repeats)
+
+    @property
+    def last_pass(self) -> int:
+        return self.first_pass - 1 + (0 if self.order.sound is None else self.order.sound.repeats)
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Somebody stopped the programme here; emergencies pass."""
+    """Somebody stopped the programme here. Emergencies of a higher level than `level` pass."""
 
     from_ms: int
     until_ms: int | None
     why: str
+    level: int = 0
+    """Of who stopped it: index in the box's path of units."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +190,10 @@ class Holdings:
     finished: frozenset[str] = frozenset()
     """Names of plays that ended before `awake_ms`: a restart repeats none of them."""
     carry: Carry | None = None
+    bounds: tuple[Policy, ...] = ()
+    """The roots' own policies: they hold beside the manifest's."""
+    exceptions: tuple[Stretch, ...] = ()
+    """When scheduled sound may pass quiet hours, as persons of the province have signed."""
     heard: tuple[tuple[int, int], ...] | None = None
     """From when to when something scheduled sounded before `awake_ms` on that day: sessions that count. None: that is
     not known, and they are reckoned from `finished`."""

@@ -96,7 +96,9 @@ class Timeline:
         manifest, assignment = holdings.manifest or _NOTHING, holdings.assignment
         self.schedule = schedule_of(manifest)
         own = () if assignment is None or assignment.policy is None else (assignment.policy,)
-        self.policy = EffectivePolicy((*manifest.policies, *own), self.schedule.zone)
+        self.policy = EffectivePolicy(
+            (*holdings.bounds, *manifest.policies, *own), self.schedule.zone, holdings.exceptions
+        )
         self.emergencies = emergencies(holdings.orders, holdings.awake_ms, holdings.finished, holdings.carry)
         self.programme = Programme(
             self.schedule,

@@ -15,7 +15,7 @@ def enrolment(box: Parts) -> Enrolment:
         "0.1.0",
         office=box.office,
         trust=box.store.trust,
-        take=box.inbox.take,
+        take=box.inbox.take_first,
         wakes=box.wakes,
         draw=lambda: 0.5,
     )

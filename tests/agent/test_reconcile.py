@@ -40,17 +40,17 @@ def settle(have: Have, want: Want | None, found: Callable[[bytes], Manifest]) ->
                 blobs[hash_] = size
                 assert want is not None
                 want = Want(want.assignment, found(hash_))
-                have = Have(have.generation, have.manifest, have.manifest_hash, blobs, have.keep)
+                have = Have(have.order, have.manifest, have.manifest_hash, blobs, have.keep)
             case FetchBlob(hash_, size):
                 blobs[hash_] = size
-                have = Have(have.generation, have.manifest, have.manifest_hash, blobs, have.keep)
+                have = Have(have.order, have.manifest, have.manifest_hash, blobs, have.keep)
             case Withdraw(manifest_left):
-                have = Have(have.generation, manifest_left, have.manifest_hash, blobs, have.keep)
+                have = Have(have.order, manifest_left, have.manifest_hash, blobs, have.keep)
             case Adopt(adopted, its):
-                have = Have(adopted.generation, its, adopted.manifest, blobs, have.keep)
+                have = Have(adopted.place_in_order, its, adopted.manifest, blobs, have.keep)
             case Purge(hashes):
                 left = {hash_: size for hash_, size in blobs.items() if hash_ not in hashes}
-                have = Have(have.generation, have.manifest, have.manifest_hash, left, have.keep)
+                have = Have(have.order, have.manifest, have.manifest_hash, left, have.keep)
     raise AssertionError("the steps never end")
 
 
@@ -59,9 +59,9 @@ def test_the_steps_lead_to_the_newest_programme_whole_and_nothing_that_sounds_is
     old: set[int], new: set[int], here: set[int], kept: set[int]
 ) -> None:
     blobs = {name(each): 100 + each for each in here}
-    have = Have(1, manifest(old), name(100), {**blobs, name(100): 300}, frozenset(name(each) for each in kept))
+    have = Have((0, 1, 1), manifest(old), name(100), {**blobs, name(100): 300}, frozenset(name(each) for each in kept))
     after, done = settle(have, Want(assignment(2, 101), None), lambda _: manifest(new))
-    assert after.generation == 2
+    assert after.order == (0, 1, 2)
     assert {name(each) for each in new} <= after.blobs.keys()
     adopted = next(index for index, step in enumerate(done) if isinstance(step, Adopt))
     assert not any(isinstance(step, Purge) for step in done[:adopted])
@@ -73,15 +73,15 @@ def test_the_steps_lead_to_the_newest_programme_whole_and_nothing_that_sounds_is
 def test_an_older_or_missing_assignment_changes_nothing_but_mends_what_is_missing(
     old: set[int], here: set[int]
 ) -> None:
-    have = Have(5, manifest(old), name(100), {name(each): 1 for each in here})
+    have = Have((0, 1, 5), manifest(old), name(100), {name(each): 1 for each in here})
     for want in (None, Want(assignment(5, 101), None), Want(assignment(4, 101), manifest({1}))):
         after, done = settle(have, want, lambda _: manifest(set()))
-        assert after.generation == 5
+        assert after.order == (0, 1, 5)
         assert {step.hash for step in done if isinstance(step, FetchBlob)} == {name(each) for each in old - here}
 
 
 def test_a_damaged_sound_that_the_newer_programme_names_too_comes_first_and_one_that_it_does_not_name_never() -> None:
-    have = Have(1, manifest({1, 9}), name(100), {})
+    have = Have((0, 1, 1), manifest({1, 9}), name(100), {})
     asked = steps(have, Want(assignment(2, 101), manifest({0, 9})))
     assert asked == (FetchBlob(name(9), 109), FetchBlob(name(0), 100))
 

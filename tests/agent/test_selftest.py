@@ -88,7 +88,7 @@ def test_a_list_of_signers_that_has_expired_fails_it(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
             held = roots(1, at_s=NOW_S)
-            box.inbox.take(signed_roots(held))
+            box.inbox.take_first(signed_roots(held))
             await asyncio.sleep(held.expires - NOW_S + 1)
             assert "bản số 1 đã hết hạn" in (await tried(box, "vi"))["roots"].detail
 

@@ -20,7 +20,7 @@ from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
-from protocol.gate import Accept
+from protocol.gate import Accept, Ending
 from protocol.manifest import Assignment, Manifest
 from protocol.order import MessageType, Order, Status
 from protocol.report import Ack, FaultCode, Grade, Result, Stage, chain_hash
@@ -149,7 +149,7 @@ def test_a_cancel_ends_what_it_names_in_the_same_moment_and_nothing_starts_after
             (cancel.id, Stage.ACCEPTED),
             (cancel.id, Stage.DONE),
         }
-        assert book.cancelled() == {order.id: 0}
+        assert book.ended() == {order.id: (Ending(0, Status.ACTUAL),)}
 
 
 def test_an_update_for_later_leaves_the_order_alone_until_its_hour(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_rebuilt_database_remembers_whom_to_trust_and_which_orders_were_heard(
                 with pytest.raises(StoreError):
                     memory.keep_roots(signed_roots(older), older)
                 assert book.windows()[key("Hoa").public_key].seen(1)
-                assert book.cancelled() == {third.id: 0}
+                assert book.ended() == {third.id: (Ending(0, Status.ACTUAL),)}
             if round_ == 1:
                 book.answer_again(first.id)
                 assert [(each.order, each.at) for each in Outgoing(database, BOX).receipts()] == [(first.id, 1_000_100)]
@@ -389,7 +389,7 @@ def test_a_damaged_trust_file_is_as_good_as_none(tmp_path: Path, spoil: Callable
         Memory(database).keep_roots(signed_roots(roots(2, at_s=1_000)), roots(2, at_s=1_000))
         path = database.path
     path.unlink()
-    file = tmp_path / "trust"
+    file = tmp_path / "trust.2"
     file.write_bytes(spoil(file.read_bytes()))
     with closing(Database(tmp_path)) as database:
         assert Memory(database).roots() is None
@@ -427,12 +427,12 @@ def test_what_the_book_has_in_memory_is_what_a_restart_reads(
                 book.prune(1_600_000 + 90 * 86_400_000 + 1)
         again = Orders(database)
         assert list(book.orders(0)) == list(again.orders(0))
-        assert (set(book.seen()), book.windows(), book.cancelled()) == (
+        assert (set(book.seen()), book.windows(), book.ended()) == (
             set(again.seen()),
             again.windows(),
-            again.cancelled(),
+            again.ended(),
         )
-        assert (book.levels(), book.statuses()) == (again.levels(), again.statuses())
+        assert book.known() == again.known()
 
 
 def test_orders_and_cancels_of_more_than_ninety_days_ago_are_dropped_and_their_sequences_are_not(
@@ -446,5 +446,5 @@ def test_orders_and_cancels_of_more_than_ninety_days_ago_are_dropped_and_their_s
             book.accept(signed(order), accept(order), order.issued * 1000, 10_000)
         book.prune(old.expires * 1000 + 90 * 86_400_000 + 1)
         assert set(book.seen()) == {young.id}
-        assert book.cancelled() == {}
+        assert book.ended() == {}
         assert book.windows()[key("Hoa").public_key].seen(1)

@@ -12,8 +12,10 @@ from typing import Final
 import msgspec
 
 from protocol import keyfile
+from protocol.approval import Approval, QuietException, Subject
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
+from protocol.delegation import Delegation
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import Order
@@ -34,8 +36,8 @@ from protocol.report import (
     chain_hash,
     holdings_digest,
 )
-from protocol.roles import Roots
-from protocol.signing import Family, KeySigner, open1, open_signed, sign, sign1
+from protocol.roles import Holder, Role, Roots
+from protocol.signing import Family, KeySigner, assemble, open1, open_signed, sign, sign1, signed_by
 from tests.protocol import http_examples
 from tests.protocol.people import (
     BOX,
@@ -47,13 +49,17 @@ from tests.protocol.people import (
     FLOOD,
     HAMLET,
     HOA,
+    LAN,
     MINH,
     NOW_MS,
     NOW_S,
+    PASSKEY,
     PROVINCE,
+    REINSTATE,
     ROOT_A,
     ROOT_B,
     ROOTS,
+    STOP,
     signed,
 )
 
@@ -61,6 +67,20 @@ README: Final = Path(__file__).parents[2] / "protocol" / "README.md"
 
 SPEECH: Final = sha256(b"the bytes of morning.ogg")
 CHAIN: Final = bytes.fromhex("0011223344556677")
+
+APPROVAL: Final = Approval(
+    subject=Subject.BULLETIN,
+    hash=SPEECH,
+    text=sha256("Trạm y tế tiêm chủng vào thứ Năm.".encode()),
+    klass=BulletinClass.ORDINARY,
+    language="vi",
+    scope=PROVINCE,
+    epoch=7,
+    issued=NOW_S - 7200,
+    expires=NOW_S + 90 * 86_400,
+    title="Lịch tiêm chủng",
+)
+SIGNED_APPROVAL: Final = sign(encode(APPROVAL), Family.APPROVAL, DOMAIN, HOA)
 
 MANIFEST: Final = Manifest(
     zone="Asia/Ho_Chi_Minh",
@@ -78,6 +98,7 @@ MANIFEST: Final = Manifest(
     bulletins=(Bulletin("b7", "Lịch tiêm chủng", "vi", SPEECH),),
     blobs=(Blob(SPEECH, 96_000, 32_000),),
     stations=(Station("vov1", "VOV1", "https://radio.example/vov1"),),
+    approvals=(SIGNED_APPROVAL,),
 )
 SIGNED_MANIFEST: Final = sign1(encode(MANIFEST), Family.MANIFEST, DOMAIN, CONTROLLER)
 
@@ -105,6 +126,21 @@ ROW: Final = LogRow(
     grade=Grade.RENDERED,
     start_error_ms=4,
 )
+DELEGATION: Final = Delegation(
+    unit=COMMUNE,
+    era=0,
+    version=1,
+    epoch=7,
+    issued=NOW_S - 3600,
+    expires=NOW_S + 400 * 86_400,
+    holders=(
+        Holder(LAN.public_key, "Lan", (Role.COMMUNE, Role.CONTENT), (COMMUNE,), NOW_S - 3600, NOW_S + 14 * 86_400),
+    ),
+    reason="Lan thay Dung hai tuần",
+)
+EXCEPTION: Final = QuietException(
+    epoch=7, issued=NOW_S, area=(PROVINCE,), start=1_801_933_200, end=1_801_936_800, reason="Giao thừa Tết Đinh Mùi"
+)
 LOG: Final = LogBatch(BOX_ID, CHAIN, bytes(32), (ROW,))
 
 HELLO: Final = Hello(
@@ -119,12 +155,20 @@ HELLO: Final = Hello(
     log_seq=1,
     clock=ClockQuality.NTP,
     boot=NOW_MS - 7_200_000,
+    delegations=((COMMUNE, 1),),
 )
-DIGEST: Final = holdings_digest(3, 7, (FLOOD.id,), CHAIN, 1, 1)
+DIGEST: Final = holdings_digest(3, 7, (FLOOD.id,), CHAIN, 1, 1, ((COMMUNE, 1),))
 BEAT: Final = Beat(NOW_S, DIGEST, Doing.EMERGENCY, ClockQuality.NTP, 1 << FaultCode.FETCH, 3)
 RECEIPT: Final = Receipt(BOX_ID, FLOOD.id, Stage.STARTED, NOW_MS, first_sample=NOW_MS + 180, grade=Grade.RENDERED)
 FAULT: Final = Fault(BOX_ID, FaultCode.FETCH, True, NOW_MS, "connection refused")
 ACK: Final = Ack(BOX_ID, CHAIN, 1, receipts=((FLOOD.id, Stage.STARTED),), faults=((FaultCode.FETCH, NOW_MS),))
+
+BY_PASSKEY: Final = assemble(
+    encode(FLOOD),
+    Family.ORDER,
+    (signed_by(HOA, encode(FLOOD), Family.ORDER, DOMAIN), PASSKEY.sign(encode(FLOOD), Family.ORDER, DOMAIN)),
+)
+"""The alert, signed by Hoa's key file and Minh's passkey."""
 
 KEY_FILE: Final = keyfile.seal(
     HOA, "Hoa", "mưa to gió lớn", salt=bytes(range(16)), nonce=bytes(range(12)), iterations=keyfile.ITERATIONS
@@ -158,6 +202,14 @@ MESSAGES: Final[dict[str, Message]] = {
     "roots": _persons(ROOTS, Family.ROOTS, sign(encode(ROOTS), Family.ROOTS, DOMAIN, ROOT_A, ROOT_B)),
     "manifest": _machine(MANIFEST, Family.MANIFEST, CONTROLLER),
     "assignment": _machine(ASSIGNMENT, Family.ASSIGNMENT, CONTROLLER),
+    "delegation": _persons(
+        DELEGATION, Family.DELEGATION, sign(encode(DELEGATION), Family.DELEGATION, DOMAIN, HOA, MINH)
+    ),
+    "approval": _persons(APPROVAL, Family.APPROVAL, SIGNED_APPROVAL),
+    "exception": _persons(EXCEPTION, Family.EXCEPTION, sign(encode(EXCEPTION), Family.EXCEPTION, DOMAIN, HOA, MINH)),
+    "stop": _persons(STOP, Family.ORDER, signed(STOP, LAN)),
+    "reinstate": _persons(REINSTATE, Family.ORDER, signed(REINSTATE, LAN)),
+    "order-passkey": _persons(FLOOD, Family.ORDER, BY_PASSKEY),
     "order": _persons(FLOOD, Family.ORDER, signed(FLOOD, HOA, MINH)),
     "cancel": _persons(CANCEL, Family.ORDER, signed(CANCEL, HOA)),
     "ack": _machine(ACK, Family.ACK, CONTROLLER),
@@ -169,7 +221,8 @@ MESSAGES: Final[dict[str, Message]] = {
 }
 
 FAMILIES: Final[tuple[type[msgspec.Struct], ...]] = (
-    Roots, Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
+    Roots, Delegation, Approval, QuietException,
+    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
 )  # fmt: skip
 
 

@@ -6,12 +6,15 @@ import msgspec
 
 from protocol.clock import ClockReading
 from protocol.compose import order_id, signed_order
-from protocol.gate import Me, ReplayWindow
+from protocol.gate import Ending, Known, Me, ReplayWindow
 from protocol.ids import box_id, sha256
+from protocol.manifest import Hours, Level, Policy
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.report import ClockQuality
-from protocol.roles import Holder, Role, Roots, Threshold
+from protocol.roles import Bound, Holder, Role, Roots, Threshold
 from protocol.signing import Domain, KeySigner
+from protocol.trust import Trust
+from tests.protocol import passkeys
 
 
 def key(name: str) -> KeySigner:
@@ -37,7 +40,10 @@ def holder(signer: KeySigner, person: str, *roles: Role, scope: tuple[str, ...] 
     return Holder(signer.public_key, person, roles, scope, **more)
 
 
-SIGNS_ORDERS: Final = (Role.EMERGENCY, Role.CANCEL)
+SIGNS_ORDERS: Final = (Role.EMERGENCY, Role.CANCEL, Role.CONTENT, Role.STOP)
+ADMINISTERS: Final = (Role.DELEGATION, Role.EXCEPTION)
+PASSKEY: Final = passkeys.Passkey("Minh", "console.example", "https://console.example")
+"""Minh's phone."""
 
 ROOTS: Final = Roots(
     version=7,
@@ -45,22 +51,35 @@ ROOTS: Final = Roots(
     environment="test",
     issued=NOW_S - 86_400,
     expires=NOW_S + 365 * 86_400,
-    thresholds=(Threshold(Role.EMERGENCY, 2), Threshold(Role.CANCEL, 1)),
+    thresholds=(Threshold(Role.ROOT, 2), Threshold(Role.EMERGENCY, 2), Threshold(Role.CANCEL, 1)),
     holders=(
-        holder(HOA, "Hoa", *SIGNS_ORDERS),
+        holder(HOA, "Hoa", *SIGNS_ORDERS, *ADMINISTERS),
         holder(HOA_PHONE, "Hoa", *SIGNS_ORDERS),
-        holder(MINH, "Minh", *SIGNS_ORDERS),
+        holder(MINH, "Minh", *SIGNS_ORDERS, *ADMINISTERS),
+        Holder(PASSKEY.public_key, "Minh", SIGNS_ORDERS, (PROVINCE,), party=1),
         holder(LAN, "Lan", *SIGNS_ORDERS, scope=(COMMUNE,)),
         holder(DUNG, "Dung", *SIGNS_ORDERS, scope=(COMMUNE, OTHER_COMMUNE)),
         holder(TUAN, "Tuấn", Role.FIRMWARE),
         holder(CONTROLLER, "controller", Role.SCHEDULE, Role.TIMESTAMP),
+        holder(ROOT_A, "Sơn", Role.ROOT),
+        holder(ROOT_B, "Thủy", Role.ROOT),
     ),
+    policies=(Policy(Level.PROVINCE, quiet=(Hours(21 * 3600, 5 * 3600),)),),
+    parties=(PASSKEY.party,),
+    bounds=(
+        Bound(Role.COMMUNE, (PROVINCE,), 400),
+        Bound(Role.CONTENT, (PROVINCE,), 400),
+        Bound(Role.STOP, (PROVINCE,), 400),
+    ),
+    events=("flood", "fire"),
 )
+TRUST: Final = Trust(ROOTS)
 
 FLOOD: Final = Order(
     id=order_id(HOA.public_key, b"flood at dam"),
     province=PROVINCE,
     environment="test",
+    role=Role.EMERGENCY,
     epoch=7,
     sequence=1,
     issued=NOW_S - 10,
@@ -78,9 +97,30 @@ CANCEL: Final = msgspec.structs.replace(
     FLOOD,
     id=order_id(HOA.public_key, b"cancel flood"),
     sequence=2,
+    role=Role.CANCEL,
     type=MessageType.CANCEL,
     sound=None,
     references=(FLOOD.id,),
+)
+
+STOP: Final = msgspec.structs.replace(
+    FLOOD,
+    id=order_id(LAN.public_key, b"stop  speech"),
+    role=Role.STOP,
+    sequence=1,
+    type=MessageType.STOP,
+    sound=None,
+    reason="loa hỏng",
+)
+"""Lan stops the speakers of her commune."""
+
+REINSTATE: Final = msgspec.structs.replace(
+    STOP,
+    id=order_id(LAN.public_key, b"speech again"),
+    sequence=2,
+    type=MessageType.REINSTATE,
+    references=(STOP.id,),
+    reason="",
 )
 
 
@@ -101,9 +141,9 @@ def box(**known: Any) -> Me:
         "units": (PROVINCE, COMMUNE, HAMLET),
         "seen": frozenset[bytes](),
         "windows": dict[bytes, ReplayWindow](),
-        "cancelled": dict[bytes, int](),
-        "levels": dict[bytes, int](),
-        "accepted_at_ms": (),
+        "known": dict[bytes, Known](),
+        "ended": dict[bytes, tuple[Ending, ...]](),
+        "recent": (),
         "has_sound": lambda message: isinstance(message, int) and message <= 90,
     }
     return Me(**fields | known)

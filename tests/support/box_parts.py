@@ -53,7 +53,7 @@ class Parts:
 
     def trusts(self, version: int = 1) -> "Parts":
         """Give it the roots."""
-        self.inbox.take(signed_roots(roots(version, at_s=NOW_S)))
+        self.inbox.take_first(signed_roots(roots(version, at_s=NOW_S)))
         return self
 
     def assigned(self, programme: Programme | None = None, generation: int = 1) -> "Parts":
@@ -110,13 +110,11 @@ def parts(folder: Path, quality: ClockQuality = ClockQuality.NTP) -> Iterator[Pa
         )
         faults = Faults(store.outbox, clock, wakes.reporter)
         keeper = Keeper(clock, store)
-        identity = Identity(BOX, DOMAIN, (key("root").public_key,))
+        identity = Identity(BOX)
         inbox = Inbox(identity, clock, store, recordings=Recordings(), keeper=keeper, faults=faults, wakes=wakes)
         uplink, office = FakeUplink(), FakeOffice(BOX)
-        fetcher = Fetcher(
-            office, clock, store, domain=DOMAIN, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5
-        )
-        sender = Sender(BOX, DOMAIN, SIGNER, "0.1.0", NOW_MS)
+        fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5)
+        sender = Sender(BOX, lambda: DOMAIN, SIGNER, "0.1.0", NOW_MS)
         reporter = Reporter(sender, uplink, clock, store, faults=faults, wake=wakes.reporter, sounding=lambda: None)
-        watch = Watch(clock, store, inbox=inbox, faults=faults)
+        watch = Watch(clock, store, inbox=inbox, faults=faults, keeper=keeper)
         yield Parts(clock, store, wakes, faults, keeper, inbox, uplink, office, fetcher, reporter, watch)

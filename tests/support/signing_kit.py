@@ -1,4 +1,4 @@
-"""What the signing kit sends, without a browser: form fields by a key, and an authenticator in memory that makes passkeys."""
+"""What the signing kit sends, without a browser: form fields by a key, and a phone in memory that makes assertions."""
 
 import base64
 import json

@@ -27,6 +27,7 @@ from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolve
 from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
+from protocol.approval import Approval, Subject
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
@@ -60,11 +61,14 @@ def roots(version: int = 1, *, at_s: int | None = None) -> Roots:
     """Hoa and Minh sign emergencies for the province, Lan for An Phú; the controller's key signs schedules."""
     at = int(time.time()) if at_s is None else at_s
     people = tuple(
-        Holder(key(name).public_key, name, (Role.EMERGENCY, Role.CANCEL), (scope,))
+        Holder(key(name).public_key, name, (Role.EMERGENCY, Role.CANCEL, Role.CONTENT, Role.STOP), (scope,))
         for name, scope in (("Hoa", "77"), ("Minh", "77"), ("Lan", "77-1001"))
     )
+    root = Holder(key("root").public_key, "root", (Role.ROOT,), ("77",))
     machine = Holder(key("controller").public_key, "controller", (Role.SCHEDULE,), ("77",))
-    return Roots(version, "77", "test", at, at + 86_400 * 365, (Threshold(Role.EMERGENCY, 2),), (*people, machine))
+    return Roots(
+        version, "77", "test", at, at + 86_400 * 365, (Threshold(Role.EMERGENCY, 2),), (*people, machine, root)
+    )
 
 
 def signed_roots(record: Roots) -> bytes:
@@ -90,12 +94,31 @@ def alert(sequence: int, *, at_s: int | None = None, **changes: Any) -> Order:
         "area": ("77-1001",),
         "sound": Sound(1, chime=0, repeats=1, gap_s=0),
     }
-    return Order(**{**values, **changes})
+    values |= changes
+    usual = {MessageType.CANCEL: Role.CANCEL, MessageType.STOP: Role.STOP, MessageType.REINSTATE: Role.STOP}
+    return Order(role=values.pop("role", usual.get(values["type"], Role.EMERGENCY)), **values)
 
 
 def signed(order: Order, *names: str) -> bytes:
     """Signed by Hoa and Minh, or by those who are named."""
     return signed_order(order, *(key(name) for name in names or ("Hoa", "Minh")))
+
+
+def approval(bulletin: Bulletin, signer: str = "Hoa", **changes: Any) -> bytes:
+    """This person's approval of a bulletin, for the whole province and any class."""
+    values: dict[str, Any] = {
+        "subject": Subject.BULLETIN,
+        "hash": bulletin.sound,
+        "text": None,
+        "klass": BulletinClass.PRIORITY,
+        "language": bulletin.language,
+        "scope": "77",
+        "epoch": 1,
+        "issued": 1_700_000_000,
+        "expires": 0xFFFF_FFFF,
+        "title": bulletin.title,
+    }
+    return sign(encode(Approval(**values | changes)), Family.APPROVAL, DOMAIN, key(signer))
 
 
 @dataclass
@@ -123,9 +146,14 @@ class Programme:
         self.entries.append(Entry(**{**values, **changes}))
 
     def manifest(self) -> Manifest:
-        rules = (Policy(Level.PROVINCE),)
+        """Hoa has approved every bulletin of it."""
         return Manifest(
-            "Asia/Ho_Chi_Minh", rules, tuple(self.entries), tuple(self.bulletins), tuple(self.blobs.values())
+            "Asia/Ho_Chi_Minh",
+            (Policy(Level.PROVINCE),),
+            tuple(self.entries),
+            tuple(self.bulletins),
+            tuple(self.blobs.values()),
+            approvals=tuple(approval(bulletin) for bulletin in self.bulletins),
         )
 
 

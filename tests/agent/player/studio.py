@@ -30,6 +30,7 @@ from protocol.manifest import Assignment, Entry, Kind, Manifest, Policy, Station
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.quantities import DAY_MS
 from protocol.report import ClockQuality, FaultCode, Grade, Result, Stage
+from protocol.roles import Role
 from protocol.timeline import HeldOrder, Holdings, Lock
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -348,6 +349,7 @@ def order(
         id=bytes([number] * 16),
         province="77",
         environment="test",
+        role=Role.EMERGENCY,
         epoch=1,
         sequence=number,
         issued=now,

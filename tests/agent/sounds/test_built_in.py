@@ -12,6 +12,7 @@ from agent.errors import AgentError
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.messages import BY_CODE, PREPARED
 from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.roles import Role
 
 RECORDINGS = Recordings()
 NAMES = [tape.CHIME, *(str(message.code) for message in PREPARED)]
@@ -22,6 +23,7 @@ def an_order(sound: Sound | None, status: Status = Status.ACTUAL) -> Order:
         id=bytes(16),
         province="77",
         environment="test",
+        role=Role.EMERGENCY,
         epoch=1,
         sequence=1,
         issued=1_795_000_000,

@@ -1,6 +1,5 @@
 """What a browser sees: nothing without a login, nothing before a one-time password was changed."""
 
-import base64
 import datetime as dt
 import re
 
@@ -10,11 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts import attempts, services
-from controller.accounts.models import Audit, FailedLogin, Person, PersonKey, Role
-from controller.core.errors import Refused
+from controller.accounts.models import Audit, FailedLogin, Person, Role
 from controller.units.models import Unit
-from protocol import keyfile
-from protocol.signing import Domain, Family, KeySigner, to_be_signed
 
 PASSWORD = "ba từ ghép lại"
 pytestmark = pytest.mark.django_db
@@ -173,72 +169,6 @@ def test_a_new_password_from_the_administrator_is_taken_at_once(hoa: Person) -> 
     for _ in range(6):
         attempt("wrong")
     assert attempt(services.reset_password(hoa)) == "in"
-
-
-def key_form(person: Person, challenge: str, signer: KeySigner, holder: KeySigner | None = None) -> dict[str, str]:
-    """What the page's script sends: `signer`'s public half, proven by `holder`'s key."""
-    file = keyfile.read(keyfile.seal(signer, "Trần Thị Hoa", PASSWORD, salt=b"s" * 16, nonce=b"n" * 12))
-    proof = (holder or signer).sign(services.possession(person, signer.public_key, challenge))
-    text = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
-    return {"public": file.public, "proof": text, "named": file.person, "label": "USB"}
-
-
-def challenge_of(browser: Client) -> str:
-    found = re.search(r'data-challenge="([^"]+)"', browser.get("/toi/").text)
-    assert found is not None
-    return found[1]
-
-
-def test_only_the_public_half_of_a_key_is_registered_and_only_ones_own(browser: Client, hoa: Person) -> None:
-    signer = KeySigner.from_seed(b"h" * 32)
-    form = key_form(hoa, challenge_of(browser), signer)
-    assert "Lê Minh" in browser.post("/toi/", form | {"named": "Lê Minh"}).text
-    assert browser.post("/toi/", form).status_code == 302
-    assert bytes(PersonKey.objects.get(person=hoa).public_key) == signer.public_key
-    assert "đã được đăng ký" in browser.post("/toi/", key_form(hoa, challenge_of(browser), signer)).text
-
-    browser.post(reverse("accounts:revoke_key", args=[hoa.keys.get().pk]))
-    assert hoa.keys.get().revoked is not None
-
-
-def test_a_key_that_is_not_in_the_persons_hand_is_not_registered(browser: Client, hoa: Person, unit: Unit) -> None:
-    """Anybody can read somebody else's public key, and would sign in their place or keep them from registering it."""
-    minhs, hoas = KeySigner.from_seed(b"m" * 32), KeySigner.from_seed(b"h" * 32)
-    minh, _ = services.add_person("minh", "Lê Minh", [(Role.SIGNER, unit)])
-    challenge = challenge_of(browser)
-    for form in (
-        key_form(hoa, challenge, minhs, holder=hoas),
-        key_form(minh, challenge, minhs),
-        key_form(hoa, "an older challenge", minhs),
-        key_form(hoa, challenge, minhs) | {"proof": ""},
-        key_form(hoa, challenge, minhs) | {"proof": "kein!base64"},
-    ):
-        assert "Chưa chứng minh" in browser.post("/toi/", form).text
-    assert not PersonKey.objects.exists()
-
-
-def test_a_proof_is_good_for_one_registration(browser: Client, hoa: Person) -> None:
-    challenge = challenge_of(browser)
-    assert browser.post("/toi/", key_form(hoa, challenge, KeySigner.from_seed(b"h" * 32))).status_code == 302
-    assert challenge_of(browser) != challenge
-    assert "Chưa chứng minh" in browser.post("/toi/", key_form(hoa, challenge, KeySigner.from_seed(b"i" * 32))).text
-
-
-def test_a_proof_cannot_be_the_signature_of_an_order(hoa: Person) -> None:
-    """What is signed for an order is CBOR, and begins with the head of an array; a proof begins with a letter."""
-    order = to_be_signed(b"", Family.ORDER, Domain("79", "prod"))
-    assert services.possession(hoa, bytes(32), "")[0] != order[0]
-
-
-@pytest.mark.parametrize("public", ["", "kein!base64", "AAAA"])
-def test_what_is_no_public_key_is_refused(browser: Client, public: str) -> None:
-    assert "errorlist" in browser.post("/toi/", {"public": public, "label": "USB"}).text
-    assert not PersonKey.objects.exists()
-
-
-def test_a_file_that_is_no_key_file_is_refused(hoa: Person) -> None:
-    with pytest.raises(Refused):
-        services.register_key_file(hoa, "{}", "USB")
 
 
 def test_an_administrator_adds_somebody_and_reads_out_the_password(browser: Client) -> None:

@@ -1,4 +1,4 @@
-"""What the signing kit offers, and which signatures are taken: the registered key's, over these bytes, by a verified hand."""
+"""What the signing kit offers and takes: signatures of the person's key, over these bytes, by a verified hand."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def hoa(db: None) -> Person:
 
 def registered(person: Person, public_key: bytes, kind: KeyKind, **more: object) -> PersonKey:
     return PersonKey.objects.create(
-        person=person, public_key=public_key, kind=kind, label=kind.label, created=timezone.now(), **more
+        person=person, public_key=public_key, kind=kind, label=str(kind.label), created=timezone.now(), **more
     )
 
 

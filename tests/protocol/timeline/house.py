@@ -12,6 +12,7 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.roles import Role
 from protocol.timeline import HeldOrder, Holdings, Plan, Segment, plan
 
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -118,6 +119,7 @@ def emergency(
             "id": bytes([number]) * 16,
             "province": "77",
             "environment": "test",
+            "role": Role.EMERGENCY,
             "epoch": 1,
             "sequence": number,
             "issued": accepted_s,

@@ -1,0 +1,156 @@
+"""What a person has approved may sound, and nothing else that the server names."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.approval import (
+    Approval,
+    QuietException,
+    Subject,
+    exceptions_at,
+    judge_manifest,
+    open_approval,
+    open_exception,
+    station_hash,
+)
+from protocol.bulletin import BulletinClass
+from protocol.codec import encode
+from protocol.errors import ProtocolError, SignatureError
+from protocol.ids import sha256
+from protocol.manifest import Entry, Kind, Manifest
+from protocol.signing import Family, KeySigner, sign
+from protocol.trust import Trust
+from tests.protocol.examples import APPROVAL, EXCEPTION, MANIFEST
+from tests.protocol.people import (
+    COMMUNE,
+    CONTROLLER,
+    DOMAIN,
+    DUNG,
+    HAMLET,
+    HOA,
+    LAN,
+    MINH,
+    NOW_S,
+    OTHER_COMMUNE,
+    PROVINCE,
+    ROOTS,
+    TRUST,
+    TUAN,
+)
+
+PLACE = (PROVINCE, COMMUNE, HAMLET)
+
+
+def approved(*signers: KeySigner, **changes: Any) -> bytes:
+    record = msgspec.structs.replace(APPROVAL, **changes)
+    return sign(encode(record), Family.APPROVAL, DOMAIN, *(signers or (HOA,)))
+
+
+def excepted(*signers: KeySigner, **changes: Any) -> bytes:
+    record = msgspec.structs.replace(EXCEPTION, **changes)
+    return sign(encode(record), Family.EXCEPTION, DOMAIN, *(signers or (HOA, MINH)))
+
+
+def programme(*approvals: bytes, **changes: Any) -> Manifest:
+    return msgspec.structs.replace(MANIFEST, approvals=approvals, **changes)
+
+
+def unapproved(manifest: Manifest, trust: Trust = TRUST) -> tuple[str, ...]:
+    return judge_manifest(manifest, trust, PLACE, NOW_S).unapproved
+
+
+def test_a_bulletin_that_an_approver_signed_may_sound_and_one_that_nobody_signed_may_not() -> None:
+    assert unapproved(programme(approved())) == ()
+    assert unapproved(programme()) == ("b7",)
+    assert judge_manifest(programme(), TRUST, PLACE, NOW_S).manifest.entries == ()
+
+
+@pytest.mark.parametrize("signer", [CONTROLLER, TUAN])
+def test_neither_the_server_nor_a_technician_approves(signer: KeySigner) -> None:
+    with pytest.raises(SignatureError):
+        open_approval(approved(signer), TRUST)
+    assert unapproved(programme(approved(signer))) == ("b7",)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hash": sha256(b"another sound")},
+        {"language": "en"},
+        {"scope": OTHER_COMMUNE},
+        {"expires": NOW_S},
+        {"epoch": 8},
+        {"subject": Subject.STATION},
+    ],
+)
+def test_an_approval_is_for_these_bytes_this_language_this_place_and_this_time(changes: dict[str, Any]) -> None:
+    assert unapproved(programme(approved(**changes))) == ("b7",)
+
+
+def test_what_was_approved_as_ordinary_is_not_scheduled_as_priority() -> None:
+    urgent = tuple(msgspec.structs.replace(row, klass=BulletinClass.PRIORITY) for row in MANIFEST.entries)
+    assert unapproved(programme(approved(), entries=urgent)) == ("b7",)
+    assert unapproved(programme(approved(klass=BulletinClass.PRIORITY), entries=urgent)) == ()
+
+
+def test_a_communes_approver_approves_for_the_commune_and_not_for_the_province() -> None:
+    assert unapproved(programme(approved(LAN, scope=COMMUNE))) == ()
+    with pytest.raises(SignatureError):
+        open_approval(approved(LAN), TRUST)
+
+
+def test_what_an_officer_approved_who_has_left_stays_good_and_what_a_lost_key_approved_does_not() -> None:
+    def dated(**ends: int) -> Trust:
+        rows = tuple(msgspec.structs.replace(row, **ends) if row.person == "Hoa" else row for row in ROOTS.holders)
+        return Trust(msgspec.structs.replace(ROOTS, holders=rows))
+
+    assert unapproved(programme(approved()), dated(not_after=NOW_S - 60)) == ()
+    assert unapproved(programme(approved()), dated(not_after=APPROVAL.issued - 1)) == ("b7",)
+    gone = tuple(row for row in ROOTS.holders if row.person != "Hoa")
+    assert unapproved(programme(approved()), Trust(msgspec.structs.replace(ROOTS, holders=gone))) == ("b7",)
+
+
+def test_a_station_is_approved_like_a_bulletin_by_its_name_and_address() -> None:
+    (station,) = MANIFEST.stations
+    relay = Entry("r1", Kind.RELAY, BulletinClass.ORDINARY, "2026-11-24T05:30:00", (), length_s=600, station="vov1")
+    named = approved(subject=Subject.STATION, hash=station_hash(station), text=None)
+    assert unapproved(programme(named, entries=(relay,))) == ()
+    assert unapproved(programme(approved(), entries=(relay,))) == ("vov1",)
+    moved = msgspec.structs.replace(station, url="https://thief.example/stream")
+    assert unapproved(programme(named, entries=(relay,), stations=(moved,))) == ("vov1",)
+
+
+def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:
+    other = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
+    judged = judge_manifest(programme(approved(), entries=(*MANIFEST.entries, other)), TRUST, PLACE, NOW_S)
+    assert (judged.unapproved, [row.id for row in judged.manifest.entries]) == (("b8",), ["s12"])
+
+
+def test_two_persons_of_the_province_make_an_exception_and_one_or_a_commune_does_not() -> None:
+    assert open_exception(excepted(), TRUST) == EXCEPTION
+    for signers in ((HOA,), (HOA, HOA), (HOA, LAN), (LAN, DUNG)):
+        with pytest.raises(SignatureError):
+            open_exception(excepted(*signers), TRUST)
+
+
+@pytest.mark.parametrize("end", [EXCEPTION.start, EXCEPTION.start - 1, EXCEPTION.start + 86_401])
+def test_an_exception_is_short(end: int) -> None:
+    with pytest.raises(ProtocolError, match="24 hours"):
+        open_exception(excepted(end=end), TRUST)
+
+
+def test_an_exception_counts_in_its_area_and_a_bad_one_means_nothing() -> None:
+    here, elsewhere, forged = excepted(), excepted(area=(OTHER_COMMUNE,)), excepted(LAN, DUNG)
+    manifest = programme(approved(), exceptions=(here, elsewhere, forged, b"noise"))
+    assert exceptions_at(manifest, TRUST, PLACE) == (EXCEPTION,)
+    assert exceptions_at(manifest, TRUST, (PROVINCE, OTHER_COMMUNE)) == (
+        EXCEPTION,
+        msgspec.structs.replace(EXCEPTION, area=(OTHER_COMMUNE,)),
+    )
+
+
+def test_the_records_are_what_the_page_says() -> None:
+    assert isinstance(APPROVAL, Approval)
+    assert isinstance(EXCEPTION, QuietException)
