@@ -1,4 +1,4 @@
-"""Orders as the pages show them: in words, from the very bytes that are signed; what a stop silences, what is locked."""
+"""Orders as the pages show them: in words, from the very bytes that are signed; what a stop silences, and the locks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
