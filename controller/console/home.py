@@ -18,7 +18,7 @@ from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.orders import cards, rollcall
 from controller.orders.cards import Card, Lock, card, concerns
-from controller.orders.models import EmergencyOrder
+from controller.orders.models import EmergencyOrder, Stranger
 from controller.orders.models import State as OrderState
 from controller.orders.services import waits_for
 from controller.orders.views import doors
@@ -39,6 +39,8 @@ class Home:
     """Emergencies that are sounding or may still sound."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
+    strangers: list[Stranger]
+    """Boxes that have obeyed an order which was not sent from here."""
     to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""
     to_approve: list[Bulletin]
@@ -68,6 +70,7 @@ def home(person: Person, now: dt.datetime) -> Home:
             if order.type in SOUNDING and concerns(seen, order.area)
         ],
         told=cards.told(person, now),
+        strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),

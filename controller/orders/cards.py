@@ -13,10 +13,11 @@ from controller.accounts.rules import Action
 from controller.core.errors import Refused
 from controller.orders import capacity, people, rollcall, rules, services, wording
 from controller.orders.capacity import Reach
-from controller.orders.models import EmergencyOrder, State
+from controller.orders.models import EmergencyOrder, State, Stranger
 from controller.orders.rules import Standing
 from controller.orders.wording import Speech
 from controller.units.rules import covers
+from controller.units.services import inside
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -207,6 +208,12 @@ def told(person: Person, now: datetime) -> list[Card]:
     ).prefetch_related("signatures")
     shown = [card(row, now) for row in rows if concerns(seen, row.area)]
     return [one for one in shown if not one.is_open and not one.is_test]
+
+
+def strangers(person: Person, now: datetime) -> list[Stranger]:
+    """Boxes that have lately obeyed an order which this controller did not send."""
+    mine = inside("box__unit__code", accounts.where(person, Action.VIEW))
+    return list(Stranger.objects.filter(mine, at__gt=now - TOLD_FOR).select_related("box__unit").order_by("-at")[:8])
 
 
 def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:

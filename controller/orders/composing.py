@@ -72,6 +72,13 @@ def next_sequence(last: int, last_expires_s: int, now_s: int, *, contested: bool
     return max(last + 1, now_s) if contested or last_expires_s <= now_s else last + 1
 
 
+def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
+    """How long the order may be once so many have signed it, by passkeys if there are any: known beforehand."""
+    envelope, row, passkey = 24, 80, 37 + 150
+    origins = [len(origin) for party in trust.roots.parties for origin in party.origins]
+    return envelope + len(payload) + persons * (row + (passkey + max(origins) if origins else 0))
+
+
 def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
     """The alert that persons will sign."""
     return Order(

@@ -118,6 +118,20 @@ class OrderSignature(models.Model):
         return SignedBy(bytes(self.public_key), bytes(self.value), Alg(self.alg), assertion)
 
 
+class Stranger(models.Model):
+    """The last order that a box has obeyed and that this controller did not send: one row a box, whatever it says."""
+
+    box = models.OneToOneField(Box, models.CASCADE, primary_key=True, related_name="+")
+    order = models.CharField(max_length=32)
+    """Its id in hex."""
+    stage = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(db_index=True)
+    """When its answer came."""
+
+    def __str__(self) -> str:
+        return f"{self.box_id}: {self.order[:8]}"
+
+
 class RollCall(models.Model):
     """A box's signed answer, one row a stage."""
 

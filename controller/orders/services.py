@@ -365,6 +365,13 @@ def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> Emerge
         raise Refused(
             error.field, _("Lệnh không hợp lệ: %(why)s") % {"why": error.message}, _("Sửa lại nội dung của lệnh.")
         ) from error
+    too_long = composing.size_signed(payload, way.persons, people.trust_of(order.area)) - MAX_ORDER_BYTES
+    if too_long > 0:
+        raise Refused(
+            "reason",
+            _("Lệnh sẽ dài quá %(limit)d byte khi đủ chữ ký, nên không hộp nào nhận.") % {"limit": MAX_ORDER_BYTES},
+            _("Rút ngắn lý do khoảng %(n)d chữ, hoặc chọn ít đơn vị hơn.") % {"n": too_long // 2 + 1},
+        )
     row = EmergencyOrder.objects.create(
         id=order.id.hex(),
         payload=payload,

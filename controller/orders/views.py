@@ -73,6 +73,20 @@ def doors(person: Person, now: datetime) -> dict[str, bool]:
         return {"may_sign": bool(accounts.where(person, Action.SIGN)), "may_warn": False, "may_stop": False}
 
 
+@require_GET
+def strip(request: HttpRequest) -> HttpResponse:
+    """What everybody must read within seconds, on whatever page they are: alarms that run, speakers that are locked."""
+    person, now = person_of(request), timezone.now()
+    seen = accounts.where(person, Action.VIEW)
+    running = [order for order in rollcall.alarms(now) if concerns(seen, order.area)]
+    locked = [stop for stop in services.stops_in_force(now) if concerns(seen, stop.area)]
+    context = {
+        "live": [cards.listed(cards.card(order, now), now) for order in running],
+        "locked": [cards.card(stop, now) for stop in locked],
+    }
+    return render(request, "orders/strip.html", context)
+
+
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Prepare an order; nothing sounds before two persons have signed it."""

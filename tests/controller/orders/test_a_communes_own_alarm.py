@@ -143,3 +143,13 @@ def test_lan_cancels_her_own_alarm_alone(here: Province) -> None:
     order = signed(services.prepare(here.people["lan"], OWN, now=NOW), here, "lan")
     cancel = signed(services.cancel_prepare(order, here.people["lan"], now=NOW), here, "lan")
     assert cancel.state == State.SENT
+
+
+def test_on_whatever_page_hoa_is_she_reads_it_within_seconds(here: Province) -> None:
+    hoa = as_(here, "hoa")
+    page = hoa.get(reverse("boxes:list")).text
+    assert f'hx-get="{reverse("orders:strip")}" hx-trigger="load, every 5s"' in page
+    assert hoa.get(reverse("orders:strip")).text.strip() == ""
+    now = timezone.now()
+    signed(services.prepare(here.people["lan"], OWN, now=now), here, "lan", at=now)
+    assert "Xã tự báo động, người ký: Nguyễn Lan." in hoa.get(reverse("orders:strip")).text

@@ -307,3 +307,16 @@ def test_hoa_signs_with_the_key_for_which_it_was_composed_though_she_has_two(her
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert signing_kit.base64url(key("hoa").public_key) in page
     assert signing_kit.base64url(key("hoa 2").public_key) not in page
+
+
+def test_a_box_that_obeys_an_order_from_elsewhere_is_named_on_the_home_page(here: Province) -> None:
+    now, box = timezone.now(), here.boxes["an phú 1"].pk
+    at_ms = int(now.timestamp() * 1000)
+    refused = Receipt(box, bytes(15) + b"1", Stage.REJECTED, at_ms, RejectCode.SIGNATURE)
+    rollcall.record([refused], now)
+    assert "không do máy chủ này gửi" not in as_(here, "hoa").get("/").text
+    for number in (b"2", b"3"):
+        rollcall.record([Receipt(box, bytes(15) + number, Stage.ACCEPTED, at_ms)], now)
+    page = as_(here, "hoa").get("/").text
+    assert page.count("không do máy chủ này gửi") == 1, "one row a box, whatever it says"
+    assert "Hộp an phú 1 (Xã An Phú) đã nhận lệnh 00000000" in page
