@@ -4,6 +4,7 @@ A delegation is the whole list of one unit and takes the place of the unit's lis
 roots' bounds allow. It can also take a key away, any but a root's or an administrator's: of a lost phone, of a server.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 import msgspec
@@ -75,13 +76,18 @@ def supersedes(delegation: Delegation, held: Delegation | None) -> bool:
 
 
 def holders_in_force(delegation: Delegation, roots: Roots) -> tuple[Holder, ...]:
-    """Its holders with the ends of their time: their own, the delegation's, the bound's."""
+    """Its holders with the ends of their time: their own, the delegation's, the bound's.
+
+    It was opened under older roots, perhaps: whom these would not let it name any more counts no longer.
+    """
     if delegation.era != roots.era(Role.DELEGATION):
         return ()
     found = []
     for holder in delegation.holders:
+        if any(True for _ in _beyond(holder, delegation, roots)):
+            continue
         days = [row.days for row in roots.bounds if _allows(row.role, row.scope, holder)]
-        ends = min(holder.not_after, delegation.expires, delegation.issued + min(days, default=0) * DAY_S)
+        ends = min(holder.not_after, delegation.expires, delegation.issued + min(days) * DAY_S)
         found.append(msgspec.structs.replace(holder, not_after=min(ends, 0xFFFF_FFFF)))
     return tuple(found)
 
@@ -109,17 +115,19 @@ def _expect_current(delegation: Delegation, roots: Roots, held: Delegation | Non
 
 
 def _expect_within(holder: Holder, delegation: Delegation, roots: Roots) -> None:
+    for wrong in _beyond(holder, delegation, roots):
+        raise ProtocolError("bounds", wrong, field="Delegation.holders")
+
+
+def _beyond(holder: Holder, delegation: Delegation, roots: Roots) -> Iterator[str]:
+    """What this list may not give to this holder."""
     for role in holder.roles:
         if role not in DELEGABLE:
-            raise ProtocolError("bounds", f"{role.name} cannot be delegated", field="Delegation.holders")
+            yield f"{role.name} cannot be delegated"
         bounds = tuple(unit for row in roots.bounds if row.role is role for unit in row.scope)
         for unit in holder.scope:
             if not covers((delegation.unit,), unit) or not covers(bounds, unit):
-                raise ProtocolError(
-                    "bounds",
-                    f"the list of {delegation.unit} may not give {role.name} of {unit} to {holder.person}",
-                    field="Delegation.holders",
-                )
+                yield f"the list of {delegation.unit} may not give {role.name} of {unit} to {holder.person}"
 
 
 def _allows(role: Role, scope: tuple[str, ...], holder: Holder) -> bool:

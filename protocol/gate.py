@@ -194,9 +194,10 @@ class _Case:
         """The signer whose key id begins the order's id; None where that one has not signed.
 
         The signatures' places in the envelope are not signed: a relay that exchanges them must not be able to use up
-        another signer's sequences.
+        another signer's sequences. Where two keys have that key id, it is the lower one, for the same reason.
         """
-        return next((holder for holder in self.signed_by if self.order.id.startswith(key_id(holder.key))), None)
+        named = (holder for holder in self.signed_by if self.order.id.startswith(key_id(holder.key)))
+        return min(named, key=lambda holder: holder.key, default=None)
 
 
 Check = Callable[[_Case], RejectCode | None]

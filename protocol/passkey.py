@@ -7,7 +7,7 @@ is not kept: passkeys that are synchronised between devices have none.
 
 import base64
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 from msgspec import Meta
@@ -67,7 +67,7 @@ def _for_these_bytes(client_data: bytes, signed: bytes, party: Party) -> bool:
     if len(client_data) > MAX_CLIENT_DATA:
         return False
     try:
-        said = json.loads(client_data.decode(), object_pairs_hook=_once)
+        said = json.loads(client_data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return False
     wanted = base64.urlsafe_b64encode(challenge(signed)).rstrip(b"=").decode()
@@ -78,6 +78,11 @@ def _for_these_bytes(client_data: bytes, signed: bytes, party: Party) -> bool:
         and said.get("origin") in party.origins
         and said.get("crossOrigin", False) is False
     )
+
+
+def _no_number(name: str) -> NoReturn:
+    """Python reads NaN and Infinity; JSON does not know them (RFC 8259 §6)."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

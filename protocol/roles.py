@@ -200,6 +200,9 @@ def flaws(roots: Roots) -> tuple[str, ...]:
         )
     if roots.expires <= roots.issued:
         found.append("expires: not after issued")
+    for name, rows in (("thresholds", roots.thresholds), ("eras", roots.eras)):
+        if len({row.role for row in rows}) < len(rows):
+            found.append(f"{name}: a role stands twice")
     found += [f"bounds: {row.role.name} cannot be delegated" for row in roots.bounds if row.role not in DELEGABLE]
     return tuple(found)
 

@@ -56,6 +56,10 @@ class Passkey:
         }
         data = json.dumps(said | client, separators=(",", ":")).encode()
         assertion = Assertion(sha256(self.rp_id.encode()) + bytes([flags]) + bytes(4), data)
+        return self.over(assertion)
+
+    def over(self, assertion: Assertion) -> SignedBy:
+        """An authenticator that signs whatever it is told."""
         return SignedBy(self.public_key, self._raw(passkey.covered(assertion)), self.alg, assertion)
 
     def _raw(self, message: bytes) -> bytes:

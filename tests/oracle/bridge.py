@@ -1,0 +1,110 @@
+"""Hands one case to the product's gate, in the product's own types. The only module here that knows the product."""
+
+from dataclasses import dataclass
+
+from protocol.clock import ClockReading
+from protocol.delegation import Delegation, open_delegation
+from protocol.errors import ProtocolError
+from protocol.gate import Accept, Accepted, Ending, Known, Me, Verdict, judge
+from protocol.messages import DRILL
+from protocol.order import MessageType, Severity, Status
+from protocol.replay import WINDOW, ReplayWindow
+from protocol.report import ClockQuality
+from protocol.roles import Roots, open_first_roots, open_next_roots
+from protocol.signing import Domain
+from protocol.trust import Trust
+from tests.oracle import records
+from tests.oracle import trust as oracle
+from tests.oracle.judge import OracleMe
+from tests.oracle.judge import Verdict as OracleVerdict
+from tests.oracle.persons import World
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """One world as each of the two has opened it."""
+
+    product: Trust
+    oracle: oracle.OracleTrust
+
+
+class DisagreementError(AssertionError):
+    """The two readings of the specification differ."""
+
+
+def open_world(world: World, at_s: int) -> Trusted:
+    """Both open the same bytes, each by itself; they must have taken the same of them."""
+    mine, theirs = _roots(world), oracle.first_roots(world.roots[0])
+    assert theirs is not None
+    for raw in world.roots[1:]:
+        theirs = oracle.next_roots(raw, theirs) or theirs
+    if mine.version != theirs.version:
+        raise DisagreementError(f"roots {mine.version} and {theirs.version}")
+    product: dict[str, Delegation] = {}
+    other: dict[str, records.Delegation] = {}
+    for raw in world.delegations:
+        try:
+            opened = open_delegation(raw, mine, None, at_s)
+            product[opened.unit] = opened
+        except ProtocolError:
+            pass
+        taken = oracle.delegation(raw, theirs, None, at_s)
+        if taken is not None:
+            other[taken.unit] = taken
+    if product.keys() != other.keys():
+        raise DisagreementError(f"delegations of {sorted(product)} and {sorted(other)}")
+    return Trusted(Trust(mine, tuple(product.values())), oracle.OracleTrust(theirs, tuple(other.values())))
+
+
+def _roots(world: World) -> Roots:
+    held = open_first_roots(world.roots[0])
+    for raw in world.roots[1:]:
+        try:
+            held = open_next_roots(raw, held)
+        except ProtocolError:
+            continue
+    return held
+
+
+def product_me(me: OracleMe) -> Me:
+    endings: dict[bytes, tuple[Ending, ...]] = {}
+    for name, known in me.known.items():
+        if name not in me.ended:
+            for reference in known.references:
+                ending = Ending(known.level, Status(known.status))
+                endings[reference] = (*endings.get(reference, ()), ending)
+    return Me(
+        domain=Domain(me.province, me.environment),
+        units=me.path,
+        seen=me.seen,
+        windows={key: _window(used) for key, used in me.used.items()},
+        known={
+            name: Known(known.level, Status(known.status), MessageType(known.type)) for name, known in me.known.items()
+        },
+        ended=endings,
+        recent=tuple(Accepted(at_ms, Severity(severity)) for at_ms, severity in me.recent),
+        has_sound=lambda message: (
+            message in me.blobs
+            if isinstance(message, bytes)
+            else message in me.messages or (message == DRILL and me.drill)
+        ),
+    )
+
+
+def _window(used: frozenset[int]) -> ReplayWindow:
+    high = max(used, default=0)
+    return ReplayWindow(high, sum(1 << high - one for one in used if high - one < WINDOW))
+
+
+def product_verdict(raw: bytes, trust: Trust, clock: tuple[int, int, int], me: OracleMe) -> Verdict:
+    return judge(raw, trust, ClockReading(clock[0], clock[1], ClockQuality(clock[2])), product_me(me))
+
+
+def plain(verdict: Verdict) -> OracleVerdict:
+    if isinstance(verdict, Accept):
+        return "ACCEPT", {
+            "level": verdict.level,
+            "first_signer": verdict.first_signer_key,
+            "persons": len(verdict.signers),
+        }
+    return "REJECT", str(verdict.code)
