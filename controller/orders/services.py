@@ -76,7 +76,7 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
     if alarm.role is Role.COMMUNE and composing.event_of(alarm) not in trust.roots.events:
         raise Refused(
             "message",
-            _("Sự kiện này không nằm trong những sự kiện mà xã được tự báo động."),
+            _("Sự kiện này không nằm trong những sự kiện mà cấp xã được tự báo động."),
             _("Cần hai người ký của cấp có thẩm quyền: dùng trang “Ra lệnh khẩn cấp”."),
         )
     return _store(by, way, now, lambda slot: composing.alert(alarm, trust, slot))
@@ -250,10 +250,10 @@ def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None)
         found = people.ways(person, MessageType(order.type), order.area, now, roles=(Role(order.role),))
     except Refused:
         return None
-    names = {row.holder for row in signed}
-    open_ways = [one for one in found if one.holder.person not in names]
-    own = [one for one in open_ways if one.holder.key == bytes(order.first_signer)]
-    return next(iter(own or open_ways), None)
+    names, first = {row.holder for row in signed}, bytes(order.first_signer)
+    prepared_it = order.created_by_id == person.pk
+    fit = (one for one in found if one.holder.person not in names and (not prepared_it or one.holder.key == first))
+    return next(fit, None)
 
 
 def waits_for(person: Person, order: EmergencyOrder, now: datetime) -> bool:

@@ -313,10 +313,10 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
 
 def _keys_that_count(person: Person, found: EmergencyOrder, now: datetime) -> list[bytes]:
     """With which of the person's keys this may be signed: who prepared it has one choice."""
-    first = bytes(found.first_signer)
+    if found.created_by_id == person.pk:
+        return [bytes(found.first_signer)]
     ways = people.ways(person, MessageType(found.type), found.area, now, roles=(Role(found.role),))
-    keys = [one.holder.key for one in ways]
-    return [first] if found.created_by_id == person.pk and first in keys else keys
+    return [one.holder.key for one in ways]
 
 
 def _ways_on(found: EmergencyOrder, person: Person, shown: Card, now: datetime) -> dict[str, object]:

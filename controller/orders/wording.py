@@ -91,7 +91,7 @@ def role_name(role: Role) -> str:
     names = {
         Role.EMERGENCY: _("lệnh khẩn cấp, hai người ký"),
         Role.CANCEL: _("quyền hủy, dừng, khôi phục"),
-        Role.COMMUNE: _("quyền tự báo động của xã, một người ký"),
+        Role.COMMUNE: _("quyền tự báo động của cấp xã, một người ký"),
         Role.STOP: _("quyền dừng loa"),
     }
     return names.get(role, role.name)
