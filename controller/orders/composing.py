@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
-from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, MessageType, Order, Severity, Sound, Status
+from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, SOUNDING, MessageType, Order, Severity, Sound, Status
 from protocol.roles import Role
 from protocol.trust import Trust
 
@@ -136,9 +136,12 @@ def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: st
 
 
 def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
-    """The same order under a new number, for as long as it was to live."""
+    """The same order under a new number, for as long as it was to live; an alarm replaces itself."""
+    sounds = of.type in SOUNDING
     return msgspec.structs.replace(
         of,
+        type=MessageType.UPDATE if sounds else of.type,
+        references=(of.id,) if sounds else of.references,
         id=slot.identity,
         epoch=trust.version,
         sequence=slot.sequence,

@@ -41,6 +41,7 @@ class Standing(StrEnum):
     DROPPED = "dropped"
     SENT = "sent"
     CANCELLED = "cancelled"
+    REPLACED = "replaced"
     LIFTED = "lifted"
     """A cancel or a stop that was taken back."""
     ENDED = "ended"

@@ -154,7 +154,7 @@ def again(order: EmergencyOrder, by: Person, *, now: datetime | None = None) -> 
     way = people.require(by, kind, order.area, now, roles=(role,))
     trust = people.trust_of(order.area)
     made = _store(by, way, now, lambda slot: composing.once_more(content, trust, slot))
-    made.ends = order.ends
+    made.ends = order if kind in SOUNDING else order.ends
     made.save(update_fields=["ends"])
     return made
 
@@ -468,7 +468,8 @@ def _known(ended: EmergencyOrder | None) -> Mapping[bytes, Known]:
 
 def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
     """What was sent takes effect here as it does in the boxes. What a lifted cancel had ended goes on."""
-    ended.state = State.CANCELLED if by_order.type == MessageType.CANCEL else State.LIFTED
+    becomes = {MessageType.CANCEL: State.CANCELLED, MessageType.UPDATE: State.REPLACED}
+    ended.state = becomes.get(MessageType(by_order.type), State.LIFTED)
     ended.save(update_fields=["state"])
     alarm = ended.ends
     if ended.type == MessageType.CANCEL and alarm is not None and alarm.state == State.CANCELLED:

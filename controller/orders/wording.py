@@ -162,6 +162,7 @@ def standing_name(standing: Standing, what: Speech = Speech.ALARM) -> str:
         Standing.DROPPED: _("đã bỏ, không phát"),
         Standing.SENT: _("đã phát lệnh"),
         Standing.CANCELLED: _("đã hủy"),
+        Standing.REPLACED: _("đã được thay bằng lệnh mới"),
         Standing.LIFTED: _("đã khôi phục"),
         Standing.ENDED: _("đã hết hiệu lực"),
     }

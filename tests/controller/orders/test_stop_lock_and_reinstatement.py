@@ -288,8 +288,10 @@ def test_two_controllers_that_count_for_one_person_are_seen_and_the_way_out_work
     assert made.expires - made.issued == order.expires - order.issued
     signed(made, here, "hoa", at=later)
     assert signed(made, here, "minh", at=later).state == State.SENT
-    answer = hoa.post(reverse("orders:again", args=[order.pk]))
-    assert answer.status_code == 302
+    order.refresh_from_db()
+    assert (order.state, services.read(made).references) == (State.REPLACED, (bytes.fromhex(order.pk),))
+    assert "đã được thay bằng lệnh mới" in hoa.get(reverse("orders:order", args=[order.pk])).text
+    assert hoa.post(reverse("orders:again", args=[order.pk])).status_code == 422, "once is enough"
 
 
 def test_an_order_that_no_box_contests_is_not_composed_again(here: Province) -> None:
