@@ -1,6 +1,6 @@
-"""Who may sign what: a person's registered keys, the console's appointments, and the trust of the boxes, taken together.
+"""Who may sign what: a person's registered keys, the console's appointments, and the trust of the boxes together.
 
-All three must agree. The boxes ask the last one only; the first two keep somebody from preparing what would be refused.
+All three must agree. Boxes ask the last one only; the first two keep somebody from preparing what would be refused.
 """
 
 from collections.abc import Iterable

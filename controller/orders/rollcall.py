@@ -8,7 +8,7 @@ from datetime import datetime
 from controller.boxes.models import Box
 from controller.orders import capacity, rules
 from controller.orders.capacity import Reach
-from controller.orders.models import EmergencyOrder, RollCall, State
+from controller.orders.models import EmergencyOrder, RollCall, State, Stranger
 from controller.orders.rules import Answer, Level, Line
 from controller.orders.services import boxes_in, stops_in_force
 from protocol.order import SOUNDING, MessageType, Status
@@ -86,7 +86,20 @@ def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
         unique_fields=["order", "box", "stage"],
         update_fields=["code", "at_ms", "received"],
     )
-    return [receipt for receipt in known if receipt.order.hex() not in ours]
+    strangers = [receipt for receipt in known if receipt.order.hex() not in ours]
+    _keep(strangers, now)
+    return strangers
+
+
+def _keep(strangers: Iterable[Receipt], now: datetime) -> None:
+    """What a box has obeyed and nobody here has sent: a commune's panel, a copy by hand, or another controller."""
+    obeyed = {one.box: one for one in strangers if one.stage is not Stage.REJECTED}
+    Stranger.objects.bulk_create(
+        [Stranger(box_id=box, order=one.order.hex(), stage=one.stage, at=now) for box, one in obeyed.items()],
+        update_conflicts=True,
+        unique_fields=["box"],
+        update_fields=["order", "stage", "at"],
+    )
 
 
 @dataclass(frozen=True)

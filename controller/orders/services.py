@@ -76,7 +76,7 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
     if alarm.role is Role.COMMUNE and composing.event_of(alarm) not in trust.roots.events:
         raise Refused(
             "message",
-            _("Sự kiện này không nằm trong những sự kiện mà xã được tự báo động."),
+            _("Sự kiện này không nằm trong những sự kiện mà cấp xã được tự báo động."),
             _("Cần hai người ký của cấp có thẩm quyền: dùng trang “Ra lệnh khẩn cấp”."),
         )
     return _store(by, way, now, lambda slot: composing.alert(alarm, trust, slot))
@@ -154,7 +154,7 @@ def again(order: EmergencyOrder, by: Person, *, now: datetime | None = None) -> 
     way = people.require(by, kind, order.area, now, roles=(role,))
     trust = people.trust_of(order.area)
     made = _store(by, way, now, lambda slot: composing.once_more(content, trust, slot))
-    made.ends = order.ends
+    made.ends = order if kind in SOUNDING else order.ends
     made.save(update_fields=["ends"])
     return made
 
@@ -250,10 +250,19 @@ def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None)
         found = people.ways(person, MessageType(order.type), order.area, now, roles=(Role(order.role),))
     except Refused:
         return None
-    names = {row.holder for row in signed}
-    open_ways = [one for one in found if one.holder.person not in names]
-    own = [one for one in open_ways if one.holder.key == bytes(order.first_signer)]
-    return next(iter(own or open_ways), None)
+    names, first = {row.holder for row in signed}, bytes(order.first_signer)
+    prepared_it = order.created_by_id == person.pk
+    fit = (one for one in found if one.holder.person not in names and (not prepared_it or one.holder.key == first))
+    return next(fit, None)
+
+
+def waits_for(person: Person, order: EmergencyOrder, now: datetime) -> bool:
+    """Whether this person's signature would bring the order on: where one is enough, only the preparer's does."""
+    way = may_sign(person, order, now)
+    if way is None:
+        return False
+    lacking = missing(order, people.trust_of(order.area))
+    return way.holder.key == bytes(order.first_signer) or lacking.persons > 1 or not lacking.preparer
 
 
 def _as_listed(order: EmergencyOrder) -> Order:
@@ -356,6 +365,13 @@ def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> Emerge
         raise Refused(
             error.field, _("Lệnh không hợp lệ: %(why)s") % {"why": error.message}, _("Sửa lại nội dung của lệnh.")
         ) from error
+    too_long = composing.size_signed(payload, way.persons, people.trust_of(order.area)) - MAX_ORDER_BYTES
+    if too_long > 0:
+        raise Refused(
+            "reason",
+            _("Lệnh sẽ dài quá %(limit)d byte khi đủ chữ ký, nên không hộp nào nhận.") % {"limit": MAX_ORDER_BYTES},
+            _("Rút ngắn lý do khoảng %(n)d chữ, hoặc chọn ít đơn vị hơn.") % {"n": too_long // 2 + 1},
+        )
     row = EmergencyOrder.objects.create(
         id=order.id.hex(),
         payload=payload,
@@ -452,7 +468,8 @@ def _known(ended: EmergencyOrder | None) -> Mapping[bytes, Known]:
 
 def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
     """What was sent takes effect here as it does in the boxes. What a lifted cancel had ended goes on."""
-    ended.state = State.CANCELLED if by_order.type == MessageType.CANCEL else State.LIFTED
+    becomes = {MessageType.CANCEL: State.CANCELLED, MessageType.UPDATE: State.REPLACED}
+    ended.state = becomes.get(MessageType(by_order.type), State.LIFTED)
     ended.save(update_fields=["state"])
     alarm = ended.ends
     if ended.type == MessageType.CANCEL and alarm is not None and alarm.state == State.CANCELLED:
