@@ -81,6 +81,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     clock: ClockQuality
     boot: EpochMs
     """When the daemon started."""
+    session: Annotated[bytes, Meta(max_length=8)] = b""
+    """8 random bytes of this run of the daemon: two runs that take turns are two boxes with one key."""
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True):

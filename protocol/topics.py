@@ -14,6 +14,9 @@ ENROL_PATH: Final = "/box/v1/enrol"
 ROOTS_PATH: Final = "/box/v1/roots"
 MANIFEST_PATH: Final = "/box/v1/manifest/{hash}"
 BLOB_PATH: Final = "/box/v1/blob/{hash}"
+CA_PATH: Final = "/box/v1/ca"
+CERTIFICATE_PATH: Final = "/box/v1/certificate"
+LIFELINE_PATH: Final = "/box/v1/lifeline"
 
 _UP = re.compile(r"ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)")
 
