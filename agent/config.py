@@ -4,6 +4,7 @@ A technician writes this file at the foot of a pole, so whatever is wrong with i
 wrong, and what to write instead. Unknown keys are errors too: a misspelt key is a setting that silently does not hold.
 """
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -35,13 +36,21 @@ class Config:
     url: str
     """Base of the controller's HTTPS interface, without a trailing slash."""
     province: str
-    """Unit code of the province; with `environment` the domain in which signatures count."""
+    """Unit code of the province; with `environment` the domain in which signatures count. Empty: as the first roots
+    say."""
     environment: str
-    """"production", "demo", "test"."""
+    """"production", "demo", "test"; empty: as the first roots say."""
     root_keys: tuple[bytes, ...]
-    """Pinned raw Ed25519 public keys whose signatures make the roots."""
+    """Pinned raw Ed25519 public keys whose signatures make the roots; none: those that the first roots name."""
+    roots: str
+    """Pinned fingerprint of the first roots, 64 hex digits; empty: the first that come over a verified connection."""
+    ca: str
+    """SHA-256 of the controller's CA certificate (DER), 64 hex digits; the certificate itself is fetched. Empty: see
+    `ca_file`."""
     ca_file: Path | None
-    """PEM of the CA that signs the controller's certificate; None for the system's."""
+    """PEM of the CA that signs the controller's certificate; None for the one of `ca`, or the system's."""
+    local: str
+    """host:port of the page for whoever stands at the box; empty for none."""
     output: str
     """One of OUTPUTS."""
     recordings: Path
@@ -88,9 +97,12 @@ def parse(text: str, path: Path) -> Config:
         name=reader.text("box", "name", _between(1, 64)),
         state_dir=state_dir,
         url=reader.text("controller", "url", _web_address).rstrip("/"),
-        province=reader.text("controller", "province", _like(_UNIT, "77")),
-        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, "production", "demo")),
+        province=reader.text("controller", "province", _like(_UNIT, "77"), default=""),
+        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, "production", "demo"), default=""),
         root_keys=reader.keys("controller", "root_keys"),
+        roots=reader.text("controller", "roots", _fingerprint, default="").lower(),
+        ca=reader.text("controller", "ca", _fingerprint, default="").lower(),
+        local=reader.text("local", "listen", _private_address, default=""),
         ca_file=reader.optional_path("controller", "ca_file"),
         output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
@@ -99,6 +111,12 @@ def parse(text: str, path: Path) -> Config:
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
     )
+    if len({bool(config.province), bool(config.environment), bool(config.root_keys)}) > 1:
+        reader.fail(
+            "controller.root_keys",
+            "province, environment and root_keys go together; write all three, or none: then the first roots tell them",
+            "province, environment, root_keys đi cùng nhau; ghi cả ba, hoặc bỏ cả ba để lấy từ danh sách người ký",
+        )
     if len(str(config.control_socket).encode()) > MAX_SOCKET_PATH:
         reader.fail(
             "control.socket",
@@ -115,9 +133,11 @@ def to_toml(config: Config) -> str:
         "box": {"name": config.name, "state_dir": str(config.state_dir)},
         "controller": {
             "url": config.url,
-            "province": config.province,
-            "environment": config.environment,
-            "root_keys": [key.hex() for key in config.root_keys],
+            "province": config.province or None,
+            "environment": config.environment or None,
+            "root_keys": [key.hex() for key in config.root_keys] or None,
+            "roots": config.roots or None,
+            "ca": config.ca or None,
             "ca_file": None if config.ca_file is None else str(config.ca_file),
         },
         "sound": {
@@ -128,6 +148,7 @@ def to_toml(config: Config) -> str:
         },
         "clock": {"trust": config.clock_trust},
         "control": {"socket": str(config.control_socket)},
+        "local": {"listen": config.local or None},
     }
     lines: list[str] = []
     for table, keys in tables.items():
@@ -146,6 +167,7 @@ def _toml(value: object) -> str:
     return str(value)
 
 
+_ABSENT: Final = object()
 Said = tuple[str, str]
 """The same in English and Vietnamese."""
 Check = Callable[[str], Said | None]
@@ -161,7 +183,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [clock], [control]"
+                place = "[box], [controller], [sound], [clock], [control], [local]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 
@@ -215,7 +237,9 @@ class _Reader:
         return path
 
     def keys(self, table: str, key: str) -> tuple[bytes, ...]:
-        value = self._take(table, key, None)
+        value = self._take(table, key, _ABSENT)
+        if value is _ABSENT:
+            return ()
         en = "the console's list of signers shows them; write a list of texts of 64 hexadecimal digits"
         vi = "trang Danh sách người ký trên trang quản trị có ghi; hãy viết một danh sách các chuỗi 64 chữ số hex"
         if not isinstance(value, list) or not value:
@@ -281,6 +305,31 @@ def _like(pattern: re.Pattern[str], *examples: str) -> Check:
         return f"{text!r} is not possible here; write such as {en}", f"không thể là {text!r}; hãy viết như {vi}"
 
     return check
+
+
+def _fingerprint(text: str) -> Said | None:
+    if _ROOT_KEY.match(text):
+        return None
+    return (
+        f"{text!r} is not a fingerprint; write the 64 hexadecimal digits that the controller shows",
+        f"{text!r} không phải vân tay; hãy viết 64 chữ số hex mà máy chủ cho xem",
+    )
+
+
+def _private_address(text: str) -> Said | None:
+    """Nothing of a box listens to the wide world."""
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        good = (address.is_loopback or address.is_private) and not address.is_unspecified and 0 < int(port) < 65_536
+    except ValueError:
+        good = False
+    if good:
+        return None
+    return (
+        f'{text!r} is not an address of this box alone or of its own network; write such as "127.0.0.1:8099"',
+        f'{text!r} không phải địa chỉ riêng của hộp hay của mạng nội bộ; hãy viết như "127.0.0.1:8099"',
+    )
 
 
 def _web_address(text: str) -> Said | None:

@@ -6,6 +6,7 @@ state folder → store → identity → clock → holdings → sound → control
 import asyncio
 import contextlib
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from agent.drivers.systemd import Notifier
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.mqtt import MqttLink, Place
+from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
@@ -31,6 +33,7 @@ from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
@@ -45,6 +48,7 @@ from agent.store.lock import only_one
 from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
+from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
@@ -84,6 +88,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
             "enrolment": controller.enrolment.run(),
+            "papers": controller.papers.run(),
             "link": controller.link.run(),
             "control": ControlServer(config.control_socket, desk.commands).run(),
             "watchdog": _signs_of_life(notifier),
@@ -148,21 +153,36 @@ class _Controller:
     link: MqttLink
     enrolment: Enrolment
     fetcher: Fetcher
+    papers: PaperKeeper
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
     clock, store, faults, keeper, wakes = mind.clock, mind.store, mind.faults, mind.keeper, mind.wakes
     draw = random.SystemRandom().random
-    office = HttpsOffice(config.url, me.signer, config.ca_file, clock)
+    papers = PaperFiles(config.state_dir)
+    tls = Tls(papers, clock, pin=config.ca, ca_file=config.ca_file)
+    office = HttpsOffice(config.url, me.signer, tls, clock)
     inbox = Inbox(me.identity, clock, store, recordings=mind.recordings, keeper=keeper, faults=faults, wakes=wakes)
-    place = _place(store)
-    link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, ca_file=config.ca_file, draw=draw)
+    paper_keeper = PaperKeeper(
+        me.box,
+        me.signer.public_key,
+        office=office,
+        papers=papers,
+        trust=store.trust,
+        clock=clock,
+        take=inbox.take,
+        wakes=wakes,
+        draw=draw,
+    )
+    place = _place(store, paper_keeper.ready_for)
+    link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, tls=tls, draw=draw)
+    link.on_untrusted = office.on_untrusted = paper_keeper.trouble
     enrolment = Enrolment(
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take, wakes=wakes, draw=draw
     )
     domain = me.identity.domain
     fetcher = Fetcher(office, clock, store, domain=domain, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    return _Controller(inbox, link, enrolment, fetcher)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
 
 
 def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
@@ -188,7 +208,7 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
     """What goes up; it greets whenever the link is up again."""
     link = controller.link
     reporter = Reporter(
-        Sender(me.box, me.identity.domain, me.signer, VERSION, mind.clock.now_ms()),
+        Sender(me.box, me.identity.domain, me.signer, VERSION, mind.clock.now_ms(), secrets.token_bytes(8)),
         link,
         mind.clock,
         mind.store,
@@ -196,7 +216,12 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
     )
-    link.on_connect, link.on_lost = reporter.connected, controller.enrolment.broker_lost
+
+    def connected() -> None:
+        controller.papers.connected()
+        reporter.connected()
+
+    link.on_connect, link.on_lost = connected, controller.enrolment.broker_lost
     return reporter
 
 
@@ -276,11 +301,13 @@ def _decoded_ms(path: Path) -> int:
         return milliseconds(total)
 
 
-def _place(store: Store) -> Callable[[], Place | None]:
-    """Where the broker is and whose orders to hear: nothing before the box is approved."""
+def _place(store: Store, ready_for: Callable[[str], bool]) -> Callable[[], Place | None]:
+    """Where the broker is and whose orders to hear: nothing before the box is approved and has what is asked for."""
 
     def place() -> Place | None:
         broker, wanted = store.trust.broker(), store.desired.wanted()
-        return None if broker is None else Place(broker, () if wanted is None else wanted.units)
+        if broker is None or not ready_for(broker):
+            return None
+        return Place(broker, () if wanted is None else wanted.units)
 
     return place

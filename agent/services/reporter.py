@@ -39,6 +39,8 @@ class Sender:
     version: str
     boot_ms: int
     """Wall instant at which the daemon started."""
+    session: bytes = b""
+    """8 random bytes of this run."""
 
     def sign(self, payload: bytes, family: Family) -> bytes:
         return sign1(payload, family, self.domain, self.signer)
@@ -186,6 +188,7 @@ class Reporter:
             log_seq=self._outbox.log_seq(),
             clock=self._clock.reading().quality,
             boot=self._sender.boot_ms,
+            session=self._sender.session,
         )
 
     def _make_beat(self) -> Beat:

@@ -23,8 +23,8 @@ from controller.boxes import services as boxes
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.library import files
-from controller.orders import roots as trust
 from controller.orders import rollcall
+from controller.orders import roots as trust
 from controller.pki import services as pki
 from controller.schedules.models import AssignmentRow
 from controller.schedules.services import may_fetch_manifest, may_fetch_sound

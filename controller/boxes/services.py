@@ -80,8 +80,8 @@ def approve(box: Box, unit: Unit, by: Person, *, name: str = "", site: str = "",
 def replace(old: Box, new: Box, by: Person) -> Box:
     """One act at the pole: the waiting box takes place, name, gain and groups of the old one, which is revoked.
 
-    Whoever calls has compared the new box's code. Raises `NotAllowed` without MAINTAIN there, `Refused` when the old box
-    is not in use or the new one does not wait.
+    Whoever calls has compared the new box's code. Raises `NotAllowed` without MAINTAIN there, `Refused` when the old
+    box is not in use or the new one does not wait.
     """
     old = _locked(old, Change.RETIRE)
     if old.unit is None or old.pk == new.pk:

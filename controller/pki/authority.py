@@ -162,7 +162,7 @@ def _ca(
     )
 
 
-def _leaf(
+def _leaf(  # noqa: PLR0917 - all that makes one certificate differ from another
     authority: Authority,
     subject: x509.Name,
     key: PublicKey,
