@@ -15,6 +15,7 @@ from protocol import keyfile
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
 from protocol.ids import sha256
+from protocol.lifeline import Lifeline
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import Order
 from protocol.report import (
@@ -119,6 +120,7 @@ HELLO: Final = Hello(
     log_seq=1,
     clock=ClockQuality.NTP,
     boot=NOW_MS - 7_200_000,
+    session=bytes.fromhex("0102030405060708"),
 )
 DIGEST: Final = holdings_digest(3, 7, (FLOOD.id,), CHAIN, 1, 1)
 BEAT: Final = Beat(NOW_S, DIGEST, Doing.EMERGENCY, ClockQuality.NTP, 1 << FaultCode.FETCH, 3)
@@ -169,7 +171,7 @@ MESSAGES: Final[dict[str, Message]] = {
 }
 
 FAMILIES: Final[tuple[type[msgspec.Struct], ...]] = (
-    Roots, Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
+    Roots, Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault, Lifeline,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from controller.pki import authority as making
@@ -22,7 +23,7 @@ class TlsOffice:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
     def show(
-        self, certificate: x509.Certificate, key: making.ec.EllipticCurvePrivateKey, *chain: x509.Certificate
+        self, certificate: x509.Certificate, key: EllipticCurvePrivateKey, *chain: x509.Certificate
     ) -> None:
         """From now on this is its certificate."""
         (self._folder / "office.crt").write_bytes(making.pem([certificate, *chain]))
