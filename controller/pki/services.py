@@ -80,6 +80,12 @@ def holds_certificate(box: str, now: dt.datetime) -> bool:
     return BoxCertificate.objects.filter(box=box, revoked=None, not_after__gt=now).exists()
 
 
+def certified_until(box: str, now: dt.datetime) -> dt.datetime | None:
+    """Until when the box may come to the broker by what it was given; None for one that has nothing."""
+    rows = BoxCertificate.objects.filter(box=box, revoked=None, not_after__gt=now)
+    return rows.order_by("-not_after").values_list("not_after", flat=True).first()
+
+
 @transaction.atomic
 def revoke(box: str, now: dt.datetime | None = None) -> int:
     """No certificate of this box counts any more; how many there were. The broker is told after the commit."""
