@@ -16,18 +16,22 @@ from typing import Any, Final
 import structlog
 
 from agent.config import Config
+from agent.core import code
 from agent.drivers import audio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
+from agent.drivers.espeak import Espeak
 from agent.drivers.systemd import Notifier
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
+from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
+from agent.services.code_speaker import CodeSpeaker
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
@@ -65,6 +69,11 @@ async def run_box(config: Config, stop: asyncio.Event, notifier: Notifier) -> No
         await _run(config, database, stop, notifier)
 
 
+def box_of(config: Config) -> str:
+    """The id of the box whose state is there; its key is made if it has none. Raises AgentError."""
+    return _identify(config).box
+
+
 def forget_time(config: Config) -> None:
     """Forget which instants have certainly passed. Raises AgentError, also while the daemon runs."""
     with only_one(config.state_dir), contextlib.closing(Database(config.state_dir)) as database:
@@ -80,9 +89,11 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
+    services: dict[str, Coroutine[Any, Any, None]] = {} if not config.local else {"page": _page(config, desk).run()}
     await _until(
         stop,
-        {
+        services
+        | {
             "watch": Watch(mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults).run(),
             "player": player.run(),
             "fetcher": controller.fetcher.run(),
@@ -246,6 +257,17 @@ def _open_the_desk(
             recordings=mind.recordings,
         )
     )
+    speaks = CodeSpeaker(
+        enrolment_code(me.box),
+        config.state_dir / "code.wav",
+        voice=Espeak(),
+        speaker=speaker,
+        amplifier=AlwaysOn(),
+        trust=mind.store.trust,
+        clock=mind.clock,
+        busy=lambda: player.sounding is not None,
+        lead_in_ms=config.lead_in_ms,
+    )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),
         mind.clock,
@@ -257,6 +279,7 @@ def _open_the_desk(
         missing=controller.fetcher.missing,
         sounding=lambda: player.sounding,
         checks=tried,
+        speak_code=speaks.speak,
     )
 
 
@@ -279,6 +302,13 @@ async def _signs_of_life(notifier: Notifier) -> None:
             await asyncio.sleep(notifier.ping_s)
     finally:
         notifier.stopping()
+
+
+def _page(config: Config, desk: ServiceDesk) -> LocalPage:
+    async def page() -> str:
+        return code.page(dict(await desk.status({})), config.url)
+
+    return LocalPage(config.local, page)
 
 
 def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:

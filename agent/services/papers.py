@@ -66,7 +66,7 @@ class PaperKeeper:
     def trouble(self) -> None:
         """A certificate was refused."""
         if not self._troubled:
-            log.warning("a certificate was refused; orders come by the lifeline, and papers are asked for anew")
+            log.warning("a certificate is refused, or the broker is away: the lifeline is asked for orders and papers")
         self._troubled_at = self._clock.boot_ms()
         self._wake.set()
 

@@ -22,9 +22,7 @@ class TlsOffice:
         self._folder = folder
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
-    def show(
-        self, certificate: x509.Certificate, key: EllipticCurvePrivateKey, *chain: x509.Certificate
-    ) -> None:
+    def show(self, certificate: x509.Certificate, key: EllipticCurvePrivateKey, *chain: x509.Certificate) -> None:
         """From now on this is its certificate."""
         (self._folder / "office.crt").write_bytes(making.pem([certificate, *chain]))
         (self._folder / "office.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

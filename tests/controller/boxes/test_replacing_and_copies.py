@@ -40,6 +40,7 @@ def test_a_new_box_takes_the_place_of_the_old_one_in_one_act(here: Province, cli
     pki.folder().add_authority("77/test", now)
     old, new = here.boxes["an phú 1"], waiting()
     Box.objects.filter(pk=old.pk).update(site="Cột 12", gain_cb=-30)
+    assert old.unit is not None
     schools = Group.objects.create(name="Trường học", unit=old.unit)
     schools.boxes.add(old)
     assert pki.issue(old.pk, bytes(old.public_key)) is not None
@@ -137,9 +138,8 @@ def test_a_key_in_two_boxes_is_noticed_shown_and_written_down(here: Province, cl
 
 @given(st.lists(st.integers(0, 5), max_size=30))
 def test_a_single_box_however_often_it_starts_is_never_called_a_copy(starts: list[int]) -> None:
-    runs, at, run = Runs(), 0, 0
-    for hellos in starts:
-        run += 1
+    runs, at = Runs(), 0
+    for run, hellos in enumerate(starts, start=1):
         for _ in range(hellos):
             at += 1
             runs, cloned = rules.after_session(runs, bytes([run]), at)
