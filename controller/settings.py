@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "controller.outbox",
     "controller.units",
     "controller.accounts",
+    "controller.pki",
     "controller.boxes",
     "controller.library",
     "controller.schedules",

@@ -51,6 +51,22 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=str(DEFAULT_PORT))
     for part in ("web", "bridge", "worker"):
         parser.add_argument(f"--{part}", action="store_true", help=words("chỉ chạy phần này", "run only this part"))
+    parser.add_argument(
+        "--tls-port",
+        type=int,
+        metavar="PORT",
+        help=words("phục vụ thêm HTTPS ở cổng này (cho các hộp)", "serve HTTPS on this port too (for boxes)"),
+    )
+    for name in ("cert", "key"):
+        parser.add_argument(
+            f"--tls-{name}",
+            type=Path,
+            metavar="PEM",
+            help=words(
+                "HTTPS ở --port, hoặc ở --tls-port nếu có; mặc định: của “loalang pki”",
+                'HTTPS on --port, or on --tls-port where given; default: those of "loalang pki"',
+            ),
+        )
     parser.set_defaults(run=run_serve)
 
 
@@ -109,10 +125,14 @@ def set_up_database() -> None:
 
 def run_serve(args: Namespace) -> int:
     set_up()
+    from django.conf import settings
+
     from controller.serve.program import Parts, serve
+    from controller.serve.tls import chosen_pair
 
     chosen = (args.web, args.bridge, args.worker)
-    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts())
+    pair = chosen_pair(settings.LOALANG, args.tls_cert, args.tls_key, wanted=args.tls_port is not None)
+    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts(), pair=pair, tls_port=args.tls_port)
     return 0
 
 

@@ -19,6 +19,7 @@ from controller.cli.roots import HolderSpec, RootsSpec, build, sign_roots
 from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
 from controller.orders.roots import import_roots
+from controller.pki import services as pki
 from controller.schedules.models import PolicyRecord
 from controller.schedules.rules import DEMO
 from controller.schedules.signing import schedule_signer
@@ -81,6 +82,8 @@ class World:
     """One-time password by username."""
     root_key: bytes
     """Public half, pinned in every box.toml."""
+    ca: str
+    """Fingerprint of the CA, pinned there too."""
 
 
 def make(layout: Layout) -> World:
@@ -95,7 +98,17 @@ def make(layout: Layout) -> World:
     root = KeySigner(Ed25519PrivateKey.generate())
     _appoint_signers(layout, root)
     regulate(timezone.now())
-    return World(passwords, root.public_key)
+    return World(passwords, root.public_key, _certify(layout))
+
+
+def _certify(layout: Layout) -> str:
+    """As `loalang pki init` does it; the fingerprint of the CA."""
+    folder, now = pki.folder(), timezone.now()
+    authority = folder.add_authority(f"{PROVINCE}/{ENVIRONMENT}", now)
+    folder.make_server(["localhost", "127.0.0.1"], now)
+    folder.make_bridge(now)
+    pki.set_up_broker(layout.broker_port, "127.0.0.1")
+    return authority.fingerprint
 
 
 def unit_of(number: int) -> str:
