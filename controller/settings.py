@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "controller.accounts",
     "controller.pki",
     "controller.boxes",
+    "controller.trust",
     "controller.library",
     "controller.schedules",
     "controller.orders",

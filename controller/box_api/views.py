@@ -24,10 +24,11 @@ from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.library import files
 from controller.orders import rollcall
-from controller.orders import roots as trust
 from controller.pki import services as pki
 from controller.schedules.models import AssignmentRow
 from controller.schedules.services import may_fetch_manifest, may_fetch_sound
+from controller.trust import services as trust
+from controller.units.rules import above
 from protocol.errors import SignatureError
 from protocol.ids import Name, box_id, enrolment_code
 from protocol.lifeline import pack as packed
@@ -104,7 +105,7 @@ def enrol(request: HttpRequest) -> HttpResponseBase:
 @_for_boxes
 @require_GET
 def roots(request: HttpRequest) -> HttpResponseBase:
-    """The newest roots, as the root keys signed them."""
+    """The newest roots, as the root keys signed them: a new box's first. The chain to them is in the lifeline."""
     _caller(request)
     row = trust.current()
     if row is None:
@@ -137,10 +138,13 @@ def certificate(request: HttpRequest) -> HttpResponseBase:
 @_for_boxes
 @require_GET
 def lifeline(request: HttpRequest) -> HttpResponseBase:
-    """The roots and every order that the box is owed. Each verifies itself: no channel needs to be trusted for it."""
+    """All roots in order, the delegations of its place, and every order that the box is owed.
+
+    Each verifies itself: no channel needs to be trusted for it.
+    """
     box, now = _living(request), timezone.now()
-    row = trust.current()
-    messages = [] if row is None else [bytes(row.data)]
+    units = above(box.unit.code) if box.unit is not None else ()
+    messages = trust.messages_for(units, 0, {})
     assignment = AssignmentRow.objects.filter(box=box).first()
     if assignment is not None:
         messages.append(bytes(assignment.message))

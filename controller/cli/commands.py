@@ -73,18 +73,11 @@ def _serve(parser: ArgumentParser) -> None:
 def _roots_import(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument(
-        "--root-public",
-        action="append",
-        default=[],
-        metavar="HEX",
-        help=words("khóa công khai gốc; cần ở lần nhập đầu", "public root key; needed the first time"),
-    )
-    parser.add_argument(
         "--fingerprint",
         metavar="HEX",
         help=words(
-            "dấu vân tay khóa gốc mà “roots show” in ra ở máy lập; cần ở lần nhập đầu",
-            'the root fingerprint that "roots show" printed where they were made; needed the first time',
+            "vân tay khóa gốc mà “roots show” in ra ở máy lập; ở lần nhập đầu hãy luôn ghi",
+            'the root fingerprint that "roots show" printed where they were made; give it the first time',
         ),
     )
     parser.set_defaults(run=run_roots_import)
@@ -144,21 +137,12 @@ def run_migrate(args: Namespace) -> int:
 
 
 def run_roots_import(args: Namespace) -> int:
-    keys = []
-    for text in args.root_public:
-        key = roots.read_public(text)
-        if key is None:
-            raise CliError(
-                words(f"--root-public: {text!r} không phải khóa 32 byte", f"--root-public: {text!r} is no 32-byte key")
-            )
-        keys.append(key)
     data = terminal.read_bytes(args.file)
-    if args.fingerprint is not None:
-        keys += roots.pinned(data, args.fingerprint)
+    fingerprint = None if args.fingerprint is None else roots.read_fingerprint(args.fingerprint)
     set_up_database()
-    from controller.orders.roots import import_roots, names_this_controller
+    from controller.trust.services import import_roots, names_this_controller
 
-    row = import_roots(data, tuple(keys))
+    row = import_roots(data, fingerprint)
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
     if not names_this_controller():
         terminal.say(
@@ -177,7 +161,7 @@ def run_roots_show(args: Namespace) -> int:
         roots.show_file(args.file)
         return 0
     set_up_database()
-    from controller.orders.roots import current_roots
+    from controller.trust.services import current_roots
 
     for line in wording.plain(wording.roots(current_roots())):
         terminal.say(line)
@@ -187,7 +171,7 @@ def run_roots_show(args: Namespace) -> int:
 def run_roots_machine(args: Namespace) -> int:
     del args
     set_up_database()
-    from controller.schedules.signing import schedule_signer
+    from controller.trust.machine import schedule_signer
 
     terminal.say(schedule_signer().public_key.hex())
     return 0

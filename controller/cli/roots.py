@@ -180,9 +180,9 @@ def show_file(path: Path) -> None:
         terminal.say(line)
 
 
-def pinned(data: bytes, fingerprint: str) -> list[bytes]:
-    """The root keys of these first roots, which must have this fingerprint. Raises `CliError` or `ProtocolError`."""
-    digits = "".join(fingerprint.split())
+def read_fingerprint(text: str) -> bytes:
+    """The fingerprint of first roots, however its digits are grouped. Raises `CliError`."""
+    digits = "".join(text.split())
     if not re.fullmatch(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}", digits):
         raise CliError(
             words(
@@ -190,8 +190,7 @@ def pinned(data: bytes, fingerprint: str) -> list[bytes]:
                 f'--fingerprint: {2 * FINGERPRINT_BYTES} hex digits are needed, as "loalang roots show" prints them',
             )
         )
-    roots = open_first_roots(data, bytes.fromhex(digits))
-    return [holder.key for holder in roots.holders if Role.ROOT in holder.roles]
+    return bytes.fromhex(digits)
 
 
 def sign_roots(roots: Roots, *signers: Signer) -> bytes:

@@ -18,15 +18,16 @@ from controller.cli.keys import make_key_file
 from controller.cli.roots import HolderSpec, RootsSpec, build, sign_roots
 from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
-from controller.orders.roots import import_roots
 from controller.pki import services as pki
 from controller.schedules.models import PolicyRecord
 from controller.schedules.rules import DEMO
 from controller.schedules.signing import schedule_signer
+from controller.trust.services import import_roots
 from controller.units import services as units
 from controller.units.services import unit_by_code
 from protocol import keyfile
 from protocol.quantities import EVERY_DAY
+from protocol.roles import root_fingerprint
 from protocol.signing import KeySigner
 
 HERE: Final = "79-26506"
@@ -80,8 +81,6 @@ class World:
 
     passwords: dict[str, str]
     """One-time password by username."""
-    root_key: bytes
-    """Public half, pinned in every box.toml."""
     ca: str
     """Fingerprint of the CA, pinned there too."""
 
@@ -98,7 +97,7 @@ def make(layout: Layout) -> World:
     root = KeySigner(Ed25519PrivateKey.generate())
     _appoint_signers(layout, root)
     regulate(timezone.now())
-    return World(passwords, root.public_key, _certify(layout))
+    return World(passwords, _certify(layout))
 
 
 def _certify(layout: Layout) -> str:
@@ -138,8 +137,10 @@ def _appoint_signers(layout: Layout, root: KeySigner) -> None:
     machine = HolderSpec(
         person="controller", roles=("SCHEDULE",), scope=(PROVINCE,), public=schedule_signer().public_key.hex()
     )
-    spec = RootsSpec(province=PROVINCE, environment=ENVIRONMENT, version=1, holders=(*persons, machine))
-    import_roots(sign_roots(build(spec, int(time.time())), root), (root.public_key,))
+    holder = HolderSpec(person="root", roles=("ROOT",), scope=(PROVINCE,), public=root.public_key.hex())
+    spec = RootsSpec(province=PROVINCE, environment=ENVIRONMENT, version=1, holders=(*persons, machine, holder))
+    roots = build(spec, int(time.time()))
+    import_roots(sign_roots(roots, root), root_fingerprint(roots))
 
 
 def regulate(now: dt.datetime) -> None:

@@ -9,25 +9,6 @@ from protocol.curves import Alg
 from protocol.signing import Assertion, SignedBy
 
 
-class RootsFile(models.Model):
-    """A version of the roots, made offline; the newest one counts."""
-
-    version = models.PositiveBigIntegerField(unique=True)
-    data = models.BinaryField()
-    """As it travels: COSE_Sign by the root keys."""
-    root_keys = models.JSONField(default=list)
-    """Public root keys, in hex, that signed it; the next version must be signed by one of them."""
-    issued = models.DateTimeField()
-    expires = models.DateTimeField()
-    imported = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-version"]
-
-    def __str__(self) -> str:
-        return f"roots {self.version}"
-
-
 class State(models.TextChoices):
     """How far an order has come. That its time is over is no state: ask `rules.standing`."""
 

@@ -14,7 +14,7 @@ from controller.accounts.rules import Action
 from controller.core.errors import NotAllowed, Refused
 from controller.orders import capacity
 from controller.orders.capacity import Capacity
-from controller.orders.roots import current_roots
+from controller.trust.services import current_trust
 from controller.units.rules import above, covers
 from protocol.order import MessageType
 from protocol.roles import Role
@@ -23,7 +23,7 @@ from protocol.trust import Trust
 
 def trust_of(units: Iterable[str]) -> Trust:
     """Whom the boxes in these units trust. Raises `Refused` before the first roots."""
-    return Trust(current_roots())
+    return current_trust(sorted({code for unit in units for code in above(unit)}))
 
 
 def trusts(area: Iterable[str]) -> dict[str, Trust]:

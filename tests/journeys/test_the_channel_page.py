@@ -130,9 +130,6 @@ state_dir = "state"
 [controller]
 url = "https://localhost:{made.tls_port}"
 ca = "{made.ca}"
-province = "79"
-environment = "test"
-root_keys = ["{key("root").public_key.hex()}"]
 [sound]
 output = "fake"
 """,

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from controller.orders.rules import Answer, owed
 from protocol.bulletin import BulletinClass
 from protocol.codec import decode, encode
+from protocol.compose import order_id
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Assignment
-from protocol.order import MessageType, Order
+from protocol.order import MessageType, Order, Sound
 from protocol.report import Ack, ClockQuality, Fault, Hello, LogBatch, Receipt, Stage
 from protocol.signing import Family, sign1, verify1
 from tests.simulation import people
@@ -277,7 +278,7 @@ class Give(Step):
         world.send(world.concerned(self.area), raw, order=True)
 
 
-_SOUND = people.Sound(1, chime=0, repeats=1, gap_s=0)
+_SOUND = Sound(1, chime=0, repeats=1, gap_s=0)
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,7 @@ class Forge(Step):
     async def do(self, world: World) -> None:
         first = self.signers[0]
         values = {"sequence": 1_000_000 + self.number, **dict(self.changes)}
-        identity = people.order_id(key(first).public_key, b"forged" + self.number.to_bytes(6, "big"))
+        identity = order_id(key(first).public_key, b"forged" + self.number.to_bytes(6, "big"))
         order, _ = Pen({}).order(world.now_s, self.kind, (first,), self.area, id=identity, **values)
         raw = people.signed(order, *self.signers)
         world.mail.append(Mail(tuple(world.boxes), raw, order=True))

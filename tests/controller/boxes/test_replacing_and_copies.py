@@ -110,7 +110,7 @@ def test_the_qr_on_a_box_leads_to_the_page_that_approves_it(here: Province, clie
 
 def hello(box: Box, session: bytes, at: dt.datetime) -> Hello:
     ms = int(at.timestamp() * 1000)
-    return Hello(box.pk, "0.1.0", ms, 0, 0, 1, (), b"c" * 8, 0, ClockQuality.NTP, ms - 1_000, session)
+    return Hello(box.pk, "0.1.0", ms, 0, 0, 1, (), b"c" * 8, 0, ClockQuality.NTP, ms - 1_000, (), session)
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from controller.orders import composing, services
 from controller.orders.composing import Alarm
 from controller.orders.models import State
 from controller.orders.people import trust_of
-from controller.orders.roots import import_roots
+from controller.trust.services import import_roots
 from protocol.clock import ClockReading
 from protocol.gate import Accept, Me, judge
 from protocol.order import MAX_ORDER_BYTES
@@ -54,7 +54,7 @@ def here(settings: LazySettings, tmp_path: Path) -> Province:
         Holder(MINH.public_key, "Lê Minh", both, ("77",)),
     )
     roots = msgspec.structs.replace(before, holders=holders, parties=(HERE,))
-    import_roots(sign_roots(roots, key("root")), (key("root").public_key,), now=NOW)
+    import_roots(sign_roots(roots, key("root")), now=NOW)
     return made
 
 
