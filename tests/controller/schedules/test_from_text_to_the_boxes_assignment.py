@@ -28,7 +28,7 @@ from protocol.manifest import Assignment, Level, Manifest
 from protocol.signing import Family, verify1
 from protocol.timeline import validate_manifest
 from tests.support.installation import install
-from tests.support.officers import NEXT, WARD, Office, approved, box, office, tomorrow
+from tests.support.officers import NEXT, WARD, Office, approve, approved, box, office, tomorrow
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +112,7 @@ def test_an_edited_bulletin_is_silent_until_somebody_approves_it_again(here: Off
     assert read(assignment_of(here.boxes[0].pk))[1].entries == ()
     bulletin.refresh_from_db()
     assert bulletin.sound is not None
-    library.approve(bulletin, here.hoa, sound=bulletin.sound.hash, text_hash=bulletin.text_hash)
+    approve(bulletin, here.hoa)
     do_all(timezone.now())
     assert read(assignment_of(here.boxes[0].pk))[1].blobs[0].hash.hex() == bulletin.sound.hash
 
