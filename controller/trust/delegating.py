@@ -18,6 +18,7 @@ from controller.outbox.models import Kind
 from controller.trust.machine import domain
 from controller.trust.models import DelegationFile, DelegationSignature, State
 from controller.trust.services import current_roots, newest_lists
+from controller.trust.signals import trust_changed
 from controller.units.models import Unit
 from protocol import topics
 from protocol.codec import decode, encode
@@ -207,6 +208,7 @@ def _publish(row: DelegationFile, by: Person, roots: Roots, now: datetime) -> No
     targets = [box for box, code in boxes if code and covers((row.unit,), code)]
     expires = datetime.fromtimestamp(read(row).expires, now.tzinfo)
     outbox.post_many([(topics.down(box), envelope) for box in targets], Kind.ROOTS, now=now, expires=expires)
+    transaction.on_commit(lambda: trust_changed.send(DelegationFile, units=[row.unit]))
 
 
 def _signed(row: DelegationSignature) -> SignedBy:

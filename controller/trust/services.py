@@ -18,6 +18,7 @@ from controller.outbox import services as outbox
 from controller.outbox.models import Kind
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile, State
+from controller.trust.signals import trust_changed
 from controller.units.rules import above
 from protocol import topics
 from protocol.codec import decode
@@ -150,9 +151,7 @@ def _refusal(error: ProtocolError, before: RootsFile | None) -> Refused:
     return Refused(
         "file",
         _("Không nhận danh sách người ký này: %(why)s") % {"why": error},
-        _(
-            "Kiểm tra tệp, chữ ký của các khóa gốc cũ và mới, mã tỉnh và môi trường (LOALANG_PROVINCE, LOALANG_ENVIRONMENT)."
-        ),
+        _("Kiểm tra tệp, chữ ký các khóa gốc cũ và mới, mã tỉnh, môi trường (LOALANG_PROVINCE, LOALANG_ENVIRONMENT)."),
     )
 
 
@@ -173,6 +172,7 @@ def _publish(roots: Roots, data: bytes, by: Person | None, now: datetime) -> Roo
     accounts.audit(by, "roots.imported", f"roots:{roots.version}", holders=[holder.person for holder in roots.holders])
     boxes = Box.objects.filter(state=Stage.APPROVED).values_list("id", flat=True)
     outbox.post_many([(topics.down(box), data) for box in boxes], Kind.ROOTS, now=now, expires=row.expires)
+    transaction.on_commit(lambda: trust_changed.send(RootsFile, units=None))
     return row
 
 

@@ -19,7 +19,6 @@ import pytest
 from tests.support.agents import Agent, eventually
 from tests.support.broker import free_port
 from tests.support.program import Loalang
-from tests.support.province import key
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "channel.md"
 HOST: Final = "nguon.example.vn"

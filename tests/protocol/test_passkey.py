@@ -55,7 +55,7 @@ def test_a_person_who_was_verified_signs_with_a_passkey_of_either_curve(who: Pas
 
 
 def test_what_chromium_adds_at_random_travels_along_and_two_such_signers_and_a_text_fit_into_an_order() -> None:
-    extra = {
+    extra: dict[str, Any] = {
         "other_keys_can_be_added_here": "do not compare clientDataJSON against a template. See https://goo.gl/yabPex"
     }
     order = encode(changed(FLOOD, board="Nước dâng nhanh, khẩn trương lên cao. " * 4))

@@ -17,8 +17,8 @@ from controller.accounts.services import appoint
 from controller.boxes.models import Box, Stage
 from controller.cli.roots import sign_roots
 from controller.core.times import ZONE
-from controller.library import services as library
 from controller.library import approving
+from controller.library import services as library
 from controller.library.models import Approval, Bulletin
 from controller.library.services import Words
 from controller.orders.roots import import_roots
