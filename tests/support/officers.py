@@ -21,7 +21,7 @@ from controller.library import approving
 from controller.library import services as library
 from controller.library.models import Approval, Bulletin
 from controller.library.services import Words
-from controller.orders.roots import import_roots
+from controller.trust.services import import_roots
 from controller.schedules.signing import schedule_signer
 from controller.trust.services import trust_of
 from controller.units.models import Unit
@@ -96,7 +96,7 @@ def roots(version: int = 1, *holders: Holder, **changes: Any) -> Roots:
 
 def trust(record: Roots) -> None:
     """Take over these roots."""
-    import_roots(sign_roots(record, key("root")), (key("root").public_key,))
+    import_roots(sign_roots(record, key("root")))
 
 
 def box(number: int, unit: Unit) -> Box:
