@@ -1,4 +1,7 @@
-"""What an approver signs for a bulletin, and which approvals are good today. Boxes ask the same (protocol/README §5)."""
+"""What an approver signs for a bulletin, and which approvals are good today.
+
+Boxes ask the same (protocol/README §5).
+"""
 
 import datetime as dt
 from typing import Final

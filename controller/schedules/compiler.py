@@ -62,6 +62,8 @@ class Content:
 
     bulletin: Bulletin
     blob: Blob
+    approval: bytes = b""
+    """Signed by people of CONTENT; a box sounds nothing without one."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,9 @@ def is_over(entry: Entry, local_now: dt.datetime, *, keep: dt.timedelta = dt.tim
     return last is not None and dt.datetime.fromisoformat(last) + keep < local_now
 
 
-def facts_of(place: Place, manifest_hash: bytes) -> str:
+def facts_of(place: Place, manifest_hash: bytes, era: int = 0) -> str:
     """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new assignment."""
-    plain = msgspec.json.encode([manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site])
+    plain = msgspec.json.encode([manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site, era])
     return sha256(plain + (encode(place.policy) if place.policy else b"")).hex()
 
 
@@ -203,6 +205,7 @@ def _manifest(
         bulletins=tuple(contents[name].bulletin for name in named),
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
+        approvals=tuple(sorted({contents[name].approval for name in named} - {b""})),
     )
 
 

@@ -27,12 +27,14 @@ from controller.schedules import facts
 from controller.schedules.compiler import Place, compile_all, facts_of
 from controller.schedules.models import AssignmentRow, Compiled
 from controller.schedules.signing import domain, schedule_signer
+from controller.trust.services import current, current_roots
 from controller.units.rules import above
 from protocol import topics
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Manifest
+from protocol.roles import Role
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import validate_manifest
 
@@ -72,6 +74,7 @@ def compile_now(job: Job | None = None) -> Outcome:
 
     The daily renewal is planned before anything that may fail, and when its day has come asks for this like any other
     change. Raises `Refused` when boxes could not be told, which then keep what they have; all others are told.
+    Raises it too for bulletins without a good approval: boxes are told without them.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -81,20 +84,23 @@ def compile_now(job: Job | None = None) -> Outcome:
     if job is not None and job.subject == RENEWAL:
         return Outcome(0, 0, 0, 0)
     with transaction.atomic():
-        outcome, refused = _compile(now)
+        outcome, refused, unsigned = _compile(now)
     if refused:
         raise _untellable(refused)
+    if unsigned:
+        raise _unsigned(unsigned)
     return outcome
 
 
-def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
-    """What was done; and by box what is wrong with the manifest that it should have got."""
+def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError], list[str]]:
+    """What was done; by box what is wrong with the manifest that it should have got; and what nobody approved."""
+    contents, unsigned = facts.contents(now)
     places = facts.places()
     compilation = compile_all(
         places,
         facts.programmes(now),
         zone=ZONE.key,
-        contents=facts.contents(),
+        contents=contents,
         stations=facts.stations(),
         rules=facts.rules(now),
     )
@@ -106,7 +112,7 @@ def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
     )
     AssignmentRow.objects.exclude(box__state=BoxStage.APPROVED).delete()
     refused |= {place.box: bad[number] for place, number in numbers if number in bad}
-    return Outcome(len(places), len(compilation.manifests), signed, changed), refused
+    return Outcome(len(places), len(compilation.manifests), signed, changed), refused, unsigned
 
 
 def _signed(
@@ -155,6 +161,22 @@ def _untellable(refused: Mapping[str, ProtocolError]) -> Refused:
     )
 
 
+def _unsigned(titles: Sequence[str]) -> Refused:
+    """Names the first few bulletins, and the way out."""
+    more = "…" if len(titles) > NAMED else ""
+    return Refused(
+        "",
+        _("Bản tin không phát được vì không có chữ ký duyệt còn giá trị: %(titles)s.")
+        % {"titles": ", ".join(titles[:NAMED]) + more},
+        _("Hãy mở bản tin và nhờ người có quyền duyệt ký lại, hoặc rút bản tin. Các bản tin khác vẫn được phát."),
+    )
+
+
+def _era() -> int:
+    """Of SCHEDULE in the roots; boxes take no assignment of another."""
+    return 0 if current() is None else current_roots().era(Role.SCHEDULE)
+
+
 def _assign(
     wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Domain, now: dt.datetime
 ) -> tuple[int, dict[str, ProtocolError]]:
@@ -165,16 +187,17 @@ def _assign(
     current = {row.box_id: row for row in AssignmentRow.objects.defer("message")}
     heard = {box: max(held, wanted) for box, held, wanted in _generations()}
     made: list[AssignmentRow] = []
+    era = _era()
     refused: dict[str, ProtocolError] = {}
     for place, compiled in wanted:
-        digest = facts_of(place, bytes.fromhex(compiled.manifest_id))
+        digest = facts_of(place, bytes.fromhex(compiled.manifest_id), era)
         old = current.get(place.box)
         if old is not None and old.facts == digest and old.valid_until - now > AT_LEAST:
             continue
         # Higher than anything the box has seen, also after the database was restored from a backup.
         generation = max(old.generation if old else 0, heard.get(place.box, 0)) + 1
         try:
-            content = encode(_assignment(place, compiled, generation, now))
+            content = encode(_assignment(place, compiled, generation, era, now))
         except ProtocolError as error:
             refused[place.box] = error
             continue
@@ -200,7 +223,7 @@ def _assign(
     return len(made), refused
 
 
-def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datetime) -> Assignment:
+def _assignment(place: Place, compiled: Compiled, generation: int, era: int, now: dt.datetime) -> Assignment:
     return Assignment(
         box=place.box,
         generation=generation,
@@ -212,6 +235,7 @@ def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datet
         policy=place.policy,
         gain_cb=place.gain_cb,
         site=place.site,
+        era=era,
     )
 
 

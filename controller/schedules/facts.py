@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -10,8 +11,10 @@ from django.db.models import QuerySet
 from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE, today
+from controller.library import approving
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
+from controller.library.papers import trust_or_none
 from controller.schedules.compiler import Aim, Content, Place, Programme, is_over
 from controller.schedules.models import Permission, PolicyRecord, Schedule, ScheduleItem, State, Target
 from controller.schedules.models import Station as StationRow
@@ -20,6 +23,7 @@ from protocol.bulletin import Blob as BlobRecord
 from protocol.bulletin import Bulletin as BulletinRecord
 from protocol.bulletin import BulletinClass
 from protocol.manifest import Entry, Hours, Kind, Level, Policy, Station
+from protocol.trust import Trust
 
 ENTRY = "s{}"
 """An entry's id, and so the cause in the play log, is the schedule's number."""
@@ -54,12 +58,24 @@ def programmes(now: dt.datetime) -> list[Programme]:
     return [programme for programme in made if not is_over(programme.entry, local_now)]
 
 
-def contents() -> dict[str, Content]:
-    """Approved bulletins that an active schedule names."""
+def contents(now: dt.datetime) -> tuple[dict[str, Content], list[str]]:
+    """Approved bulletins that an active schedule names, with their papers; and titles of those without."""
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound").distinct()}
+    trusts: dict[str, Trust | None] = {}
+    found: dict[str, Content] = {}
+    unsigned: list[str] = []
+    for row in used.select_related("sound", "unit").distinct():
+        unit = row.unit.code
+        if unit not in trusts:
+            trusts[unit] = trust_or_none(unit)
+        paper = approving.good(row, trusts[unit], now)
+        if paper is None or paper.envelope is None:
+            unsigned.append(row.title)
+        else:
+            found[BULLETIN.format(row.pk)] = replace(content_of(row), approval=bytes(paper.envelope))
+    return found, unsigned
 
 
 def content_of(row: Bulletin) -> Content:
