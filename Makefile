@@ -6,7 +6,7 @@ PORT ?= 8080
 BOXES ?= 20
 CODE := agent controller protocol tests docs
 
-.PHONY: help simulate setup demo test check lint types contracts unit format bench translations pictures clean
+.PHONY: help simulate setup demo test check lint types contracts unit format bench fuzz mutants translations pictures clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
@@ -47,6 +47,12 @@ bench: ## Runs a benchmark of tests/bench/ (NAME=…); its last line is one JSON
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=<one of: $$(cd tests/bench && ls *.py | sed 's/\.py//' | tr '\n' ' ')>"; exit 2; }
 	@test -f tests/bench/$(NAME).py || { echo "tests/bench/$(NAME).py does not exist"; exit 2; }
 	@PYTHONPATH=. $(BIN)/python tests/bench/$(NAME).py
+
+fuzz: ## Asks the gate and its oracle a million questions (N=, SEED=; CASE= asks one again); its last line is one JSON object
+	@$(BIN)/python -m tests.fuzz
+
+mutants: ## Changes the gate and the planner a little, many times, and says which changes no test noticed (docs/mutants.md)
+	@$(BIN)/python -m tests.mutants $(NAME)
 
 translations: ## Brings the English catalogues in step with the sentences of the pages
 	@$(BIN)/python -m tests.support.catalogues

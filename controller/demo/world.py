@@ -15,7 +15,8 @@ from django.utils import timezone
 from controller.accounts import services as accounts
 from controller.accounts.models import Person, Role
 from controller.cli.keys import make_key_file
-from controller.cli.roots import HolderSpec, RootsSpec, build, sign_roots
+from controller.cli.roots import build, sign_roots
+from controller.cli.rootspec import BoundSpec, HolderSpec, RootsSpec
 from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
 from controller.pki import services as pki
@@ -123,11 +124,13 @@ def _give_key(person: Person, sample: Sample, layout: Layout) -> None:
 
 
 def _appoint_signers(layout: Layout, root: KeySigner) -> None:
-    """The roots, signed by the root key: two persons for an emergency, one to cancel, the controller for schedules."""
+    """The roots, signed by the root key: two persons for an emergency and for lists of people, one to cancel, stop and
+    approve; the controller for schedules.
+    """
     persons = tuple(
         HolderSpec(
             person=sample.name,
-            roles=("EMERGENCY", "CANCEL"),
+            roles=("EMERGENCY", "CANCEL", "STOP", "CONTENT", "DELEGATION", "EXCEPTION"),
             scope=(PROVINCE,),
             public=keyfile.read(layout.key_file(sample.username).read_text()).public_key.hex(),
         )
@@ -137,8 +140,16 @@ def _appoint_signers(layout: Layout, root: KeySigner) -> None:
     machine = HolderSpec(
         person="controller", roles=("SCHEDULE",), scope=(PROVINCE,), public=schedule_signer().public_key.hex()
     )
+    bounds = tuple(BoundSpec(role=role, scope=(PROVINCE,), days=400) for role in ("COMMUNE", "CONTENT", "STOP"))
     holder = HolderSpec(person="root", roles=("ROOT",), scope=(PROVINCE,), public=root.public_key.hex())
-    spec = RootsSpec(province=PROVINCE, environment=ENVIRONMENT, version=1, holders=(*persons, machine, holder))
+    spec = RootsSpec(
+        province=PROVINCE,
+        environment=ENVIRONMENT,
+        version=1,
+        holders=(*persons, machine, holder),
+        bounds=bounds,
+        events=("flood", "fire"),
+    )
     roots = build(spec, int(time.time()))
     import_roots(sign_roots(roots, root), root_fingerprint(roots))
 

@@ -74,7 +74,7 @@ def next_sequence(last: int, last_expires_s: int, now_s: int, *, contested: bool
 
 def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
     """How long the order may be once so many have signed it, by passkeys if there are any: known beforehand."""
-    envelope, row, passkey = 24, 80, 37 + 150
+    envelope, row, passkey = 24, 80, 5 + 12 + 150
     origins = [len(origin) for party in trust.roots.parties for origin in party.origins]
     return envelope + len(payload) + persons * (row + (passkey + max(origins) if origins else 0))
 

@@ -174,6 +174,7 @@ def sign(order: EmergencyOrder, person: Person, signed: SignedBy, *, now: dateti
     way = _signer(order, person, signed, trust, now)
     party = trust.roots.parties[way.holder.party - 1] if way.holder.party else None
     signing.verify(signed, bytes(order.payload), Family.ORDER, trust.domain, party)
+    _must_travel(order, signed)
     OrderSignature.objects.create(
         order=order,
         person=person,
@@ -434,6 +435,18 @@ def _signer(order: EmergencyOrder, person: Person, signed: SignedBy, trust: Trus
             % {"mark": key_id(bytes(order.first_signer)).hex().upper()},
         )
     return way
+
+
+def _must_travel(order: EmergencyOrder, signed: SignedBy) -> None:
+    """Found out with the signature, not when the last one is there: boxes do not take every browser's assertions."""
+    try:
+        assemble(bytes(order.payload), Family.ORDER, (signed,))
+    except ProtocolError as error:
+        raise Refused(
+            "signature",
+            _("Chữ ký của trình duyệt này không gửi tới các hộp được: %(why)s") % {"why": error.message},
+            _("Ký bằng trình duyệt khác, hoặc bằng tệp khóa."),
+        ) from error
 
 
 def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:

@@ -3,10 +3,10 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
@@ -23,7 +23,6 @@ from protocol.bulletin import Blob as BlobRecord
 from protocol.bulletin import Bulletin as BulletinRecord
 from protocol.bulletin import BulletinClass
 from protocol.manifest import Entry, Hours, Kind, Level, Policy, Station
-from protocol.trust import Trust
 
 ENTRY = "s{}"
 """An entry's id, and so the cause in the play log, is the schedule's number."""
@@ -58,33 +57,36 @@ def programmes(now: dt.datetime) -> list[Programme]:
     return [programme for programme in made if not is_over(programme.entry, local_now)]
 
 
-def contents(now: dt.datetime) -> tuple[dict[str, Content], list[str]]:
-    """Approved bulletins that an active schedule names, with their papers; and titles of those without."""
+def contents() -> dict[str, Content]:
+    """Approved bulletins that an active schedule names."""
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    trusts: dict[str, Trust | None] = {}
-    found: dict[str, Content] = {}
-    unsigned: list[str] = []
+    now, found = timezone.now(), {}
     for row in used.select_related("sound", "unit").distinct():
-        unit = row.unit.code
-        if unit not in trusts:
-            trusts[unit] = trust_or_none(unit)
-        paper = approving.good(row, trusts[unit], now)
-        if paper is None or paper.envelope is None:
-            unsigned.append(row.title)
-        else:
-            found[BULLETIN.format(row.pk)] = replace(content_of(row), approval=bytes(paper.envelope))
-    return found, unsigned
+        paper = approving.good(row, trust_or_none(row.unit.code), now)
+        if paper is not None and paper.envelope is not None:
+            found[BULLETIN.format(row.pk)] = content_of(row, bytes(paper.envelope))
+    return found
 
 
-def content_of(row: Bulletin) -> Content:
+def unapproved() -> list[Bulletin]:
+    """Bulletins that an active schedule names and that nobody who is trusted today has approved as they are."""
+    named = Bulletin.objects.filter(
+        state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
+    )
+    good = contents()
+    return [row for row in named.distinct() if BULLETIN.format(row.pk) not in good]
+
+
+def content_of(row: Bulletin, approval: bytes = b"") -> Content:
     """A bulletin that has its sound, as boxes know it."""
     assert row.sound is not None
     digest = bytes.fromhex(row.sound.hash)
     return Content(
         BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest),
         BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
+        approval,
     )
 
 

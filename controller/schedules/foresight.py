@@ -40,7 +40,7 @@ def crowded_out(
     capped = [place for place in places if _counts_sessions(place, regulations)]
     if not capped:
         return None
-    there, contents, stations = facts.programmes(now), {**facts.contents(now)[0], **sounds}, facts.stations()
+    there, contents, stations = facts.programmes(now), {**facts.contents(), **sounds}, facts.stations()
 
     def compiled(programmes: Sequence[Programme]) -> list[Manifest]:
         found = compile_all(capped, programmes, zone=ZONE.key, contents=contents, stations=stations, rules=regulations)

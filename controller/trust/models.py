@@ -83,3 +83,12 @@ class DelegationSignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delegation_id}: {self.holder}"
+
+
+class Installation(models.Model):
+    """One row: what this controller is among all that have had its key."""
+
+    epoch = models.PositiveBigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}"

@@ -50,7 +50,7 @@ def measure(folder: Path) -> dict[str, object]:
     populate()
     now = timezone.now()
     given = (facts.places(), facts.programmes(now))
-    kept = {"contents": facts.contents(now)[0], "stations": {}, "rules": facts.rules(now)}
+    kept = {"contents": facts.contents(), "stations": {}, "rules": facts.rules(now)}
     pure = clocked(lambda: compile_all(*given, zone=ZONE.key, **kept))  # type: ignore[arg-type]
     first = clocked(compile_now)
     posted = Message.objects.count()

@@ -361,6 +361,7 @@ def one_person_twice(made: Draft) -> None:
 
 
 def names_no_signer(made: Draft) -> None:
+    made.rows = [by(who.key) for who in made.signers]
     signing = {who.key.id for who in made.signers}
     strange = [row.key.id for row in made.world.good + made.world.useless if row.key.id not in signing]
     made.order["id"] = made.rng.choice([*strange, bytes(4)]) + made.order["id"][4:]

@@ -118,7 +118,7 @@ def short(authenticator: bytes, client: bytes, challenge: bytes) -> list[Any]:
         head = envelope.client_data(challenge, listed, b"")
         if client.startswith(head):
             return [authenticator[-5:], listed, client[len(head) :]]
-    return [authenticator[-5:], origin, client[:250]]
+    return [authenticator[-5:], origin, b"," + client[:249]]
 
 
 def sign(payload: bytes, family: int, rows: list[Any]) -> bytes:

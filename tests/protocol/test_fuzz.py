@@ -10,14 +10,31 @@ from contextlib import suppress
 from typing import Any, Final
 
 import cbor2
+import msgspec
 import pytest
 
+from protocol.approval import open_approval, open_exception
+from protocol.delegation import open_delegation
 from protocol.errors import ProtocolError
 from protocol.gate import Accept, Reject, judge
-from protocol.roles import open_first_roots
+from protocol.roles import open_first_roots, open_next_roots
 from protocol.signing import Family, family_of, sign, sign1, verify1
 from tests.protocol.examples import MESSAGES
-from tests.protocol.people import BOX, CLOCK, CONTROLLER, DOMAIN, FLOOD, HOA, MINH, ROOT_A, ROOT_B, ROOTS, TRUST, box
+from tests.protocol.people import (
+    BOX,
+    CLOCK,
+    CONTROLLER,
+    DOMAIN,
+    FLOOD,
+    HOA,
+    MINH,
+    NOW_S,
+    ROOT_A,
+    ROOT_B,
+    ROOTS,
+    TRUST,
+    box,
+)
 
 COUNT: Final = int(os.environ.get("LOALANG_FUZZ", "400"))
 SEED: Final = int(os.environ.get("LOALANG_FUZZ_SEED", "2026"))
@@ -142,9 +159,24 @@ def test_no_mutation_of_a_machines_message_is_believed(name: str) -> None:
 
 
 def test_no_mutation_of_the_roots_is_believed() -> None:
+    older = msgspec.structs.replace(ROOTS, version=6)
     for mutant in mutants(MESSAGES["roots"].data, "roots believed"):
         with suppress(ProtocolError):
             assert open_first_roots(mutant) == ROOTS
+        with suppress(ProtocolError):
+            assert open_next_roots(mutant, older) == ROOTS
+
+
+def test_no_mutation_of_a_delegation_approval_or_exception_is_believed() -> None:
+    openers: dict[str, Callable[[bytes], object]] = {
+        "delegation": lambda data: open_delegation(data, ROOTS, None, NOW_S),
+        "approval": lambda data: open_approval(data, TRUST),
+        "exception": lambda data: open_exception(data, TRUST),
+    }
+    for name, opener in openers.items():
+        for mutant in mutants(MESSAGES[name].data, f"{name} believed"):
+            with suppress(ProtocolError):
+                assert opener(mutant) == MESSAGES[name].record
 
 
 def test_no_mutation_of_an_order_is_obeyed_unless_it_says_the_same() -> None:

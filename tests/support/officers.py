@@ -21,9 +21,8 @@ from controller.library import approving
 from controller.library import services as library
 from controller.library.models import Approval, Bulletin
 from controller.library.services import Words
-from controller.trust.services import import_roots
 from controller.schedules.signing import schedule_signer
-from controller.trust.services import trust_of
+from controller.trust.services import import_roots, trust_of
 from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol.ids import box_id

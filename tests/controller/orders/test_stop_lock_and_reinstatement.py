@@ -198,6 +198,20 @@ def test_an_alarm_under_a_stop_says_where_it_is_not_heard(here: Province) -> Non
     assert "Đang khóa theo lệnh dừng loa" in page
 
 
+def test_an_alarm_that_a_stop_had_ended_on_a_box_is_heard_again_when_that_box_was_opened(here: Province) -> None:
+    order = alarm(here)
+    answers(here, "an phú 1", order, Stage.ACCEPTED, Stage.STARTED, at=NOW)
+    stop = stopped(here, "hoa", at=NOW + MINUTE)
+    answers(here, "an phú 1", stop, Stage.ACCEPTED, Stage.DONE, at=NOW + MINUTE)
+    answers(here, "an phú 1", order, Stage.CANCELLED, at=NOW + MINUTE)
+    assert line(order, here, "an phú 1", NOW + MINUTE).level is rules.Level.GOOD, "it is silent, as it was told"
+    later = NOW + 2 * MINUTE
+    opened = signed(services.reinstate_prepare(stop, here.people["hoa"], now=later), here, "hoa", at=later)
+    assert line(order, here, "an phú 1", later).still_ended
+    answers(here, "an phú 1", opened, Stage.ACCEPTED, Stage.DONE, at=later)
+    assert line(order, here, "an phú 1", later).stage is Stage.STARTED
+
+
 def test_what_was_cancelled_by_mistake_goes_on_with_its_roll_call(here: Province) -> None:
     order = alarm(here)
     answers(here, "an phú 1", order, Stage.ACCEPTED, Stage.STARTED, at=NOW)

@@ -89,7 +89,7 @@ class Office:
         (self.folder / "holders.json").write_text(json.dumps(spec))
         out = self.folder / "roots.cose"
         run("roots", "make", "--holders", str(self.folder / "holders.json"), "--root-key", str(seed), "--out", str(out))
-        run("roots", "import", str(out), "--root-public", self.root.public_key.hex())
+        run("roots", "import", str(out))
 
     def _person(self, who: str, name: str, appointment: str) -> None:
         printed = self.program.must("person", "add", who, "--name", name, "--appoint", appointment)

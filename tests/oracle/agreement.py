@@ -1,0 +1,148 @@
+"""Asks both gates the same, and counts: the runs of the tests, of `make fuzz` and of `make bench NAME=gate`."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from protocol.approval import open_approval, open_exception
+from protocol.delegation import open_delegation
+from protocol.errors import ProtocolError
+from protocol.roles import open_next_roots
+from tests.oracle import bridge, cases, envelope, hostile
+from tests.oracle import trust as oracle
+from tests.oracle.bridge import Trusted
+from tests.oracle.cases import Case
+from tests.oracle.judge import judge
+from tests.oracle.persons import NOW_S, worlds
+
+REPORTED = 5
+POOL = 300
+
+
+@dataclass
+class Tally:
+    """What came of a run. The examples are numbers of cases, to be run again with the same seed."""
+
+    cases: int = 0
+    accepted: int = 0
+    wrong_sounds: int = 0
+    """Built to be illegitimate, and the product's gate would have sounded it."""
+    wrong_accepts: int = 0
+    """The same of orders of every type."""
+    wrong_refusals: int = 0
+    """Built to be legitimate, and the product's gate refused it."""
+    disagreements: int = 0
+    raised: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> "Tally":
+        counts = ("cases", "accepted", "wrong_sounds", "wrong_accepts", "wrong_refusals", "disagreements", "raised")
+        for name in counts:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.answers += other.answers
+        self.examples = (self.examples + other.examples)[:REPORTED]
+        return self
+
+    @property
+    def clean(self) -> bool:
+        return not (self.wrong_accepts or self.wrong_refusals or self.disagreements or self.raised)
+
+    def note(self, number: int, what: str) -> None:
+        if len(self.examples) < REPORTED:
+            self.examples.append(f"case {number}: {what}")
+
+
+@lru_cache
+def trusted() -> tuple[Trusted, ...]:
+    """Every world, opened by both."""
+    return tuple(bridge.open_world(world, NOW_S) for world in worlds())
+
+
+@lru_cache
+def _pool(seed: str) -> tuple[Case, ...]:
+    rng = random.Random(f"{seed} pool")
+    return tuple(cases.any_case(rng) for _ in range(POOL))
+
+
+def case_of(seed: str, number: int) -> Case:
+    """Two in five are bytes that were mutated, the others are built."""
+    rng = random.Random(f"{seed} {number}")
+    if rng.random() < 0.6:
+        return cases.any_case(rng)
+    base = rng.choice(_pool(seed))
+    raw = hostile.mutated(base.raw, rng)
+    return Case("mutated bytes", base.world, raw, base.clock, base.me, None, base.sounding)
+
+
+def run(seed: str, numbers: Iterable[int]) -> Tally:
+    tally = Tally()
+    for number in numbers:
+        rng = random.Random(f"{seed} kind {number}")
+        tally.cases += 1
+        try:
+            if rng.random() < 0.05:
+                _ask_for_trust(rng, number, tally)
+            else:
+                _ask(case_of(seed, number), number, tally)
+        except Exception as error:  # whatever it is: neither may raise
+            tally.raised += 1
+            tally.note(number, f"raised {type(error).__name__}: {error}")
+    return tally
+
+
+def _ask(case: Case, number: int, tally: Tally) -> None:
+    both = trusted()[case.world]
+    mine = bridge.plain(bridge.product_verdict(case.raw, both.product, case.clock, case.me))
+    theirs = judge(case.raw, both.oracle, case.clock, case.me)
+    yes = mine[0] == "ACCEPT"
+    tally.accepted += yes
+    tally.answers[mine[0] if yes else mine[1]] += 1
+    if mine != theirs:
+        tally.disagreements += 1
+        tally.note(number, f"{case.name}: the product says {mine}, the oracle {theirs}")
+    if case.legitimate is not None and yes != case.legitimate:
+        tally.wrong_refusals += not yes
+        tally.wrong_accepts += yes
+        tally.wrong_sounds += yes and case.sounding
+        tally.note(number, f"{case.name}: the product says {mine}")
+
+
+def _ask_for_trust(rng: random.Random, number: int, tally: Tally) -> None:
+    """Whether both believe the same roots, delegations, approvals and exceptions."""
+    family, raw = hostile.message_of_trust(rng)
+    both = trusted()[0]
+    mine, theirs = _opened(family, raw, both), _opened_by_oracle(family, raw, both)
+    tally.answers["BELIEVED" if mine else "NOT BELIEVED"] += 1
+    if mine != theirs:
+        tally.disagreements += 1
+        tally.note(number, f"family {family}: the product believes it: {mine}, the oracle: {theirs}: {raw.hex()}")
+
+
+def _opened(family: int, raw: bytes, both: Trusted) -> bool:
+    trust = both.product
+    opening: dict[int, Any] = {
+        envelope.ROOTS: lambda: open_next_roots(raw, trust.roots),
+        envelope.DELEGATION: lambda: open_delegation(raw, trust.roots, None, NOW_S),
+        envelope.APPROVAL: lambda: open_approval(raw, trust),
+        envelope.EXCEPTION: lambda: open_exception(raw, trust),
+    }
+    try:
+        opening[family]()
+    except ProtocolError:
+        return False
+    return True
+
+
+def _opened_by_oracle(family: int, raw: bytes, both: Trusted) -> bool:
+    trust = both.oracle
+    opening: dict[int, Any] = {
+        envelope.ROOTS: lambda: oracle.next_roots(raw, trust.roots),
+        envelope.DELEGATION: lambda: oracle.delegation(raw, trust.roots, None, NOW_S),
+        envelope.APPROVAL: lambda: oracle.approval(raw, trust),
+        envelope.EXCEPTION: lambda: oracle.exception(raw, trust),
+    }
+    return opening[family]() is not None
