@@ -93,7 +93,7 @@ def good(bulletin: Bulletin, trust: Trust | None, now: dt.datetime) -> Approval 
             for row in rows
             if _is_of(bytes(row.payload), bulletin)
             and now.timestamp() < read(bytes(row.payload)).expires
-            and papers.is_good(row.envelope, trust, wire.open_approval)
+            and papers.is_good(None if row.envelope is None else bytes(row.envelope), trust, wire.open_approval)
         ),
         None,
     )
@@ -120,6 +120,7 @@ def approve(bulletin: Bulletin, by: Person, signed: SignedBy, payload: bytes) ->
             raise rules_refusal(bulletin)
         trust = trust_of(bulletin.unit.code)
         asked = _asked(bulletin, payload, trust, now)
+        assert bulletin.sound_id is not None  # `_asked` compares with the sound that it has
         paper = Approval.objects.filter(bulletin=bulletin, payload=payload, envelope=None).first()
         if paper is None:
             paper = Approval.objects.create(

@@ -104,13 +104,17 @@ def status(request: HttpRequest, number: int) -> HttpResponse:
     return response
 
 
+def _expect_heard(request: HttpRequest) -> None:
+    if request.POST.get("heard") != "on":
+        raise Refused("heard", _("Chưa đánh dấu là đã nghe hết."), _("Nghe hết bản tin, đánh dấu, rồi mới duyệt."))
+
+
 @require_POST
 def approve(request: HttpRequest, number: int) -> HttpResponse:
     """Take an approver's signature over the bytes that their page showed."""
     row, person = _bulletin(request, number), person_of(request)
     try:
-        if request.POST.get("heard") != "on":
-            raise Refused("heard", _("Chưa đánh dấu là đã nghe hết."), _("Nghe hết bản tin, đánh dấu, rồi mới duyệt."))
+        _expect_heard(request)
         done = services.approve(row, person, signing.read(request), _payload(request.POST.get("payload", "")))
     except Refused as refused:
         row.refresh_from_db()

@@ -115,6 +115,8 @@ def compile_all(
     station_approvals: Mapping[str, bytes] | None = None,
 ) -> Compilation:
     """The manifests of all places. `contents` holds the approved bulletins by their id, `stations` those by code."""
+    if station_approvals is not None:  # a relay of a station that nobody approved would make boxes refuse the rest too
+        stations = {code: station for code, station in stations.items() if code in station_approvals}
     usable = [found for programme in programmes if (found := _approved(programme, contents, stations)) is not None]
     usable.sort(key=lambda programme: programme.entry.id)
     reach = Reach(places)
@@ -136,7 +138,9 @@ def compile_all(
         if key not in by_key:
             by_key[key] = len(manifests)
             entries = [_until(usable[number].entry, end if number in early else None) for number in numbers]
-            manifests.append(_manifest(zone, stack, entries, contents, stations, station_approvals or {}))
+            manifests.append(
+                _manifest(zone, stack, entries, contents, stations, station_approvals=station_approvals or {})
+            )
         of[place.box] = by_key[key]
     return Compilation(tuple(manifests), of)
 
@@ -199,6 +203,7 @@ def _manifest(
     entries: list[Entry],
     contents: Mapping[str, Content],
     stations: Mapping[str, Station],
+    *,
     station_approvals: Mapping[str, bytes],
 ) -> Manifest:
     named = sorted({name for entry in entries for name in entry.playlist})

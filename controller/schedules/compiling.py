@@ -102,6 +102,7 @@ def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
         contents=facts.contents(),
         stations=facts.stations(),
         rules=facts.rules(now),
+        station_approvals=facts.station_approvals(),
     )
     signer, where = schedule_signer(), domain()
     rows, bad, signed = _signed(compilation.manifests, signer, where, now)

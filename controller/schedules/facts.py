@@ -94,6 +94,11 @@ def stations() -> dict[str, Station]:
     return {row.code: Station(row.code, row.name, row.url) for row in StationRow.objects.all()}
 
 
+def station_approvals() -> dict[str, bytes]:
+    """Signed approvals by the station's code. Nothing collects them yet: relays wait for a page of their own."""
+    return {}
+
+
 def rules(now: dt.datetime) -> Rules:
     """Regulations of the units, and the early permissions in force today.
 

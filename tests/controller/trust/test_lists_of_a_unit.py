@@ -11,6 +11,8 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from controller.accounts.models import Person, PersonKey
+from controller.accounts.models import Role as Office
+from controller.accounts.services import appoint
 from controller.cli.roots import sign_roots
 from controller.core.errors import NotAllowed, Refused
 from controller.outbox.models import Message
@@ -135,7 +137,9 @@ def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
         form = fields(key(name), bytes(row.payload), Family.DELEGATION, domain())
         assert client.post(reverse("trust:sign", args=[AN_PHU]), form).status_code == 302
 
-    province.appoint(here.people["nga"], province.Role.EDITOR, here.boxes["an phú 1"].unit)
+    unit = here.boxes["an phú 1"].unit
+    assert unit is not None
+    appoint(here.people["nga"], Office.EDITOR, unit)
     nga = PersonKey.objects.get(person=here.people["nga"])
     pressed("son", what="add", key=str(nga.pk), roles="COMMUNE", reason="cán bộ mới")
     page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
