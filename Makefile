@@ -6,7 +6,7 @@ PORT ?= 8080
 BOXES ?= 20
 CODE := agent controller protocol tests docs
 
-.PHONY: help setup demo test check lint types contracts unit format bench fuzz mutants translations pictures clean
+.PHONY: help simulate setup demo test check lint types contracts unit format bench fuzz mutants translations pictures clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
@@ -62,3 +62,6 @@ pictures: ## Takes the README's pictures anew
 
 clean: ## Removes what was built, the demo's data included
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+simulate: ## Weeks of virtual time: SEEDS=10 DAYS=1, or one again with SEED=; the last line is one JSON object
+	@PYTHONHASHSEED=0 PYTHONPATH=. $(BIN)/python -m tests.simulation.simulate --days $(or $(DAYS),1) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10))

@@ -16,11 +16,13 @@ import structlog
 from agent import config as box_config
 from agent import swarm
 from agent.core import wording
-from agent.daemon import VERSION, forget_time, run_box
+from agent.core.code import approve_url, qr_text
+from agent.daemon import VERSION, box_of, forget_time, run_box
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, ConfigError, LinkError, StoreError
 from agent.link.control import ask
 from agent.ports.sound import SoundError
+from protocol.ids import enrolment_code
 
 OK: Final = 0
 FAILED: Final = 1
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--at", metavar="TIME", help="06:00 | 2026-11-24T06:00")
     at_the_box("fetch", "tải ngay những gì còn thiếu / fetch what is missing now", _fetch)
     at_the_box("selftest", "thử từng bộ phận / try every part", _selftest)
+    at_the_box("code", "mã hộp, để duyệt / the box's code, for its approval", _code)
+    at_the_box("speak-code", "đọc mã hộp ra loa / speak the code over the loudspeaker", _speak_code)
     at_the_box("forget-time", "bỏ mốc giờ sai đã lưu / drop a wrong instant that was kept as passed", _forget_time)
     simulate = command(
         "simulate", "nhiều hộp giả lập trong một tiến trình / many simulated boxes in one process", _simulate
@@ -114,6 +118,32 @@ def _selftest(options: argparse.Namespace) -> int:
     lines = [f"{marks[bool(check['ok'])]} {check['label']}: {check['detail']}" for check in answer["checks"]]
     _print(options, answer, "\n".join(lines))
     return OK if answer["passed"] else FAILED
+
+
+def _code(options: argparse.Namespace) -> int:
+    """From the daemon, else from the key: it is the same, and a box that does not run can be approved ahead."""
+    config = box_config.load(options.config)
+    try:
+        answer = _ask(options, "status")
+        box, approved = str(answer["id"]), bool(answer["approved"])
+    except LinkError:
+        box, approved = box_of(config), None
+    code = enrolment_code(box)
+    url = approve_url(config.url, code)
+    states = {
+        "vi": {True: "đã duyệt", False: "chờ duyệt", None: "loalang-agent chưa chạy"},
+        "en": {True: "approved", False: "waiting for approval", None: "the daemon does not run"},
+    }
+    text = f"{box}  {code}  ({states[options.lang][approved]})"
+    if not approved:
+        text = f"{text}\n{qr_text(url)}\n{url}"
+    return _print(options, {"id": box, "code": code, "approved": approved, "url": url}, text)
+
+
+def _speak_code(options: argparse.Namespace) -> int:
+    answer = _ask(options, "speak-code")
+    said = {"vi": "Đã đọc mã {code} ra loa.", "en": "The code {code} was spoken."}
+    return _print(options, answer, said[options.lang].format(code=answer["code"]))
 
 
 def _forget_time(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ A technician writes this file at the foot of a pole, so whatever is wrong with i
 wrong, and what to write instead. Unknown keys are errors too: a misspelt key is a setting that silently does not hold.
 """
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -19,9 +20,8 @@ TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
-_UNIT = re.compile(r"^[0-9A-Za-z]{1,8}(-[0-9A-Za-z]{1,8}){0,5}$")
-_ENVIRONMENT = re.compile(r"^[a-z]{1,12}$")
-_ROOT_KEY = re.compile(r"^[0-9a-fA-F]{64}$")
+_FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
+_SHORT_FINGERPRINT = re.compile(r"^[0-9a-fA-F]{32}$")
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,15 @@ class Config:
     """Folder of everything that the box must not lose; one daemon at a time."""
     url: str
     """Base of the controller's HTTPS interface, without a trailing slash."""
-    province: str
-    """Unit code of the province; with `environment` the domain in which signatures count."""
-    environment: str
-    """"production", "demo", "test"."""
     roots: bytes | None
-    """Fingerprint of the first roots, 16 bytes; None where the channel's word is taken once."""
-    root_keys: tuple[bytes, ...]
-    """Pinned raw Ed25519 public keys whose signatures make the roots."""
+    """Fingerprint of the first roots, 16 bytes; None: the first that come over the channel of `ca` are taken."""
+    ca: str
+    """SHA-256 of the controller's CA certificate (DER), 64 hex digits; the certificate itself is fetched. Empty: see
+    `ca_file`."""
     ca_file: Path | None
-    """PEM of the CA that signs the controller's certificate; None for the system's."""
+    """PEM of the CA that signs the controller's certificate; None for the one of `ca`, or the system's."""
+    local: str
+    """host:port of the page for whoever stands at the box; empty for none."""
     output: str
     """One of OUTPUTS."""
     recordings: Path
@@ -90,10 +89,9 @@ def parse(text: str, path: Path) -> Config:
         name=reader.text("box", "name", _between(1, 64)),
         state_dir=state_dir,
         url=reader.text("controller", "url", _web_address).rstrip("/"),
-        province=reader.text("controller", "province", _like(_UNIT, "77")),
-        environment=reader.text("controller", "environment", _like(_ENVIRONMENT, "production", "demo")),
-        roots=None,
-        root_keys=reader.keys("controller", "root_keys"),
+        roots=bytes.fromhex(reader.text("controller", "roots", _short_fingerprint, default="")) or None,
+        ca=reader.text("controller", "ca", _fingerprint, default="").lower(),
+        local=reader.text("local", "listen", _private_address, default=""),
         ca_file=reader.optional_path("controller", "ca_file"),
         output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
@@ -118,9 +116,8 @@ def to_toml(config: Config) -> str:
         "box": {"name": config.name, "state_dir": str(config.state_dir)},
         "controller": {
             "url": config.url,
-            "province": config.province,
-            "environment": config.environment,
-            "root_keys": [key.hex() for key in config.root_keys],
+            "roots": None if config.roots is None else config.roots.hex(),
+            "ca": config.ca or None,
             "ca_file": None if config.ca_file is None else str(config.ca_file),
         },
         "sound": {
@@ -131,6 +128,7 @@ def to_toml(config: Config) -> str:
         },
         "clock": {"trust": config.clock_trust},
         "control": {"socket": str(config.control_socket)},
+        "local": {"listen": config.local or None},
     }
     lines: list[str] = []
     for table, keys in tables.items():
@@ -149,6 +147,7 @@ def _toml(value: object) -> str:
     return str(value)
 
 
+_ABSENT: Final = object()
 Said = tuple[str, str]
 """The same in English and Vietnamese."""
 Check = Callable[[str], Said | None]
@@ -164,7 +163,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [clock], [control]"
+                place = "[box], [controller], [sound], [clock], [control], [local]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 
@@ -216,19 +215,6 @@ class _Reader:
                 f"{path} không phải là tệp; hãy chép tệp vào đó hoặc bỏ khóa này",
             )
         return path
-
-    def keys(self, table: str, key: str) -> tuple[bytes, ...]:
-        value = self._take(table, key, None)
-        en = "the console's list of signers shows them; write a list of texts of 64 hexadecimal digits"
-        vi = "trang Danh sách người ký trên trang quản trị có ghi; hãy viết một danh sách các chuỗi 64 chữ số hex"
-        if not isinstance(value, list) or not value:
-            self.fail(f"{table}.{key}", f"at least one root key is needed; {en}", f"cần ít nhất một khóa gốc; {vi}")
-        for item in value:
-            if not isinstance(item, str) or not _ROOT_KEY.match(item):
-                self.fail(
-                    f"{table}.{key}", f"{item!r} is not a public key; {en}", f"{item!r} không phải khóa công khai; {vi}"
-                )
-        return tuple(dict.fromkeys(bytes.fromhex(item) for item in value))
 
     def finish(self) -> None:
         for table, keys in self._tables.items():
@@ -284,6 +270,40 @@ def _like(pattern: re.Pattern[str], *examples: str) -> Check:
         return f"{text!r} is not possible here; write such as {en}", f"không thể là {text!r}; hãy viết như {vi}"
 
     return check
+
+
+def _fingerprint(text: str) -> Said | None:
+    if _FINGERPRINT.match(text):
+        return None
+    return (
+        f"{text!r} is not a fingerprint; write the 64 hexadecimal digits that the controller shows",
+        f"{text!r} không phải vân tay; hãy viết 64 chữ số hex mà máy chủ cho xem",
+    )
+
+
+def _short_fingerprint(text: str) -> Said | None:
+    if _SHORT_FINGERPRINT.match(text):
+        return None
+    return (
+        f"{text!r} is not a fingerprint of roots; write the 32 hexadecimal digits that `loalang roots show` prints",
+        f"{text!r} không phải vân tay danh sách; hãy viết 32 chữ số hex mà “loalang roots show” cho xem",
+    )
+
+
+def _private_address(text: str) -> Said | None:
+    """Nothing of a box listens to the wide world."""
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        good = (address.is_loopback or address.is_private) and not address.is_unspecified and 0 < int(port) < 65_536
+    except ValueError:
+        good = False
+    if good:
+        return None
+    return (
+        f'{text!r} is not an address of this box alone or of its own network; write such as "127.0.0.1:8099"',
+        f'{text!r} không phải địa chỉ riêng của hộp hay của mạng nội bộ; hãy viết như "127.0.0.1:8099"',
+    )
 
 
 def _web_address(text: str) -> Said | None:

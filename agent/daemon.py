@@ -6,6 +6,7 @@ state folder → store → identity → clock → holdings → sound → control
 import asyncio
 import contextlib
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,23 +16,29 @@ from typing import Any, Final
 import structlog
 
 from agent.config import Config
+from agent.core import code
 from agent.drivers import audio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
+from agent.drivers.espeak import Espeak
 from agent.drivers.systemd import Notifier
 from agent.errors import LinkError
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
+from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
+from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
+from agent.services.code_speaker import CodeSpeaker
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
@@ -46,6 +53,7 @@ from agent.store.lock import only_one
 from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
+from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
@@ -60,6 +68,11 @@ async def run_box(config: Config, stop: asyncio.Event, notifier: Notifier) -> No
     """One box, until `stop` is set. Raises AgentError when it cannot be what `config` says."""
     with only_one(config.state_dir), contextlib.closing(Database(config.state_dir)) as database:
         await _run(config, database, stop, notifier)
+
+
+def box_of(config: Config) -> str:
+    """The id of the box whose state is there; its key is made if it has none. Raises AgentError."""
+    return _identify(config).box
 
 
 def forget_time(config: Config) -> None:
@@ -77,9 +90,11 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
+    services: dict[str, Coroutine[Any, Any, None]] = {} if not config.local else {"page": _page(config, desk).run()}
     await _until(
         stop,
-        {
+        services
+        | {
             "watch": Watch(
                 mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
             ).run(),
@@ -87,6 +102,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
             "enrolment": controller.enrolment.run(),
+            "papers": controller.papers.run(),
             "link": controller.link.run(),
             "control": ControlServer(config.control_socket, desk.commands).run(),
             "watchdog": _signs_of_life(notifier),
@@ -150,20 +166,35 @@ class _Controller:
     link: MqttLink
     enrolment: Enrolment
     fetcher: Fetcher
+    papers: PaperKeeper
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
     clock, store, faults, keeper, wakes = mind.clock, mind.store, mind.faults, mind.keeper, mind.wakes
     draw = random.SystemRandom().random
-    office = HttpsOffice(config.url, me.signer, config.ca_file, clock)
+    papers = PaperFiles(config.state_dir)
+    tls = Tls(papers, clock, pin=config.ca, ca_file=config.ca_file)
+    office = HttpsOffice(config.url, me.signer, tls, clock)
     inbox = Inbox(me.identity, clock, store, recordings=mind.recordings, keeper=keeper, faults=faults, wakes=wakes)
-    place = _place(store)
-    link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, ca_file=config.ca_file, draw=draw)
+    paper_keeper = PaperKeeper(
+        me.box,
+        me.signer.public_key,
+        office=office,
+        papers=papers,
+        trust=store.trust,
+        clock=clock,
+        take=inbox.take,
+        wakes=wakes,
+        draw=draw,
+    )
+    place = _place(store, paper_keeper.ready_for)
+    link = MqttLink(me.box, place=place, take=inbox.take, moved=wakes.subscriptions, tls=tls, draw=draw)
+    link.on_untrusted = office.on_untrusted = paper_keeper.trouble
     enrolment = Enrolment(
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    return _Controller(inbox, link, enrolment, fetcher)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
 
 
 def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
@@ -189,7 +220,7 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
     """What goes up; it greets whenever the link is up again."""
     link = controller.link
     reporter = Reporter(
-        Sender(me.box, _domain(mind.store), me.signer, VERSION, mind.clock.now_ms()),
+        Sender(me.box, _domain(mind.store), me.signer, VERSION, mind.clock.now_ms(), secrets.token_bytes(8)),
         link,
         mind.clock,
         mind.store,
@@ -197,7 +228,12 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
     )
-    link.on_connect, link.on_lost = reporter.connected, controller.enrolment.broker_lost
+
+    def connected() -> None:
+        controller.papers.connected()
+        reporter.connected()
+
+    link.on_connect, link.on_lost = connected, controller.enrolment.broker_lost
     return reporter
 
 
@@ -222,6 +258,17 @@ def _open_the_desk(
             recordings=mind.recordings,
         )
     )
+    speaks = CodeSpeaker(
+        enrolment_code(me.box),
+        config.state_dir / "code.wav",
+        voice=Espeak(),
+        speaker=speaker,
+        amplifier=AlwaysOn(),
+        trust=mind.store.trust,
+        clock=mind.clock,
+        busy=lambda: player.sounding is not None,
+        lead_in_ms=config.lead_in_ms,
+    )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),
         mind.clock,
@@ -233,6 +280,7 @@ def _open_the_desk(
         missing=controller.fetcher.missing,
         sounding=lambda: player.sounding,
         checks=tried,
+        speak_code=speaks.speak,
     )
 
 
@@ -255,6 +303,13 @@ async def _signs_of_life(notifier: Notifier) -> None:
             await asyncio.sleep(notifier.ping_s)
     finally:
         notifier.stopping()
+
+
+def _page(config: Config, desk: ServiceDesk) -> LocalPage:
+    async def page() -> str:
+        return code.page(dict(await desk.status({})), config.url)
+
+    return LocalPage(config.local, page)
 
 
 def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:
@@ -289,11 +344,13 @@ def _domain(store: Store) -> Callable[[], Domain]:
     return domain
 
 
-def _place(store: Store) -> Callable[[], Place | None]:
-    """Where the broker is and whose orders to hear: nothing before the box is approved."""
+def _place(store: Store, ready_for: Callable[[str], bool]) -> Callable[[], Place | None]:
+    """Where the broker is and whose orders to hear: nothing before the box is approved and has what is asked for."""
 
     def place() -> Place | None:
         broker, wanted = store.trust.broker(), store.desired.wanted()
-        return None if broker is None else Place(broker, () if wanted is None else wanted.units)
+        if broker is None or not ready_for(broker):
+            return None
+        return Place(broker, () if wanted is None else wanted.units)
 
     return place

@@ -5,6 +5,7 @@ AgentError                  stands at the edges; the message says what to do
 ├── SoundError              (ports.sound) the device or a file
 ├── StoreError              the disk or the database; `fault` says what to report
 └── LinkError               the network or the controller; `permanent` says whether to try again
+    └── UntrustedError      a certificate was refused, theirs or ours: only the lifeline is left
 """
 
 from protocol.report import FaultCode
@@ -41,3 +42,7 @@ class LinkError(AgentError):
     def __init__(self, message: str, *, vi: str = "", permanent: bool = False) -> None:
         super().__init__(message, vi=vi)
         self.permanent = permanent
+
+
+class UntrustedError(LinkError):
+    """A certificate was refused, theirs or ours: only the lifeline is left."""

@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from typing import Final
 
-from controller.cli import commands, keys, signatures, terminal
+from controller.cli import commands, keys, pki, signatures, terminal
 from controller.cli.terminal import CliError, words
 from controller.core.errors import ConfigError, Refused
 from controller.demo import runner as demo
@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--lang", choices=terminal.LANGUAGES, help="vi | en")
     found = parser.add_subparsers(dest="command", required=True, metavar=words("lệnh", "command"))
     commands.add(found)
+    pki.add(found)
     keys.add(found)
     signatures.add(found)
     demo.add(found)

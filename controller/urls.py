@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("controller.console.urls")),
     path("", include("controller.accounts.urls")),
     path("don-vi/", include("controller.units.urls")),
+    path("tin-cay/", include("controller.trust.urls")),
     path("hop/", include("controller.boxes.urls")),
     path("ban-tin/", include("controller.library.urls")),
     path("lich/", include("controller.schedules.urls")),

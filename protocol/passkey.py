@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from protocol.curves import PASSKEY_ALG, verifies
 from protocol.ids import sha256
-from protocol.signing import MAX_AUTHENTICATOR_DATA, MAX_CLIENT_DATA, Assertion, Signature
+from protocol.signing import AUTHENTICATOR_DATA, FLAGS_AND_COUNTER, Assertion, Signature
 
 USER_PRESENT: Final = 0x01
 USER_VERIFIED: Final = 0x04
@@ -23,14 +23,15 @@ BACKUP: Final = 0x18
 GET: Final = "webauthn.get"
 
 
+Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]{1,120}\Z", description="scheme, host, port")]
+
+
 class Party(msgspec.Struct, frozen=True, array_like=True):
     """A relying party: the console for which passkeys were made."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9.-]{1,100}\Z")]
     """Its domain (WebAuthn's rpId)."""
-    origins: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]{1,120}\Z")], ...], Meta(min_length=1, max_length=4)
-    ]
+    origins: Annotated[tuple[Origin, ...], Meta(min_length=1, max_length=4)]
     """Where its pages come from: `https://console.example`."""
 
 
@@ -46,26 +47,30 @@ def covered(assertion: Assertion) -> bytes:
 
 def verify(signature: Signature, public_key: bytes, party: Party) -> bool:
     """Whether the holder of this passkey, present and verified, signed these bytes on a page of this party."""
-    assertion = signature.assertion
+    if signature.assertion is None or PASSKEY_ALG.get(len(public_key)) is not signature.alg:
+        return False
+    whole = _whole(signature.assertion, party)
     return (
-        assertion is not None
-        and PASSKEY_ALG.get(len(public_key)) is signature.alg
-        and _by_a_verified_person(assertion.authenticator_data, party)
-        and _for_these_bytes(assertion.client_data, signature.signed, party)
-        and verifies(signature.alg, public_key, signature.value, covered(assertion))
+        whole.authenticator_data.endswith(signature.assertion.authenticator_data)
+        and len(whole.authenticator_data) == AUTHENTICATOR_DATA
+        and _by_a_verified_person(whole.authenticator_data)
+        and _for_these_bytes(whole.client_data, signature.signed, party)
+        and verifies(signature.alg, public_key, signature.value, covered(whole))
     )
 
 
-def _by_a_verified_person(data: bytes, party: Party) -> bool:
-    if len(data) != MAX_AUTHENTICATOR_DATA or data[:32] != sha256(party.id.encode()):
-        return False
+def _whole(assertion: Assertion, party: Party) -> Assertion:
+    """With the hash of the party's id, which does not travel; one of another party's does not verify then."""
+    tail = assertion.authenticator_data[-FLAGS_AND_COUNTER:]
+    return Assertion(sha256(party.id.encode()) + tail, assertion.client_data)
+
+
+def _by_a_verified_person(data: bytes) -> bool:
     flags, needed = data[32], USER_PRESENT | USER_VERIFIED
     return flags & needed == needed and not flags & ~(needed | BACKUP)
 
 
 def _for_these_bytes(client_data: bytes, signed: bytes, party: Party) -> bool:
-    if len(client_data) > MAX_CLIENT_DATA:
-        return False
     try:
         said = json.loads(client_data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):

@@ -87,6 +87,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     """When the daemon started."""
     delegations: Annotated[tuple[tuple[UnitCode, Counter], ...], Meta(max_length=6)] = ()
     """Of each unit of its place the version of the delegation that it holds."""
+    session: Annotated[bytes, Meta(max_length=8)] = b""
+    """8 random bytes of this run of the daemon: two runs that take turns are two boxes with one key."""
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True):

@@ -9,7 +9,9 @@ in two steps: `open_*` takes the envelope apart, `verify` says whether one key s
 decided here but in `gate` and by the callers.
 """
 
+import base64
 import enum
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from protocol.codec import pack, unpack
 from protocol.curves import RAW_ALG, SIGNATURE_BYTES, Alg, verifies
 from protocol.errors import ProtocolError, SignatureError
-from protocol.ids import key_id
+from protocol.ids import key_id, sha256
 
 TAG_SIGN1: Final = b"\xd2"  # RFC 9052 §2, tag 18
 TAG_SIGN: Final = b"\xd8\x62"  # tag 98
@@ -28,8 +30,16 @@ KID: Final = 4
 TYP: Final = 16  # RFC 9596; a number is a CoAP Content-Format, 65000-65535 are for experiments (RFC 7252 §12.3)
 EDDSA: Final = int(Alg.EDDSA)
 ASSERTION: Final = -70000  # private use (RFC 9052 §11.1 leaves labels below -65536 to it)
-MAX_AUTHENTICATOR_DATA: Final = 37  # WebAuthn §6.1, without extensions
-MAX_CLIENT_DATA: Final = 400
+AUTHENTICATOR_DATA: Final = 37  # WebAuthn §6.1, without extensions: hash of the party's id, flags, counter
+FLAGS_AND_COUNTER: Final = 5
+MAX_REST: Final = 250
+MAX_CLIENT_DATA: Final = 500
+"""Type, challenge, origin and the rest together."""
+_CLIENT_DATA: Final = re.compile(
+    rb'{"type":"webauthn\.get","challenge":"[A-Za-z0-9_-]{43}","origin":"(?P<origin>[!#-\[\]-~]{1,140})"(?P<rest>[,}].*)',
+    re.DOTALL,
+)
+"""How browsers write it (WebAuthn §5.8.1.1)."""
 MAX_SIGNATURES: Final = 8
 MAX_MESSAGE_BYTES: Final = 1_048_576
 
@@ -97,6 +107,7 @@ class Assertion:
     """What a passkey signed instead of the bytes themselves (WebAuthn §5.8.1, §6.1): it names their hash."""
 
     authenticator_data: bytes
+    """37 bytes, or flags and counter alone: the party's hash before them does not travel, its reader knows it."""
     client_data: bytes
     """JSON, as the browser made it."""
 
@@ -223,8 +234,18 @@ def family_of(data: bytes) -> Family:
 def _row_header(row: SignedBy) -> dict[int, Any]:
     header: dict[int, Any] = {KID: key_id(row.public_key)}
     if row.assertion is not None:
-        header[ASSERTION] = [row.assertion.authenticator_data, row.assertion.client_data]
+        header[ASSERTION] = _shortened(row.assertion)
     return header
+
+
+def _shortened(assertion: Assertion) -> list[Any]:
+    """What cannot be reckoned from the signed bytes: flags and counter, origin, and what the browser added."""
+    written = _CLIENT_DATA.fullmatch(assertion.client_data)
+    if written is None or len(written["rest"]) > MAX_REST:
+        raise ProtocolError(
+            "bad-assertion", "this browser writes its client data in a way of its own; use another or a key file"
+        )
+    return [assertion.authenticator_data[-FLAGS_AND_COUNTER:], written["origin"].decode(), written["rest"]]
 
 
 def _row(row: object, family: Family, domain: Domain, payload: bytes) -> Signature:
@@ -238,17 +259,19 @@ def _row(row: object, family: Family, domain: Domain, payload: bytes) -> Signatu
         return Signature(_kid(row[1]), signed, _signature(row[2]), alg)
     if not isinstance(row[1], dict) or set(row[1]) != {KID, ASSERTION}:
         raise ProtocolError("bad-header", "a passkey's header holds its key id and its assertion, and nothing else")
-    return Signature(_kid({KID: row[1][KID]}), signed, _signature(row[2]), alg, _assertion(row[1][ASSERTION]))
+    return Signature(_kid({KID: row[1][KID]}), signed, _signature(row[2]), alg, _assertion(row[1][ASSERTION], signed))
 
 
-def _assertion(value: object) -> Assertion:
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, bytes) for part in value):
-        raise ProtocolError("bad-header", "an assertion is authenticator data and client data")
-    if len(value[0]) != MAX_AUTHENTICATOR_DATA or len(value[1]) > MAX_CLIENT_DATA:
-        raise ProtocolError(
-            "bad-header", "an assertion has 37 bytes of authenticator data and 400 of client data at most"
-        )
-    return Assertion(value[0], value[1])
+def _assertion(value: object, signed: bytes) -> Assertion:
+    """With the client data as the browser wrote it, if it was for these bytes."""
+    if not isinstance(value, list) or [type(part) for part in value] != [bytes, str, bytes]:
+        raise ProtocolError("bad-header", "an assertion is flags and counter, origin, and the rest")
+    challenge = base64.urlsafe_b64encode(sha256(signed)).rstrip(b"=")
+    head = b'{"type":"webauthn.get","challenge":"' + challenge + b'","origin":"'
+    client_data = head + value[1].encode("utf-8", "surrogatepass") + b'"' + value[2]
+    if len(value[0]) != FLAGS_AND_COUNTER or len(value[2]) > MAX_REST or _CLIENT_DATA.fullmatch(client_data) is None:
+        raise ProtocolError("bad-header", "an assertion has 5 bytes, an origin, and the rest of the client data")
+    return Assertion(value[0], client_data)
 
 
 def _parts(data: bytes, tag: bytes, max_bytes: int) -> tuple[bytes, Any, bytes, Any]:

@@ -14,6 +14,11 @@ ENROL_PATH: Final = "/box/v1/enrol"
 ROOTS_PATH: Final = "/box/v1/roots"
 MANIFEST_PATH: Final = "/box/v1/manifest/{hash}"
 BLOB_PATH: Final = "/box/v1/blob/{hash}"
+CA_PATH: Final = "/box/v1/ca"
+CERTIFICATE_PATH: Final = "/box/v1/certificate"
+LIFELINE_PATH: Final = "/box/v1/lifeline"
+APPROVE_PATH: Final = "/hop/duyet/"
+"""The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 
 _UP = re.compile(r"ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)")
 

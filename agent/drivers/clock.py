@@ -198,6 +198,7 @@ class FakeClock:
     def __init__(self, wall_ms: int, quality: ClockQuality = ClockQuality.NTP, error_ms: int = 0) -> None:
         self.quality = quality
         self.error_ms = error_ms
+        self._loop = asyncio.get_running_loop()
         self._offset_ms = wall_ms - self.boot_ms()
         self._past = Past(0, self.boot_ms())
 
@@ -205,7 +206,7 @@ class FakeClock:
         return self.boot_ms() + self._offset_ms
 
     def boot_ms(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1000)
+        return round(self._loop.time() * 1000)
 
     def reading(self) -> ClockReading:
         now = self.now_ms()

@@ -9,6 +9,7 @@ from agent.errors import LinkError
 from agent.ports.link import Enrolled
 from agent.ports.store import Intake
 from protocol.ids import enrolment_code
+from protocol.lifeline import pack
 
 ANSWER_S: Final = 20
 
@@ -55,6 +56,13 @@ class FakeOffice:
     served: list[tuple[bytes, int]] = field(default_factory=list)
     """(name, first byte) of every download."""
     enrolments: int = 0
+    bundle: bytes | None = None
+    """Its CAs; None for a controller without."""
+    chain: bytes | None = None
+    """The certificate that it gives this box."""
+    owed: tuple[bytes, ...] = ()
+    """What the lifeline carries."""
+    lifelines: int = 0
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         del name, version
@@ -68,6 +76,19 @@ class FakeOffice:
         if self.forgot:
             raise LinkError("the controller answered 401 unknown-box", permanent=True)
         return self.newest_roots
+
+    async def authorities(self) -> bytes | None:
+        self._answer_at_all()
+        return self.bundle
+
+    async def certificate(self) -> bytes | None:
+        self._answer_at_all()
+        return self.chain
+
+    async def lifeline(self) -> bytes:
+        self._answer_at_all()
+        self.lifelines += 1
+        return pack(self.owed)
 
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
         self._answer_at_all()

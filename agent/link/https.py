@@ -4,24 +4,37 @@ Client certificates do not reach an application behind a proxy; a signature over
 """
 
 import base64
+import ssl
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from requests.adapters import HTTPAdapter
 from requests_http_signature import HTTPSignatureAuth, algorithms
+from urllib3 import HTTPSConnectionPool
 
-from agent.errors import LinkError
+from agent.errors import LinkError, UntrustedError
 from agent.link.threads import in_thread
+from agent.link.tls import Tls, believing_anybody
 from agent.ports.clock import Clock
 from agent.ports.link import Enrolled
 from agent.ports.store import Intake
+from protocol import lifeline
 from protocol.ids import box_id, enrolment_code
 from protocol.signing import KeySigner
-from protocol.topics import BLOB_PATH, ENROL_PATH, MANIFEST_PATH, ROOTS_PATH
+from protocol.topics import (
+    BLOB_PATH,
+    CA_PATH,
+    CERTIFICATE_PATH,
+    ENROL_PATH,
+    LIFELINE_PATH,
+    MANIFEST_PATH,
+    ROOTS_PATH,
+)
 
 CONNECT_S: Final = 10
 READ_S: Final = 30
@@ -55,32 +68,99 @@ class _Signed(HTTPSignatureAuth):
         return options if request.body else {**options, "body": None}
 
 
+class _Pool(HTTPSConnectionPool):
+    """Does not warn at each use of the lifeline that nobody verifies it: that is what it is for."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
+
+
+class _Channel(HTTPAdapter):
+    """Connections by this context and nothing else: requests would let every CA of the world in beside ours."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **{**options, "ssl_context": self._context})
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
+    ) -> Any:
+        host, _pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context, "cert_reqs": self._requirement}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        del url, verify, cert
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = self._requirement, None, None
+
+    @property
+    def _requirement(self) -> str:
+        return self._context.verify_mode.name
+
+
 class HttpsOffice:
     """Implements the port `Office`; each request in a thread of its own."""
 
-    def __init__(self, url: str, signer: KeySigner, ca_file: Path | None, clock: Clock) -> None:
+    def __init__(self, url: str, signer: KeySigner, tls: Tls, clock: Clock) -> None:
         self._url = url
         self._public_key = signer.public_key
-        self._verify: str | bool = True if ca_file is None else str(ca_file)
+        self._tls = tls
+        self._dated = tls.checks_dates()
         self._auth = _Signed(signer, clock)
+        self.on_untrusted: Callable[[], None] = lambda: None
+        """Called when the controller's certificate was refused."""
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         public = base64.urlsafe_b64encode(self._public_key).rstrip(b"=").decode()
         body = {"public_key": public, "name": name, "version": version}
-        response = await in_thread(lambda _: self._ask("POST", ENROL_PATH, json=body))
+        response = await self._verified(lambda: self._ask("POST", ENROL_PATH, json=body))
         return _enrolled(response, enrolment_code(box_id(self._public_key)))
 
     async def roots(self) -> bytes | None:
-        response = await in_thread(lambda _: self._ask("GET", ROOTS_PATH, missing_is_fine=True))
+        response = await self._verified(lambda: self._ask("GET", ROOTS_PATH, missing_is_fine=True))
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
         if len(response.content) > MAX_ANSWER:
             raise LinkError(f"{ROOTS_PATH}: longer than {MAX_ANSWER} bytes; is this the controller?")
         return response.content
 
+    async def authorities(self) -> bytes | None:
+        answer = await self._unverified("GET", CA_PATH, missing_is_fine=True)
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content[:MAX_ANSWER]
+
+    async def certificate(self) -> bytes | None:
+        answer = await self._unverified("POST", CERTIFICATE_PATH, missing_is_fine=True)
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content[:MAX_ANSWER]
+
+    async def lifeline(self) -> bytes:
+        return (await self._unverified("GET", LIFELINE_PATH)).content[: lifeline.MAX_BYTES + 1]
+
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
         path = (MANIFEST_PATH if kind == "manifest" else BLOB_PATH).format(hash=name.hex())
-        await in_thread(lambda given_up: self._download(path, f'"{name.hex()}"', intake, given_up))
+        self._dated = self._tls.checks_dates()
+        try:
+            await in_thread(lambda given_up: self._download(path, f'"{name.hex()}"', intake, given_up))
+        except UntrustedError:
+            self.on_untrusted()
+            raise
+
+    async def _verified(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        self._dated = self._tls.checks_dates()
+        try:
+            return await in_thread(lambda _: ask())
+        except UntrustedError:
+            self.on_untrusted()
+            raise
+
+    async def _unverified(self, method: str, path: str, *, missing_is_fine: bool = False) -> requests.Response:
+        def ask(_: threading.Event) -> requests.Response:
+            return self._ask(method, path, missing_is_fine=missing_is_fine, context=believing_anybody())
+
+        return await in_thread(ask)
 
     def _download(self, path: str, tag: str, intake: Intake, given_up: threading.Event) -> None:
         """Stream into the intake; go on behind what it has if the server can (RFC 9110 §14)."""
@@ -106,10 +186,16 @@ class HttpsOffice:
             raise _broken(self._url, path, error) from error
 
     def _ask(
-        self, method: str, path: str, *, json: dict[str, str] | None = None, missing_is_fine: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        json: dict[str, str] | None = None,
+        missing_is_fine: bool = False,
+        context: ssl.SSLContext | None = None,
     ) -> requests.Response:
         try:
-            with self._session() as session:
+            with self._session(context) as session:
                 answer = self._request(session, method, path, json=json)
         except requests.RequestException as error:
             raise _broken(self._url, path, error) from error
@@ -117,9 +203,13 @@ class HttpsOffice:
             _check(answer, path)
         return answer
 
-    def _session(self) -> requests.Session:
+    def _session(self, context: ssl.SSLContext | None = None) -> requests.Session:
+        """Verifies the controller, unless it is given a context that does not."""
+        if context is None and self._url.startswith("https:") and self._tls.lacks_authorities:
+            self._tls.take_authorities(self._ask("GET", CA_PATH, context=believing_anybody()).content)
         session = requests.Session()
         session.trust_env = False  # no proxy and no password file of whoever started the daemon
+        session.mount("https://", _Channel(context or self._tls.context(dated=self._dated)))
         return session
 
     def _request(self, session: requests.Session, method: str, path: str, **options: Any) -> requests.Response:
@@ -128,7 +218,6 @@ class HttpsOffice:
             self._url + path,
             auth=self._auth,
             timeout=(CONNECT_S, READ_S),
-            verify=self._verify,
             allow_redirects=False,
             **options,
         )
@@ -154,7 +243,9 @@ def _continues(answer: requests.Response, received: int) -> bool:
 
 def _broken(url: str, path: str, error: requests.RequestException) -> LinkError:
     if isinstance(error, requests.exceptions.SSLError):
-        return LinkError(f"{url}{path}: its certificate is not trusted; check controller.ca_file in box.toml ({error})")
+        return UntrustedError(
+            f"{url}{path}: its certificate is not trusted; check controller.ca in box.toml and the clocks ({error})"
+        )
     if isinstance(error, requests.ConnectionError):
         return LinkError(f"{url}{path}: no connection; check the network and controller.url in box.toml")
     return LinkError(f"{url}{path}: {error}")

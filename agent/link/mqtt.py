@@ -9,7 +9,6 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ import structlog
 
 from agent.core.backoff import Backoff
 from agent.errors import LinkError
+from agent.link.tls import Tls
 from agent.services.wake import Wake
 from protocol import topics
 
@@ -28,6 +28,8 @@ ANSWER_S: Final = 20
 PLAIN_PORT: Final = 1883
 TLS_PORT: Final = 8883
 FAILURES_BEFORE_ASKING: Final = 4
+FAILURES_BEFORE_LIFELINE: Final = 2
+LOOK_AT_CLOCK_S: Final = 5
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class MqttLink:
         place: Callable[[], Place | None],
         take: Callable[[bytes], None],
         moved: Wake,
-        ca_file: Path | None,
+        tls: Tls | None = None,
         draw: Callable[[], float],
         keepalive_s: int = KEEPALIVE_S,
     ) -> None:
@@ -61,7 +63,7 @@ class MqttLink:
         self._place = place
         self._take = take
         self._moved = moved
-        self._ca_file = ca_file
+        self._tls = tls
         self._draw = draw
         self._keepalive_s = keepalive_s
         self._ear = _Ear()
@@ -70,6 +72,12 @@ class MqttLink:
         self.on_connect: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
         """Called when the broker has not answered for several attempts."""
+        self.on_untrusted: Callable[[], None] = lambda: None
+        """Called when a broker with TLS has let this box in for no attempt of late: its certificate or ours is refused.
+
+        TLS 1.3 tells a client of a refused certificate only after the handshake, as a connection that ends (RFC 8446
+        §4.4.2.4), so no more is known than that.
+        """
 
     @property
     def connected(self) -> bool:
@@ -106,6 +114,8 @@ class MqttLink:
                 log.warning(
                     "no connection to the broker; trying again", broker=place.url, reason=str(error), in_ms=wait_ms
                 )
+                if backoff.attempts >= FAILURES_BEFORE_LIFELINE and place.url.startswith("mqtts:"):
+                    self.on_untrusted()
                 if backoff.attempts % FAILURES_BEFORE_ASKING == 0:
                     self.on_lost()
                 await self._moved.wait(wait_ms)
@@ -114,6 +124,7 @@ class MqttLink:
 
     async def _session(self, place: Place) -> None:
         """One connection, until it breaks (an error) or the box has moved (returns)."""
+        dated = self._tls is None or self._tls.checks_dates()
         async with self._connect(place.url) as client:
             hear = [topics.down(self._box), *(topics.orders(unit) for unit in place.units)]
             await client.subscribe([(topic, 1) for topic in hear], timeout=ANSWER_S)
@@ -124,7 +135,8 @@ class MqttLink:
             reading = asyncio.create_task(self._read(client))
             moving = asyncio.create_task(self._moved_from(place))
             breaking = asyncio.create_task(self._broken.wait())
-            tasks = (reading, moving, breaking)
+            telling = asyncio.create_task(self._time_told(dated))
+            tasks = (reading, moving, breaking, telling)
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -146,11 +158,21 @@ class MqttLink:
         while self._place() == place:
             await self._moved.wait()
 
+    async def _time_told(self, dated: bool) -> None:
+        """Returns when the dates of the broker's certificate, which were not looked at, can be: the link is made anew.
+
+        Never, where they were looked at.
+        """
+        if dated or self._tls is None:
+            await asyncio.get_running_loop().create_future()
+        while self._tls is not None and not self._tls.checks_dates():  # noqa: ASYNC110 - a clock has no event
+            await asyncio.sleep(LOOK_AT_CLOCK_S)
+
     def _connect(self, url: str) -> aiomqtt.Client:
         host, port, secure = _address(url)
         context = None
         if secure:
-            context = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
+            context = ssl.create_default_context() if self._tls is None else self._context(self._tls)
         return aiomqtt.Client(
             host,
             port,
@@ -163,6 +185,9 @@ class MqttLink:
             tls_context=context,
             max_queued_incoming_messages=1000,
         )
+
+    def _context(self, tls: Tls) -> ssl.SSLContext:
+        return tls.context(dated=tls.checks_dates(), with_certificate=True)
 
 
 class _Ear(logging.Handler):

@@ -50,3 +50,19 @@ class Office(Protocol):
         An error leaves what has arrived in the intake, for the next attempt.
         """
         ...
+
+    async def authorities(self) -> bytes | None:
+        """PEM of the CAs that the controller says it has, not yet believed; None when it has none.
+
+        This and the next two do not ask whether the controller's certificate is good: whoever calls believes only what
+        proves itself.
+        """
+        ...
+
+    async def certificate(self) -> bytes | None:
+        """PEM of this box's certificate for the broker, not yet believed; None when the controller has no CA."""
+        ...
+
+    async def lifeline(self) -> bytes:
+        """What this box is owed, as `protocol.lifeline` packs it."""
+        ...

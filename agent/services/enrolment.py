@@ -42,6 +42,7 @@ class Enrolment:
         self._take = take
         self._roots_wanted = wakes.roots
         self._broker_known = wakes.subscriptions
+        self._papers_wanted = wakes.papers
         self._draw = draw
         self._questions = 0
         self._ask_broker = False
@@ -75,6 +76,7 @@ class Enrolment:
                 return self._waiting(answer.code)
             self._trust.keep_broker(answer.broker)
             log.info("approved", broker=answer.broker)
+            self._papers_wanted.set()
             self._broker_known.set()
         raw = await self._roots()
         if raw is None:

@@ -41,6 +41,8 @@ class Sender:
     version: str
     boot_ms: int
     """Wall instant at which the daemon started."""
+    session: bytes = b""
+    """8 random bytes of this run."""
 
     def sign(self, payload: bytes, family: Family) -> bytes:
         return sign1(payload, family, self.domain(), self.signer)
@@ -189,6 +191,7 @@ class Reporter:
             clock=self._clock.reading().quality,
             boot=self._sender.boot_ms,
             delegations=self._delegations(),
+            session=self._sender.session,
         )
 
     def _make_beat(self) -> Beat:

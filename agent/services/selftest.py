@@ -104,8 +104,8 @@ class Trials:
         held = self.trust.roots()
         if held is None:
             raise AgentError(
-                "none: approve this box in the console and check controller.root_keys in box.toml",
-                vi="chưa có; hãy duyệt hộp này trên trang quản trị và kiểm tra controller.root_keys trong box.toml",
+                "none: approve this box in the console and check controller.roots in box.toml",
+                vi="chưa có; hãy duyệt hộp này trên trang quản trị và kiểm tra controller.roots trong box.toml",
             )
         if held.expires * SECOND_MS <= self.clock.now_ms():
             raise AgentError(

@@ -52,6 +52,7 @@ class ServiceDesk:
         missing: Callable[[], int],
         sounding: Callable[[], Segment | None],
         checks: Sequence[selftest.Check],
+        speak_code: Callable[[], Awaitable[None]],
     ) -> None:
         self._about = about
         self._clock = clock
@@ -67,10 +68,17 @@ class ServiceDesk:
         self._fetcher = wakes.fetcher
         self._roots = wakes.roots
         self._checks = checks
+        self._speak_code = speak_code
 
     @property
     def commands(self) -> Mapping[str, Callable[[Request], Awaitable[Answer]]]:
-        return {"status": self.status, "explain": self.explain, "fetch": self.fetch, "selftest": self.selftest}
+        return {
+            "status": self.status,
+            "explain": self.explain,
+            "fetch": self.fetch,
+            "selftest": self.selftest,
+            "speak-code": self.speak_code,
+        }
 
     async def status(self, request: Request) -> Answer:
         """Codes for programs; `core.wording` makes sentences of them."""
@@ -130,6 +138,11 @@ class ServiceDesk:
             "wanted": 0 if wanted is None else wanted.generation,
             "missing": self._missing(),
         }
+
+    async def speak_code(self, _: Request) -> Answer:
+        """Over the box's own loudspeaker; returns when it has been heard."""
+        await self._speak_code()
+        return {"code": enrolment_code(self._about.box)}
 
     async def selftest(self, request: Request) -> Answer:
         outcomes = await selftest.run(self._checks, _language(request))

@@ -18,7 +18,8 @@ class Stages:
     def __init__(self, tell: OnOrder) -> None:
         self._tell = tell
         self._first_sample_ms: dict[str, int] = {}
-        self._concluded: set[str] = set()
+        self._concluded: set[tuple[str, int]] = set()
+        """Order and round: an order that was reinstated comes to an end once more."""
 
     def sounded(self, order: str, first_sample_ms: int) -> None:
         """A pass has begun to sound."""
@@ -30,23 +31,23 @@ class Stages:
         """Conclude every order that has come to its end. `finished`: names of plays; `sounding`: ids of orders."""
         for held in holdings.orders:
             order = held.order.id.hex()
-            if order in self._concluded or order in sounding:
+            if (order, held.rounds) in self._concluded or order in sounding:
                 continue
             stage = _conclusion(held, holdings.orders, finished, now_ms)
             if stage is None:
                 continue
-            self._concluded.add(order)
+            self._concluded.add((order, held.rounds))
             first = self._first_sample_ms.get(order)
             self._tell(order, stage, now_ms, first, Grade.NONE if first is None else Grade.CLAIMED)
         self._forget({held.order.id.hex() for held in holdings.orders})
 
     def next_ms(self, holdings: Holdings, now_ms: int) -> int | None:
         """When the next order expires of those that are not concluded."""
-        pending = (held for held in holdings.orders if held.order.id.hex() not in self._concluded)
+        pending = (held for held in holdings.orders if (held.order.id.hex(), held.rounds) not in self._concluded)
         return min((at for held in pending if (at := held.order.expires * SECOND_MS) > now_ms), default=None)
 
     def _forget(self, held: set[str]) -> None:
-        self._concluded &= held
+        self._concluded = {row for row in self._concluded if row[0] in held}
         self._first_sample_ms = {order: at for order, at in self._first_sample_ms.items() if order in held}
 
 

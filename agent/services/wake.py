@@ -34,3 +34,5 @@ class Wakes:
     """The broker or the box's place in the tree changed."""
     roots: Wake = field(default_factory=Wake)
     """Newer roots, or the broker's address, are needed."""
+    papers: Wake = field(default_factory=Wake)
+    """The box was approved, or a certificate was refused."""

@@ -206,7 +206,7 @@ class Orders:
             if ending is None or by.level > ending.level:
                 continue
             if ending.order.type is MessageType.STOP:
-                found += [other for other, held in self._held.items() if _is_silenced(held, ending)]
+                found += [other for other, held in self._held.items() if self._is_silenced(other, held, ending)]
             for other in ending.order.references:
                 held = self._held.get(other)
                 left = [
@@ -215,6 +215,12 @@ class Orders:
                 if held is not None and held.stage is Stage.CANCELLED and not left:
                     found.append(other)
         return tuple(dict.fromkeys(found))
+
+    def _is_silenced(self, name: bytes, held: Remembered, stop: Remembered) -> bool:
+        """Whether this stop has held this order back, and nothing else has ended it."""
+        if held.order.type not in SOUNDING or held.level < stop.level or self._endings(name):
+            return False
+        return held.stage is Stage.CANCELLED or held.stage not in ENDED
 
     def _put(self, name: bytes, remembered: Remembered) -> None:
         """Oldest first, also where the clock was set back since."""
@@ -265,11 +271,6 @@ def _revive(connection: sqlite3.Connection, order: bytes) -> None:
 def _lasts(stop: Remembered, now_ms: int) -> bool:
     """Whether its lock has no end of its own, or not yet."""
     return stop.order.until is None or stop.order.until * SECOND_MS > now_ms
-
-
-def _is_silenced(held: Remembered, stop: Remembered) -> bool:
-    """Whether a stop of this authority holds back this order."""
-    return held.order.type in SOUNDING and held.stage not in ENDED and held.level >= stop.level
 
 
 def _put_receipt(

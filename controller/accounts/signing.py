@@ -6,7 +6,6 @@ whose it is and `verify` whether it is good. Who may sign what is for the app th
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -24,7 +23,7 @@ from protocol.errors import ProtocolError
 from protocol.ids import key_id, sha256
 from protocol.passkey import Party
 from protocol.signing import (
-    MAX_AUTHENTICATOR_DATA,
+    AUTHENTICATOR_DATA,
     MAX_CLIENT_DATA,
     Assertion,
     Domain,
@@ -127,7 +126,7 @@ def read(source: HttpRequest | Mapping[str, str] | bytes) -> SignedBy:
     try:
         answer = _answer(source)
         return _signed_by(answer)
-    except (msgspec.MsgspecError, ProtocolError, binascii.Error, ValueError) as error:
+    except (msgspec.MsgspecError, ProtocolError, ValueError, RecursionError) as error:
         raise Refused(
             "signature",
             _("Chữ ký gửi lên không đọc được."),
@@ -203,7 +202,7 @@ def _signed_by(answer: Answer) -> SignedBy:
     assertion = None
     if alg.is_passkey:
         data, client = from_base64url(answer.authenticator_data), from_base64url(answer.client_data)
-        if len(data) != MAX_AUTHENTICATOR_DATA or len(client) > MAX_CLIENT_DATA:
+        if len(data) != AUTHENTICATOR_DATA or len(client) > MAX_CLIENT_DATA:
             raise ValueError("no assertion that boxes take")
         if not isinstance(json.loads(client), dict):
             raise ValueError("no client data")

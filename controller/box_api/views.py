@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
@@ -22,15 +23,22 @@ from controller.boxes import services as boxes
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.library import files
-from controller.orders import roots as trust
+from controller.orders import rollcall
+from controller.pki import services as pki
+from controller.schedules.models import AssignmentRow
 from controller.schedules.services import may_fetch_manifest, may_fetch_sound
+from controller.trust import services as trust
+from controller.units.rules import above
 from protocol.errors import SignatureError
 from protocol.ids import Name, box_id, enrolment_code
+from protocol.lifeline import pack as packed
+from protocol.topics import CERTIFICATE_PATH
 
 log = structlog.get_logger("box_api")
 
 CHUNK: Final = 65_536
 MAX_ENROL_BYTES: Final = 4_096
+PEM: Final = "application/x-pem-file"
 OCTETS: Final = "application/octet-stream"
 Given = ParamSpec("Given")
 
@@ -97,7 +105,7 @@ def enrol(request: HttpRequest) -> HttpResponseBase:
 @_for_boxes
 @require_GET
 def roots(request: HttpRequest) -> HttpResponseBase:
-    """The newest roots, as the root keys signed them."""
+    """The newest roots, as the root keys signed them: a new box's first. The chain to them is in the lifeline."""
     _caller(request)
     row = trust.current()
     if row is None:
@@ -107,9 +115,64 @@ def roots(request: HttpRequest) -> HttpResponseBase:
 
 @_for_boxes
 @require_GET
+def authorities(request: HttpRequest) -> HttpResponseBase:
+    """The CAs, for anybody: a box believes only what its `controller.ca` pins, and what that has vouched for."""
+    del request
+    data = pki.bundle()
+    if data is None:
+        raise Denied(404, "no-pki", "this controller has no CA; make it with `loalang pki init`")
+    return HttpResponse(data, content_type=PEM)
+
+
+@_for_boxes
+@require_POST
+def certificate(request: HttpRequest) -> HttpResponseBase:
+    """The box's certificate for the broker. No signing request is needed: its key is known."""
+    box = _living(request)
+    pem = pki.issue(box.pk, bytes(box.public_key), timezone.now())
+    if pem is None:
+        raise Denied(404, "no-pki", "this controller has no CA; boxes need no certificate")
+    return HttpResponse(pem, content_type=PEM)
+
+
+@_for_boxes
+@require_GET
+def lifeline(request: HttpRequest) -> HttpResponseBase:
+    """All roots in order, the delegations of its place, and every order that the box is owed.
+
+    Each verifies itself: no channel needs to be trusted for it.
+    """
+    box, now = _living(request), timezone.now()
+    units = above(box.unit.code) if box.unit is not None else ()
+    messages = trust.messages_for(units, 0, {})
+    assignment = AssignmentRow.objects.filter(box=box).first()
+    if assignment is not None:
+        messages.append(bytes(assignment.message))
+    messages += [bytes(order.envelope or b"") for _box, order in rollcall.owed(now, {box.pk})]
+    return HttpResponse(packed(tuple(filter(None, messages))), content_type=OCTETS)
+
+
+def _living(request: HttpRequest) -> Box:
+    """The box that signed this, if its identity still counts; it needs no certificate for that."""
+    box = _caller(request)
+    if box.identity_until is not None and box.identity_until <= timezone.now():
+        raise Denied(403, "identity-over", "ten years have passed since this box was approved; have it approved anew")
+    return box
+
+
+def _certified(request: HttpRequest) -> Box:
+    """The box that signed this, if it has a certificate that counts, where there are certificates."""
+    box = _caller(request)
+    if not pki.holds_certificate(box.pk, timezone.now()):
+        raise Denied(403, "no-certificate", f"this box has no valid certificate; ask for one at {CERTIFICATE_PATH}")
+    return box
+
+
+@_for_boxes
+@require_GET
 def manifest(request: HttpRequest, name: str) -> HttpResponseBase:
     """The manifest that the box's assignment names, and no other."""
-    if not may_fetch_manifest(_caller(request).pk, name):
+    if not may_fetch_manifest(_certified(request).pk, name):
         raise Denied(404, "not-yours", "this is not the manifest of the box's newest assignment")
     return _file(request, name)
 
@@ -118,7 +181,7 @@ def manifest(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_GET
 def blob(request: HttpRequest, name: str) -> HttpResponseBase:
     """A sound that the box's manifest names, whole or from an offset (RFC 9110 §14)."""
-    if not may_fetch_sound(_caller(request).pk, name):
+    if not may_fetch_sound(_certified(request).pk, name):
         raise Denied(404, "not-yours", "this sound is not in the manifest of the box's newest assignment")
     return _file(request, name)
 

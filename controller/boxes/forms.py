@@ -51,6 +51,17 @@ class ApproveForm(PlaceForm):
         return code
 
 
+class CodeForm(forms.Form):
+    """A code alone: of the box that somebody stands before."""
+
+    code = forms.CharField(
+        label=_("Mã ghi trên hộp mới"),
+        max_length=20,
+        help_text=_("Tám ký tự trên nhãn hoặc trên trang tại chỗ của hộp, dạng XXXX-XXXX."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "class": "code"}),
+    )
+
+
 class GroupForm(forms.Form):
     name = forms.CharField(label=_("Tên nhóm"), max_length=64, help_text=_("Ví dụ: “Các trường học”, “Ven biển”."))
     unit = UnitField(label=_("Đơn vị"))

@@ -31,6 +31,10 @@ class Box(models.Model):
     enrolled_at = models.DateTimeField()
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_by = models.ForeignKey(Person, models.PROTECT, null=True, blank=True, related_name="+")
+    identity_until = models.DateTimeField(null=True, blank=True)
+    """So long its key alone opens the lifeline, whatever became of its certificates."""
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
+    """The box whose place it took."""
 
     class Meta:
         ordering = ["name", "id"]
@@ -69,6 +73,11 @@ class BoxState(models.Model):
     """`at` of the newest hello that counted, epoch ms."""
     beat_at = models.BigIntegerField(null=True)
     """`at` of the newest beat that counted, epoch s; a later beat must be later."""
+    session = models.BinaryField(max_length=8, default=bytes)
+    """Run of the daemon in the newest hello; empty for a box that does not say."""
+    session_before = models.BinaryField(max_length=8, default=bytes)
+    cloned_at = models.DateTimeField(null=True)
+    """When two runs with one key took turns for the last time; null once somebody has looked into it."""
     log_chain = models.BinaryField(max_length=8, default=bytes)
     log_seq = models.PositiveBigIntegerField(default=0)
 

@@ -51,10 +51,11 @@ def judge_all(boxes: QuerySet[Box], now: dt.datetime) -> list[Judged]:
         "status__faults",
         "status__generation",
         "status__wanted_generation",
+        "status__cloned_at",
     )
     judged = []
-    for pk, name, stage, seen, doing, clock, faults, has, wanted in rows:
-        said = Said(stage, seen, doing, clock, faults or 0, has or 0, wanted or 0)
+    for pk, name, stage, seen, doing, clock, faults, has, wanted, cloned in rows:
+        said = Said(stage, seen, doing, clock, faults or 0, has or 0, wanted or 0, cloned is not None)
         judged.append(Judged(pk, name, rules.judge(said, now)[0], doing))
     return sorted(judged, key=lambda box: (URGENCY[box.level], box.name, box.pk))
 

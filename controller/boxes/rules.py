@@ -41,6 +41,7 @@ class Said:
     faults: int = 0
     generation: int = 0
     wanted_generation: int = 0
+    cloned: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,30 @@ def after_beat(mark: Mark, at_s: int, now_s: int) -> Mark | None:
     return replace(mark, beat_s=min(at_s, now_s))
 
 
+@dataclass(frozen=True)
+class Runs:
+    """The last two runs of a box's daemon, by the random bytes that each of them says."""
+
+    newest: bytes = b""
+    before: bytes = b""
+    said_ms: int = 0
+    """`at` of the newest hello that counted."""
+
+
+def after_session(runs: Runs, session: bytes, at_ms: int) -> tuple[Runs, bool]:
+    """The runs after this hello, and whether two boxes have this key: A, then B, then A again.
+
+    A run that has ended does not come back. One that seems to, by an older message, is only a late copy of it.
+    """
+    if session == runs.newest:
+        return replace(runs, said_ms=max(runs.said_ms, at_ms)), False
+    if session == runs.before:
+        if at_ms <= runs.said_ms:
+            return runs, False
+        return Runs(session, runs.newest, at_ms), True
+    return Runs(session, runs.newest, max(runs.said_ms, at_ms)), False
+
+
 def health(said: Said, now: dt.datetime) -> Health:
     """Level and sentence of a box."""
     level, words = judge(said, now)
@@ -115,6 +140,11 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             seen is not None and now - seen > SILENT_AFTER,
             Level.FAULT,
             _w("Mất liên lạc. Kiểm tra điện và mạng tại chỗ."),
+        ),
+        (
+            said.cloned and doing != Doing.EMERGENCY,
+            Level.FAULT,
+            _w("Hai thiết bị đang dùng chung khóa của hộp này. Kiểm tra tại chỗ, rồi thay hộp."),
         ),
         (doing == Doing.EMERGENCY, Level.EMERGENCY, _w("Đang phát lệnh khẩn cấp.")),
         (said.faults != 0, Level.FAULT, ""),

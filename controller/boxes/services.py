@@ -16,15 +16,18 @@ from controller.boxes import rules
 from controller.boxes.models import Box, BoxState, FaultEvent, Group, Stage
 from controller.boxes.rules import Change, Mark, Said
 from controller.core.errors import Refused
+from controller.pki import services as pki
 from controller.units.models import Unit
 from controller.units.rules import covers
 from controller.units.services import inside
-from protocol.ids import box_id
+from protocol.ids import box_id, enrolment_code
 from protocol.report import Beat, Fault, Hello
 
 MAX_WAITING: Final = 2_000
 """Enrolment is open to strangers; a workshop's batch fits, a flood does not."""
 NAME_LENGTH: Final = 64
+IDENTITY_LIFE: Final = dt.timedelta(days=3653)
+"""So long a box's own key opens the lifeline."""
 Instant = dt.datetime
 
 
@@ -61,13 +64,59 @@ def approve(box: Box, unit: Unit, by: Person, *, name: str = "", site: str = "",
     """
     require(by, Action.MAINTAIN, unit.code, field="unit")
     box = _locked(box, Change.APPROVE)
+    if box.state == Stage.WAITING:
+        waiting_with(enrolment_code(box.pk))
     _describe(box, unit, name, site, gain_cb)
     box.state = Stage.APPROVED
     box.approved_at = timezone.now()
     box.approved_by = by
+    box.identity_until = box.approved_at + IDENTITY_LIFE
     box.save()
     audit(by, "box.approved", f"box:{box.pk}", unit=unit.code, name=box.name)
     return box
+
+
+@transaction.atomic
+def replace(old: Box, new: Box, by: Person) -> Box:
+    """One act at the pole: the waiting box takes place, name, gain and groups of the old one, which is revoked.
+
+    Whoever calls has compared the new box's code. Raises `NotAllowed` without MAINTAIN there, `Refused` when the old
+    box is not in use or the new one does not wait.
+    """
+    old = _locked(old, Change.RETIRE)
+    if old.unit is None or old.pk == new.pk:
+        raise Refused("code", _("Hộp này không thay cho hộp kia được."), _("Chọn một hộp đang dùng và một hộp mới."))
+    fresh = approve(new, old.unit, by, name=old.name, site=old.site, gain_cb=old.gain_cb)
+    fresh.replaces = old
+    fresh.save(update_fields=["replaces"])
+    fresh.groups.set(old.groups.all())
+    old.groups.clear()
+    retire(old, by)
+    audit(by, "box.replaced", f"box:{old.pk}", by=fresh.pk, unit=old.unit.code)
+    return fresh
+
+
+def waiting_with(code: str) -> Box | None:
+    """The box that waits with this enrolment code; None when there is none.
+
+    Raises `Refused` when two do: the code is half of the id, and somebody may have made a key to match it.
+    """
+    found = [box for box in Box.objects.filter(state=Stage.WAITING) if rules.same_code(code, enrolment_code(box.pk))]
+    if len(found) > 1:
+        raise Refused(
+            "code",
+            _("Có %(n)d hộp đang chờ cùng mang mã này, không thể duyệt theo mã.") % {"n": len(found)},
+            _("Từ chối cả hai, xóa tệp box.key trên hộp thật để hộp tạo mã mới, rồi báo nhóm kỹ thuật tỉnh."),
+        )
+    return found[0] if found else None
+
+
+@transaction.atomic
+def looked_into(box: Box, by: Person) -> None:
+    """The warning of a copied key goes, until the copies take turns again."""
+    require(by, Action.MAINTAIN, box.unit.code if box.unit else "")
+    BoxState.objects.filter(box=box).update(cloned_at=None)
+    audit(by, "box.clone_looked_into", f"box:{box.pk}")
 
 
 @transaction.atomic
@@ -96,8 +145,10 @@ def retire(box: Box, by: Person) -> Box:
     else:
         require_anywhere(by, Action.MAINTAIN)
     box.state = Stage.RETIRED
-    box.save(update_fields=["state"])
-    audit(by, "box.retired", f"box:{box.pk}")
+    box.identity_until = None
+    box.save(update_fields=["state", "identity_until"])
+    revoked = pki.revoke(box.pk)
+    audit(by, "box.retired", f"box:{box.pk}", certificates_revoked=revoked)
     return box
 
 
@@ -180,6 +231,7 @@ def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
     """The newest hello of each box: (message, when the controller received it). An older one changes nothing."""
     found = list(hellos)
     marks = _marks({hello.box for hello, _at in found})
+    _note_sessions(found)
     rows = {}
     for hello, at in found:
         if hello.box not in marks:
@@ -206,6 +258,23 @@ def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
             beat_at=mark.beat_s,
         )
     _upsert(list(rows.values()), HELLO_FIELDS)
+
+
+def _note_sessions(hellos: Iterable[tuple[Hello, Instant]]) -> None:
+    """Notice a key that is in two boxes. A hello is signed, so nobody but the holder of the key can have made it."""
+    said: dict[str, list[tuple[Hello, Instant]]] = {}
+    for hello, at in hellos:
+        if hello.session:
+            said.setdefault(hello.box, []).append((hello, at))
+    for state in BoxState.objects.filter(box__in=said):
+        runs = rules.Runs(bytes(state.session), bytes(state.session_before), state.hello_at or 0)
+        for hello, at in said[state.box_id]:
+            runs, cloned = rules.after_session(runs, hello.session, hello.at)
+            if cloned:
+                state.cloned_at = at
+                audit(None, "box.cloned", f"box:{state.box_id}", sessions=[runs.newest.hex(), runs.before.hex()])
+        state.session, state.session_before = runs.newest, runs.before
+        state.save(update_fields=["session", "session_before", "cloned_at"])
 
 
 @transaction.atomic
@@ -347,4 +416,5 @@ def said(box: Box) -> Said:
         faults=status.faults,
         generation=status.generation,
         wanted_generation=status.wanted_generation,
+        cloned=status.cloned_at is not None,
     )

@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,12 +17,13 @@ from controller.accounts.access import person_of
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.boxes import rules, services
-from controller.boxes.forms import ApproveForm, PlaceForm
+from controller.boxes.forms import ApproveForm, CodeForm, PlaceForm
 from controller.boxes.models import Box, Stage
 from controller.boxes.overview import Line, judge_all, lines, tallies
 from controller.boxes.rules import Level
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
+from controller.pki.services import certified_until
 from controller.units.services import inside, options
 from protocol.ids import enrolment_code
 
@@ -87,6 +89,7 @@ def box(request: HttpRequest, identity: str) -> HttpResponse:
         "line": line,
         "box": shown,
         "code": enrolment_code(shown.pk),
+        "certified_until": certified_until(shown.pk, timezone.now()),
         "clock": rules.clock_name(shown.status.clock if hasattr(shown, "status") else None),
         "events": _events(shown),
         "now": timezone.now(),
@@ -102,7 +105,8 @@ def approve(request: HttpRequest, identity: str) -> HttpResponse:
     """The installer types the code that is written on the box; only the right one approves it."""
     person = person_of(request)
     shown = get_object_or_404(seen_by(person), pk=identity)
-    form = ApproveForm(shown, request.POST or None, initial=_initial(shown))
+    initial = _initial(shown) | {"code": request.GET.get("code", "")}
+    form = ApproveForm(shown, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -113,6 +117,52 @@ def approve(request: HttpRequest, identity: str) -> HttpResponse:
             messages.success(request, _("Đã duyệt hộp %(name)s.") % {"name": data["name"]})
             return redirect("boxes:box", identity)
     return render(request, "boxes/approve.html", {"box": shown, "form": form, "unit_options": options()})
+
+
+@require_http_methods(["GET", "POST"])
+def find(request: HttpRequest) -> HttpResponse:
+    """Where the QR on the box leads: the waiting box of this code, whose page then asks for the place."""
+    person = person_of(request)
+    form = CodeForm(request.POST or (request.GET if "code" in request.GET else None))
+    if form.is_valid():
+        try:
+            waiting = services.waiting_with(form.cleaned_data["code"])
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            if waiting is not None and seen_by(person).filter(pk=waiting.pk).exists():
+                code = enrolment_code(waiting.pk)
+                return redirect(f"{reverse('boxes:approve', args=[waiting.pk])}?code={code}")
+            form.add_error(
+                "code", _("Không có hộp nào đang chờ duyệt mang mã này. Hộp đã có mạng và đã báo danh chưa?")
+            )
+    return render(request, "boxes/find.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def replace(request: HttpRequest, identity: str) -> HttpResponse:
+    """A new box takes the place of this one, which is revoked: one act, by the new box's code."""
+    person = person_of(request)
+    old = get_object_or_404(seen_by(person), pk=identity, state=Stage.APPROVED)
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            new = services.waiting_with(form.cleaned_data["code"])
+            fresh = services.replace(old, _present(new), person)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, _("Hộp mới đã thay hộp cũ; hộp cũ đã bị thu hồi."))
+            return redirect("boxes:box", fresh.pk)
+    return render(request, "boxes/replace.html", {"box": old, "form": form})
+
+
+@require_POST
+def looked_into(request: HttpRequest, identity: str) -> HttpResponse:
+    """Somebody has been there: the warning of a copied key goes."""
+    person = person_of(request)
+    services.looked_into(get_object_or_404(seen_by(person), pk=identity), person)
+    return redirect("boxes:box", identity)
 
 
 @require_POST
@@ -142,3 +192,14 @@ def _events(box: Box) -> list[Event]:
         Event(row.at, row.raised, "; ".join(rules.fault_names(1 << row.code)), row.detail)
         for row in box.fault_events.all()[:20]
     ]
+
+
+def _present(new: Box | None) -> Box:
+    """The box that waits with the code. Raises `Refused` where there is none."""
+    if new is None:
+        raise Refused(
+            "code",
+            _("Không có hộp nào đang chờ duyệt mang mã này."),
+            _("Cắm điện và mạng cho hộp mới, đợi nó báo danh, rồi đọc lại mã trên hộp."),
+        )
+    return new

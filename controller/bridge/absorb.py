@@ -17,9 +17,10 @@ from controller.boxes.models import Box, BoxState, Stage
 from controller.bridge.answers import NO_CHAIN, Needs, Picture, Received, acknowledgements, after_beat, after_hello
 from controller.bridge.intake import Arrived, box_of, open_message
 from controller.orders import rollcall
-from controller.orders import roots as trust
 from controller.reports import services as reports
 from controller.schedules.models import AssignmentRow
+from controller.trust import services as trust
+from controller.units.rules import above
 from protocol import topics
 from protocol.codec import encode
 from protocol.errors import ProtocolError
@@ -135,6 +136,8 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
     for box, order in rollcall.owed(now, names):
         owed[box][bytes.fromhex(order.pk)] = bytes(order.envelope or b"")
     pictures = {}
+    places = dict(Box.objects.filter(pk__in=names).values_list("pk", "unit__code"))
+    lists = {code: trust.versions(above(code)) for code in {code for code in places.values() if code}}
     for state in BoxState.objects.filter(box_id__in=names):
         chain = bytes(state.log_chain) or NO_CHAIN
         pictures[state.box_id] = Picture(
@@ -145,6 +148,7 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
             log_seq=reports.stored_up_to(state.box_id, chain),
             accepted=accepted.get(state.box_id, ()),
             owed=owed.get(state.box_id, {}),
+            lists=lists.get(places.get(state.box_id) or "", {}),
         )
     return pictures
 
@@ -183,15 +187,16 @@ def _needs(arrived: Iterable[Arrived], pictures: dict[str, Picture], received: d
 def _outgoing(
     needs: dict[str, Needs], pictures: dict[str, Picture], received: dict[str, Received], domain: Domain, signer: Signer
 ) -> list[Outgoing]:
-    """Roots first, since the rest is verified with them; then orders, the programme, and the acknowledgement."""
-    roots = trust.current() if any(need.roots for need in needs.values()) else None
+    """Roots and delegations first: the rest is verified with them. Then orders, the programme, the acknowledgement."""
+    chains = {since: trust.roots_after(since) for since in {need.since for need in needs.values() if need.roots}}
+    lists = trust.newest_lists(sorted({unit for need in needs.values() for unit in need.lists}))
     wanted = [box for box, need in needs.items() if need.assignment]
     assignments = dict(AssignmentRow.objects.filter(box_id__in=wanted).values_list("box_id", "message"))
     out = []
     for box, need in needs.items():
         topic = topics.down(box)
-        if need.roots and roots is not None:
-            out.append(Outgoing(topic, bytes(roots.data)))
+        out += [Outgoing(topic, data) for data in (chains[need.since] if need.roots else ())]
+        out += [Outgoing(topic, bytes(lists[unit].envelope or b"")) for unit in need.lists if unit in lists]
         out += [Outgoing(topic, envelope) for envelope in need.orders]
         if box in assignments:
             out.append(Outgoing(topic, bytes(assignments[box])))

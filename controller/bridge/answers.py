@@ -25,6 +25,8 @@ class Picture:
     """Newest stored row of that chain."""
     accepted: tuple[bytes, ...] = ()
     """Unexpired orders that it said to have accepted."""
+    lists: Mapping[str, int] = field(default_factory=dict)
+    """Of each unit of its place that has a delegation, the version in force."""
     owed: Mapping[bytes, bytes] = field(default_factory=dict)
     """Live orders that it has not answered: envelope by id."""
 
@@ -34,6 +36,10 @@ class Needs:
     """What is to be sent to a box."""
 
     roots: bool = False
+    since: int = 0
+    """The version of the roots that it holds: what leads on from there is sent."""
+    lists: tuple[str, ...] = ()
+    """Units whose delegation it lacks."""
     orders: tuple[bytes, ...] = ()
     """Envelopes."""
     assignment: bool = False
@@ -44,6 +50,8 @@ def after_hello(hello: Hello, picture: Picture) -> Needs:
     """Only what is missing; the acknowledgement always, so that the box knows which rows to send."""
     return Needs(
         roots=hello.roots_version < picture.roots_version,
+        since=hello.roots_version,
+        lists=tuple(unit for unit, version in picture.lists.items() if (unit, version) not in hello.delegations),
         orders=tuple(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
         assignment=max(hello.generation, hello.wanted) < picture.generation,
         acknowledge=True,
@@ -56,6 +64,8 @@ def after_beat(beat: Beat, picture: Picture) -> Needs | None:
         return None
     return Needs(
         roots=picture.known_roots < picture.roots_version,
+        since=picture.known_roots,
+        lists=tuple(picture.lists),
         orders=tuple(picture.owed.values()),
         assignment=beat.generation < picture.generation,
         acknowledge=True,
@@ -71,6 +81,7 @@ def in_step(picture: Picture) -> bytes:
         picture.chain,
         picture.log_seq,
         picture.log_seq,
+        tuple(picture.lists.items()),
     )
 
 

@@ -74,8 +74,12 @@ class Address:
 class Bridge:
     """Runs until it is cancelled. A broker that is missing, refuses, or dies is logged, and tried again."""
 
-    def __init__(self, address: Address, domain: Domain, signer: Signer) -> None:
+    def __init__(
+        self, address: Address, domain: Domain, signer: Signer, tls: Callable[[], ssl.SSLContext] | None = None
+    ) -> None:
+        """`tls` is asked before each connection, so that rotated certificates count at once."""
         self._address = address
+        self._tls = tls or ssl.create_default_context
         self._domain = domain
         self._signer = signer
         self._woken = asyncio.Event()
@@ -120,7 +124,7 @@ class Bridge:
             self._address.port,
             username=self._address.user,
             password=self._address.password,
-            tls_context=ssl.create_default_context() if self._address.tls else None,
+            tls_context=self._tls() if self._address.tls else None,
             clean_session=True,
             keepalive=30,
             max_inflight_messages=BATCH,

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.cli import roots, terminal
+from controller.cli import roots, terminal, wording
 from controller.cli.terminal import CliError, Commands, words
 
 Run = Callable[[Namespace], int]
@@ -19,10 +19,13 @@ def add(commands: Commands) -> None:
     )
     migrate.set_defaults(run=run_migrate)
     trust = commands.add_parser("roots", help=words("danh sách người ký", "who is trusted to sign"))
-    actions = trust.add_subparsers(dest="action", required=True, metavar="make|import|show|machine")
+    actions = trust.add_subparsers(dest="action", required=True, metavar="make|next|sign|check|show|import|machine")
     roots.add(actions)
     _roots_import(actions.add_parser("import", help=words("nhập danh sách đã ký", "take over signed roots")))
-    show = actions.add_parser("show", help=words("xem danh sách đang dùng", "show the roots in force"))
+    show = actions.add_parser(
+        "show", help=words("xem một tệp, hoặc danh sách đang dùng", "show a file, or the roots in force")
+    )
+    show.add_argument("file", type=Path, nargs="?")
     show.set_defaults(run=run_roots_show)
     machine = actions.add_parser(
         "machine",
@@ -48,17 +51,34 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=str(DEFAULT_PORT))
     for part in ("web", "bridge", "worker"):
         parser.add_argument(f"--{part}", action="store_true", help=words("chỉ chạy phần này", "run only this part"))
+    parser.add_argument(
+        "--tls-port",
+        type=int,
+        metavar="PORT",
+        help=words("phục vụ thêm HTTPS ở cổng này (cho các hộp)", "serve HTTPS on this port too (for boxes)"),
+    )
+    for name in ("cert", "key"):
+        parser.add_argument(
+            f"--tls-{name}",
+            type=Path,
+            metavar="PEM",
+            help=words(
+                "HTTPS ở --port, hoặc ở --tls-port nếu có; mặc định: của “loalang pki”",
+                'HTTPS on --port, or on --tls-port where given; default: those of "loalang pki"',
+            ),
+        )
     parser.set_defaults(run=run_serve)
 
 
 def _roots_import(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument(
-        "--root-public",
-        action="append",
-        default=[],
+        "--fingerprint",
         metavar="HEX",
-        help=words("khóa công khai gốc; cần ở lần nhập đầu", "public root key; needed the first time"),
+        help=words(
+            "vân tay khóa gốc mà “roots show” in ra ở máy lập; ở lần nhập đầu hãy luôn ghi",
+            'the root fingerprint that "roots show" printed where they were made; give it the first time',
+        ),
     )
     parser.set_defaults(run=run_roots_import)
 
@@ -98,10 +118,14 @@ def set_up_database() -> None:
 
 def run_serve(args: Namespace) -> int:
     set_up()
+    from django.conf import settings
+
     from controller.serve.program import Parts, serve
+    from controller.serve.tls import chosen_pair
 
     chosen = (args.web, args.bridge, args.worker)
-    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts())
+    pair = chosen_pair(settings.LOALANG, args.tls_cert, args.tls_key, wanted=args.tls_port is not None)
+    serve(args.host, args.port, Parts(*chosen) if any(chosen) else Parts(), pair=pair, tls_port=args.tls_port)
     return 0
 
 
@@ -113,22 +137,12 @@ def run_migrate(args: Namespace) -> int:
 
 
 def run_roots_import(args: Namespace) -> int:
-    keys = []
-    for text in args.root_public:
-        key = roots.read_public(text)
-        if key is None:
-            raise CliError(
-                words(f"--root-public: {text!r} không phải khóa 32 byte", f"--root-public: {text!r} is no 32-byte key")
-            )
-        keys.append(key)
-    try:
-        data = args.file.read_bytes()
-    except OSError as error:
-        raise CliError(words(f"không đọc được {args.file}: {error}", f"cannot read {args.file}: {error}")) from error
+    data = terminal.read_bytes(args.file)
+    fingerprint = None if args.fingerprint is None else roots.read_fingerprint(args.fingerprint)
     set_up_database()
-    from controller.orders.roots import import_roots, names_this_controller
+    from controller.trust.services import import_roots, names_this_controller
 
-    row = import_roots(data, tuple(keys))
+    row = import_roots(data, fingerprint)
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
     if not names_this_controller():
         terminal.say(
@@ -143,22 +157,21 @@ def run_roots_import(args: Namespace) -> int:
 
 
 def run_roots_show(args: Namespace) -> int:
-    del args
+    if args.file is not None:
+        roots.show_file(args.file)
+        return 0
     set_up_database()
-    from controller.orders.roots import current_roots
+    from controller.trust.services import current_roots
 
-    trust = current_roots()
-    terminal.say(f"{trust.province}/{trust.environment} · {words('số', 'version')} {trust.version}")
-    for holder in trust.holders:
-        held = ", ".join(role.name for role in holder.roles)
-        terminal.say(f"  {holder.key.hex()}  {holder.person}: {held} @ {', '.join(holder.scope)}")
+    for line in wording.plain(wording.roots(current_roots())):
+        terminal.say(line)
     return 0
 
 
 def run_roots_machine(args: Namespace) -> int:
     del args
     set_up_database()
-    from controller.schedules.signing import schedule_signer
+    from controller.trust.machine import schedule_signer
 
     terminal.say(schedule_signer().public_key.hex())
     return 0

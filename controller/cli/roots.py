@@ -1,129 +1,196 @@
-"""`loalang roots make`: who is trusted to sign what, written by people in JSON, signed offline by the root keys.
+"""`loalang roots make|next|sign|check|show`: who is trusted to sign what, signed offline by the root keys.
 
-Kept apart from the controller on purpose: whoever owns the controller must not be able to appoint signers.
+Kept apart from the controller on purpose: whoever owns the controller must not be able to appoint signers. Several
+root holders sign one after another, each on a machine of their own: the file that travels between them collects.
 """
 
-import base64
-import binascii
 import re
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
 
-import msgspec
-from msgspec import Meta
-
-from controller.cli import terminal
+from controller.cli import rootspec, signatures, terminal, wording
+from controller.cli.rootspec import HolderSpec, RootsSpec, build, read_public, read_spec
 from controller.cli.terminal import CliError, Commands, words
 from protocol import keyfile, signing
-from protocol.codec import encode
-from protocol.errors import ProtocolError
-from protocol.roles import Holder, Role, Roots, Threshold
-from protocol.signing import Family, KeySigner, Signer
+from protocol.codec import decode, encode, pack, unpack
+from protocol.errors import ProtocolError, SignatureError
+from protocol.roles import (
+    FINGERPRINT_BYTES,
+    MAX_ROOTS_BYTES,
+    Holder,
+    Role,
+    Roots,
+    distinct,
+    open_first_roots,
+    open_next_roots,
+)
+from protocol.signing import TAG_SIGN, Domain, Family, KeySigner, SignedBy, Signer
 
-DAY_S: Final = 86_400
-KEY_BYTES: Final = 32
-THRESHOLDS: Final = {"EMERGENCY": 2}
-"""Where the file names none: an emergency takes two persons."""
-
-
-class HolderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One key and its roles; the key as `public` (hex or base64url) or as `key_file`, of which only that is read."""
-
-    person: str
-    roles: tuple[str, ...]
-    scope: tuple[str, ...]
-    public: str = ""
-    key_file: str = ""
-
-
-class RootsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--holders FILE` holds."""
-
-    province: str
-    environment: str
-    version: Annotated[int, Meta(ge=1)]
-    holders: tuple[HolderSpec, ...]
-    valid_days: Annotated[int, Meta(ge=1, le=3660)] = 366
-    thresholds: dict[str, int] = msgspec.field(default_factory=lambda: dict(THRESHOLDS))
+__all__ = [
+    "HolderSpec",
+    "RootsSpec",
+    "add",
+    "build",
+    "read_public",
+    "read_spec",
+    "sign_roots",
+]
 
 
 def add(actions: Commands) -> None:
     """`actions` are the sub-commands of `loalang roots`."""
     make = actions.add_parser(
         "make",
-        help=words("lập và ký danh sách người ký (làm ở máy không nối mạng)", "write and sign the roots (offline)"),
+        help=words("lập và ký danh sách đầu tiên (máy không nối mạng)", "write and sign the first roots (offline)"),
     )
-    make.add_argument("--holders", required=True, type=Path, metavar="FILE", help="JSON")
-    make.add_argument(
+    _add_writing(make)
+    make.set_defaults(run=run_make, held=None)
+    following = actions.add_parser(
+        "next",
+        help=words("lập danh sách kế tiếp, ký bằng khóa cũ và mới", "write the next roots, signed by old and new keys"),
+    )
+    _add_writing(following)
+    _add_held(following, required=True)
+    following.set_defaults(run=run_make)
+    sign = actions.add_parser(
+        "sign", help=words("thêm chữ ký của một khóa gốc (máy không nối mạng)", "add a root key's signature (offline)")
+    )
+    sign.add_argument("file", type=Path)
+    way = sign.add_mutually_exclusive_group(required=True)
+    way.add_argument("--key", type=Path, metavar="FILE", help=words("tệp khóa gốc", "root key file"))
+    way.add_argument(
+        "--signature",
+        type=Path,
+        metavar="FILE",
+        help=words("chữ ký do “loalang sign” tạo", 'a signature made by "loalang sign"'),
+    )
+    sign.add_argument("--out", required=True, type=Path, metavar="FILE")
+    sign.add_argument("--yes", action="store_true", help=words("không hỏi lại", "do not ask for confirmation"))
+    _add_held(sign)
+    terminal.add_passphrase(sign)
+    sign.set_defaults(run=run_sign)
+    check = actions.add_parser(
+        "check", help=words("kiểm tra chữ ký, xem điều gì đổi", "verify the signatures, show what changes")
+    )
+    check.add_argument("file", type=Path)
+    _add_held(check)
+    check.set_defaults(run=run_check)
+
+
+def _add_writing(parser: ArgumentParser) -> None:
+    parser.add_argument("--holders", required=True, type=Path, metavar="FILE", help="JSON")
+    parser.add_argument(
         "--root-key",
-        required=True,
         action="append",
+        default=[],
         type=Path,
         metavar="FILE",
         help=words(
-            "tệp khóa gốc, hoặc tệp 64 chữ số hex; có thể lặp lại",
-            "root key file, or a file of 64 hex digits; may be repeated",
+            "tệp khóa gốc, hoặc tệp 64 chữ số hex; có thể lặp lại; không có: ghi yêu cầu ký",
+            "root key file, or a file of 64 hex digits; may be repeated; none: write a request to sign",
         ),
     )
-    make.add_argument("--out", required=True, type=Path, metavar="FILE")
-    terminal.add_passphrase(make)
-    make.set_defaults(run=run_make)
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    terminal.add_passphrase(parser)
+
+
+def _add_held(parser: ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--held",
+        required=required,
+        type=Path,
+        metavar="FILE",
+        help=words("danh sách đang dùng (đã ký)", "the signed roots in force"),
+    )
+
+
+@dataclass(frozen=True)
+class File:
+    """Roots on their way from one root holder to the next: some signatures, perhaps none yet."""
+
+    roots: Roots
+    payload: bytes
+    signed: bytes
+    """COSE_Sign; empty before the first signature."""
 
 
 def run_make(args: Namespace) -> int:
+    held = read_held(args.held)
     spec = read_spec(terminal.read_text(args.holders))
-    roots = build(spec, int(time.time()), folder=args.holders.parent)
+    roots = build(spec, int(time.time()), folder=args.holders.parent, after=held.version if held else 0)
+    rootspec.expect_flawless(roots)
+    payload = rootspec.encoded(roots)
     signers = [_root_signer(path, args) for path in args.root_key]
-    terminal.write_new(args.out, sign_roots(roots, *signers))
-    terminal.say(
-        words(
-            f"{args.out}: danh sách người ký số {roots.version}, {len(roots.holders)} khóa, ký bằng khóa gốc",
-            f"{args.out}: roots version {roots.version}, {len(roots.holders)} keys, signed by the root keys",
-        )
-    )
     for signer in signers:
-        terminal.say(f"  {signer.public_key.hex()}")
-    issued, expires = (time.strftime("%d-%m-%Y %H:%M", time.localtime(at)) for at in (roots.issued, roots.expires))
+        _expect_root(signer.public_key, roots, held)
+    if held is not None:
+        _expect_follows(roots, held)
+    made = File(roots, payload, sign_roots(roots, *signers) if signers else b"")
+    terminal.write_new(args.out, made.signed or _request(made).encode())
+    for line in wording.plain(
+        [*wording.roots(roots), *([] if held is None else wording.roots_changes(held, roots)), *_standing(made, held)]
+    ):
+        terminal.say(line)
     terminal.say(
         words(
-            f"Ngày lập theo đồng hồ máy này: {issued}; hết hạn {expires}. Nếu sai: chỉnh đồng hồ rồi lập lại.",
-            f"Issued, by this machine's clock: {issued}; expires {expires}. If wrong: set the clock, make them again.",
+            f"{args.out}: danh sách người ký số {roots.version}, {len(roots.holders)} khóa, {len(signers)} chữ ký gốc. "
+            "Ngày lập theo đồng hồ máy này; nếu sai: chỉnh đồng hồ rồi lập lại.",
+            f"{args.out}: roots version {roots.version}, {len(roots.holders)} keys, {len(signers)} root signatures. "
+            "Issued by this machine's clock; if it is wrong: set it, and make them again.",
         )
     )
     return 0
 
 
-def read_spec(text: str) -> RootsSpec:
-    """The holders file. `CliError` names the field that is wrong."""
-    try:
-        return msgspec.json.decode(text.encode(), type=RootsSpec)
-    except msgspec.DecodeError as error:
-        raise CliError(words(f"tệp người ký sai: {error}", f"the holders file is wrong: {error}")) from error
+def run_sign(args: Namespace) -> int:
+    held, file = read_held(args.held), read_file(args.file)
+    for line in wording.plain(_described(file, held)):
+        terminal.say(line)
+    if args.signature is not None:
+        made = signatures.read_answer(terminal.read_text(args.signature), Family.ROOTS, file.payload)
+    else:
+        if not args.yes and not signatures.agrees():
+            terminal.say(words("Không ký.", "Not signed."))
+            return 1
+        made = signing.signed_by(_root_signer(args.key, args), file.payload, Family.ROOTS, file.roots.domain)
+    _expect_root(made.public_key, file.roots, held)
+    done = File(file.roots, file.payload, _with(file, made))
+    if _count(done, held) == _count(file, held):
+        raise CliError(words("chữ ký không đúng với danh sách này", "the signature does not fit these roots"))
+    terminal.write_new(args.out, done.signed)
+    for line in _standing(done, held):
+        terminal.say(line)
+    terminal.say(words(f"Đã ghi {args.out}.", f"Written to {args.out}."))
+    return 0
 
 
-def build(spec: RootsSpec, now_s: int, *, folder: Path = Path()) -> Roots:
-    """The roots that this file describes, issued now. Key files are looked up from `folder`."""
-    return Roots(
-        version=spec.version,
-        province=spec.province,
-        environment=spec.environment,
-        issued=now_s,
-        expires=now_s + spec.valid_days * DAY_S,
-        thresholds=tuple(
-            Threshold(_role(name, "thresholds"), persons) for name, persons in sorted(spec.thresholds.items())
-        ),
-        holders=tuple(
-            Holder(
-                key=_public(row, index, folder),
-                person=row.person,
-                roles=tuple(sorted({_role(name, f"holders[{index}].roles") for name in row.roles})),
-                scope=row.scope,
+def run_check(args: Namespace) -> int:
+    held, file = read_held(args.held), read_file(args.file)
+    for line in wording.plain([*_described(file, held), *_standing(file, held)]):
+        terminal.say(line)
+    return 0 if _trouble(file, held) is None else 1
+
+
+def show_file(path: Path) -> None:
+    """Everything that a file of roots says, in words, and who signed it."""
+    file = read_file(path)
+    for line in wording.plain([*_described(file, None, hint=False), *_standing(file, None)]):
+        terminal.say(line)
+
+
+def read_fingerprint(text: str) -> bytes:
+    """The fingerprint of first roots, however its digits are grouped. Raises `CliError`."""
+    digits = "".join(text.split())
+    if not re.fullmatch(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}", digits):
+        raise CliError(
+            words(
+                f"--fingerprint: cần {2 * FINGERPRINT_BYTES} chữ số hex như “loalang roots show” in ra",
+                f'--fingerprint: {2 * FINGERPRINT_BYTES} hex digits are needed, as "loalang roots show" prints them',
             )
-            for index, row in enumerate(spec.holders)
-        ),
-    )
+        )
+    return bytes.fromhex(digits)
 
 
 def sign_roots(roots: Roots, *signers: Signer) -> bytes:
@@ -131,49 +198,132 @@ def sign_roots(roots: Roots, *signers: Signer) -> bytes:
     return signing.sign(encode(roots), Family.ROOTS, roots.domain, *signers)
 
 
-def _role(name: str, field: str) -> Role:
-    try:
-        return Role[name.upper()]
-    except KeyError as error:
-        known = ", ".join(role.name for role in Role)
-        raise CliError(
-            words(
-                f"{field}: không có vai trò {name!r}; chọn trong {known}",
-                f"{field}: no role {name!r}; choose of {known}",
-            )
-        ) from error
+def read_held(path: Path | None) -> Roots | None:
+    """The roots in force: they must be signed by their own root keys. Raises `CliError` or `ProtocolError`."""
+    return None if path is None else open_first_roots(terminal.read_bytes(path))
 
 
-def _public(row: HolderSpec, index: int, folder: Path) -> bytes:
-    field = f"holders[{index}]"
-    if bool(row.public) == bool(row.key_file):
-        raise CliError(
-            words(f"{field}: cần đúng một trong public, key_file", f"{field}: give exactly one of public, key_file")
+def read_file(path: Path) -> File:
+    """Signed roots, or a request to sign roots. Raises `CliError` or `ProtocolError`; no signature is verified."""
+    data = terminal.read_bytes(path)
+    if data.lstrip().startswith(b"{"):
+        asked = signatures.read_request(terminal.read_text(path))
+        if not isinstance(asked.record, Roots):
+            raise CliError(words(f"{path} không phải danh sách người ký", f"{path} holds no roots"))
+        return File(asked.record, asked.payload, b"")
+    payload = signing.open_signed(data, Family.ROOTS, Domain("0", "x"), max_bytes=MAX_ROOTS_BYTES).payload
+    signatures.read_record(Family.ROOTS, payload)
+    return File(decode(payload, Roots, max_bytes=MAX_ROOTS_BYTES), payload, data)
+
+
+def _described(file: File, held: Roots | None, *, hint: bool = True) -> list[str]:
+    asked = signatures.ToSign(Family.ROOTS, file.roots.domain, file.roots, file.payload)
+    return signatures.describe(asked, held) if hint else wording.roots(file.roots)
+
+
+def _request(file: File) -> str:
+    """The text with which the first root holder begins (protocol/README §11)."""
+    return signatures.request_text(file.payload, Family.ROOTS, file.roots.domain)
+
+
+def _with(file: File, made: SignedBy) -> bytes:
+    """The file's signatures and one more; those that are there stay as they are, byte for byte."""
+    one = signing.assemble(file.payload, Family.ROOTS, (made,))
+    if not file.signed:
+        return one
+    protected, unprotected, payload, rows = unpack(file.signed[len(TAG_SIGN) :], max_bytes=MAX_ROOTS_BYTES)
+    (row,) = unpack(one[len(TAG_SIGN) :], max_bytes=MAX_ROOTS_BYTES)[3]
+    if row in rows:
+        raise CliError(words("khóa này đã ký danh sách này", "this key has signed these roots already"))
+    data = TAG_SIGN + pack([protected, unprotected, payload, [*rows, row]])
+    signing.open_signed(data, Family.ROOTS, file.roots.domain, max_bytes=MAX_ROOTS_BYTES)
+    return data
+
+
+def _signers(file: File, by: Roots | None) -> list[Holder]:
+    """The root holders of these roots whose signatures verify."""
+    if by is None or not file.signed:
+        return []
+    envelope = signing.open_signed(file.signed, Family.ROOTS, file.roots.domain, max_bytes=MAX_ROOTS_BYTES)
+    return [
+        holder
+        for signature in envelope.signatures
+        for holder in by.holders_of(signature.kid, Role.ROOT, file.roots.issued)
+        if by.signed(signature, holder)
+    ]
+
+
+def _count(file: File, held: Roots | None) -> int:
+    return len(_signers(file, file.roots)) + len(_signers(file, held))
+
+
+def _standing(file: File, held: Roots | None) -> list[str]:
+    """Who has signed, who is missing, and whether a box would take it."""
+    lines = []
+    for name, by in (
+        (words("theo chính nó", "by itself"), file.roots),
+        (words("theo bản đang dùng", "by the held"), held),
+    ):
+        if by is None:
+            continue
+        signers = _signers(file, by)
+        needed = by.persons_needed(Role.ROOT)
+        people = ", ".join(sorted({one.person for one in signers})) or "–"
+        lines.append(
+            words(f"chữ ký gốc {name}: ", f"root signatures {name}: ") + f"{distinct(signers)}/{needed} ({people})"
         )
-    if row.key_file:
-        return keyfile.read(terminal.read_text(folder / row.key_file)).public_key
-    key = read_public(row.public)
-    if key is None:
-        raise CliError(
+    trouble = _trouble(file, held)
+    if trouble is None:
+        return [*lines, words("ĐỦ CHỮ KÝ: các hộp sẽ nhận danh sách này.", "COMPLETE: boxes will take these roots.")]
+    if isinstance(trouble, SignatureError):
+        return [
+            *lines,
             words(
-                f"{field}.public: không phải khóa Ed25519 32 byte (hex hoặc base64url)",
-                f"{field}.public: not a 32-byte Ed25519 key (hex or base64url)",
-            )
-        )
-    return key
+                "CHƯA ĐỦ CHỮ KÝ: người giữ khóa gốc còn lại dùng “loalang roots sign”.",
+                'SIGNATURES ARE MISSING: the other root holders go on with "loalang roots sign".',
+            ),
+        ]
+    return [*lines, words(f"KHÔNG HỘP NÀO NHẬN: {trouble}", f"NO BOX WILL TAKE IT: {trouble}")]
 
 
-def read_public(text: str) -> bytes | None:
-    """A raw public key written as 64 hex digits or unpadded base64url; None if it is neither."""
-    text = text.strip()
+def _trouble(file: File, held: Roots | None) -> ProtocolError | None:
+    """Why a box would not take it; None when it would."""
     try:
-        key = bytes.fromhex(text) if len(text) == 64 else base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (ValueError, binascii.Error):
-        return None
-    return key if len(key) == KEY_BYTES else None
+        if not file.signed:
+            raise SignatureError("bad-signature", "nobody signed yet")
+        if held is None:
+            open_first_roots(file.signed)
+        else:
+            open_next_roots(file.signed, held)
+    except ProtocolError as error:
+        return error
+    return None
 
 
-def _root_signer(path: Path, args: Namespace) -> KeySigner:
+def _expect_follows(roots: Roots, held: Roots) -> None:
+    """What no signature can heal: another domain, a version, date or era that falls."""
+    trial = File(roots, encode(roots), sign_roots(roots, KeySigner.from_seed(bytes(32))))
+    trouble = _trouble(trial, held)
+    if trouble is not None and not isinstance(trouble, SignatureError):
+        raise trouble
+
+
+def _expect_root(public_key: bytes, roots: Roots, held: Roots | None) -> None:
+    """Whoever signs roots holds ROOT in them, or in the version before."""
+    known = [one for trust in (roots, held) if trust is not None for one in trust.holders]
+    if any(one.key == public_key and Role.ROOT in one.roles for one in known):
+        return
+    raise CliError(
+        words(
+            f"khóa {public_key.hex()} không có vai trò ROOT trong danh sách này; thêm vào holders một dòng với "
+            '"roles": ["ROOT"] và khóa đó, hoặc thêm --held với danh sách đang dùng',
+            f"the key {public_key.hex()} does not hold ROOT in these roots; add a line to holders with "
+            '"roles": ["ROOT"] and that key, or give --held with the roots in force',
+        )
+    )
+
+
+def _root_signer(path: Path, args: Namespace) -> Signer:
     text = terminal.read_text(path)
     if text.lstrip().startswith("{"):
         person = keyfile.read(text).person

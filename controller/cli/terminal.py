@@ -58,6 +58,14 @@ def read_text(path: Path) -> str:
         raise CliError(words(f"không đọc được tệp {path}: {error}", f"cannot read {path}: {error}")) from error
 
 
+def read_bytes(path: Path) -> bytes:
+    """A file; `CliError` names it when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CliError(words(f"không đọc được tệp {path}: {error}", f"cannot read {path}: {error}")) from error
+
+
 def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """A file that must not be there yet: nothing is ever overwritten."""
     try:

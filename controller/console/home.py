@@ -18,10 +18,10 @@ from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.orders import cards, rollcall
 from controller.orders.cards import Card, Lock, card, concerns
-from controller.orders.models import EmergencyOrder
+from controller.orders.models import EmergencyOrder, Stranger
 from controller.orders.models import State as OrderState
+from controller.orders.services import waits_for
 from controller.orders.views import doors
-from controller.units.rules import covers
 from controller.units.services import inside
 from protocol.order import SOUNDING
 from protocol.report import Doing
@@ -39,6 +39,8 @@ class Home:
     """Emergencies that are sounding or may still sound."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
+    strangers: list[Stranger]
+    """Boxes that have obeyed an order which was not sent from here."""
     to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""
     to_approve: list[Bulletin]
@@ -63,9 +65,12 @@ def home(person: Person, now: dt.datetime) -> Home:
     return Home(
         locks=cards.locks(person, now),
         live=[
-            card(order, now) for order in rollcall.live(now) if order.type in SOUNDING and concerns(seen, order.area)
+            cards.listed(card(order, now), now)
+            for order in rollcall.live(now)
+            if order.type in SOUNDING and concerns(seen, order.area)
         ],
         told=cards.told(person, now),
+        strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
@@ -78,14 +83,11 @@ def home(person: Person, now: dt.datetime) -> Home:
 
 
 def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:
-    """Only what the person could sign: somebody of one commune is not asked, nor told, about another's order."""
-    own = accounts.where(person, Action.SIGN)
+    """Only what waits for the person's key: somebody of one commune is not asked, nor told, about another's order."""
+    if not accounts.where(person, Action.SIGN):
+        return []
     waiting = EmergencyOrder.objects.filter(state=OrderState.WAITING, expires__gt=now)
-    return [
-        order
-        for order in waiting.exclude(signatures__person=person)
-        if all(any(covers(unit, code) for unit in own) for code in order.area)
-    ]
+    return [order for order in waiting.exclude(signatures__person=person) if waits_for(person, order, now)]
 
 
 def _to_approve(person: Person) -> QuerySet[Bulletin]:

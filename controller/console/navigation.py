@@ -22,6 +22,7 @@ PARTS = (
     Part("boxes:list", pgettext_lazy("part", "Hộp thiết bị")),
     Part("reports:log", pgettext_lazy("part", "Nhật ký phát")),
     Part("units:tree", pgettext_lazy("part", "Các đơn vị")),
+    Part("trust:overview", pgettext_lazy("part", "Người được tin cậy")),
     Part("accounts:people", pgettext_lazy("part", "Người dùng")),
 )
 

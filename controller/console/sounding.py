@@ -73,7 +73,7 @@ def _heard(boxes: Sequence[Judged]) -> tuple[str, dt.datetime] | None:
     rows = AssignmentRow.objects.filter(box__in=[box.pk for box in boxes[:ASKED]]).select_related("compiled")
     row = rows.exclude(box__status__last_seen=None).latest("box__status__last_seen")
     spoke = BoxState.objects.values_list("last_seen", flat=True).get(box_id=row.box_id)
-    held = preview.holdings(row)
+    held = preview.holdings(row, dt.datetime.now(ZONE))
     segment = timeline.at(held, int(spoke.timestamp() * 1000)) if spoke is not None else None
     if segment is None:
         return None

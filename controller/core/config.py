@@ -40,11 +40,24 @@ class Config:
     """Holds Django's SECRET_KEY, mode 0600; made by `prepare`."""
     debug: bool
     """Tracebacks in the browser. Never where people work."""
+    broker_folder: Path
+    """Where Mosquitto's configuration, ACL and list of revoked certificates are written."""
+    broker_pid: Path
+    """File with the process id of Mosquitto, which is told of revoked boxes by SIGHUP."""
+    tls_cert: Path | None
+    """PEM chain of the web server's certificate; None for the PKI's own."""
+    tls_key: Path | None
+    """PEM key of `tls_cert`."""
 
     @property
     def behind_tls(self) -> bool:
         """People reach the pages by https alone, so cookies need not travel otherwise."""
         return bool(self.origins) and all(origin.startswith("https://") for origin in self.origins)
+
+    @property
+    def pki(self) -> Path:
+        """CA, server certificate and the bridge's own: made by `loalang pki`, mode 0700."""
+        return self.data / "pki"
 
     @property
     def database(self) -> Path:
@@ -65,6 +78,7 @@ def read(environ: Mapping[str, str]) -> Config:
     """The configuration in these environment variables. Raises `ConfigError` naming the variable."""
     data = Path(environ.get("LOALANG_DATA") or "loalang-data").absolute()
     broker = _broker(environ, "LOALANG_BROKER", "")
+    broker_folder = Path(environ.get("LOALANG_BROKER_DIR") or data / "broker").absolute()
     return Config(
         data=data,
         province=_match(environ, "LOALANG_PROVINCE", "79", "[0-9A-Za-z]{1,8}", "the province's unit code, such as 79"),
@@ -75,6 +89,10 @@ def read(environ: Mapping[str, str]) -> Config:
         origins=_origins(environ),
         secret_key_file=Path(environ.get("LOALANG_SECRET_KEY_FILE") or data / "keys" / "django-secret").absolute(),
         debug=_match(environ, "LOALANG_DEBUG", "0", "[01]", "0 or 1") == "1",
+        broker_folder=broker_folder,
+        broker_pid=Path(environ.get("LOALANG_BROKER_PID") or broker_folder / "mosquitto.pid").absolute(),
+        tls_cert=_path(environ, "LOALANG_TLS_CERT"),
+        tls_key=_path(environ, "LOALANG_TLS_KEY"),
     )
 
 
@@ -149,6 +167,11 @@ def _match(environ: Mapping[str, str], name: str, default: str, pattern: str, wa
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in environ.get(name, "").split(",") if part.strip())
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name)
+    return Path(value).absolute() if value else None
 
 
 def _broker(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -4,13 +4,15 @@ from collections.abc import Collection, Mapping
 
 from django.urls import reverse
 
+from controller.accounts import signing
 from controller.demo.layout import PASSPHRASE
 from controller.demo.officer import Officer, signature_over
 from controller.demo.stage import Stage
-from controller.orders import services as orders
 from controller.orders.models import EmergencyOrder, RollCall
+from protocol.curves import Alg
 from protocol.order import Severity, Status
 from protocol.report import Stage as OrderStage
+from protocol.signing import Family, to_be_signed
 
 FLOOD = 1
 ENDED = (OrderStage.DONE, OrderStage.CANCELLED)
@@ -74,7 +76,9 @@ class Alarm:
         return set(rows.values_list("box", flat=True)) >= set(boxes)
 
     def _sign(self, order: str, username: str) -> None:
-        message = orders.signing_bytes(EmergencyOrder.objects.get(pk=order))
+        payload = bytes(EmergencyOrder.objects.get(pk=order).payload)
+        message = to_be_signed(payload, Family.ORDER, signing.domain())
         public, value = signature_over(message, self._layout.key_file(username), PASSPHRASE)
         page = reverse("orders:order", args=[order])
-        self._people[username].submit(page, reverse("orders:sign", args=[order]), public_key=public, signature=value)
+        fields = {"public_key": public, "signature": value, "alg": str(int(Alg.EDDSA))}
+        self._people[username].submit(page, reverse("orders:sign", args=[order]), **fields)

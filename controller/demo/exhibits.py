@@ -5,19 +5,24 @@ from typing import Final
 
 from django.utils import timezone
 
+from controller.accounts import signing
 from controller.accounts.models import Person
 from controller.boxes import services as boxes
 from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE
 from controller.demo import world
-from controller.demo.layout import REAL
+from controller.demo.layout import PASSPHRASE, REAL
 from controller.demo.processes import wait_until
 from controller.demo.stage import Stage
+from controller.library import approving
 from controller.library import services as library
 from controller.library.models import Bulletin, Class, State, Voice
 from controller.schedules import services as schedules
+from controller.trust.services import trust_of
 from controller.units.services import unit_by_code
+from protocol import keyfile
+from protocol.signing import Family, signed_by
 
 FIRST_IN_S: Final = 60
 VACCINATION: Final = (
@@ -48,7 +53,9 @@ def lay_out(stage: Stage) -> None:
     _write(MEETING, people["lan"])
     wait_until("the bulletin is spoken", lambda: _ready(on_air), within_s=60, programs=stage.programs)
     assert on_air.sound is not None
-    library.approve(on_air, people["hoa"], sound=on_air.sound.hash, text_hash=on_air.text_hash)
+    payload = approving.payload_for(on_air, trust_of(here.code), timezone.now())
+    signer = keyfile.unseal(stage.layout.key_file("hoa").read_text(), PASSPHRASE)
+    library.approve(on_air, people["hoa"], signed_by(signer, payload, Family.APPROVAL, signing.domain()), payload)
     first = (timezone.now() + dt.timedelta(seconds=FIRST_IN_S)).astimezone(ZONE)
     draft = schedules.Draft(
         title="Bản tin sức khỏe",

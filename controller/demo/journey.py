@@ -11,6 +11,7 @@ from typing import Final
 from django.urls import reverse
 from django.utils import timezone
 
+from controller.accounts import signing
 from controller.boxes.models import Box, BoxState
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE
@@ -19,8 +20,9 @@ from controller.demo.ears import Ears
 from controller.demo.emergency import Alarm
 from controller.demo.errors import DemoError
 from controller.demo.exhibits import place_of
+from controller.demo.layout import PASSPHRASE
 from controller.demo.measure import Heard, correlation
-from controller.demo.officer import Officer
+from controller.demo.officer import Officer, signature_over
 from controller.demo.processes import wait_until
 from controller.demo.report import Report
 from controller.demo.stage import Stage
@@ -32,8 +34,10 @@ from controller.library.models import Bulletin, State
 from controller.reports.models import PlayLogRow
 from controller.schedules.facts import ENTRY
 from controller.schedules.models import AssignmentRow, Schedule
+from protocol.curves import Alg
 from protocol.ids import enrolment_code
 from protocol.report import Result
+from protocol.signing import Family, to_be_signed
 
 FIRST_IN_S: Final = 15
 """From "publish" to the first item."""
@@ -158,12 +162,19 @@ class Journey:
         return bulletin
 
     def approve(self, bulletin: Bulletin) -> None:
-        assert bulletin.sound is not None
+        """Hoa hears it, and signs what the page shows with her key file."""
+        page = reverse("library:bulletin", args=[bulletin.pk])
+        payload = self.people["hoa"].payload_on(page)
+        message = to_be_signed(payload, Family.APPROVAL, signing.domain())
+        public, value = signature_over(message, self.stage.layout.key_file("hoa"), PASSPHRASE)
         self.people["hoa"].submit(
-            reverse("library:bulletin", args=[bulletin.pk]),
+            page,
             reverse("library:approve", args=[bulletin.pk]),
-            sound=bulletin.sound.hash,
-            text_hash=bulletin.text_hash,
+            payload=signing.to_base64url(payload),
+            heard="on",
+            public_key=public,
+            signature=value,
+            alg=str(int(Alg.EDDSA)),
         )
 
     def schedule(self, bulletin: Bulletin) -> tuple[Schedule, Schedule]:

@@ -21,6 +21,8 @@ class Layout:
     folder: Path
     web_port: int
     broker_port: int
+    tls_port: int = 0
+    """Where the boxes find the controller by HTTPS."""
 
     @property
     def data(self) -> Path:
@@ -42,6 +44,11 @@ class Layout:
         return self.folder / "agent"
 
     @property
+    def broker(self) -> Path:
+        """The broker's configuration."""
+        return self.folder / "broker"
+
+    @property
     def boxes(self) -> Path:
         """The simulated boxes, a folder each."""
         return self.folder / "boxes"
@@ -53,15 +60,16 @@ class Layout:
     def key_file(self, username: str) -> Path:
         return self.keys / f"{username}.key.json"
 
-    def environment(self) -> dict[str, str]:
-        """The controller's configuration (`controller.core.config`)."""
+    def environment(self, *, tls: bool) -> dict[str, str]:
+        """The controller's configuration (`controller.core.config`); `tls`: the broker takes certificates."""
+        scheme, user = ("mqtts", "") if tls else ("mqtt", "controller@")
         return {
             "LOALANG_DATA": str(self.data),
             "LOALANG_PROVINCE": PROVINCE,
             "LOALANG_ENVIRONMENT": ENVIRONMENT,
-            # The broker's ACL knows the bridge by this name.
-            "LOALANG_BROKER": f"mqtt://controller@127.0.0.1:{self.broker_port}",
-            "LOALANG_BROKER_PUBLIC": f"mqtt://127.0.0.1:{self.broker_port}",
+            "LOALANG_BROKER": f"{scheme}://{user}localhost:{self.broker_port}",
+            "LOALANG_BROKER_PUBLIC": f"{scheme}://localhost:{self.broker_port}",
+            "LOALANG_BROKER_DIR": str(self.broker),
         }
 
 
@@ -71,10 +79,8 @@ name = "{name}"
 state_dir = "{state}"
 
 [controller]
-url = "http://127.0.0.1:{port}"
-province = "{province}"
-environment = "{environment}"
-root_keys = ["{root_key}"]
+url = "https://localhost:{port}"
+ca = "{ca}"
 
 [sound]
 output = "{output}"
@@ -87,15 +93,13 @@ trust = "system"
 """
 
 
-def box_toml(layout: Layout, *, name: str, home: Path, output: str, root_key: bytes) -> str:
+def box_toml(layout: Layout, *, name: str, home: Path, output: str, ca: str) -> str:
     """The text of a box.toml for a box of this demo that lives in `home`."""
     return BOX_TOML.format(
         name=name,
         state=home / "state",
-        port=layout.web_port,
-        province=PROVINCE,
-        environment=ENVIRONMENT,
-        root_key=root_key.hex(),
+        port=layout.tls_port,
+        ca=ca,
         output=output,
         recordings=home / "recordings",
     )

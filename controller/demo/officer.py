@@ -15,6 +15,7 @@ from protocol import keyfile
 
 TIMEOUT_S: Final = 20
 _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_PAYLOAD: Final = re.compile(r'name="payload" value="([^"]+)"')
 _COMPLAINT: Final = re.compile(r'class="[^"]*\berror(?:list)?\b[^"]*"[^>]*>(.*?)</(?:ul|p|div|li)>', re.DOTALL)
 
 
@@ -38,6 +39,13 @@ class Officer:
         answer = self._session.get(self.url + path, timeout=TIMEOUT_S)
         self._check(answer, path)
         return answer.text
+
+    def payload_on(self, path: str) -> bytes:
+        """What the page asks to be signed. Raises `DemoError` where it asks for nothing."""
+        asked = _PAYLOAD.search(self.page(path))
+        if asked is None:
+            raise DemoError(f"{self.username} is asked to sign nothing at {path}")
+        return base64.urlsafe_b64decode(asked[1] + "=" * (-len(asked[1]) % 4))
 
     def submit(self, path: str, form: str = "", **fields: str | list[str]) -> str:
         """Fill in the form of a page and send it to `form` (the same path if empty); where one lands afterwards.

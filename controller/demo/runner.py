@@ -72,7 +72,7 @@ def staged(options: Namespace) -> Stage:
             f"Stop that one, or choose another port: make demo PORT={options.port + 1}"
         )
     folder = (options.dir or Path(f"build/demo-{options.port}")).absolute()
-    layout = Layout(folder, options.port, free_port())
+    layout = Layout(folder, options.port, free_port(), free_port())
     _make_anew(layout.folder)
     return Stage(layout, boxes=options.boxes, broker_choice=options.broker)
 
@@ -106,20 +106,20 @@ _held: Final[list[IO[str]]] = []
 
 def prepare(stage: Stage) -> "World":
     """Start everything, with the sample province in it; boxes are not approved yet."""
-    print(f"▸ broker: {stage.about_broker}", flush=True)
-    stage.start_broker()
-    print("▸ the sample province: units, people, keys", flush=True)
-    os.environ.update(stage.layout.environment())
+    print("▸ the sample province: units, people, keys, certificates", flush=True)
+    os.environ.update(stage.environment)
     from controller.cli.commands import set_up_database
 
     set_up_database()
     from controller.demo import world
 
     made = world.make(stage.layout)
+    print(f"▸ broker: {stage.about_broker}", flush=True)
+    stage.start_broker()
     print(f"▸ controller on {stage.layout.url}", flush=True)
     stage.start_controller()
     print(f"▸ one real agent and {stage.boxes} simulated boxes", flush=True)
-    stage.start_boxes(made.root_key)
+    stage.start_boxes(made.ca)
     return made
 
 

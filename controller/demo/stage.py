@@ -19,12 +19,11 @@ class Stage:
     def __init__(self, layout: Layout, *, boxes: int, broker_choice: str = "auto") -> None:
         self.layout = layout
         self.boxes = boxes
-        self.broker, self.about_broker = broker(
-            layout.broker_port, layout.folder / "broker", layout.logs / "broker.log", broker_choice
-        )
-        serve = ["serve", "--host", "127.0.0.1", "--port", str(layout.web_port)]
+        chosen = broker(layout.broker_port, layout.broker, layout.logs / "broker.log", broker_choice)
+        self.broker, self.about_broker, self.tls = chosen.program, chosen.about, chosen.tls
+        serve = ["serve", "--host", "127.0.0.1", "--port", str(layout.web_port), "--tls-port", str(layout.tls_port)]
         self.controller = Program(
-            "controller", [_script("loalang"), *serve], log=layout.logs / "controller.log", env=layout.environment()
+            "controller", [_script("loalang"), *serve], log=layout.logs / "controller.log", env=self.environment
         )
         self.agent = Program(
             "real agent",
@@ -46,6 +45,11 @@ class Stage:
             program.stop()
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The controller's configuration."""
+        return self.layout.environment(tls=self.tls)
+
+    @property
     def programs(self) -> tuple[Program, ...]:
         return self.broker, self.controller, self.agent, self.swarm
 
@@ -61,14 +65,14 @@ class Stage:
         port = self.layout.web_port
         wait_until("the controller answers", lambda: port_is_open(port), within_s=START_S, programs=(self.controller,))
 
-    def start_boxes(self, root_key: bytes) -> None:
+    def start_boxes(self, ca: str) -> None:
         """Start the real agent, whose sound goes to WAV files, and the simulated boxes."""
         for home, name, device, file in (
             (self.layout.agent, REAL, "wav", "box.toml"),
             (self.layout.boxes, SIMULATED, "fake", "template.toml"),
         ):
             home.mkdir(parents=True, exist_ok=True)
-            text = box_toml(self.layout, name=name, home=home, output=device, root_key=root_key)
+            text = box_toml(self.layout, name=name, home=home, output=device, ca=ca)
             (home / file).write_text(text, encoding="utf-8")
         self.agent.start()
         self.swarm.start()

@@ -15,17 +15,20 @@ from django.utils import timezone
 from controller.accounts import services as accounts
 from controller.accounts.models import Person, Role
 from controller.cli.keys import make_key_file
-from controller.cli.roots import HolderSpec, RootsSpec, build, sign_roots
+from controller.cli.roots import build, sign_roots
+from controller.cli.rootspec import BoundSpec, HolderSpec, RootsSpec
 from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
-from controller.orders.roots import import_roots
+from controller.pki import services as pki
 from controller.schedules.models import PolicyRecord
 from controller.schedules.rules import DEMO
 from controller.schedules.signing import schedule_signer
+from controller.trust.services import import_roots
 from controller.units import services as units
 from controller.units.services import unit_by_code
 from protocol import keyfile
 from protocol.quantities import EVERY_DAY
+from protocol.roles import root_fingerprint
 from protocol.signing import KeySigner
 
 HERE: Final = "79-26506"
@@ -79,8 +82,8 @@ class World:
 
     passwords: dict[str, str]
     """One-time password by username."""
-    root_key: bytes
-    """Public half, pinned in every box.toml."""
+    ca: str
+    """Fingerprint of the CA, pinned there too."""
 
 
 def make(layout: Layout) -> World:
@@ -95,7 +98,17 @@ def make(layout: Layout) -> World:
     root = KeySigner(Ed25519PrivateKey.generate())
     _appoint_signers(layout, root)
     regulate(timezone.now())
-    return World(passwords, root.public_key)
+    return World(passwords, _certify(layout))
+
+
+def _certify(layout: Layout) -> str:
+    """As `loalang pki init` does it; the fingerprint of the CA."""
+    folder, now = pki.folder(), timezone.now()
+    authority = folder.add_authority(f"{PROVINCE}/{ENVIRONMENT}", now)
+    folder.make_server(["localhost", "127.0.0.1"], now)
+    folder.make_bridge(now)
+    pki.set_up_broker(layout.broker_port, "127.0.0.1")
+    return authority.fingerprint
 
 
 def unit_of(number: int) -> str:
@@ -111,11 +124,13 @@ def _give_key(person: Person, sample: Sample, layout: Layout) -> None:
 
 
 def _appoint_signers(layout: Layout, root: KeySigner) -> None:
-    """The roots, signed by the root key: two persons for an emergency, one to cancel, the controller for schedules."""
+    """The roots, signed by the root key: two persons for an emergency and for lists of people, one to cancel, stop and
+    approve; the controller for schedules.
+    """
     persons = tuple(
         HolderSpec(
             person=sample.name,
-            roles=("EMERGENCY", "CANCEL"),
+            roles=("EMERGENCY", "CANCEL", "STOP", "CONTENT", "DELEGATION", "EXCEPTION"),
             scope=(PROVINCE,),
             public=keyfile.read(layout.key_file(sample.username).read_text()).public_key.hex(),
         )
@@ -125,8 +140,18 @@ def _appoint_signers(layout: Layout, root: KeySigner) -> None:
     machine = HolderSpec(
         person="controller", roles=("SCHEDULE",), scope=(PROVINCE,), public=schedule_signer().public_key.hex()
     )
-    spec = RootsSpec(province=PROVINCE, environment=ENVIRONMENT, version=1, holders=(*persons, machine))
-    import_roots(sign_roots(build(spec, int(time.time())), root), (root.public_key,))
+    bounds = tuple(BoundSpec(role=role, scope=(PROVINCE,), days=400) for role in ("COMMUNE", "CONTENT", "STOP"))
+    holder = HolderSpec(person="root", roles=("ROOT",), scope=(PROVINCE,), public=root.public_key.hex())
+    spec = RootsSpec(
+        province=PROVINCE,
+        environment=ENVIRONMENT,
+        version=1,
+        holders=(*persons, machine, holder),
+        bounds=bounds,
+        events=("flood", "fire"),
+    )
+    roots = build(spec, int(time.time()))
+    import_roots(sign_roots(roots, root), root_fingerprint(roots))
 
 
 def regulate(now: dt.datetime) -> None:

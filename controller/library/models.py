@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import Person
+from controller.library.papers import Paper, PaperSignature
 from controller.units.models import Unit
 from protocol.bulletin import BulletinClass
 
@@ -99,11 +100,12 @@ class Bulletin(models.Model):
         return hashlib.sha256(f"{self.title}\n{self.text}".encode()).hexdigest()
 
 
-class Approval(models.Model):
-    """A person found exactly these words and this sound fit to be heard."""
+class Approval(Paper):
+    """Persons found exactly these words and this sound fit to be heard, and signed for it."""
 
     bulletin = models.ForeignKey(Bulletin, models.PROTECT, related_name="approvals")
     person = models.ForeignKey(Person, models.PROTECT, related_name="approvals")
+    """Who signed first."""
     at = models.DateTimeField()
     sound = models.ForeignKey(Blob, models.PROTECT, related_name="+")
     text_hash = models.CharField(max_length=64)
@@ -113,3 +115,16 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bulletin}: {self.person}"
+
+
+class ApprovalSignature(PaperSignature):
+    paper = models.ForeignKey(Approval, models.PROTECT, related_name="signatures")
+
+    class Meta(PaperSignature.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "person"], name="one_approval_signature_per_person"),
+            models.UniqueConstraint(fields=["paper", "public_key"], name="one_approval_signature_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id}: {self.holder}"

@@ -5,7 +5,8 @@
       └───────────┘          ▼  └─ edit   ▼
       no sound made       refused      withdrawn
 
-Every edit leads back to `rendering`; an approval counts for exactly the words and the sound that it names.
+Every edit leads back to `rendering`; an approval counts for exactly the words and the sound that it names. An approved
+one is approved again where its signatures do not count any more.
 """
 
 import enum
@@ -31,6 +32,7 @@ NEXT: Final[dict[tuple[State, Step], State]] = {
     (State.RENDERING, Step.RENDERED): State.READY,
     (State.RENDERING, Step.NOT_RENDERED): State.DRAFT,
     (State.READY, Step.APPROVE): State.APPROVED,
+    (State.APPROVED, Step.APPROVE): State.APPROVED,
     (State.READY, Step.REFUSE): State.REFUSED,
     (State.APPROVED, Step.REFUSE): State.REFUSED,
 }

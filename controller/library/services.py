@@ -17,16 +17,18 @@ from django.utils.translation import gettext as _
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import audit, require
-from controller.core.errors import NotAllowed, Refused
+from controller.core.errors import Refused
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
 from controller.library import audio, files, rules, speech
-from controller.library.models import Approval, Blob, BlobKind, Bulletin, Class, State, Voice
+from controller.library.approving import approve, rules_refusal, spoken_text
+from controller.library.models import Blob, BlobKind, Bulletin, Class, State, Voice
 from controller.library.rules import Step
 from controller.library.signals import approved_content_changed
-from controller.library.spoken import paragraphs, text_to_read
+from controller.library.spoken import paragraphs
 from controller.units.models import Unit
 
+__all__ = ["RENDER", "Words", "approve", "edit", "refuse", "render", "spoken_text", "withdraw", "write"]
 RENDER: Final = "library.render"
 MAX_TEXT: Final = 30_000
 """Characters; half an hour of speech."""
@@ -95,39 +97,6 @@ def edit(
                 approved_content_changed.send(Bulletin)
 
 
-def approve(bulletin: Bulletin, by: Person, *, sound: str, text_hash: str) -> Approval:
-    """Release exactly this sound (hash in hex) and these words for schedules.
-
-    Both are what the approver heard and read: if somebody changed them meanwhile, it is refused. Author and last
-    editor never approve.
-    """
-    now = timezone.now()
-    with transaction.atomic():
-        bulletin.refresh_from_db()
-        require(by, Action.APPROVE, bulletin.unit.code)
-        if not rules.may_approve(by.pk, bulletin.author_id, bulletin.edited_by_id):
-            raise NotAllowed(
-                "",
-                _("Bạn đã viết hoặc sửa bản tin này nên không tự duyệt được."),
-                _("Hãy nhờ một người duyệt khác của đơn vị."),
-            )
-        if bulletin.sound is None or bulletin.sound_id != sound or bulletin.text_hash != text_hash:
-            raise Refused(
-                "",
-                _("Bản tin đã được sửa sau khi bạn mở trang này."),
-                _("Hãy mở lại, nghe và đọc bản mới rồi mới duyệt."),
-            )
-        _go(bulletin, Step.APPROVE)
-        bulletin.changed = now
-        bulletin.save(update_fields=["state", "changed"])
-        approval = Approval.objects.create(
-            bulletin=bulletin, person=by, at=now, sound=bulletin.sound, text_hash=text_hash
-        )
-        audit(by, "bulletin.approved", _name(bulletin), sound=sound, text_hash=text_hash)
-        approved_content_changed.send(Bulletin)
-    return approval
-
-
 def refuse(bulletin: Bulletin, by: Person, reason: str) -> None:
     """Send it back with a reason; an approved one is no longer sounded."""
     reason = reason.strip()
@@ -177,11 +146,6 @@ def _no_sound(pk: int, revision: int | None, why: str) -> None:
             _go(fresh, Step.NOT_RENDERED)
             fresh.error, fresh.changed = why, timezone.now()
             fresh.save(update_fields=["state", "error", "changed"])
-
-
-def spoken_text(bulletin: Bulletin) -> str:
-    """What will be read aloud; empty where a recording speaks."""
-    return "" if bulletin.original_id else text_to_read(bulletin.text, bulletin.language)
 
 
 def _make(bulletin: Bulletin, folder: Path, job: Job, now: dt.datetime) -> Blob:
@@ -263,12 +227,7 @@ def _go(bulletin: Bulletin, step: Step) -> None:
     """Take the step in the table. Raises `Refused`."""
     state = rules.after(bulletin.state, step)
     if state is None:
-        raise Refused(
-            "",
-            _("Bản tin đang ở trạng thái “%(state)s” nên không làm được việc này.")
-            % {"state": State(bulletin.state).label},
-            _("Hãy mở lại trang để xem trạng thái mới nhất."),
-        )
+        raise rules_refusal(bulletin)
     bulletin.state = state
 
 

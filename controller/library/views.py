@@ -1,5 +1,6 @@
 """Pages of bulletins: the list, writing, listening, approving."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,28 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from controller.accounts import signing
 from controller.accounts.access import person_of
+from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import may, where
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
-from controller.library import files, rules, services
+from controller.library import approving, files, papers, rules, services
 from controller.library.forms import BulletinForm, EditForm, RefusalForm, language_fields
-from controller.library.models import Bulletin, State
+from controller.library.models import Bulletin, Class, State
 from controller.library.serving import file_response
 from controller.library.wording import language_name
 from controller.units.models import Unit
 from controller.units.services import inside, options
+from protocol.roles import Role
+from protocol.signing import Family
 
 PER_PAGE = 30
 
@@ -97,18 +104,23 @@ def status(request: HttpRequest, number: int) -> HttpResponse:
     return response
 
 
+def _expect_heard(request: HttpRequest) -> None:
+    if request.POST.get("heard") != "on":
+        raise Refused("heard", _("Chưa đánh dấu là đã nghe hết."), _("Nghe hết bản tin, đánh dấu, rồi mới duyệt."))
+
+
 @require_POST
 def approve(request: HttpRequest, number: int) -> HttpResponse:
-    row = _bulletin(request, number)
+    """Take an approver's signature over the bytes that their page showed."""
+    row, person = _bulletin(request, number), person_of(request)
     try:
-        services.approve(
-            row,
-            person_of(request),
-            sound=request.POST.get("sound", ""),
-            text_hash=request.POST.get("text_hash", ""),
-        )
+        _expect_heard(request)
+        done = services.approve(row, person, signing.read(request), _payload(request.POST.get("payload", "")))
     except Refused as refused:
-        messages.error(request, str(refused))
+        row.refresh_from_db()
+        return _page(request, row, RefusalForm(), refused=str(refused), status=422)
+    if done.envelope is None:
+        messages.success(request, _("Đã nhận chữ ký của bạn. Còn chờ người khác ký."))
     else:
         messages.success(request, _("Đã duyệt “%(title)s”. Bây giờ có thể lập lịch phát.") % {"title": row.title})
     return redirect("library:bulletin", number)
@@ -149,23 +161,76 @@ def sound(request: HttpRequest, number: int) -> HttpResponse:
     return file_response(request, files.path_of(row.sound.hash), "audio/ogg", row.sound.hash)
 
 
-def _page(request: HttpRequest, row: Bulletin, refusal: RefusalForm) -> HttpResponse:
+def _page(
+    request: HttpRequest, row: Bulletin, refusal: RefusalForm, *, refused: str = "", status: int = 200
+) -> HttpResponse:
     person = person_of(request)
     approver = may(person, Action.APPROVE, row.unit.code)
+    may_approve = approver and rules.may_approve(person.pk, row.author_id, row.edited_by_id)
     facts: dict[str, Any] = {
         "bulletin": row,
         "job": _job(row),
         "spoken": services.spoken_text(row),
-        "approvals": row.approvals.select_related("person"),
+        "approvals": row.approvals.select_related("person").prefetch_related("signatures"),
         "may_edit": may(person, Action.EDIT, row.unit.code),
-        "may_approve": approver and rules.may_approve(person.pk, row.author_id, row.edited_by_id),
-        "own": approver and not rules.may_approve(person.pk, row.author_id, row.edited_by_id),
+        "own": approver and not may_approve,
         "may_refuse": approver and rules.after(row.state, rules.Step.REFUSE) is not None,
         "may_schedule": row.state == State.APPROVED and bool(where(person, Action.SCHEDULE)),
         "language": language_name(row.language),
         "refusal": refusal,
+        "refused": refused,
+        **_approval(row, person, may_approve=may_approve),
     }
-    return render(request, "library/bulletin.html", facts)
+    return render(request, "library/bulletin.html", facts, status=status)
+
+
+def _approval(row: Bulletin, person: Person, *, may_approve: bool) -> dict[str, Any]:
+    """Whether its approval counts today; and for an approver what they sign, read from its very bytes."""
+    now, trust = timezone.now(), papers.trust_or_none(row.unit.code)
+    standing = approving.good(row, trust, now) if row.state == State.APPROVED else None
+    stale = row.state == State.APPROVED and standing is None
+    waits = row.sound is not None and (row.state == State.READY or stale)
+    found: dict[str, Any] = {"standing": standing, "stale": stale, "waits": waits}
+    if not waits:
+        return found
+    found["who"] = papers.who_may(Role.CONTENT, row.unit.code, trust, now)
+    if trust is None:
+        return found
+    found["have"], found["need"] = approving.signatures_needed(row, trust, now)
+    keys = papers.keys_of(person, Role.CONTENT, row.unit.code, trust, now) if may_approve else []
+    if not keys:
+        return found | {"without_key": may_approve}
+    payload = approving.payload_for(row, trust, now)
+    asked = approving.read(payload)
+    scope = Unit.objects.filter(code=asked.scope).first()
+    return found | {
+        "asked": {
+            "title": asked.title,
+            "klass": Class(asked.klass).label,
+            "language": language_name(asked.language),
+            "scope": scope.name if scope else asked.scope,
+            "sound": asked.hash.hex(),
+            "spoken": asked.text is not None,
+            "expires": dt.datetime.fromtimestamp(asked.expires, dt.UTC),
+        },
+        "signing": signing.request(
+            person,
+            payload,
+            Family.APPROVAL,
+            action=reverse("library:approve", args=[row.pk]),
+            fields={"payload": signing.to_base64url(payload)},
+            button=_("Duyệt"),
+            only=keys,
+        ),
+    }
+
+
+def _payload(text: str) -> bytes:
+    """What the page gave to be signed. Raises `Refused`."""
+    try:
+        return signing.from_base64url(text)
+    except ValueError as error:
+        raise Refused("", _("Trang gửi lên không đầy đủ."), _("Hãy tải lại trang rồi duyệt lại.")) from error
 
 
 def _visible(request: HttpRequest) -> Any:

@@ -1,9 +1,11 @@
-"""Orders as the pages show them: in words, from the very bytes that are signed; what a stop silences; what is locked."""
+"""Orders as the pages show them: in words, from the very bytes that are signed; what a stop silences, and the locks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from django.utils.translation import gettext as _
 
 from controller.accounts import services as accounts
 from controller.accounts.models import Person
@@ -11,10 +13,11 @@ from controller.accounts.rules import Action
 from controller.core.errors import Refused
 from controller.orders import capacity, people, rollcall, rules, services, wording
 from controller.orders.capacity import Reach
-from controller.orders.models import EmergencyOrder, State
+from controller.orders.models import EmergencyOrder, State, Stranger
 from controller.orders.rules import Standing
 from controller.orders.wording import Speech
 from controller.units.rules import covers
+from controller.units.services import inside
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -46,6 +49,8 @@ class Card:
     """Who has signed it."""
     is_test: bool
     is_real: bool
+    halted: bool = False
+    """Speakers in its area are locked; set by `listed`."""
 
     @property
     def sounds(self) -> bool:
@@ -108,11 +113,18 @@ def _alarm_content(found: EmergencyOrder) -> Order | None:
     return services.read(ended) if ended.type in SOUNDING else _alarm_content(ended)
 
 
-def listed(shown: Card, words: str) -> Card:
-    """The card as the list shows it: an order that every box has ended says so, though its time is not over."""
-    if shown.standing is not Standing.SENT or not shown.sounds or not rollcall.ended(shown.order):
+def listed(shown: Card, now: datetime) -> Card:
+    """The card as a list shows it: whether every box has ended the order though its time is not over, or is locked."""
+    if shown.standing is not Standing.SENT or not shown.sounds:
         return shown
-    return replace(shown, standing_name=words)
+    reaches = {reach for _stop, reach in rollcall.stopped_by(shown.order, now)}
+    if Reach.WHOLE in reaches:
+        return replace(shown, standing_name=_("loa trong khu vực đang bị khóa"), halted=True)
+    if rollcall.ended(shown.order):
+        return replace(shown, standing_name=_("mọi hộp đã xong các lượt phát"))
+    if Reach.PART in reaches:
+        return replace(shown, standing_name=_("đã phát lệnh; một phần khu vực đang bị khóa loa"), halted=True)
+    return shown
 
 
 @dataclass(frozen=True)
@@ -196,6 +208,12 @@ def told(person: Person, now: datetime) -> list[Card]:
     ).prefetch_related("signatures")
     shown = [card(row, now) for row in rows if concerns(seen, row.area)]
     return [one for one in shown if not one.is_open and not one.is_test]
+
+
+def strangers(person: Person, now: datetime) -> list[Stranger]:
+    """Boxes that have lately obeyed an order which this controller did not send."""
+    mine = inside("box__unit__code", accounts.where(person, Action.VIEW))
+    return list(Stranger.objects.filter(mine, at__gt=now - TOLD_FOR).select_related("box__unit").order_by("-at")[:8])
 
 
 def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""From what an officer decides to the order that persons sign. Pure; the bytes that come of it are never changed again."""
+"""From what an officer decides to the order that persons sign. Pure; what comes of it is never changed again."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
-from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, MessageType, Order, Severity, Sound, Status
+from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, SOUNDING, MessageType, Order, Severity, Sound, Status
 from protocol.roles import Role
 from protocol.trust import Trust
 
@@ -72,6 +72,13 @@ def next_sequence(last: int, last_expires_s: int, now_s: int, *, contested: bool
     return max(last + 1, now_s) if contested or last_expires_s <= now_s else last + 1
 
 
+def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
+    """How long the order may be once so many have signed it, by passkeys if there are any: known beforehand."""
+    envelope, row, passkey = 24, 80, 5 + 12 + 150
+    origins = [len(origin) for party in trust.roots.parties for origin in party.origins]
+    return envelope + len(payload) + persons * (row + (passkey + max(origins) if origins else 0))
+
+
 def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
     """The alert that persons will sign."""
     return Order(
@@ -120,18 +127,21 @@ def stop(wanted: Stop, role: Role, trust: Trust, slot: Slot) -> Order:
 def cancel(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
     """The order that ends `of`. It is valid for as long as a box might still hear `of`."""
     lifetime_s = min(max(of.expires - slot.now_s, MIN_LIFETIME_S), MAX_LIFETIME_S)
-    return _ending(of, MessageType.CANCEL, role, trust, slot, lifetime_s, reason)
+    return msgspec.structs.replace(_ending(of, role, trust, slot, reason), expires=slot.now_s + lifetime_s)
 
 
 def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
     """The order that ends a cancel or a stop: what that had ended goes on."""
-    return _ending(of, MessageType.REINSTATE, role, trust, slot, MAX_LIFETIME_S, reason)
+    return msgspec.structs.replace(_ending(of, role, trust, slot, reason), type=MessageType.REINSTATE)
 
 
 def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
-    """The same order under a new number, for as long as it was to live."""
+    """The same order under a new number, for as long as it was to live; an alarm replaces itself."""
+    sounds = of.type in SOUNDING
     return msgspec.structs.replace(
         of,
+        type=MessageType.UPDATE if sounds else of.type,
+        references=(of.id,) if sounds else of.references,
         id=slot.identity,
         epoch=trust.version,
         sequence=slot.sequence,
@@ -142,7 +152,7 @@ def once_more(of: Order, trust: Trust, slot: Slot) -> Order:
     )
 
 
-def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, lifetime_s: int, reason: str) -> Order:
+def _ending(of: Order, role: Role, trust: Trust, slot: Slot, reason: str) -> Order:
     return msgspec.structs.replace(
         of,
         id=slot.identity,
@@ -151,8 +161,8 @@ def _ending(of: Order, kind: MessageType, role: Role, trust: Trust, slot: Slot, 
         sequence=slot.sequence,
         issued=slot.now_s,
         not_before=slot.now_s,
-        expires=slot.now_s + lifetime_s,
-        type=kind,
+        expires=slot.now_s + MAX_LIFETIME_S,
+        type=MessageType.CANCEL,
         sound=None,
         references=(of.id,),
         board="",

@@ -9,25 +9,6 @@ from protocol.curves import Alg
 from protocol.signing import Assertion, SignedBy
 
 
-class RootsFile(models.Model):
-    """A version of the roots, made offline; the newest one counts."""
-
-    version = models.PositiveBigIntegerField(unique=True)
-    data = models.BinaryField()
-    """As it travels: COSE_Sign by the root keys."""
-    root_keys = models.JSONField(default=list)
-    """Public root keys, in hex, that signed it; the next version must be signed by one of them."""
-    issued = models.DateTimeField()
-    expires = models.DateTimeField()
-    imported = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-version"]
-
-    def __str__(self) -> str:
-        return f"roots {self.version}"
-
-
 class State(models.TextChoices):
     """How far an order has come. That its time is over is no state: ask `rules.standing`."""
 
@@ -35,6 +16,8 @@ class State(models.TextChoices):
     SENT = "sent", _("đã phát lệnh")
     CANCELLED = "cancelled", _("đã hủy")
     """By another order that was sent."""
+    REPLACED = "replaced", _("đã được thay")
+    """By an update that was sent."""
     LIFTED = "lifted", _("đã khôi phục")
     """A cancel or a stop, by a reinstatement that was sent."""
     DROPPED = "dropped", _("đã bỏ")
@@ -63,7 +46,7 @@ class EmergencyOrder(models.Model):
     """Unit codes."""
     reason = models.CharField(max_length=200, blank=True)
     ends = models.ForeignKey("self", models.PROTECT, null=True, related_name="ended_by")
-    """The order that this one ends: of a cancel an alarm, of a reinstatement a cancel or a stop."""
+    """The order that this one ends: of a cancel or an update an alarm, of a reinstatement a cancel or a stop."""
     created_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     created = models.DateTimeField()
     first_signer = models.BinaryField(max_length=33)
@@ -116,6 +99,20 @@ class OrderSignature(models.Model):
         data, client = self.authenticator_data, self.client_data
         assertion = Assertion(bytes(data), bytes(client)) if data is not None and client is not None else None
         return SignedBy(bytes(self.public_key), bytes(self.value), Alg(self.alg), assertion)
+
+
+class Stranger(models.Model):
+    """The last order that a box has obeyed and that this controller did not send: one row a box, whatever it says."""
+
+    box = models.OneToOneField(Box, models.CASCADE, primary_key=True, related_name="+")
+    order = models.CharField(max_length=32)
+    """Its id in hex."""
+    stage = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(db_index=True)
+    """When its answer came."""
+
+    def __str__(self) -> str:
+        return f"{self.box_id}: {self.order[:8]}"
 
 
 class RollCall(models.Model):

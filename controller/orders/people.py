@@ -1,6 +1,6 @@
-"""Who may sign what: a person's registered keys, the console's appointments, and the trust of the boxes, taken together.
+"""Who may sign what: a person's registered keys, the console's appointments, and the trust of the boxes together.
 
-All three must agree. The boxes ask the last one only; the first two keep somebody from preparing what would be refused.
+All three must agree. Boxes ask the last one only; the first two keep somebody from preparing what would be refused.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from controller.accounts.rules import Action
 from controller.core.errors import NotAllowed, Refused
 from controller.orders import capacity
 from controller.orders.capacity import Capacity
-from controller.orders.roots import current_roots
+from controller.trust.services import current_trust
 from controller.units.rules import above, covers
 from protocol.order import MessageType
 from protocol.roles import Role
@@ -23,7 +23,7 @@ from protocol.trust import Trust
 
 def trust_of(units: Iterable[str]) -> Trust:
     """Whom the boxes in these units trust. Raises `Refused` before the first roots."""
-    return Trust(current_roots())
+    return current_trust(sorted({code for unit in units for code in above(unit)}))
 
 
 def trusts(area: Iterable[str]) -> dict[str, Trust]:

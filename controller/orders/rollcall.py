@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from controller.boxes.models import Box
 from controller.orders import capacity, rules
 from controller.orders.capacity import Reach
-from controller.orders.models import EmergencyOrder, RollCall, State
+from controller.orders.models import EmergencyOrder, RollCall, State, Stranger
 from controller.orders.rules import Answer, Level, Line
 from controller.orders.services import boxes_in, stops_in_force
 from protocol.order import SOUNDING, MessageType, Status
@@ -27,10 +29,15 @@ def alarms(now: datetime) -> list[EmergencyOrder]:
 
 def stopped_by(alarm: EmergencyOrder, now: datetime) -> list[tuple[EmergencyOrder, Reach]]:
     """The stops in force that silence this alarm, wholly or in part."""
-    found = (
-        (stop, capacity.reach(stop.level or 0, stop.area, alarm.level or 0, alarm.area)) for stop in stops_in_force(now)
-    )
-    return [(stop, reach) for stop, reach in found if reach in (Reach.PART, Reach.WHOLE)]
+    return [(stop, _reach(stop, alarm)) for stop in stops_in_force(now) if _reaches(stop, alarm)]
+
+
+def _reach(stop: EmergencyOrder, alarm: EmergencyOrder) -> Reach:
+    return capacity.reach(stop.level or 0, stop.area, alarm.level or 0, alarm.area)
+
+
+def _reaches(stop: EmergencyOrder, alarm: EmergencyOrder) -> bool:
+    return _reach(stop, alarm) in (Reach.PART, Reach.WHOLE)
 
 
 def owed(now: datetime, boxes: Collection[str] | None = None) -> list[tuple[str, EmergencyOrder]]:
@@ -86,7 +93,20 @@ def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
         unique_fields=["order", "box", "stage"],
         update_fields=["code", "at_ms", "received"],
     )
-    return [receipt for receipt in known if receipt.order.hex() not in ours]
+    strangers = [receipt for receipt in known if receipt.order.hex() not in ours]
+    _keep(strangers, now)
+    return strangers
+
+
+def _keep(strangers: Iterable[Receipt], now: datetime) -> None:
+    """What a box has obeyed and nobody here has sent: a commune's panel, a copy by hand, or another controller."""
+    obeyed = {one.box: one for one in strangers if one.stage is not Stage.REJECTED}
+    Stranger.objects.bulk_create(
+        [Stranger(box_id=box, order=one.order.hex(), stage=one.stage, at=now) for box, one in obeyed.items()],
+        update_conflicts=True,
+        unique_fields=["box"],
+        update_fields=["order", "stage", "at"],
+    )
 
 
 @dataclass(frozen=True)
@@ -207,9 +227,13 @@ def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
 
 
 def _taken_back(order: EmergencyOrder) -> dict[str, int]:
-    """By box: when, on its own clock, it last obeyed a reinstatement of what had ended this order."""
+    """By box: when, on its own clock, it last obeyed a reinstatement of what had ended or silenced this order."""
+    undone = Q(order__ends__ends=order)
+    if order.state == State.SENT:
+        lifted = EmergencyOrder.objects.filter(type=MessageType.STOP, state=State.LIFTED, created__lt=order.expires)
+        undone |= Q(order__ends__in=[stop.pk for stop in lifted if _reaches(stop, order)])
     rows = (
-        RollCall.objects.filter(order__type=MessageType.REINSTATE, order__ends__ends=order)
+        RollCall.objects.filter(undone, order__type=MessageType.REINSTATE)
         .exclude(stage=Stage.REJECTED)
         .values_list("box_id", "at_ms")
         .order_by("at_ms")

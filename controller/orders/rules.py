@@ -23,8 +23,8 @@ RETRIED: Final = frozenset(
         RejectCode.RATE,
     }
 )
-"""Refusals that may pass while the order is valid: it is sent again. Those of trust pass when the box has taken over the
-roots or the delegation under which it was signed: no order is sent that these would not accept."""
+"""Refusals that may pass while the order is valid: it is sent again. Those of trust pass when the box has taken over
+the roots or the delegation under which it was signed: no order is sent that these would not accept."""
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE})
 """The box has it already."""
 
@@ -41,6 +41,7 @@ class Standing(StrEnum):
     DROPPED = "dropped"
     SENT = "sent"
     CANCELLED = "cancelled"
+    REPLACED = "replaced"
     LIFTED = "lifted"
     """A cancel or a stop that was taken back."""
     ENDED = "ended"

@@ -76,7 +76,7 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
     if alarm.role is Role.COMMUNE and composing.event_of(alarm) not in trust.roots.events:
         raise Refused(
             "message",
-            _("Sự kiện này không nằm trong những sự kiện mà xã được tự báo động."),
+            _("Sự kiện này không nằm trong những sự kiện mà cấp xã được tự báo động."),
             _("Cần hai người ký của cấp có thẩm quyền: dùng trang “Ra lệnh khẩn cấp”."),
         )
     return _store(by, way, now, lambda slot: composing.alert(alarm, trust, slot))
@@ -154,7 +154,7 @@ def again(order: EmergencyOrder, by: Person, *, now: datetime | None = None) -> 
     way = people.require(by, kind, order.area, now, roles=(role,))
     trust = people.trust_of(order.area)
     made = _store(by, way, now, lambda slot: composing.once_more(content, trust, slot))
-    made.ends = order.ends
+    made.ends = order if kind in SOUNDING else order.ends
     made.save(update_fields=["ends"])
     return made
 
@@ -174,6 +174,7 @@ def sign(order: EmergencyOrder, person: Person, signed: SignedBy, *, now: dateti
     way = _signer(order, person, signed, trust, now)
     party = trust.roots.parties[way.holder.party - 1] if way.holder.party else None
     signing.verify(signed, bytes(order.payload), Family.ORDER, trust.domain, party)
+    _must_travel(order, signed)
     OrderSignature.objects.create(
         order=order,
         person=person,
@@ -250,10 +251,19 @@ def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None)
         found = people.ways(person, MessageType(order.type), order.area, now, roles=(Role(order.role),))
     except Refused:
         return None
-    names = {row.holder for row in signed}
-    open_ways = [one for one in found if one.holder.person not in names]
-    own = [one for one in open_ways if one.holder.key == bytes(order.first_signer)]
-    return next(iter(own or open_ways), None)
+    names, first = {row.holder for row in signed}, bytes(order.first_signer)
+    prepared_it = order.created_by_id == person.pk
+    fit = (one for one in found if one.holder.person not in names and (not prepared_it or one.holder.key == first))
+    return next(fit, None)
+
+
+def waits_for(person: Person, order: EmergencyOrder, now: datetime) -> bool:
+    """Whether this person's signature would bring the order on: where one is enough, only the preparer's does."""
+    way = may_sign(person, order, now)
+    if way is None:
+        return False
+    lacking = missing(order, people.trust_of(order.area))
+    return way.holder.key == bytes(order.first_signer) or lacking.persons > 1 or not lacking.preparer
 
 
 def _as_listed(order: EmergencyOrder) -> Order:
@@ -356,6 +366,13 @@ def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> Emerge
         raise Refused(
             error.field, _("Lệnh không hợp lệ: %(why)s") % {"why": error.message}, _("Sửa lại nội dung của lệnh.")
         ) from error
+    too_long = composing.size_signed(payload, way.persons, people.trust_of(order.area)) - MAX_ORDER_BYTES
+    if too_long > 0:
+        raise Refused(
+            "reason",
+            _("Lệnh sẽ dài quá %(limit)d byte khi đủ chữ ký, nên không hộp nào nhận.") % {"limit": MAX_ORDER_BYTES},
+            _("Rút ngắn lý do khoảng %(n)d chữ, hoặc chọn ít đơn vị hơn.") % {"n": too_long // 2 + 1},
+        )
     row = EmergencyOrder.objects.create(
         id=order.id.hex(),
         payload=payload,
@@ -420,6 +437,18 @@ def _signer(order: EmergencyOrder, person: Person, signed: SignedBy, trust: Trus
     return way
 
 
+def _must_travel(order: EmergencyOrder, signed: SignedBy) -> None:
+    """Found out with the signature, not when the last one is there: boxes do not take every browser's assertions."""
+    try:
+        assemble(bytes(order.payload), Family.ORDER, (signed,))
+    except ProtocolError as error:
+        raise Refused(
+            "signature",
+            _("Chữ ký của trình duyệt này không gửi tới các hộp được: %(why)s") % {"why": error.message},
+            _("Ký bằng trình duyệt khác, hoặc bằng tệp khóa."),
+        ) from error
+
+
 def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:
     """Assemble, try it on a healthy box of each unit, then one row for each unit's topic."""
     content = read(order)
@@ -452,7 +481,8 @@ def _known(ended: EmergencyOrder | None) -> Mapping[bytes, Known]:
 
 def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
     """What was sent takes effect here as it does in the boxes. What a lifted cancel had ended goes on."""
-    ended.state = State.CANCELLED if by_order.type == MessageType.CANCEL else State.LIFTED
+    becomes = {MessageType.CANCEL: State.CANCELLED, MessageType.UPDATE: State.REPLACED}
+    ended.state = becomes.get(MessageType(by_order.type), State.LIFTED)
     ended.save(update_fields=["state"])
     alarm = ended.ends
     if ended.type == MessageType.CANCEL and alarm is not None and alarm.state == State.CANCELLED:

@@ -22,6 +22,7 @@ register_converter(OrderIdHex, "order_id")
 app_name = "orders"
 urlpatterns = [
     path("", views.order_list, name="list"),
+    path("tin/", views.strip, name="strip"),
     path("moi/", views.new, name="new"),
     path("xa/", views.warn, name="warn"),
     path("dung/", views.stop, name="stop"),

@@ -47,7 +47,7 @@ Areas = list[tuple[str, str]]
 def order_list(request: HttpRequest) -> HttpResponse:
     """Live and waiting orders first, then the past; the live part alone when htmx asks."""
     person, now = person_of(request), timezone.now()
-    shown = [cards.listed(cards.card(order, now), _("mọi hộp đã xong các lượt phát")) for order in _visible(person)]
+    shown = [cards.listed(cards.card(order, now), now) for order in _visible(person)]
     locked = cards.locks(person, now)
     stops = {lock.card.order.pk for lock in locked}
     context = {
@@ -71,6 +71,20 @@ def doors(person: Person, now: datetime) -> dict[str, bool]:
         }
     except Refused:  # there are no roots yet
         return {"may_sign": bool(accounts.where(person, Action.SIGN)), "may_warn": False, "may_stop": False}
+
+
+@require_GET
+def strip(request: HttpRequest) -> HttpResponse:
+    """What everybody must read within seconds, on whatever page they are: alarms that run, speakers that are locked."""
+    person, now = person_of(request), timezone.now()
+    seen = accounts.where(person, Action.VIEW)
+    running = [order for order in rollcall.alarms(now) if concerns(seen, order.area)]
+    locked = [stop for stop in services.stops_in_force(now) if concerns(seen, stop.area)]
+    context = {
+        "live": [cards.listed(cards.card(order, now), now) for order in running],
+        "locked": [cards.card(stop, now) for stop in locked],
+    }
+    return render(request, "orders/strip.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -299,10 +313,10 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
 
 def _keys_that_count(person: Person, found: EmergencyOrder, now: datetime) -> list[bytes]:
     """With which of the person's keys this may be signed: who prepared it has one choice."""
-    first = bytes(found.first_signer)
+    if found.created_by_id == person.pk:
+        return [bytes(found.first_signer)]
     ways = people.ways(person, MessageType(found.type), found.area, now, roles=(Role(found.role),))
-    keys = [one.holder.key for one in ways]
-    return [first] if found.created_by_id == person.pk and first in keys else keys
+    return [one.holder.key for one in ways]
 
 
 def _ways_on(found: EmergencyOrder, person: Person, shown: Card, now: datetime) -> dict[str, object]:

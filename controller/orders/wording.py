@@ -91,7 +91,7 @@ def role_name(role: Role) -> str:
     names = {
         Role.EMERGENCY: _("lệnh khẩn cấp, hai người ký"),
         Role.CANCEL: _("quyền hủy, dừng, khôi phục"),
-        Role.COMMUNE: _("quyền tự báo động của xã, một người ký"),
+        Role.COMMUNE: _("quyền tự báo động của cấp xã, một người ký"),
         Role.STOP: _("quyền dừng loa"),
     }
     return names.get(role, role.name)
@@ -162,6 +162,7 @@ def standing_name(standing: Standing, what: Speech = Speech.ALARM) -> str:
         Standing.DROPPED: _("đã bỏ, không phát"),
         Standing.SENT: _("đã phát lệnh"),
         Standing.CANCELLED: _("đã hủy"),
+        Standing.REPLACED: _("đã được thay bằng lệnh mới"),
         Standing.LIFTED: _("đã khôi phục"),
         Standing.ENDED: _("đã hết hiệu lực"),
     }
@@ -242,27 +243,32 @@ def answer_name(line: Line, what: Speech = Speech.ALARM, *, test: bool = False, 
     """What a box answered; to a silent order, or to a silent `test`; `locked`: it obeys a stop that is in force."""
     if line.stage is None:
         return _("Chưa trả lời")
-    if line.early and line.first_sample_ms is None:
-        return _("Báo đã hết hiệu lực trước hạn: đồng hồ của hộp chạy nhanh; khởi động lại loalang-agent ở đó")
-    if line.still_ended:
-        return _("Đã dừng theo lệnh hủy; chưa nhận lệnh khôi phục")
-    if line.stage is Stage.REJECTED:
-        known = line.code in {str(code) for code in RejectCode}
-        why = sentence(RejectCode(line.code), language()) if known else line.code
-        if line.contested:
-            return _("Xung đột: hộp đã nhận một lệnh khác mang số này của cùng người ký")
-        return _("Từ chối: %(why)s") % {"why": why}
-    if locked:
-        return _("Đang khóa theo lệnh dừng loa")
-    if line.level is Level.PLAYED:
-        return _("Đã phát, chưa chứng minh") if line.stage is Stage.DONE else _("Đang phát, chưa chứng minh")
-    if line.stage is Stage.DONE and line.level is Level.BAD:
-        return _("Báo đã phát xong nhưng không có tiếng nào")
+    done = line.stage is Stage.DONE
+    special = (
+        (
+            line.early and line.first_sample_ms is None,
+            _("Báo đã hết hiệu lực trước hạn: đồng hồ của hộp chạy nhanh; khởi động lại loalang-agent ở đó"),
+        ),
+        (line.still_ended, _("Đã dừng; chưa nhận lệnh khôi phục hoặc mở lại")),
+        (line.contested, _("Xung đột: hộp đã nhận một lệnh khác mang số này của cùng người ký")),
+        (line.stage is Stage.REJECTED, _("Từ chối: %(why)s") % {"why": _why(line.code)}),
+        (locked, _("Đang khóa theo lệnh dừng loa")),
+        (line.level is Level.PLAYED and done, _("Đã phát, chưa chứng minh")),
+        (line.level is Level.PLAYED, _("Đang phát, chưa chứng minh")),
+        (done and line.level is Level.BAD, _("Báo đã phát xong nhưng không có tiếng nào")),
+    )
     names = {
+        Stage.REJECTED: "",
         Stage.ACCEPTED: _("Đã nhận"),
         Stage.STARTED: _("Đang phát"),
         Stage.DONE: _("Đã kiểm tra xong, không ra loa") if test else done_name(what),
         Stage.CANCELLED: _("Đã dừng theo lệnh hủy"),
         Stage.EXPIRED: _("Hết hiệu lực"),
     }
-    return names[line.stage]
+    return next((words for applies, words in special if applies), names[line.stage])
+
+
+def _why(code: str) -> str:
+    """The gate's sentence; a code that this version does not know stays as it is."""
+    known = code in {str(one) for one in RejectCode}
+    return sentence(RejectCode(code), language()) if known else code

@@ -62,6 +62,8 @@ class Content:
 
     bulletin: Bulletin
     blob: Blob
+    approval: bytes = b""
+    """Signed by persons of CONTENT: without it boxes refuse the manifest."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,11 @@ def compile_all(
     contents: Mapping[str, Content],
     stations: Mapping[str, Station],
     rules: Rules,
+    station_approvals: Mapping[str, bytes] | None = None,
 ) -> Compilation:
     """The manifests of all places. `contents` holds the approved bulletins by their id, `stations` those by code."""
+    if station_approvals is not None:  # a relay of a station that nobody approved would make boxes refuse the rest too
+        stations = {code: station for code, station in stations.items() if code in station_approvals}
     usable = [found for programme in programmes if (found := _approved(programme, contents, stations)) is not None]
     usable.sort(key=lambda programme: programme.entry.id)
     reach = Reach(places)
@@ -133,7 +138,9 @@ def compile_all(
         if key not in by_key:
             by_key[key] = len(manifests)
             entries = [_until(usable[number].entry, end if number in early else None) for number in numbers]
-            manifests.append(_manifest(zone, stack, entries, contents, stations))
+            manifests.append(
+                _manifest(zone, stack, entries, contents, stations, station_approvals=station_approvals or {})
+            )
         of[place.box] = by_key[key]
     return Compilation(tuple(manifests), of)
 
@@ -144,9 +151,13 @@ def is_over(entry: Entry, local_now: dt.datetime, *, keep: dt.timedelta = dt.tim
     return last is not None and dt.datetime.fromisoformat(last) + keep < local_now
 
 
-def facts_of(place: Place, manifest_hash: bytes) -> str:
-    """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new assignment."""
-    plain = msgspec.json.encode([manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site])
+def facts_of(place: Place, manifest_hash: bytes, order: tuple[int, int] = (0, 1)) -> str:
+    """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new assignment.
+
+    `order` are the era and the epoch.
+    """
+    said = [manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site]
+    plain = msgspec.json.encode(said if order == (0, 1) else [*said, order])
     return sha256(plain + (encode(place.policy) if place.policy else b"")).hex()
 
 
@@ -192,6 +203,8 @@ def _manifest(
     entries: list[Entry],
     contents: Mapping[str, Content],
     stations: Mapping[str, Station],
+    *,
+    station_approvals: Mapping[str, bytes],
 ) -> Manifest:
     named = sorted({name for entry in entries for name in entry.playlist})
     blobs = {contents[name].blob.hash: contents[name].blob for name in named}
@@ -203,6 +216,16 @@ def _manifest(
         bulletins=tuple(contents[name].bulletin for name in named),
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
+        approvals=tuple(
+            dict.fromkeys(
+                approval
+                for approval in (
+                    *(contents[name].approval for name in named),
+                    *(station_approvals.get(code, b"") for code in relayed),
+                )
+                if approval
+            )
+        ),
     )
 
 

@@ -21,14 +21,17 @@ from controller.jobs import services as jobs
 from controller.jobs.models import Job
 from controller.library import files
 from controller.library.models import BlobKind
+from controller.library.papers import trust_or_none
 from controller.outbox.models import Kind as MessageKind
 from controller.outbox.services import post_many
 from controller.schedules import facts
 from controller.schedules.compiler import Place, compile_all, facts_of
 from controller.schedules.models import AssignmentRow, Compiled
 from controller.schedules.signing import domain, schedule_signer
+from controller.trust.epochs import epoch, era
 from controller.units.rules import above
 from protocol import topics
+from protocol.approval import judge_manifest
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
@@ -84,6 +87,8 @@ def compile_now(job: Job | None = None) -> Outcome:
         outcome, refused = _compile(now)
     if refused:
         raise _untellable(refused)
+    if unsigned := facts.unapproved():
+        raise _unsigned([row.title for row in unsigned])
     return outcome
 
 
@@ -97,16 +102,44 @@ def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
         contents=facts.contents(),
         stations=facts.stations(),
         rules=facts.rules(now),
+        station_approvals=facts.station_approvals(),
     )
     signer, where = schedule_signer(), domain()
     rows, bad, signed = _signed(compilation.manifests, signer, where, now)
     numbers = [(place, compilation.of[place.box]) for place in places]
+    unheard = _unapproved(numbers, compilation.manifests, now)
     changed, refused = _assign(
-        [(place, rows[number]) for place, number in numbers if number in rows], signer, where, now
+        [(place, rows[number]) for place, number in numbers if number in rows and place.box not in unheard],
+        signer,
+        where,
+        now,
     )
+    refused |= unheard
     AssignmentRow.objects.exclude(box__state=BoxStage.APPROVED).delete()
     refused |= {place.box: bad[number] for place, number in numbers if number in bad}
     return Outcome(len(places), len(compilation.manifests), signed, changed), refused
+
+
+def _unapproved(
+    numbers: Sequence[tuple[Place, int]], manifests: Sequence[Manifest], now: dt.datetime
+) -> dict[str, ProtocolError]:
+    """By box what it would refuse as approved by nobody: judged as the box judges, under the trust of its place."""
+    judged: dict[tuple[int, str], tuple[str, ...]] = {}
+    found = {}
+    for place, number in numbers:
+        if (number, place.unit) not in judged:
+            trust = trust_or_none(place.unit)
+            manifest = manifests[number]
+            judged[number, place.unit] = (
+                tuple(entry.id for entry in manifest.entries)
+                if trust is None
+                else judge_manifest(manifest, trust, above(place.unit), int(now.timestamp())).unapproved
+            )
+        names = judged[number, place.unit]
+        if names:
+            said = f"nobody who is trusted there has approved {', '.join(names[:NAMED])}"
+            found[place.box] = ProtocolError("unapproved", said, field="bulletins")
+    return found
 
 
 def _signed(
@@ -155,6 +188,17 @@ def _untellable(refused: Mapping[str, ProtocolError]) -> Refused:
     )
 
 
+def _unsigned(titles: Sequence[str]) -> Refused:
+    """Names the first few bulletins, and the way out; boxes were told without them."""
+    more = "…" if len(titles) > NAMED else ""
+    return Refused(
+        "",
+        _("Bản tin không phát được vì không có chữ ký duyệt còn giá trị: %(titles)s.")
+        % {"titles": ", ".join(titles[:NAMED]) + more},
+        _("Hãy mở bản tin và nhờ người có quyền duyệt ký lại, hoặc rút bản tin. Các bản tin khác vẫn được phát."),
+    )
+
+
 def _assign(
     wanted: Sequence[tuple[Place, Compiled]], signer: Signer, where: Domain, now: dt.datetime
 ) -> tuple[int, dict[str, ProtocolError]]:
@@ -164,17 +208,18 @@ def _assign(
     """
     current = {row.box_id: row for row in AssignmentRow.objects.defer("message")}
     heard = {box: max(held, wanted) for box, held, wanted in _generations()}
+    order = (era(), epoch())
     made: list[AssignmentRow] = []
     refused: dict[str, ProtocolError] = {}
     for place, compiled in wanted:
-        digest = facts_of(place, bytes.fromhex(compiled.manifest_id))
+        digest = facts_of(place, bytes.fromhex(compiled.manifest_id), order)
         old = current.get(place.box)
         if old is not None and old.facts == digest and old.valid_until - now > AT_LEAST:
             continue
         # Higher than anything the box has seen, also after the database was restored from a backup.
         generation = max(old.generation if old else 0, heard.get(place.box, 0)) + 1
         try:
-            content = encode(_assignment(place, compiled, generation, now))
+            content = encode(_assignment(place, compiled, generation, now, order))
         except ProtocolError as error:
             refused[place.box] = error
             continue
@@ -200,7 +245,9 @@ def _assign(
     return len(made), refused
 
 
-def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datetime) -> Assignment:
+def _assignment(
+    place: Place, compiled: Compiled, generation: int, now: dt.datetime, order: tuple[int, int]
+) -> Assignment:
     return Assignment(
         box=place.box,
         generation=generation,
@@ -212,6 +259,8 @@ def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datet
         policy=place.policy,
         gain_cb=place.gain_cb,
         site=place.site,
+        era=order[0],
+        epoch=order[1],
     )
 
 

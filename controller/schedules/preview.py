@@ -4,14 +4,19 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from controller.core.times import ZONE
 from controller.library import files
+from controller.library.papers import trust_or_none
 from controller.schedules import facts
 from controller.schedules.models import AssignmentRow
 from controller.schedules.signing import domain
 from protocol import timeline
+from protocol.approval import exceptions_at, judge_manifest
 from protocol.codec import decode
 from protocol.manifest import Assignment, Manifest
+from protocol.policy import Stretch
 from protocol.signing import MAX_MESSAGE_BYTES, Family, open1
 from protocol.timeline import Holdings
 
@@ -35,17 +40,27 @@ class Preview:
     """Of the 24 hours that follow."""
 
 
-def holdings(row: AssignmentRow) -> Holdings:
-    """What the box holds once it has fetched what it was told."""
+def holdings(row: AssignmentRow, at: dt.datetime) -> Holdings:
+    """What the box holds once it has fetched what it was told, less what it would not believe."""
     assignment = decode(_payload(bytes(row.message), Family.ASSIGNMENT), Assignment)
     signed = files.path_of(row.compiled.manifest_id).read_bytes()
     manifest = decode(_payload(signed, Family.MANIFEST), Manifest, max_bytes=MAX_MESSAGE_BYTES)
-    return Holdings(manifest=manifest, assignment=assignment)
+    trust = trust_or_none(assignment.units[-1])
+    if trust is None:  # nothing is approved where nobody is trusted
+        return Holdings(manifest=msgspec.structs.replace(manifest, entries=()), assignment=assignment)
+    return Holdings(
+        manifest=judge_manifest(manifest, trust, assignment.units, int(at.timestamp())).manifest,
+        assignment=assignment,
+        bounds=trust.roots.policies,
+        exceptions=tuple(
+            Stretch(row.start * 1000, row.end * 1000) for row in exceptions_at(manifest, trust, assignment.units)
+        ),
+    )
 
 
 def preview(row: AssignmentRow, at: dt.datetime, language: Literal["vi", "en"]) -> Preview:
     """What the box says at this instant and in the day after it."""
-    held, now_ms = holdings(row), int(at.timestamp() * 1000)
+    held, now_ms = holdings(row, at), int(at.timestamp() * 1000)
     found = timeline.plan(held, now_ms, now_ms + 86_400_000)
     titles = {bulletin.id: bulletin.title for bulletin in held.manifest.bulletins} if held.manifest else {}
     return Preview(

@@ -1,4 +1,4 @@
-"""What makes manifests old: changes of boxes, groups, policies, permissions, schedules and approved content.
+"""What makes manifests old: changes of boxes, groups, policies, permissions, schedules, approved content and trust.
 
 Whoever changes one of these need not know of schedules; the change asks for a compilation in its own transaction.
 """
@@ -9,6 +9,7 @@ from controller.boxes.models import Box, Group
 from controller.library.signals import approved_content_changed
 from controller.schedules.compiling import ask_for_compilation
 from controller.schedules.models import Permission, PolicyRecord, Schedule, Station
+from controller.trust.signals import trust_changed
 
 
 def begin() -> None:
@@ -18,6 +19,7 @@ def begin() -> None:
         post_delete.connect(_changed, sender=model, dispatch_uid=f"compile-{model.__name__}-deleted")
     m2m_changed.connect(_changed, sender=Group.boxes.through, dispatch_uid="compile-group")
     approved_content_changed.connect(_changed, dispatch_uid="compile-content")
+    trust_changed.connect(_changed, dispatch_uid="compile-trust")
 
 
 def _changed(**_facts: object) -> None:

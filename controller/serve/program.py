@@ -10,9 +10,10 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -28,6 +29,7 @@ from controller.core import config as configuration
 from controller.core.errors import ConfigError
 from controller.jobs import services as jobs
 from controller.schedules.signing import domain, schedule_signer
+from controller.serve import tls
 from controller.serve.keeping import Part, keep
 from controller.worker import loop as working
 
@@ -35,6 +37,9 @@ log = structlog.get_logger("serve")
 
 WORKERS: Final = 2
 """A long recording that is being made must not hold up a schedule."""
+LOCAL: Final = ("127.0.0.1", "0.0.0.0")  # noqa: S104
+RENEW_S: Final = 5
+"""How often it is looked whether the certificate's file is another."""
 STOP_S: Final = 5
 """So long requests that are being answered may take at the end, and each part when another has failed."""
 
@@ -54,17 +59,32 @@ class Carrier(Protocol):
     async def run(self) -> None: ...
 
 
-def serve(host: str, port: int, parts: Parts) -> None:
+@dataclass(frozen=True)
+class Door:
+    """Where the web server listens, and with which certificate; None for plain HTTP, behind a proxy that has one."""
+
+    socket: socket.socket
+    pair: tls.Pair | None
+
+
+def serve(host: str, port: int, parts: Parts, *, pair: tls.Pair | None = None, tls_port: int | None = None) -> None:
     """Run until SIGINT or SIGTERM. When a part ends by itself the process ends with status 1, whatever still runs.
 
-    Raises `ConfigError` when the port, the data folder or a key cannot be used.
+    With `tls_port` both ports are served: `port` in plain HTTP, the other with the certificate of `pair`; without,
+    `port` alone, with `pair` where there is one. Raises `ConfigError` when a port, the data folder or a key cannot be
+    used.
     """
     config = settings.LOALANG
     configuration.prepare(config)
-    with listening(host, port) if parts.web else contextlib.nullcontext() as door:
+    with contextlib.ExitStack() as stack:
+        doors = []
+        if parts.web:
+            doors.append(Door(stack.enter_context(listening(host, port)), None if tls_port else pair))
+            if tls_port:
+                doors.append(Door(stack.enter_context(listening(host, tls_port, "--tls-port")), pair))
         call_command("migrate", interactive=False, verbosity=0)
         schedule_signer()
-        to_the_end(_run(door, _bridge(config) if parts.bridge else None, worker=parts.worker))
+        to_the_end(_run(doors, _bridge(config) if parts.bridge else None, worker=parts.worker))
 
 
 def to_the_end(running: Coroutine[Any, Any, bool]) -> None:
@@ -82,7 +102,7 @@ def to_the_end(running: Coroutine[Any, Any, bool]) -> None:
 
 
 @contextlib.contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int, option: str = "--port") -> Iterator[socket.socket]:
     """The web server's socket, before anything else starts: a port that is taken is known at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     door = socket.socket(family, socket.SOCK_STREAM)
@@ -93,8 +113,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     except (OSError, OverflowError) as error:
         door.close()
         raise ConfigError(
-            f"--port: {host}:{port} cannot be used ({error}); "
-            "another program has it (see `ss -ltnp`) or it needs root; stop that program or give another --port"
+            f"{option}: {host}:{port} cannot be used ({error}); "
+            f"another program has it (see `ss -ltnp`) or it needs root; stop that program or give another {option}"
         ) from error
     with door:
         yield door
@@ -107,10 +127,10 @@ def _bridge(config: configuration.Config) -> Bridge | None:
             way_out="set LOALANG_BROKER, for example mqtt://127.0.0.1:1883",
         )
         return None
-    return Bridge(Address.of(config.broker), domain(), schedule_signer())
+    return Bridge(Address.of(config.broker), domain(), schedule_signer(), functools.partial(tls.at_the_broker, config))
 
 
-async def _run(door: socket.socket | None, bridge: Carrier | None, *, worker: bool) -> bool:
+async def _run(doors: Sequence[Door], bridge: Carrier | None, *, worker: bool) -> bool:
     """Until a signal says so; False when a part ended by itself. The worker goes last, after the last page."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -121,8 +141,7 @@ async def _run(door: socket.socket | None, bridge: Carrier | None, *, worker: bo
         parts.append(Part("worker", _work))
     if bridge is not None:
         parts.append(Part("bridge", functools.partial(_carry, bridge)))
-    if door is not None:
-        parts.append(Part("web", functools.partial(_web, door)))
+    parts += [Part("web" if door.pair is None else "web (TLS)", functools.partial(_web, door)) for door in doors]
     return await keep(parts, told, STOP_S)
 
 
@@ -156,8 +175,8 @@ async def _carry(bridge: Carrier, stop: asyncio.Event) -> None:
         await carrying
 
 
-async def _web(door: socket.socket, stop: asyncio.Event) -> None:
-    host, port = door.getsockname()[:2]
+async def _web(door: Door, stop: asyncio.Event) -> None:
+    host, port = door.socket.getsockname()[:2]
     config = uvicorn.Config(
         application,
         lifespan="off",
@@ -165,14 +184,38 @@ async def _web(door: socket.socket, stop: asyncio.Event) -> None:
         access_log=False,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
+        ssl_certfile=None if door.pair is None else door.pair.certificate,
+        ssl_keyfile=None if door.pair is None else door.pair.key,
     )
     server = _Server(config)
-    log.info("pages", url=f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}")  # noqa: S104
-    serving, asked = asyncio.create_task(server.serve(sockets=[door])), asyncio.create_task(stop.wait())
+    scheme, shown = "http" if door.pair is None else "https", "localhost" if host in LOCAL else host
+    log.info("pages", url=f"{scheme}://{shown}:{port}")
+    serving, asked = asyncio.create_task(server.serve(sockets=[door.socket])), asyncio.create_task(stop.wait())
+    renewing = asyncio.create_task(_renew(config, door.pair))
     await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
+    renewing.cancel()
     server.should_exit = True
     await serving
+
+
+async def _renew(config: uvicorn.Config, pair: tls.Pair | None) -> None:
+    """Connections from now on get the certificate that is in the files now: a renewal needs no restart."""
+    if pair is None:
+        return
+    seen = pair.stamp()
+    while True:
+        await asyncio.sleep(RENEW_S)
+        stamp = pair.stamp()
+        if stamp == seen or config.ssl is None:
+            continue
+        try:
+            config.ssl.load_cert_chain(pair.certificate, pair.key)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("the new certificate cannot be used; the old one is", error=str(error))
+        else:
+            log.info("the certificate was renewed", file=str(pair.certificate))
+            seen = stamp
 
 
 class _Server(uvicorn.Server):

@@ -15,12 +15,15 @@ from django.utils import timezone
 from controller.core.errors import Refused
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
+from controller.pki import services as pki
 from controller.schedules import compiling
 from controller.worker.table import TABLE
 
 LOOK_S: Final = 0.5
 """How often jobs of other processes are looked for; those of this process wake the loop at once."""
 CLEAR_EVERY: Final = dt.timedelta(hours=6)
+REVOKE_EVERY: Final = dt.timedelta(seconds=10)
+"""How often the broker's files are compared with what was revoked."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +31,7 @@ log = structlog.get_logger(__name__)
 def run(stop: threading.Event, clock: Callable[[], dt.datetime] = timezone.now) -> None:
     """Work until `stop` is set; a job that was begun is finished first. No error ends it: the rows stay."""
     cleared: dt.datetime | None = None
+    revoked: dt.datetime | None = None
     while not stop.is_set():
         jobs.wake.clear()
         try:
@@ -37,6 +41,9 @@ def run(stop: threading.Event, clock: Callable[[], dt.datetime] = timezone.now) 
             if cleared is None or clock() - cleared >= CLEAR_EVERY:
                 jobs.clear_old(clock())
                 cleared = clock()
+            if revoked is None or abs(clock() - revoked) >= REVOKE_EVERY:
+                pki.publish_calmly()
+                revoked = clock()
             if do_one(clock()):
                 continue
         except OperationalError as error:  # the database is busy or away

@@ -23,7 +23,6 @@ def test_a_sign_of_life_is_any_answer_even_to_a_ping_and_a_broker_that_hangs_giv
             place=lambda: place,
             take=lambda _: None,
             moved=Wake(),
-            ca_file=None,
             draw=lambda: 0.5,
             keepalive_s=1,
         )

@@ -28,7 +28,8 @@ class Signed:
     algorithm: int
     protected: bytes
     key_id: bytes
-    assertion: tuple[bytes, bytes] | None
+    assertion: tuple[bytes, str, bytes] | None
+    """Flags and counter, origin, and the rest of the client data."""
     signature: bytes
 
 
@@ -68,9 +69,11 @@ def _signed(item: Any) -> Signed:
     assertion = None
     if algorithm in PASSKEY:
         parts = header[ASSERTION]
-        need(type(parts) is list and len(parts) == 2 and all(type(part) is bytes for part in parts))
-        need(len(parts[0]) == 37 and len(parts[1]) <= 400)
-        assertion = (parts[0], parts[1])
+        need(type(parts) is list and [type(part) for part in parts] == [bytes, str, bytes])
+        tail, origin, rest = parts
+        need(len(tail) == 5 and 1 <= len(origin) <= 140 and 1 <= len(rest) <= 250 and rest[:1] in (b",", b"}"))
+        need(all("!" <= letter <= "~" and letter not in '"\\' for letter in origin))
+        assertion = (tail, origin, rest)
     return Signed(algorithm, protected, header[4], assertion, signature)
 
 
@@ -91,11 +94,19 @@ def verifies(envelope: Envelope, one: Signed, domain: tuple[str, str], key: byte
     message = signed_bytes(envelope, one, domain)
     if party is not None:
         assert one.assertion is not None
-        authenticator, client = one.assertion
+        tail, origin, rest = one.assertion
+        authenticator = sha256(party.id.encode()).digest() + tail
+        client = client_data(sha256(message).digest(), origin, rest)
         if not _asserted(authenticator, client, sha256(message).digest(), party):
             return False
         message = authenticator + sha256(client).digest()
     return _raw(key, message, one.signature)
+
+
+def client_data(challenge: bytes, origin: str, rest: bytes) -> bytes:
+    """As browsers write it."""
+    said = base64.urlsafe_b64encode(challenge).rstrip(b"=")
+    return b'{"type":"webauthn.get","challenge":"' + said + b'","origin":"' + origin.encode() + b'"' + rest
 
 
 def _raw(key: bytes, message: bytes, signature: bytes) -> bool:

@@ -17,6 +17,7 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
 from protocol.delegation import Delegation
 from protocol.ids import sha256
+from protocol.lifeline import Lifeline
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import Order
 from protocol.report import (
@@ -156,6 +157,7 @@ HELLO: Final = Hello(
     clock=ClockQuality.NTP,
     boot=NOW_MS - 7_200_000,
     delegations=((COMMUNE, 1),),
+    session=bytes.fromhex("0102030405060708"),
 )
 DIGEST: Final = holdings_digest(3, 7, (FLOOD.id,), CHAIN, 1, 1, ((COMMUNE, 1),))
 BEAT: Final = Beat(NOW_S, DIGEST, Doing.EMERGENCY, ClockQuality.NTP, 1 << FaultCode.FETCH, 3)
@@ -222,7 +224,7 @@ MESSAGES: Final[dict[str, Message]] = {
 
 FAMILIES: Final[tuple[type[msgspec.Struct], ...]] = (
     Roots, Delegation, Approval, QuietException,
-    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault,
+    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault, Lifeline,
 )  # fmt: skip
 
 

@@ -17,11 +17,11 @@ from protocol.compose import signed_order
 from protocol.curves import Alg
 from protocol.errors import ProtocolError
 from protocol.gate import Accept, judge
-from protocol.ids import sha256
+from protocol.ids import key_id, sha256
 from protocol.order import MAX_ORDER_BYTES
 from protocol.passkey import Party
 from protocol.roles import Holder
-from protocol.signing import Assertion, Family, Signature, SignedBy, assemble, open_signed, signed_by
+from protocol.signing import Assertion, Family, Signature, SignedBy, assemble, open_signed, signed_by, to_be_signed
 from protocol.trust import Trust
 from tests.protocol.examples import BY_PASSKEY
 from tests.protocol.passkeys import VERIFIED, Passkey
@@ -32,6 +32,13 @@ EDWARDS = Passkey("Minh, on Ed25519", "console.example", "https://console.exampl
 
 
 def signature(signed: SignedBy) -> Signature:
+    """As the console sees it, before it travels."""
+    message = to_be_signed(PAYLOAD, Family.ORDER, DOMAIN, signed.alg)
+    return Signature(key_id(signed.public_key), message, signed.value, signed.alg, signed.assertion)
+
+
+def travelled(signed: SignedBy) -> Signature:
+    """As a box sees it."""
     return open_signed(assemble(PAYLOAD, Family.ORDER, (signed,)), Family.ORDER, DOMAIN).signatures[0]
 
 
@@ -42,6 +49,33 @@ def made(who: Passkey = PASSKEY, **changes: Any) -> Signature:
 @pytest.mark.parametrize("who", [PASSKEY, EDWARDS])
 def test_a_person_who_was_verified_signs_with_a_passkey_of_either_curve(who: Passkey) -> None:
     assert passkey.verify(made(who), who.public_key, who.party)
+    there = travelled(who.sign(PAYLOAD, Family.ORDER, DOMAIN))
+    assert passkey.verify(there, who.public_key, who.party)
+    assert not passkey.verify(there, who.public_key, Party("other.example", who.party.origins))
+
+
+def test_what_chromium_adds_at_random_travels_along_and_two_such_signers_and_a_text_fit_into_an_order() -> None:
+    extra: dict[str, Any] = {
+        "other_keys_can_be_added_here": "do not compare clientDataJSON against a template. See https://goo.gl/yabPex"
+    }
+    order = encode(changed(FLOOD, board="Nước dâng nhanh, khẩn trương lên cao. " * 4))
+    both = (Passkey("Hoa", "console.baria.example", "https://console.baria.example"), PASSKEY)
+    signed = tuple(who.sign(order, Family.ORDER, DOMAIN, **extra) for who in both)
+    raw = assemble(order, Family.ORDER, signed)
+    assert len(raw) <= MAX_ORDER_BYTES
+    for who, row in zip(both, open_signed(raw, Family.ORDER, DOMAIN).signatures, strict=True):
+        assert passkey.verify(row, who.public_key, who.party)
+
+
+def test_a_browser_that_writes_its_client_data_in_another_order_is_told_so_before_anything_is_sent() -> None:
+    signed = PASSKEY.sign(PAYLOAD, Family.ORDER, DOMAIN)
+    assert signed.assertion is not None
+    turned = b'{"origin":"https://console.example",' + signed.assertion.client_data[1:]
+    other = SignedBy(
+        signed.public_key, signed.value, signed.alg, Assertion(signed.assertion.authenticator_data, turned)
+    )
+    with pytest.raises(ProtocolError, match="in a way of its own"):
+        assemble(PAYLOAD, Family.ORDER, (other,))
 
 
 @pytest.mark.parametrize(
@@ -140,15 +174,6 @@ def _passkey_of(row: Holder) -> Holder:
 
 def test_an_alert_that_a_key_file_and_a_passkey_have_signed_is_obeyed_and_fits() -> None:
     assert isinstance(judge(BY_PASSKEY, TRUST, CLOCK, box()), Accept)
-    two = assemble(
-        encode(changed(FLOOD, board="Nước dâng, di chuyển lên cao. " * 4)),
-        Family.ORDER,
-        tuple(
-            who.sign(encode(FLOOD), Family.ORDER, DOMAIN)
-            for who in (PASSKEY, Passkey("Hoa", "console.example", "https://console.example"))
-        ),
-    )
-    assert len(two) <= MAX_ORDER_BYTES
     assert len(signed_order(FLOOD, HOA, HOA)) <= 300
     assert len(BY_PASSKEY) <= 500
 

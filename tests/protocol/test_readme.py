@@ -103,5 +103,13 @@ def test_topics_and_paths_are_those_of_the_code() -> None:
     assert f"`{topics.down('{box}')}`" in TEXT
     assert f"`{topics.orders('{unit}')}`" in TEXT
     assert f"`{topics.PROBE}`" in TEXT
-    for path in (topics.ENROL_PATH, topics.ROOTS_PATH, topics.MANIFEST_PATH, topics.BLOB_PATH):
+    for path in (
+        topics.ENROL_PATH,
+        topics.ROOTS_PATH,
+        topics.CA_PATH,
+        topics.CERTIFICATE_PATH,
+        topics.LIFELINE_PATH,
+        topics.MANIFEST_PATH,
+        topics.BLOB_PATH,
+    ):
         assert path.partition("{")[0] in TEXT

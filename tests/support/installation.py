@@ -11,6 +11,8 @@ def install(settings: LazySettings, folder: Path) -> None:
     settings.LOALANG = replace(
         settings.LOALANG,
         data=folder,
+        broker_folder=folder / "broker",
+        broker_pid=folder / "broker" / "mosquitto.pid",
         province="77",
         environment="test",
         broker_public="mqtt://127.0.0.1:1883",

@@ -15,8 +15,8 @@ from controller.boxes.models import Box, BoxState, Stage
 from controller.cli.roots import sign_roots
 from controller.orders import services as orders
 from controller.orders.models import EmergencyOrder
-from controller.orders.roots import import_roots
 from controller.schedules.signing import schedule_signer
+from controller.trust.services import import_roots
 from controller.units.models import Unit
 from protocol.ids import box_id
 from protocol.roles import Holder, Roots, Threshold
@@ -71,7 +71,7 @@ def make(now: dt.datetime = NOW) -> Province:
         )
         BoxState.objects.create(box=box)
         made.boxes[name] = box
-    import_roots(sign_roots(roots(made, now), key("root")), (key("root").public_key,), now=now)
+    import_roots(sign_roots(roots(made, now), key("root")), now=now)
     return made
 
 

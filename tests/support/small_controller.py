@@ -393,9 +393,6 @@ name = "Cụm loa thử"
 state_dir = "state"
 [controller]
 url = "{controller.url}"
-province = "77"
-environment = "test"
-root_keys = ["{key("root").public_key.hex()}"]
 [clock]
 trust = "system"
 [sound]

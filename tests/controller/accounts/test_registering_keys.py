@@ -147,6 +147,16 @@ def test_a_lost_phone_is_taken_back_with_one_press_and_the_page_says_whom_to_cal
     assert Audit.objects.filter(action="key.revoked", person=hoa).exists()
 
 
+def test_an_administrator_reads_the_line_that_the_roots_file_needs(client: Client, hoa: Person, unit: Unit) -> None:
+    tuan, _ = services.add_person("tuan", "Phạm Tuấn", [(Role.ADMINISTRATOR, unit)])
+    services.change_password(tuan, "ba từ ghép lại")
+    client.force_login(hoa)
+    client.post("/toi/", passkey_form(hoa, challenge_of(client), Passkey("hoa")))
+    client.force_login(tuan)
+    page = client.get(reverse("accounts:person", args=[hoa.pk])).text
+    assert f'"public": "{base64url(Passkey("hoa").public_key)}", "party": "testserver"' in page
+
+
 def test_nobody_takes_back_the_key_of_somebody_else(browser: Client, hoa: Person, unit: Unit) -> None:
     minh, _ = services.add_person("minh", "Lê Minh", [(Role.ADMINISTRATOR, unit)])
     browser.post("/toi/", key_form(hoa, challenge_of(browser), KeySigner.from_seed(b"h" * 32)))

@@ -101,6 +101,7 @@ PHONE = Passkey("p").fields(PAYLOAD, FAMILY, DOMAIN)
         GOOD | {"alg": "-70008"},
         PHONE | {"client_data": base64url(b"[]")},
         PHONE | {"client_data": base64url(b"\xff")},
+        PHONE | {"client_data": base64url(b"[" * 400)},
         PHONE | {"client_data": base64url(b"{" + b" " * 400 + b"}")},
         PHONE | {"authenticator_data": base64url(bytes(38))},
         PHONE | {"signature": base64url(b"\x30" + bytes(70))},

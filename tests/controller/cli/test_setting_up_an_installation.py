@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.roles import open_first_roots, root_fingerprint
 from tests.support.program import Loalang
 from tests.support.province import key
 
@@ -19,7 +20,8 @@ def installation(tmp_path: Path) -> Loalang:
 def make_roots(program: Loalang, version: int, controller: str | None) -> Path:
     """Signed roots with Hoa, and with the controller's key if it is given."""
     holders: list[dict[str, object]] = [
-        {"person": "Hoa", "roles": ["EMERGENCY", "CANCEL"], "scope": ["79"], "public": key("hoa").public_key.hex()}
+        {"person": "Hoa", "roles": ["EMERGENCY", "CANCEL"], "scope": ["79"], "public": key("hoa").public_key.hex()},
+        {"person": "Gốc", "roles": ["ROOT"], "scope": ["79"], "public": ROOT.public_key.hex()},
     ]
     if controller is not None:
         holders.append({"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": controller})
@@ -53,12 +55,15 @@ def test_units_and_people_are_added_and_the_one_time_password_is_printed(install
 def test_roots_are_taken_over_only_if_the_root_key_signed_them_and_only_forward(installation: Loalang) -> None:
     machine = installation.must("roots", "machine").strip()
     first, second = (make_roots(installation, version, machine) for version in (1, 2))
-    stranger = installation.run("roots", "import", str(second), "--root-public", key("stranger").public_key.hex())
-    assert stranger.returncode == 2
     nonsense = installation.run("roots", "import", str(second), "--root-public", "no key")
     assert nonsense.returncode == 2
     assert "--root-public" in nonsense.stderr
-    done = installation.must("roots", "import", str(second), "--root-public", ROOT.public_key.hex())
+    for wrong in ("00" * 16, "0000"):
+        refused = installation.run("roots", "import", str(second), "--fingerprint", wrong)
+        assert refused.returncode == 2
+        assert "Traceback" not in refused.stderr
+    fingerprint = root_fingerprint(open_first_roots(second.read_bytes())).hex(" ", 2).upper()
+    done = installation.must("roots", "import", str(second), "--fingerprint", fingerprint)
     assert "CẢNH BÁO" not in done
     back = installation.run("roots", "import", str(first))
     assert back.returncode == 2
@@ -79,7 +84,7 @@ def test_roots_without_this_controller_are_taken_over_with_a_warning(installatio
 
 
 def test_a_file_that_is_not_there_is_named_in_the_language_that_was_asked_for(installation: Loalang) -> None:
-    for language, words in (("vi", "không đọc được"), ("en", "cannot read")):
+    for language, words in (("vi", "không đọc được tệp"), ("en", "cannot read")):
         done = installation.run("--lang", language, "roots", "import", "nowhere.cose")
         assert done.returncode == 2
         assert f"{words} nowhere.cose" in done.stderr

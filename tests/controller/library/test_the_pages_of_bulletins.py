@@ -14,7 +14,7 @@ from controller.library.models import Bulletin, State
 from controller.library.serving import wanted_range
 from controller.worker.loop import do_all
 from tests.support.installation import install
-from tests.support.officers import WARD, Office, approved, office
+from tests.support.officers import WARD, Office, approval_fields, approved, office
 
 pytestmark = pytest.mark.django_db
 
@@ -49,10 +49,12 @@ def test_from_writing_to_approval_on_the_pages(here: Office) -> None:
     assert lan.get(f"{page}tien-do/").headers["HX-Refresh"] == "true"
     shown = hoa.get(page).content.decode()
     assert "6 giờ 30 phút" in shown
-    assert "Tôi đã nghe và duyệt" in shown
-    assert "Tôi đã nghe và duyệt" not in lan.get(page).content.decode()
+    assert "Tôi đã nghe hết" in shown
+    assert "Tôi đã nghe hết" not in lan.get(page).content.decode()
     bulletin = Bulletin.objects.get()
-    hoa.post(f"{page}duyet/", {"sound": bulletin.sound_id, "text_hash": bulletin.text_hash})
+    sent = approval_fields(bulletin, here.hoa)
+    assert hoa.post(f"{page}duyet/", {**sent, "heard": ""}).status_code == 422
+    assert hoa.post(f"{page}duyet/", sent).status_code == 302
     bulletin.refresh_from_db()
     assert bulletin.state == State.APPROVED
 

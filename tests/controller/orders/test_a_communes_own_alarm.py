@@ -122,14 +122,14 @@ def test_the_province_reads_it_at_once_and_still_when_it_is_over(here: Province)
     for who in ("hoa", "minh"):
         row = as_(here, who).get("/", headers=live).text
         assert "Lũ, ngập lụt, Xã An Phú" in row
-        assert "Xã tự báo động, người ký: Nguyễn Lan." in row
+        assert "Cấp xã tự báo động, người ký: Nguyễn Lan." in row
     EmergencyOrder.objects.update(expires=now - dt.timedelta(minutes=1))
     order.refresh_from_db()
     over = as_(here, "hoa").get("/", headers=live).text
     assert "Đang có lệnh khẩn cấp" not in over
-    assert "Xã đã tự báo động" in over
+    assert "Cấp xã đã tự báo động" in over
     EmergencyOrder.objects.update(sent_at=now - dt.timedelta(hours=25))
-    assert "Xã đã tự báo động" not in as_(here, "hoa").get("/", headers=live).text
+    assert "Cấp xã đã tự báo động" not in as_(here, "hoa").get("/", headers=live).text
 
 
 def test_the_province_cancels_a_communes_alarm_by_one_signature(here: Province) -> None:
@@ -143,3 +143,13 @@ def test_lan_cancels_her_own_alarm_alone(here: Province) -> None:
     order = signed(services.prepare(here.people["lan"], OWN, now=NOW), here, "lan")
     cancel = signed(services.cancel_prepare(order, here.people["lan"], now=NOW), here, "lan")
     assert cancel.state == State.SENT
+
+
+def test_on_whatever_page_hoa_is_she_reads_it_within_seconds(here: Province) -> None:
+    hoa = as_(here, "hoa")
+    page = hoa.get(reverse("boxes:list")).text
+    assert f'hx-get="{reverse("orders:strip")}" hx-trigger="load, every 5s"' in page
+    assert hoa.get(reverse("orders:strip")).text.strip() == ""
+    now = timezone.now()
+    signed(services.prepare(here.people["lan"], OWN, now=now), here, "lan", at=now)
+    assert "Cấp xã tự báo động, người ký: Nguyễn Lan." in hoa.get(reverse("orders:strip")).text

@@ -198,6 +198,20 @@ def test_an_alarm_under_a_stop_says_where_it_is_not_heard(here: Province) -> Non
     assert "Đang khóa theo lệnh dừng loa" in page
 
 
+def test_an_alarm_that_a_stop_had_ended_on_a_box_is_heard_again_when_that_box_was_opened(here: Province) -> None:
+    order = alarm(here)
+    answers(here, "an phú 1", order, Stage.ACCEPTED, Stage.STARTED, at=NOW)
+    stop = stopped(here, "hoa", at=NOW + MINUTE)
+    answers(here, "an phú 1", stop, Stage.ACCEPTED, Stage.DONE, at=NOW + MINUTE)
+    answers(here, "an phú 1", order, Stage.CANCELLED, at=NOW + MINUTE)
+    assert line(order, here, "an phú 1", NOW + MINUTE).level is rules.Level.GOOD, "it is silent, as it was told"
+    later = NOW + 2 * MINUTE
+    opened = signed(services.reinstate_prepare(stop, here.people["hoa"], now=later), here, "hoa", at=later)
+    assert line(order, here, "an phú 1", later).still_ended
+    answers(here, "an phú 1", opened, Stage.ACCEPTED, Stage.DONE, at=later)
+    assert line(order, here, "an phú 1", later).stage is Stage.STARTED
+
+
 def test_what_was_cancelled_by_mistake_goes_on_with_its_roll_call(here: Province) -> None:
     order = alarm(here)
     answers(here, "an phú 1", order, Stage.ACCEPTED, Stage.STARTED, at=NOW)
@@ -288,8 +302,10 @@ def test_two_controllers_that_count_for_one_person_are_seen_and_the_way_out_work
     assert made.expires - made.issued == order.expires - order.issued
     signed(made, here, "hoa", at=later)
     assert signed(made, here, "minh", at=later).state == State.SENT
-    answer = hoa.post(reverse("orders:again", args=[order.pk]))
-    assert answer.status_code == 302
+    order.refresh_from_db()
+    assert (order.state, services.read(made).references) == (State.REPLACED, (bytes.fromhex(order.pk),))
+    assert "đã được thay bằng lệnh mới" in hoa.get(reverse("orders:order", args=[order.pk])).text
+    assert hoa.post(reverse("orders:again", args=[order.pk])).status_code == 422, "once is enough"
 
 
 def test_an_order_that_no_box_contests_is_not_composed_again(here: Province) -> None:
@@ -307,3 +323,16 @@ def test_hoa_signs_with_the_key_for_which_it_was_composed_though_she_has_two(her
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert signing_kit.base64url(key("hoa").public_key) in page
     assert signing_kit.base64url(key("hoa 2").public_key) not in page
+
+
+def test_a_box_that_obeys_an_order_from_elsewhere_is_named_on_the_home_page(here: Province) -> None:
+    now, box = timezone.now(), here.boxes["an phú 1"].pk
+    at_ms = int(now.timestamp() * 1000)
+    refused = Receipt(box, bytes(15) + b"1", Stage.REJECTED, at_ms, RejectCode.SIGNATURE)
+    rollcall.record([refused], now)
+    assert "không do máy chủ này gửi" not in as_(here, "hoa").get("/").text
+    for number in (b"2", b"3"):
+        rollcall.record([Receipt(box, bytes(15) + number, Stage.ACCEPTED, at_ms)], now)
+    page = as_(here, "hoa").get("/").text
+    assert page.count("không do máy chủ này gửi") == 1, "one row a box, whatever it says"
+    assert "Hộp an phú 1 (Xã An Phú) đã nhận lệnh 00000000" in page

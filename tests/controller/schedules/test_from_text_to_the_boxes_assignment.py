@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -9,26 +10,45 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.boxes.models import BoxState
+from controller.core.errors import Refused
+from controller.jobs.models import Job
 from controller.library import files
 from controller.library import services as library
 from controller.library.services import Words
 from controller.outbox.models import Message
 from controller.schedules import regulating, services
-from controller.schedules.compiling import compile_now
+from controller.schedules.compiling import COMPILE, compile_now
 from controller.schedules.models import AssignmentRow, Compiled, PolicyRecord
 from controller.schedules.rules import EARLY, NIGHT
 from controller.schedules.services import Aimed, Draft
 from controller.schedules.signing import domain, key_file, schedule_signer
+from controller.trust.services import trust_of
 from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol import topics
+from protocol.approval import judge_manifest
 from protocol.codec import decode
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Level, Manifest
+from protocol.roles import Era
+from protocol.roles import Role as Trusted
 from protocol.signing import Family, verify1
 from protocol.timeline import validate_manifest
 from tests.support.installation import install
-from tests.support.officers import NEXT, WARD, Office, approved, box, office, tomorrow
+from tests.support.officers import (
+    HOA_ABOVE,
+    NEXT,
+    TUAN,
+    WARD,
+    Office,
+    approve,
+    approved,
+    box,
+    office,
+    roots,
+    tomorrow,
+    trust,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +132,7 @@ def test_an_edited_bulletin_is_silent_until_somebody_approves_it_again(here: Off
     assert read(assignment_of(here.boxes[0].pk))[1].entries == ()
     bulletin.refresh_from_db()
     assert bulletin.sound is not None
-    library.approve(bulletin, here.hoa, sound=bulletin.sound.hash, text_hash=bulletin.text_hash)
+    approve(bulletin, here.hoa)
     do_all(timezone.now())
     assert read(assignment_of(here.boxes[0].pk))[1].blobs[0].hash.hex() == bulletin.sound.hash
 
@@ -178,3 +198,40 @@ def test_who_published_what_is_in_the_audit(here: Office) -> None:
 def test_a_place_beside_is_not_reached(here: Office) -> None:
     hits = services.hit(Draft("x", WARD, (), tomorrow(9), Aimed(units=("77-747",)), Aimed(units=(NEXT,))))
     assert {place.box for place in hits} == {target.pk for target in here.boxes[:2]}
+
+
+def test_a_box_believes_the_bulletins_of_its_manifest_by_the_approvals_in_it(here: Office) -> None:
+    where = here.boxes[0]
+    services.publish(published(here), here.lan)
+    compile_now()
+    assignment, manifest = read(assignment_of(where.id))
+    judged = judge_manifest(manifest, trust_of(WARD), assignment.units, int(timezone.now().timestamp()))
+    assert len(manifest.approvals) == 1
+    assert judged.unapproved == ()
+    assert judged.manifest == manifest
+
+
+def test_a_bulletin_whose_approver_is_not_trusted_any_more_is_taken_off_the_air_and_named(here: Office) -> None:
+    where = here.boxes[0]
+    services.publish(published(here), here.lan)
+    compile_now()
+    trust(roots(2, HOA_ABOVE, TUAN))
+    with pytest.raises(Refused, match="Cúp điện"):
+        compile_now()
+    assert read(assignment_of(where.id))[1].entries == ()
+
+
+def test_new_roots_ask_for_a_compilation(here: Office, django_capture_on_commit_callbacks: Any) -> None:
+    compile_now()
+    with django_capture_on_commit_callbacks(execute=True):
+        trust(roots(2))
+    assert Job.objects.filter(kind=COMPILE, subject="").exists()
+
+
+def test_an_assignment_carries_the_era_that_the_roots_name(here: Office) -> None:
+    where = here.boxes[0]
+    compile_now()
+    assert read(assignment_of(where.id))[0].era == 0
+    trust(roots(2, eras=(Era(Trusted.SCHEDULE, 3),)))
+    compile_now()
+    assert read(assignment_of(where.id))[0].era == 3

@@ -1,4 +1,5 @@
-"""Two persons with real key files sign an emergency in Chromium; a box on a real broker hears it within the second.
+"""Two persons with real key files sign an emergency in Chromium; a box on a real broker hears it within the second. One
+of them cancels it, brings it back, stops the speakers and opens them again.
 
 Everything is as in an office: `loalang serve` in a process of its own, one-time passwords, the keys registered on
 each person's page, the box approved by its code. The network traffic is watched: no private key and no passphrase
@@ -25,9 +26,10 @@ from protocol.gate import Accept, Me, judge
 from protocol.ids import enrolment_code
 from protocol.order import MAX_ORDER_BYTES, MessageType, Order
 from protocol.report import ClockQuality, Stage
-from protocol.roles import open_roots
+from protocol.roles import Roots, open_first_roots
 from protocol.signing import Domain, Family, family_of, open_signed
 from protocol.topics import ENROL_PATH, ROOTS_PATH
+from protocol.trust import Trust
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
 from tests.support.program import Loalang
@@ -71,7 +73,8 @@ class Office:
         phrase = self.folder / "phrase"
         phrase.write_text(f"{PASSPHRASE}\n")
         holders: list[dict[str, Any]] = [
-            {"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": run("roots", "machine").strip()}
+            {"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": run("roots", "machine").strip()},
+            {"person": "Nguyễn Gốc", "roles": ["ROOT"], "scope": ["79"], "public": self.root.public_key.hex()},
         ]
         for who, name in SIGNERS.items():
             run("key", "new", "--person", name, "--out", str(self.key_file(who)), "--passphrase-file", str(phrase))
@@ -86,7 +89,7 @@ class Office:
         (self.folder / "holders.json").write_text(json.dumps(spec))
         out = self.folder / "roots.cose"
         run("roots", "make", "--holders", str(self.folder / "holders.json"), "--root-key", str(seed), "--out", str(out))
-        run("roots", "import", str(out), "--root-public", self.root.public_key.hex())
+        run("roots", "import", str(out))
 
     def _person(self, who: str, name: str, appointment: str) -> None:
         printed = self.program.must("person", "add", who, "--name", name, "--appoint", appointment)
@@ -135,6 +138,11 @@ class Listener:
             assert self.news.wait_for(lambda: any(family_of(one[1]) is family for one in self.heard), within_s), family
             return next((data, at) for _, data, at in reversed(self.heard) if family_of(data) is family)
 
+    def next_order(self) -> Order:
+        """What the order says that came, or comes, since `forget`."""
+        raw, _at = self.wait_for(Family.ORDER)
+        return decode(open_signed(raw, Family.ORDER, DOMAIN).payload, Order, max_bytes=MAX_ORDER_BYTES)
+
     def forget(self) -> None:
         with self.news:
             self.heard.clear()
@@ -163,7 +171,7 @@ def test_two_persons_sign_in_the_browser_and_the_box_hears_it_until_it_is_cancel
 
         listener = Listener(box, office.broker_port, ("79", COMMUNE))
         listener.say("hello", box.hello(round(time.time() * 1000)))
-        roots = open_roots(listener.wait_for(Family.ROOTS)[0], DOMAIN, (office.root.public_key,))
+        roots = open_first_roots(listener.wait_for(Family.ROOTS)[0])
         box.roots_version = roots.version
 
         order_page = _prepare(pages["hoa"], url)
@@ -186,12 +194,39 @@ def test_two_persons_sign_in_the_browser_and_the_box_hears_it_until_it_is_cancel
         pages["minh"].fill("#reason", "hết nguy hiểm")
         pages["minh"].click("text=Hủy lệnh này")
         _sign(pages["minh"], office.key_file("minh"))
-        cancel, _ = listener.wait_for(Family.ORDER)
-        content = decode(open_signed(cancel, Family.ORDER, DOMAIN).payload, Order, max_bytes=MAX_ORDER_BYTES)
+        content = listener.next_order()
         assert (content.type, content.references) == (MessageType.CANCEL, (order.id,))
         for identity, stage in ((content.id, Stage.ACCEPTED), (order.id, Stage.CANCELLED)):
             listener.say("receipt", box.receipt(identity, stage, heard_ms + 900))
         pages["minh"].wait_for_selector("#good:has-text('1/1')")
+
+        listener.forget()
+        pages["minh"].click("button:has-text('Khôi phục lệnh đã hủy')")
+        _sign(pages["minh"], office.key_file("minh"))
+        back = listener.next_order()
+        assert (back.type, back.references) == (MessageType.REINSTATE, (content.id,))
+        pages["hoa"].goto(f"{url}/")
+        pages["hoa"].wait_for_selector("text=Đang có lệnh khẩn cấp: Lũ, ngập lụt")
+
+        listener.forget()
+        pages["hoa"].click("text=Dừng và khóa loa")
+        pages["hoa"].check(f"input[name=area][value='{COMMUNE}']")
+        assert "sẽ im hoàn toàn" in pages["hoa"].inner_text("main")
+        pages["hoa"].click("button:has-text('Dừng loa')")
+        _sign(pages["hoa"], office.key_file("hoa"))
+        stop = listener.next_order()
+        assert (stop.type, stop.area, stop.until) == (MessageType.STOP, (COMMUNE,), None)
+        pages["minh"].goto(f"{url}/")
+        pages["minh"].wait_for_selector("text=Loa đang bị khóa")
+        assert "Trần Thị Hoa" in pages["minh"].inner_text(".lock")
+
+        listener.forget()
+        pages["minh"].click(".lock button:has-text('Mở lại loa')")
+        _sign(pages["minh"], office.key_file("minh"))
+        opened = listener.next_order()
+        assert (opened.type, opened.references) == (MessageType.REINSTATE, (stop.id,))
+        pages["hoa"].goto(f"{url}/")
+        assert pages["hoa"].query_selector(".lock") is None
         listener.stop()
         browser.close()
     secrets = [json.loads(office.key_file(who).read_text())["sealed"] for who in SIGNERS]
@@ -250,31 +285,31 @@ def _prepare(page: Any, url: str) -> str:
     page.check(f"input[name=area][value='{COMMUNE}']")
     page.check("input[name=status][value='0']")
     page.click("text=Soạn lệnh và đến bước ký")
-    page.wait_for_selector("#sign")
+    page.wait_for_selector("#signing")
     address: str = page.url
     return address
 
 
 def _sign(page: Any, key_file: Path, *, wrong_first: bool = False, refused: str = "") -> None:
-    page.wait_for_selector("#sign-button:not([disabled])")
-    page.set_input_files("#keyfile", str(key_file))
+    page.wait_for_selector("#signing-file-button:not([disabled])")
+    page.set_input_files("#signing-key-file", str(key_file))
     if wrong_first:
-        page.fill("#passphrase", "sai mật khẩu")
-        page.click("#sign-button")
+        page.fill("#signing-passphrase", "sai mật khẩu")
+        page.click("#signing-file-button")
         page.wait_for_selector("text=Mật khẩu không mở được khóa này")
-    page.fill("#passphrase", PASSPHRASE)
+    page.fill("#signing-passphrase", PASSPHRASE)
     if refused:
-        page.click("#sign-button")
+        page.click("#signing-file-button")
         page.wait_for_selector(f"text={refused}")
         return
     with page.expect_navigation():
-        page.click("#sign-button")
+        page.click("#signing-file-button")
 
 
-def _judged(raw: bytes, roots: Any) -> Order:
+def _judged(raw: bytes, roots: Roots) -> Order:
     now_ms = round(time.time() * 1000)
     me = Me(DOMAIN, ("79", COMMUNE), (), {}, {}, {}, (), lambda _: True)
-    verdict = judge(raw, roots, ClockReading(now_ms, now_ms, ClockQuality.NTP), me)
+    verdict = judge(raw, Trust(roots), ClockReading(now_ms, now_ms, ClockQuality.NTP), me)
     assert isinstance(verdict, Accept), verdict
     assert {holder.person for holder in verdict.signers} == set(SIGNERS.values())
     return verdict.order

@@ -66,7 +66,7 @@ class BrokenBridge:
 
 
 def test_a_bridge_that_dies_ends_the_server() -> None:
-    assert not asyncio.run(_run(None, BrokenBridge(), worker=False))
+    assert not asyncio.run(_run((), BrokenBridge(), worker=False))
 
 
 def test_a_part_that_does_not_stop_is_not_waited_for_when_another_has_failed() -> None:

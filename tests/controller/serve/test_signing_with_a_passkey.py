@@ -1,4 +1,4 @@
-"""Hoa registers her keys in Chromium and signs with them: a passkey on a virtual authenticator, a key of the browser, a file.
+"""Hoa registers keys in Chromium and signs: a passkey on a virtual authenticator, a key of the browser, a key file.
 
 The authenticator is the one of the DevTools protocol (`WebAuthn.addVirtualAuthenticator`); what it signs is judged by
 `protocol.passkey`, as a box would. The traffic is watched: no file and no passphrase leaves the page.
@@ -194,6 +194,28 @@ def test_an_assertion_without_a_verified_finger_is_refused_by_the_server(hoa: De
     assert "chưa kiểm tra vân tay" in json.loads(hoa.page.inner_text("body"))["refused"]
 
 
+def test_a_browser_that_wants_a_second_tap_for_the_trial_keeps_the_key_that_was_made(hoa: Desk) -> None:
+    """Safari lets a page use a passkey only after a tap; the one that made it is used up."""
+    hoa.with_phone()
+    hoa.page.add_init_script(
+        """const get = navigator.credentials.get.bind(navigator.credentials);
+        let taps = 0;
+        navigator.credentials.get = async (options) => {
+          taps += 1;
+          if (taps === 1) throw new DOMException("no tap", "NotAllowedError");
+          return get(options);
+        };"""
+    )
+    hoa.my_keys()
+    hoa.page.click("[data-way=passkey]:not([disabled])")
+    hoa.page.wait_for_selector("#key-said:has-text('Bấm nút lần nữa')")
+    with hoa.page.expect_navigation():
+        hoa.page.click("[data-way=passkey]:not([disabled])")
+    hoa.page.wait_for_selector("text=Đã đăng ký khóa")
+    kept = hoa.devtools.send("WebAuthn.getCredentials", {"authenticatorId": hoa.authenticator})["credentials"]
+    assert len(kept) == 1
+
+
 def test_a_phone_that_has_a_key_of_hoa_gets_no_second_one(hoa: Desk) -> None:
     hoa.with_phone()
     hoa.register("passkey")
@@ -255,8 +277,9 @@ def test_a_key_file_is_opened_in_the_page_and_neither_it_nor_its_passphrase_is_s
     hoa.my_keys()
     hoa.page.set_input_files("#key-file", str(file))
     hoa.page.fill("#key-passphrase", PASSPHRASE)
+    hoa.page.wait_for_selector("[data-way=file]:not([disabled])")
     with hoa.page.expect_navigation():
-        hoa.page.click("[data-way=file]:not([disabled])")
+        hoa.page.press("#key-passphrase", "Enter")
     hoa.open_kit()
     hoa.page.set_input_files("#signing-key-file", str(file))
     hoa.page.fill("#signing-passphrase", "sai mật khẩu")
@@ -264,7 +287,7 @@ def test_a_key_file_is_opened_in_the_page_and_neither_it_nor_its_passphrase_is_s
     hoa.page.wait_for_selector("text=Mật khẩu không mở được khóa này")
     hoa.page.fill("#signing-passphrase", PASSPHRASE)
     with hoa.page.expect_navigation():
-        hoa.page.click("#signing-file-button:not([disabled])")
+        hoa.page.press("#signing-passphrase", "Enter")
     assert json.loads(hoa.page.inner_text("body"))["public_key"] == key("hoa of the kit").public_key.hex()
     secret = json.loads(text)["sealed"]
     assert hoa.sent

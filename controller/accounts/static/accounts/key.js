@@ -112,10 +112,18 @@ async function revoke(event) {
   asked.submit();
 }
 
+/* Enter after the passphrase registers the key in the file. */
+function enter(event) {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  document.getElementById("key-button").click();
+}
+
 if (!usable()) {
   say("insecure", "fault");
 } else {
   picker.addEventListener("change", show);
+  passphrase.addEventListener("keydown", enter);
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const button of buttons) {
     button.addEventListener("click", register);

@@ -72,6 +72,13 @@ async function offer(button) {
   if (why) button.title = form.querySelector(`[data-say="${why}"]`).textContent;
 }
 
+/* Enter after the passphrase signs; it does not send the form as it stands. */
+function enter(event) {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  document.getElementById("signing-file-button").click();
+}
+
 if (!usable()) {
   say("insecure", "fault");
 } else {
@@ -79,4 +86,5 @@ if (!usable()) {
     button.addEventListener("click", sign);
     offer(button);
   }
+  document.getElementById("signing-passphrase")?.addEventListener("keydown", enter);
 }

@@ -1,0 +1,53 @@
+"""The enrolment code, for those who stand at the box: as words, as a link, as a picture. Pure."""
+
+import html
+import io
+from typing import Any, Final
+
+import segno
+
+from protocol.topics import APPROVE_PATH
+
+_LETTERS: Final = "a bê xê dê e ép gờ hát i gi ca lờ mờ nờ o pê quy rờ ét-sì tê u vê vê-kép ích i-cờ-rét dét"
+_DIGITS: Final = "không một hai ba bốn năm sáu bảy tám chín"
+NAMES: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", f"{_LETTERS} {_DIGITS}".split(), strict=True))
+"""How a letter or digit is called in Vietnamese."""
+
+
+def approve_url(controller: str, code: str) -> str:
+    """The console's page that approves the box of this code."""
+    return f"{controller}{APPROVE_PATH}?code={code}"
+
+
+def spoken(code: str) -> str:
+    """The code letter by letter, twice, in Vietnamese: technicians of the province listen."""
+    said = ", ".join(NAMES[letter] for letter in code if letter in NAMES)
+    return f"Mã hộp: {said}. Xin nhắc lại: {said}."
+
+
+def qr_text(url: str) -> str:
+    """The QR for a terminal."""
+    out = io.StringIO()
+    segno.make(url, error="m", micro=False).terminal(out, compact=True)
+    return out.getvalue().rstrip("\n")
+
+
+def qr_svg(url: str) -> str:
+    """The QR as an SVG element."""
+    made: str = segno.make(url, error="m", micro=False).svg_inline(scale=6, border=2)
+    return made
+
+
+def page(status: dict[str, Any], controller: str) -> str:
+    """The page for whoever stands at the box: who it is, its code, its state. It loads nothing and asks for nothing."""
+    code = str(status["code"])
+    state = "đã duyệt · approved" if status["approved"] else "chờ duyệt · waiting for approval"
+    link = "có · yes" if status["connected"] else "không · no"
+    rows = (("Mã hộp · id", status["id"]), ("Trạng thái · state", state), ("Kết nối · connected", link))
+    lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in rows)
+    qr = "" if status["approved"] else qr_svg(approve_url(controller, code))
+    return (
+        '<!doctype html><html lang="vi"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(str(status['name']))}</title><h1>{html.escape(str(status['name']))}</h1>"
+        f'<p style="font:bold 3rem monospace">{html.escape(code)}</p>{qr}<dl>{lines}</dl></html>'
+    )

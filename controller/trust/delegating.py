@@ -1,0 +1,221 @@
+"""The list of a unit's people: prepared by one administrator, signed by two, published to the boxes of the unit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from controller.accounts import services as accounts
+from controller.accounts.models import Person, PersonKey
+from controller.accounts.signing import own_key, verify
+from controller.boxes.models import Box, Stage
+from controller.core.errors import NotAllowed, Refused
+from controller.outbox import services as outbox
+from controller.outbox.models import Kind
+from controller.trust.machine import domain
+from controller.trust.models import DelegationFile, DelegationSignature, State
+from controller.trust.services import current_roots, newest_lists
+from controller.trust.signals import trust_changed
+from controller.units.models import Unit
+from protocol import topics
+from protocol.codec import decode, encode
+from protocol.curves import Alg
+from protocol.delegation import MAX_DELEGATION_BYTES, Delegation, covers, open_delegation
+from protocol.errors import ProtocolError
+from protocol.ids import sha256
+from protocol.quantities import DAY_S
+from protocol.roles import DELEGABLE, Holder, Role, Roots
+from protocol.signing import Assertion, Family, SignedBy, assemble
+
+LASTS_S: Final = 400 * DAY_S
+
+
+def in_force(unit: str) -> Delegation | None:
+    """The unit's own list; None where it has none."""
+    row = newest_lists([unit]).get(unit)
+    return None if row is None else read(row)
+
+
+def read(row: DelegationFile) -> Delegation:
+    """What a list says, from the bytes that are signed."""
+    return decode(bytes(row.payload), Delegation, max_bytes=MAX_DELEGATION_BYTES)
+
+
+def waiting(unit: str) -> DelegationFile | None:
+    """The list that waits for signatures."""
+    return DelegationFile.objects.filter(unit=unit, state=State.WAITING).first()
+
+
+def administrators(roots: Roots, unit: str, at_s: int) -> tuple[Holder, ...]:
+    """Those who may sign a list of this unit."""
+    return tuple(
+        holder
+        for holder in roots.holders
+        if Role.DELEGATION in holder.roles
+        and covers(holder.scope, unit)
+        and holder.not_before <= at_s <= holder.not_after
+    )
+
+
+def as_administrator(person: Person, unit: str, now: datetime) -> Holder | None:
+    """As whom this person may sign a list of the unit; None for nobody."""
+    keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
+    found = (row for row in administrators(current_roots(), unit, int(now.timestamp())) if row.key in keys)
+    return next(found, None)
+
+
+def with_(before: Delegation | None, *added: Holder) -> tuple[Holder, ...]:
+    """The list's people with these; whoever has the same key is taken out first."""
+    keys = {row.key for row in added}
+    return (*(row for row in (before.holders if before else ()) if row.key not in keys), *added)
+
+
+@transaction.atomic
+def prepare(
+    by: Person,
+    unit: str,
+    holders: Sequence[Holder],
+    *,
+    revoked: Sequence[bytes] = (),
+    reason: str = "",
+    now: datetime | None = None,
+) -> DelegationFile:
+    """The next list of a unit; it counts when two administrators have signed it. Raises `Refused`.
+
+    `revoked` are public keys that are taken away; those of the list before stay taken away.
+    """
+    now = now or timezone.now()
+    roots, before = current_roots(), in_force(unit)
+    if not Unit.objects.filter(code=unit).exists():
+        raise Refused("unit", _("Không có đơn vị này."), _("Chọn một đơn vị trong danh sách."))
+    if as_administrator(by, unit, now) is None:
+        raise NotAllowed(
+            "key",
+            _("Bạn không phải quản trị viên ký danh sách của đơn vị này."),
+            _("Hai quản trị viên cấp tỉnh có vai trò DELEGATION trong danh sách gốc mới lập được."),
+        )
+    era = roots.era(Role.DELEGATION)
+    same_era = before is not None and before.era == era
+    gone = {*(before.revoked if before and same_era else ()), *(sha256(key) for key in revoked)}
+    record = Delegation(
+        unit=unit,
+        era=era,
+        version=before.version + 1 if before and same_era else 1,
+        epoch=roots.version,
+        issued=int(now.timestamp()),
+        expires=int(now.timestamp()) + LASTS_S,
+        holders=tuple(row for row in holders if sha256(row.key) not in gone),
+        revoked=tuple(sorted(gone)),
+        reason=reason.strip()[:200],
+    )
+    _must_fit(record, roots)
+    for row in DelegationFile.objects.filter(unit=unit, state=State.WAITING):
+        row.state = State.DROPPED
+        row.save(update_fields=["state"])
+    made = DelegationFile.objects.create(
+        unit=unit, version=record.version, era=era, payload=encode(record), created_by=by, created=now
+    )
+    accounts.audit(by, "delegation.prepared", f"unit:{unit}", version=record.version, reason=record.reason)
+    return made
+
+
+def _must_fit(record: Delegation, roots: Roots) -> None:
+    """What boxes would refuse is said before anybody signs it."""
+    for holder in record.holders:
+        for role in holder.roles:
+            bounds = tuple(unit for row in roots.bounds if row.role is role for unit in row.scope)
+            if role not in DELEGABLE or not all(covers(bounds, unit) for unit in holder.scope):
+                raise Refused(
+                    "role",
+                    _("Danh sách gốc không cho giao vai trò %(role)s ở %(unit)s.")
+                    % {"role": role.name, "unit": holder.scope[0]},
+                    _("Chọn vai trò khác, hoặc nhờ những người giữ khóa gốc nới giới hạn (bounds)."),
+                )
+            if not all(covers((record.unit,), unit) for unit in holder.scope):
+                raise Refused("unit", _("Phạm vi nằm ngoài đơn vị này."), _("Lập danh sách ở đơn vị đó."))
+    try:
+        encode(record)
+    except ProtocolError as error:
+        raise Refused(
+            error.field, _("Danh sách không hợp lệ: %(why)s") % {"why": error.message}, _("Sửa lại.")
+        ) from error
+
+
+@transaction.atomic
+def sign(row: DelegationFile, by: Person, signed: SignedBy, now: datetime | None = None) -> DelegationFile:
+    """An administrator's signature; the second one publishes the list. Raises `Refused`."""
+    now = now or timezone.now()
+    row = DelegationFile.objects.select_for_update().get(pk=row.pk)
+    if row.state != State.WAITING:
+        raise Refused("list", _("Danh sách này không còn chờ ký."), _("Tải lại trang để xem tình trạng."))
+    own_key(by, signed)
+    roots, at_s = current_roots(), int(now.timestamp())
+    holder = next((one for one in administrators(roots, row.unit, at_s) if one.key == signed.public_key), None)
+    if holder is None:
+        raise NotAllowed(
+            "key",
+            _("Khóa này không phải của quản trị viên trong danh sách gốc."),
+            _("Ký bằng khóa đã có trong danh sách."),
+        )
+    if any(one.person_id == by.pk or one.holder == holder.person for one in row.signatures.all()):
+        raise Refused("key", _("Bạn đã ký danh sách này."), _("Cần chữ ký của một quản trị viên khác."))
+    party = roots.parties[holder.party - 1] if holder.party else None
+    verify(signed, bytes(row.payload), Family.DELEGATION, domain(), party)
+    assertion = signed.assertion
+    DelegationSignature.objects.create(
+        delegation=row,
+        person=by,
+        holder=holder.person,
+        public_key=signed.public_key,
+        value=signed.value,
+        alg=int(signed.alg),
+        authenticator_data=None if assertion is None else assertion.authenticator_data,
+        client_data=None if assertion is None else assertion.client_data,
+        at=now,
+    )
+    accounts.audit(by, "delegation.signed", f"unit:{row.unit}", version=row.version)
+    if len({one.holder for one in row.signatures.all()}) >= roots.persons_needed(Role.DELEGATION):
+        _publish(row, by, roots, now)
+    return row
+
+
+@transaction.atomic
+def drop(row: DelegationFile, by: Person) -> None:
+    """Give up a list that was not published."""
+    if row.state != State.WAITING:
+        raise Refused("list", _("Danh sách này không còn chờ ký."), _("Tải lại trang để xem tình trạng."))
+    row.state = State.DROPPED
+    row.save(update_fields=["state"])
+    accounts.audit(by, "delegation.dropped", f"unit:{row.unit}", version=row.version)
+
+
+def _publish(row: DelegationFile, by: Person, roots: Roots, now: datetime) -> None:
+    """As boxes would judge it; then one row for each box of the unit."""
+    envelope = assemble(bytes(row.payload), Family.DELEGATION, tuple(_signed(one) for one in row.signatures.all()))
+    try:
+        open_delegation(envelope, roots, in_force(row.unit), int(now.timestamp()))
+    except ProtocolError as error:
+        raise Refused(
+            "list", _("Các hộp sẽ không nhận danh sách này: %(why)s") % {"why": error}, _("Lập lại danh sách.")
+        ) from error
+    row.envelope, row.state, row.published = envelope, State.PUBLISHED, now
+    row.save(update_fields=["envelope", "state", "published"])
+    accounts.audit(by, "delegation.published", f"unit:{row.unit}", version=row.version)
+    boxes = Box.objects.filter(state=Stage.APPROVED).values_list("id", "unit__code")
+    targets = [box for box, code in boxes if code and covers((row.unit,), code)]
+    expires = datetime.fromtimestamp(read(row).expires, now.tzinfo)
+    outbox.post_many([(topics.down(box), envelope) for box in targets], Kind.ROOTS, now=now, expires=expires)
+    transaction.on_commit(lambda: trust_changed.send(DelegationFile, units=[row.unit]))
+
+
+def _signed(row: DelegationSignature) -> SignedBy:
+    assertion = None
+    if row.authenticator_data is not None and row.client_data is not None:
+        assertion = Assertion(bytes(row.authenticator_data), bytes(row.client_data))
+    return SignedBy(bytes(row.public_key), bytes(row.value), Alg(row.alg), assertion)
+
+
+__all__ = ["administrators", "as_administrator", "drop", "in_force", "prepare", "read", "sign", "waiting", "with_"]

@@ -1,0 +1,232 @@
+"""Who is trusted in a unit, and the list by which two administrators of the province change that within minutes."""
+
+import datetime as dt
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from controller.accounts import signing
+from controller.accounts.access import person_of
+from controller.accounts.models import Person, PersonKey
+from controller.core.errors import Refused
+from controller.core.pages import show_refusal
+from controller.trust import delegating, services, wording
+from controller.trust.forms import OfficerForm
+from controller.trust.models import DelegationFile
+from controller.units.models import Unit
+from controller.units.rules import above, covers
+from protocol.roles import Holder, root_fingerprint
+from protocol.signing import Family
+
+WARN_DAYS = 60
+"""So long before a list ends its page says so."""
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """The roots, and the units that have lists."""
+    person = person_of(request)
+    row = services.current()
+    roots = None if row is None else services.current_roots()
+    context = {
+        "row": row,
+        "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
+        "people": [] if roots is None else [_line(holder) for holder in roots.holders],
+        "lists": DelegationFile.objects.filter(state="published")
+        .values_list("unit", flat=True)
+        .distinct()
+        .order_by("unit"),
+        "units": Unit.objects.filter(code__in=_own_units(person)).order_by("code"),
+        "now": timezone.now(),
+    }
+    return render(request, "trust/overview.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def unit(request: HttpRequest, code: str) -> HttpResponse:
+    """One unit: its people, the list that waits, and the form for the next one."""
+    shown, person = get_object_or_404(Unit, code=code), person_of(request)
+    form = OfficerForm(_keys(code), request.POST if request.POST.get("what") == "add" else None)
+    if request.method == "POST":
+        try:
+            _prepare(request, person, code, form)
+        except Refused as refused:
+            show_refusal(form, refused)
+        else:
+            if not form.errors:
+                return redirect("trust:unit", code)
+    return _page(request, shown, person, form, status=422 if form.errors else 200)
+
+
+@require_POST
+def sign(request: HttpRequest, code: str) -> HttpResponse:
+    """An administrator's signature under the list that waits."""
+    shown, person = get_object_or_404(Unit, code=code), person_of(request)
+    row = delegating.waiting(code)
+    form = OfficerForm(_keys(code))
+    try:
+        if row is None:
+            _refuse_nothing_waits()
+        else:
+            done = delegating.sign(row, person, signing.read(request))
+            messages.success(request, _signed_words(done))
+    except Refused as refused:
+        return _page(request, shown, person, form, status=422, refused=str(refused))
+    return redirect("trust:unit", code)
+
+
+@require_POST
+def drop(request: HttpRequest, code: str) -> HttpResponse:
+    """Give up the list that waits."""
+    get_object_or_404(Unit, code=code)
+    row = delegating.waiting(code)
+    if row is not None and delegating.as_administrator(person_of(request), code, timezone.now()) is not None:
+        delegating.drop(row, person_of(request))
+        messages.success(request, _("Đã bỏ danh sách đang chờ; không có gì thay đổi."))
+    return redirect("trust:unit", code)
+
+
+def _signed_words(row: DelegationFile) -> str:
+    if row.published is not None:
+        return _("Danh sách đã phát hành tới các hộp.")
+    return _("Đã nhận chữ ký. Còn chờ quản trị viên thứ hai.")
+
+
+def _refuse_nothing_waits() -> None:
+    raise Refused("list", _("Không có danh sách nào đang chờ ký."), _("Tải lại trang để xem tình trạng."))
+
+
+def _prepare(request: HttpRequest, person: Person, code: str, form: OfficerForm) -> None:
+    """Add somebody, take somebody out, or take a lost key away."""
+    what, before = request.POST.get("what", ""), delegating.in_force(code)
+    if what == "add":
+        if form.is_valid():
+            holder = _holder(form, code)
+            delegating.prepare(person, code, delegating.with_(before, holder), reason=form.cleaned_data["reason"])
+        return
+    key = _posted_key(request)
+    left = [row for row in (before.holders if before else ()) if row.key != key]
+    lost = (key,) if what == "lost" else ()
+    reason = _("mất điện thoại hoặc khóa") if lost else ""
+    delegating.prepare(person, code, left, revoked=lost, reason=reason)
+
+
+def _posted_key(request: HttpRequest) -> bytes:
+    try:
+        return bytes.fromhex(request.POST.get("key", ""))
+    except ValueError as error:
+        raise Refused("key", _("Không đọc được khóa này."), _("Tải lại trang rồi bấm lại.")) from error
+
+
+def _holder(form: OfficerForm, code: str) -> Holder:
+    row = PersonKey.objects.select_related("person").get(pk=form.cleaned_data["key"])
+    starts, ends = form.cleaned_data["starts"], form.cleaned_data["ends"]
+    return Holder(
+        bytes(row.public_key),
+        row.person.display_name,
+        form.chosen(),
+        (code,),
+        not_before=0 if starts is None else _midnight(starts),
+        not_after=wording.FOR_EVER if ends is None else _midnight(ends + dt.timedelta(days=1)) - 1,
+        party=_party(row),
+    )
+
+
+def _party(row: PersonKey) -> int:
+    """Which of the roots' parties a passkey is of; 0 for a key that signs bytes itself. Raises `Refused`."""
+    if not row.rp_id:
+        return 0
+    for number, party in enumerate(services.current_roots().parties, 1):
+        if party.id == row.rp_id:
+            return number
+    raise Refused(
+        "key",
+        _("Khóa này được tạo ở địa chỉ %(address)s, mà danh sách gốc không có địa chỉ đó.") % {"address": row.rp_id},
+        _("Đăng ký khóa ở địa chỉ chính của hệ thống, hoặc nhờ những người giữ khóa gốc thêm địa chỉ (parties)."),
+    )
+
+
+def _midnight(day: dt.date) -> int:
+    return int(timezone.make_aware(dt.datetime.combine(day, dt.time())).timestamp())
+
+
+def _keys(code: str) -> list[PersonKey]:
+    """Registered keys of the people of this unit and of those above it, for the form."""
+    rows = PersonKey.objects.filter(revoked=None).select_related("person").order_by("person__display_name", "pk")
+    near = above(code)
+    return [row for row in rows if any(unit in near or covers(code, unit) for unit in _places(row.person))]
+
+
+def _places(person: Person) -> list[str]:
+    """Units in which the person has an office."""
+    return [one.unit.code for one in person.appointments.select_related("unit")]
+
+
+def _own_units(person: Person) -> list[str]:
+    """Units of which this person administers the lists: those with boxes or lists, below their scope."""
+    try:
+        roots = services.current_roots()
+    except Refused:
+        return []
+    keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
+    at_s = int(timezone.now().timestamp())
+    codes = Unit.objects.values_list("code", flat=True)
+    return [code for code in codes if any(row.key in keys for row in delegating.administrators(roots, code, at_s))]
+
+
+def _fingerprint(key: bytes) -> str:
+    """As a person's own page shows it."""
+    return PersonKey(public_key=key).fingerprint
+
+
+def _line(holder: Holder) -> dict[str, object]:
+    return {
+        "person": holder.person,
+        "roles": wording.roles(holder),
+        "dates": wording.dates(holder),
+        "scope": ", ".join(holder.scope),
+        "key": holder.key.hex(),
+        "fingerprint": _fingerprint(holder.key),
+    }
+
+
+def _page(
+    request: HttpRequest, shown: Unit, person: Person, form: OfficerForm, *, status: int = 200, refused: str = ""
+) -> HttpResponse:
+    now = timezone.now()
+    context: dict[str, object] = {"unit": shown, "form": form, "refused": refused, "now": now}
+    try:
+        roots, held = services.current_roots(), delegating.in_force(shown.code)
+    except Refused as problem:
+        return render(request, "trust/unit.html", context | {"refused": str(problem)}, status=status)
+    me, row = delegating.as_administrator(person, shown.code, now), delegating.waiting(shown.code)
+    context |= {
+        "above": [_line(one) for one in roots.holders if any(covers(own, shown.code) for own in one.scope)],
+        "own": [_line(one) for one in (held.holders if held else ())],
+        "list": held,
+        "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
+        "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
+        "may_change": me is not None,
+    }
+    if row is not None:
+        signatures = list(row.signatures.all())
+        context |= {
+            "waiting": row,
+            "changes": wording.changes(held, delegating.read(row)),
+            "signed": signatures,
+            "has_signed": any(one.person_id == person.pk for one in signatures),
+        }
+        if me is not None:
+            context["signing"] = signing.request(
+                person,
+                bytes(row.payload),
+                Family.DELEGATION,
+                action="ky/",
+                button=_("Ký danh sách này"),
+                only=[me.key],
+            )
+    return render(request, "trust/unit.html", context, status=status)

@@ -1,0 +1,77 @@
+"""Lists of people in words."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from protocol.delegation import Delegation
+from protocol.ids import sha256
+from protocol.roles import Holder, Role
+
+FOR_EVER: Final = 0xFFFF_FFFF
+ROLES: Final[Mapping[Role, Promise]] = {
+    Role.COMMUNE: gettext_lazy("báo động trong xã bằng nội dung soạn sẵn, hủy và dừng loa"),
+    Role.CONTENT: gettext_lazy("duyệt bản tin"),
+    Role.STOP: gettext_lazy("dừng và mở loa"),
+}
+"""What may be given; in the order of the form."""
+OTHERS: Final[Mapping[Role, Promise]] = {
+    Role.ROOT: gettext_lazy("giữ khóa gốc"),
+    Role.EMERGENCY: gettext_lazy("ký lệnh khẩn cấp"),
+    Role.CANCEL: gettext_lazy("hủy lệnh khẩn cấp"),
+    Role.SCHEDULE: gettext_lazy("máy chủ: ký lịch phát"),
+    Role.TIMESTAMP: gettext_lazy("máy chủ: ký giờ"),
+    Role.FIRMWARE: gettext_lazy("ký bản cập nhật"),
+    Role.DELEGATION: gettext_lazy("quản trị danh sách này"),
+    Role.EXCEPTION: gettext_lazy("cho phép phát ngoài giờ"),
+}
+
+
+def roles(holder: Holder) -> str:
+    """What somebody may do, in words."""
+    names = {**ROLES, **OTHERS}
+    return "; ".join(str(names[role]) for role in holder.roles)
+
+
+def dates(holder: Holder) -> str:
+    """From when to when; empty for always."""
+    parts = []
+    if holder.not_before:
+        parts.append(_("từ %(day)s") % {"day": _day(holder.not_before)})
+    if holder.not_after != FOR_EVER:
+        parts.append(_("đến %(day)s") % {"day": _day(holder.not_after)})
+    return " ".join(parts)
+
+
+def changes(before: Delegation | None, after: Delegation) -> list[str]:
+    """What signing does, line by line; from the bytes that are signed."""
+    old = {row.key: row for row in (before.holders if before else ())}
+    new = {row.key: row for row in after.holders}
+    known = set(before.revoked if before else ())
+    lines = [
+        _("Thêm %(person)s: %(roles)s %(dates)s") % {"person": row.person, "roles": roles(row), "dates": dates(row)}
+        for key, row in new.items()
+        if old.get(key) != row
+    ]
+    lines += [
+        _("Bỏ %(person)s (%(roles)s)") % {"person": row.person, "roles": roles(row)}
+        for key, row in old.items()
+        if key not in new
+    ]
+    names = {sha256(row.key): row.person for row in old.values()}
+    lines += [
+        _("Thu hồi khóa %(key)s %(person)s: từ nay các hộp không nhận chữ ký của khóa này")
+        % {"key": name.hex()[:8], "person": names.get(name, "")}
+        for name in after.revoked
+        if name not in known
+    ]
+    return lines or [_("Không đổi người nào; chỉ kéo dài thời hạn.")]
+
+
+def _day(at_s: int) -> str:
+    return timezone.localtime(dt.datetime.fromtimestamp(at_s, dt.UTC)).strftime("%d/%m/%Y")

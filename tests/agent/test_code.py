@@ -1,0 +1,171 @@
+"""How an installer comes by the code of a box: in the terminal, over the loudspeaker, on the local page."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from agent.__main__ import main
+from agent.config import parse, to_toml
+from agent.core import code
+from agent.drivers.amplifier import FakeAmplifier
+from agent.drivers.audio.fake import FakeSpeaker
+from agent.drivers.audio.source import duration_ms
+from agent.drivers.espeak import Espeak
+from agent.errors import AgentError, ConfigError
+from agent.link.local_page import LocalPage
+from agent.ports.sound import SoundError
+from agent.services.code_speaker import CodeSpeaker
+from agent.services.recordings import Recordings
+from protocol.ids import enrolment_code
+from tests.support import virtual_time
+from tests.support.box_parts import BOX, Parts, parts
+from tests.support.broker import free_port
+
+CODE = enrolment_code(BOX)
+PATH = Path("/etc/loalang/box.toml")
+BARE = """
+[box]
+name = "Cụm loa thôn 3"
+state_dir = "state"
+[controller]
+url = "https://nguon.example.vn"
+"""
+
+
+def test_a_box_toml_that_names_only_the_controller_and_its_ca_is_enough() -> None:
+    pin = "AB" * 32
+    config = parse(BARE + f'ca = "{pin}"\n', PATH)
+    assert config.roots is None
+    assert config.ca == pin.lower()
+    assert parse(to_toml(config), PATH) == config
+    with pytest.raises(ConfigError, match=r"controller\.ca.*64 hexadecimal digits"):
+        parse(BARE + 'ca = "abc"\n', PATH)
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:8099", "[::]:8099", "8.8.8.8:80", "nguon.vn:80", "127.0.0.1", "127.0.0.1:0"]
+)
+def test_the_local_page_listens_to_no_wide_world(listen: str) -> None:
+    with pytest.raises(ConfigError, match=r"local\.listen.*127\.0\.0\.1:8099"):
+        parse(BARE + f'[local]\nlisten = "{listen}"\n', PATH)
+    assert parse(BARE + '[local]\nlisten = "192.168.4.1:80"\n', PATH).local == "192.168.4.1:80"
+
+
+def test_the_code_is_said_in_the_terminal_with_a_qr_whether_the_daemon_runs_or_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "box.toml"
+    file.write_text(BARE, encoding="utf-8")
+    assert main(["code", "--config", str(file), "--lang", "en"]) == 0
+    first = capsys.readouterr().out
+    assert "the daemon does not run" in first
+    url = first.split()[-1]
+    assert url.startswith("https://nguon.example.vn/hop/duyet/")
+    assert parse_qs(urlsplit(url).query)["code"][0] in first.splitlines()[0]
+    assert any(block in first for block in "▀▄█")
+    assert main(["code", "--config", str(file), "--lang", "vi"]) == 0
+    assert capsys.readouterr().out.split()[:2] == first.split()[:2], "the key stays, and so does the code"
+    assert main(["speak-code", "--config", str(file), "--lang", "en"]) == 1
+    assert "start it with 'loalang-agent run'" in capsys.readouterr().err
+
+
+def test_the_code_is_spelled_so_that_it_can_be_written_down() -> None:
+    assert code.spoken("AB2X-7QZ3") == (
+        "Mã hộp: a, bê, hai, ích, bảy, quy, dét, ba. Xin nhắc lại: a, bê, hai, ích, bảy, quy, dét, ba."
+    )
+
+
+class Mouth:
+    """A voice that copies a recording."""
+
+    async def say(self, text: str, target: Path) -> None:
+        assert text.startswith("Mã hộp")
+        source = Recordings().path("1")
+        shutil.copyfile(source, target)
+
+
+def speaks(box: Parts, speaker: FakeSpeaker, folder: Path, *, busy: Callable[[], bool] = lambda: False) -> CodeSpeaker:
+    return CodeSpeaker(
+        CODE,
+        folder / "code.wav",
+        voice=Mouth(),
+        speaker=speaker,
+        amplifier=FakeAmplifier(box.clock),
+        trust=box.store.trust,
+        clock=box.clock,
+        busy=busy,
+        lead_in_ms=500,
+    )
+
+
+def test_the_code_is_spoken_only_while_the_box_waits_and_nothing_else_sounds(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            speaker = FakeSpeaker(box.clock)
+            with pytest.raises(AgentError, match="something sounds now"):
+                await speaks(box, speaker, tmp_path, busy=lambda: True).speak()
+            await speaks(box, speaker, tmp_path).speak()
+            assert [heard.cause for heard in speaker.heard] == ["code"]
+            assert not (tmp_path / "code.wav").exists()
+            box.store.trust.keep_broker("mqtts://localhost:8883")
+            with pytest.raises(AgentError, match="is approved"):
+                await speaks(box, speaker, tmp_path).speak()
+            assert len(speaker.heard) == 1
+
+    virtual_time.run(main())
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng: the voice is not here")
+def test_espeak_makes_a_sound_that_the_box_can_play(tmp_path: Path) -> None:
+    asyncio.run(Espeak().say(code.spoken(CODE), tmp_path / "code.wav"))
+    assert 5_000 < duration_ms((tmp_path / "code.wav",)) < 40_000
+
+
+def test_without_espeak_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SoundError, match="espeak-ng is not installed") as caught:
+        asyncio.run(Espeak().say("a", tmp_path / "code.wav"))
+    assert "chưa có espeak-ng" in caught.value.said("vi")
+
+
+STATUS = {"id": BOX, "code": CODE, "name": "Cụm <loa> 3", "approved": False, "connected": False}
+
+
+async def request(port: int, line: bytes) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(line + b"\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer.decode()
+
+
+def test_the_local_page_shows_who_the_box_is_and_takes_nothing_in() -> None:
+    async def main() -> None:
+        port = free_port()
+
+        async def page() -> str:
+            return code.page(STATUS, "https://nguon.example.vn")
+
+        running = asyncio.create_task(LocalPage(f"127.0.0.1:{port}", page).run())
+        await asyncio.sleep(0.05)
+        shown = await request(port, b"GET / HTTP/1.1")
+        assert CODE in shown
+        assert BOX in shown
+        assert "<svg" in shown
+        assert "Cụm &lt;loa&gt; 3" in shown
+        assert "chờ duyệt" in shown
+        for line in (b"POST / HTTP/1.1", b"GET /../box.key HTTP/1.1", b"\x00\xff", b""):
+            assert "404 Not Found" in await request(port, line)
+        assert await request(port, b"GET /" + b"x" * 5_000) == "", "too long: it hangs up"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(main())
+    approved = code.page({**STATUS, "approved": True}, "https://nguon.example.vn")
+    assert "<svg" not in approved

@@ -1,0 +1,213 @@
+"""The people of a commune, changed in minutes by two administrators; the offline roots stay as they are."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from msgspec.structs import replace
+
+from controller.accounts.models import Person, PersonKey
+from controller.accounts.models import Role as Office
+from controller.accounts.services import appoint
+from controller.cli.roots import sign_roots
+from controller.core.errors import NotAllowed, Refused
+from controller.outbox.models import Message
+from controller.trust import delegating, services
+from controller.trust.machine import domain, schedule_signer
+from controller.trust.models import DelegationFile, RootsFile
+from protocol.codec import encode
+from protocol.compose import order_id, signed_order
+from protocol.delegation import open_delegation
+from protocol.ids import sha256
+from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.roles import Bound, Holder, Role, Roots, root_fingerprint
+from protocol.signing import Family, sign, sign1, signed_by
+from tests.support import province, virtual_time
+from tests.support.box_parts import Parts, assignment, parts, signed_manifest
+from tests.support.installation import install
+from tests.support.province import AN_PHU, Province
+from tests.support.signing_kit import fields
+from tests.support.small_controller import Programme, key
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def here(settings: Any, tmp_path: Path) -> Province:
+    """The province, with Sơn and Thủy as administrators and bounds that let them appoint."""
+    install(settings, tmp_path)
+    made = province.make(timezone.now() - dt.timedelta(hours=1))
+    for username, name in (("son", "Đỗ Sơn"), ("thuy", "Bùi Thủy"), ("nga", "Võ Nga")):
+        person = Person.objects.create(username=username, display_name=name)
+        PersonKey.objects.create(
+            person=person, public_key=key(username).public_key, label="khóa 1", created=timezone.now()
+        )
+        made.people[username] = person
+    services.import_roots(sign_roots(administered(made, 2), key("root")))
+    return made
+
+
+def administered(made: Province, version: int) -> Roots:
+    record = province.roots(made, timezone.now() - dt.timedelta(minutes=5), version=version)
+    admins = tuple(
+        Holder(key(name).public_key, made.people[name].display_name, (Role.DELEGATION,), ("77",))
+        for name in ("son", "thuy")
+    )
+    bounds = tuple(Bound(role, ("77",), 400) for role in (Role.COMMUNE, Role.CONTENT, Role.STOP))
+    return replace(record, holders=(*record.holders, *admins), bounds=bounds, events=("flood",))
+
+
+def officer(made: Province, *roles: Role) -> Holder:
+    return Holder(key("nga").public_key, made.people["nga"].display_name, roles, (AN_PHU,))
+
+
+def both_sign(made: Province, row: DelegationFile) -> DelegationFile:
+    for name in ("son", "thuy"):
+        signed = signed_by(key(name), bytes(row.payload), Family.DELEGATION, domain())
+        row = delegating.sign(row, made.people[name], signed)
+    return row
+
+
+def test_one_administrator_publishes_nothing_and_the_second_does(here: Province) -> None:
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    signed = signed_by(key("son"), bytes(row.payload), Family.DELEGATION, domain())
+    row = delegating.sign(row, here.people["son"], signed)
+    assert (row.published, delegating.in_force(AN_PHU)) == (None, None)
+    with pytest.raises(Refused, match="đã ký"):
+        delegating.sign(row, here.people["son"], signed)
+    before = Message.objects.count()
+    row = delegating.sign(
+        row, here.people["thuy"], signed_by(key("thuy"), bytes(row.payload), Family.DELEGATION, domain())
+    )
+    assert row.published is not None
+    assert Message.objects.count() == before + 2, "the two boxes of An Phú"
+    raw = bytes(row.envelope or b"")
+    assert open_delegation(raw, services.current_roots(), None, int(row.published.timestamp())).version == 1
+
+
+def test_whoever_is_no_administrator_prepares_and_signs_nothing(here: Province) -> None:
+    with pytest.raises(NotAllowed):
+        delegating.prepare(here.people["hoa"], AN_PHU, [officer(here, Role.STOP)])
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    with pytest.raises(NotAllowed):
+        delegating.sign(row, here.people["hoa"], signed_by(key("hoa"), bytes(row.payload), Family.DELEGATION, domain()))
+    with pytest.raises(Refused):
+        delegating.sign(
+            row, here.people["son"], signed_by(key("thuy"), bytes(row.payload), Family.DELEGATION, domain())
+        )
+
+
+@pytest.mark.parametrize("role", [Role.EMERGENCY, Role.DELEGATION, Role.ROOT])
+def test_what_the_roots_do_not_let_anybody_give_is_refused_before_it_is_signed(here: Province, role: Role) -> None:
+    with pytest.raises(Refused, match="Danh sách gốc không cho"):
+        delegating.prepare(here.people["son"], AN_PHU, [officer(here, role)])
+
+
+def flood(number: int) -> bytes:
+    """Nga warns her commune, alone."""
+    now = int(timezone.now().timestamp())
+    order = Order(
+        order_id(key("nga").public_key, number.to_bytes(12, "big")),
+        "77", "test", Role.COMMUNE, 2, number, now, now, now + 600, Status.ACTUAL, MessageType.ALERT, Severity.SEVERE,
+        "flood", (AN_PHU,), Sound(1, chime=0, repeats=1, gap_s=0),
+    )  # fmt: skip
+    return signed_order(order, key("nga"))
+
+
+def sounding(box: Parts) -> int:
+    return len(box.keeper.holdings().orders)
+
+
+def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
+    here: Province, client: Client, tmp_path: Path
+) -> None:
+    def pressed(name: str, **form: str) -> None:
+        client.force_login(here.people[name])
+        answer = client.post(reverse("trust:unit", args=[AN_PHU]), form)
+        assert answer.status_code == 302, answer.content.decode()
+
+    def signed_on_the_page(name: str) -> None:
+        client.force_login(here.people[name])
+        row = delegating.waiting(AN_PHU)
+        assert row is not None
+        form = fields(key(name), bytes(row.payload), Family.DELEGATION, domain())
+        assert client.post(reverse("trust:sign", args=[AN_PHU]), form).status_code == 302
+
+    unit = here.boxes["an phú 1"].unit
+    assert unit is not None
+    appoint(here.people["nga"], Office.EDITOR, unit)
+    nga = PersonKey.objects.get(person=here.people["nga"])
+    pressed("son", what="add", key=str(nga.pk), roles="COMMUNE", reason="cán bộ mới")
+    page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
+    assert "Thêm Võ Nga: báo động trong xã" in page
+    signed_on_the_page("son")
+    signed_on_the_page("thuy")
+    appointed = services.messages_for(("77", AN_PHU), 2, {})
+    pressed("thuy", what="lost", key=key("nga").public_key.hex())
+    signed_on_the_page("thuy")
+    signed_on_the_page("son")
+    revoked = services.messages_for(("77", AN_PHU), 2, {AN_PHU: 1})
+    first = [bytes(row.data) for row in RootsFile.objects.order_by("version")]
+
+    async def on_a_box() -> None:
+        with parts(tmp_path) as box:
+            box.clock.jump(int(timezone.now().timestamp() * 1000) - box.clock.now_ms())
+            box.inbox.take_first(first[0])
+            box.inbox.take(first[1])
+            record = replace(assignment(1, signed_manifest(Programme().manifest())), units=("77", AN_PHU))
+            box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, domain(), schedule_signer()))
+            assert box.store.desired.wanted() is not None
+            box.inbox.take(flood(1))
+            assert sounding(box) == 0
+            for raw in appointed:
+                box.inbox.take(raw)
+            box.inbox.take(flood(1))
+            assert sounding(box) == 1
+            for raw in revoked:
+                box.inbox.take(raw)
+            box.inbox.take(flood(2))
+            assert sounding(box) == 1
+
+    virtual_time.run(on_a_box())
+
+
+def test_a_box_that_was_away_for_two_changes_of_the_root_keys_gets_both_in_order(here: Province) -> None:
+    third = administered(here, 3)
+    fresh = Holder(key("root 2").public_key, "Nguyễn Mới", (Role.ROOT,), ("77",))
+    old = tuple(row for row in third.holders if Role.ROOT not in row.roles)
+    turned = replace(third, holders=(*old, fresh))
+    services.import_roots(sign(encode(turned), Family.ROOTS, domain(), key("root"), key("root 2")))
+    with pytest.raises(Refused, match="Không nhận"):
+        services.import_roots(sign_roots(replace(third, version=4), key("root")))
+    services.import_roots(sign_roots(replace(turned, version=4), key("root 2")))
+    versions = [row.version for row in RootsFile.objects.order_by("version")]
+    assert versions == [1, 2, 3, 4]
+    assert len(services.roots_after(2)) == 2
+
+
+def test_the_first_roots_have_the_fingerprint_that_the_operator_was_told(here: Province) -> None:
+    RootsFile.objects.all().delete()
+    record = administered(here, 1)
+    with pytest.raises(Refused):
+        services.import_roots(sign_roots(record, key("root")), b"x" * 16)
+    assert services.import_roots(sign_roots(record, key("root")), root_fingerprint(record)).version == 1
+
+
+def test_a_server_key_that_is_a_persons_too_is_refused(here: Province) -> None:
+    both = Holder(key("both").public_key, "máy và người", (Role.SCHEDULE, Role.EMERGENCY), ("77",))
+    record = administered(here, 3)
+    with pytest.raises(Refused):
+        services.import_roots(sign_roots(replace(record, holders=(*record.holders, both)), key("root")))
+
+
+def test_a_lost_key_of_the_roots_is_taken_away_in_the_unit_without_touching_them(here: Province) -> None:
+    row = delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key])
+    both_sign(here, row)
+    trust = services.trust_of(AN_PHU)
+    assert key("lan").public_key not in {holder.key for holder in trust.holders}
+    assert sha256(key("lan").public_key) in trust.revoked
+    assert services.current_roots().version == 2

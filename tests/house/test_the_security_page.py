@@ -1,0 +1,23 @@
+"""docs/security.md and docs/etsi-en-303-645.md name tests: each of them exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTS = {
+    name
+    for file in (ROOT / "tests").rglob("test_*.py")
+    for name in re.findall(r"def (test_\w+)\(", file.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("page", ["docs/security.md", "docs/etsi-en-303-645.md"])
+def test_every_test_and_file_that_the_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert named
+    assert named - TESTS == set()
+    for path in re.findall(r"`((?:agent|controller|protocol|tests|docs)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
