@@ -139,6 +139,18 @@ def find(request: HttpRequest) -> HttpResponse:
     return render(request, "boxes/find.html", {"form": form})
 
 
+def _new_box(code: str) -> Box:
+    """The waiting box of this code. Raises `Refused`."""
+    new = services.waiting_with(code)
+    if new is None:
+        raise Refused(
+            "code",
+            _("Không có hộp nào đang chờ duyệt mang mã này."),
+            _("Cắm điện và mạng cho hộp mới, đợi nó báo danh, rồi đọc lại mã trên hộp."),
+        )
+    return new
+
+
 @require_http_methods(["GET", "POST"])
 def replace(request: HttpRequest, identity: str) -> HttpResponse:
     """A new box takes the place of this one, which is revoked: one act, by the new box's code."""
@@ -147,8 +159,13 @@ def replace(request: HttpRequest, identity: str) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
+<<<<<<< HEAD
             new = services.waiting_with(form.cleaned_data["code"])
             fresh = services.replace(old, _present(new), person)
+=======
+            new = _new_box(form.cleaned_data["code"])
+            fresh = services.replace(old, new, person)
+>>>>>>> 2b59b09fd98a020ff4a2fd711d328c5189b657ce
         except Refused as refused:
             show_refusal(form, refused)
         else:
