@@ -15,12 +15,12 @@ from agent.core.certificates import anchors, is_mine
 from controller.boxes import services as boxes
 from controller.boxes.models import Box
 from controller.orders import services as orders
-from controller.orders.rules import Alarm
+from controller.orders.composing import Alarm
 from controller.pki import services as pki
 from controller.pki.models import BoxCertificate
 from protocol.lifeline import unpack
 from protocol.order import Severity
-from protocol.signing import Family, family_of
+from protocol.signing import Family, family_of, signed_by
 from protocol.topics import CA_PATH, CERTIFICATE_PATH, LIFELINE_PATH, MANIFEST_PATH, ROOTS_PATH
 from tests.support import province
 from tests.support.boxes import SmallBox
@@ -114,8 +114,8 @@ def test_the_identity_ends_after_ten_years(here: Province) -> None:
 def test_the_lifeline_carries_the_roots_first_and_every_order_that_the_box_is_owed(here: Province) -> None:
     order = orders.prepare(here.people["hoa"], Alarm(message=1, area=(province.AN_PHU,), severity=Severity.EXTREME))
     for name in ("hoa", "minh"):
-        key = province.key(name)
-        orders.sign(order, here.people[name], key.public_key, key.sign(orders.signing_bytes(order)))
+        made = signed_by(province.key(name), bytes(order.payload), Family.ORDER, province.DOMAIN)
+        orders.sign(order, here.people[name], made)
     order.refresh_from_db()
     messages = unpack(ask(box_of(here), "GET", LIFELINE_PATH).content)
     assert [family_of(message) for message in messages] == [Family.ROOTS, Family.ORDER]
