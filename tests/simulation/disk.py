@@ -81,15 +81,15 @@ class _File(apsw.VFSFile):
         self._name = Path(name.filename() if isinstance(name, apsw.URIFilename) else name or "temporary").name
         super().__init__("", name, flags)
 
-    def xWrite(self, data: Any, offset: int) -> None:
+    def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
         super().xWrite(data, offset)
         self._disk.ops.append(Op("write", self._name, offset, bytes(data)))
 
-    def xTruncate(self, newsize: int) -> None:
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802
         super().xTruncate(newsize)
         self._disk.ops.append(Op("truncate", self._name, newsize))
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, flags: int) -> None:  # noqa: N802
         super().xSync(flags)
         self._disk.ops.append(Op("sync", self._name))
 
@@ -99,10 +99,10 @@ class _Vfs(apsw.VFS):
         self._disk = disk
         super().__init__("recorded", "")
 
-    def xOpen(self, name: Any, flags: list[int]) -> Any:
+    def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802
         return _File(self._disk, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         super().xDelete(filename, syncdir)
         self._disk.ops.append(Op("delete", Path(filename).name))
 
