@@ -8,7 +8,7 @@ whatever the trust file has kept.
 import contextlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,7 +71,7 @@ WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, ac
 class Database:
     """The connection, and the few ways in which the rooms of the store use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, connect: Callable[[Path], Tables] = Tables) -> None:
         """Open or create `box.sqlite3` in this folder. Raises `StoreError` when the disk will not have it."""
         self.path: Final = folder / "box.sqlite3"
         self.put_aside: Path | None = None
@@ -79,12 +79,12 @@ class Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                self._tables = _open(self.path)
+                self._tables = _open(self.path, connect)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
                 self.put_aside = _put_aside(self.path)
-                self._tables = _open(self.path)
+                self._tables = _open(self.path, connect)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full",
@@ -163,8 +163,8 @@ def put_state(connection: sqlite3.Connection, key: str, value: bytes) -> None:
     )
 
 
-def _open(path: Path) -> Tables:
-    tables = Tables(path)
+def _open(path: Path, connect: Callable[[Path], Tables]) -> Tables:
+    tables = connect(path)
     try:
         connection = tables.conn
         connection.execute("PRAGMA busy_timeout = 5000")
