@@ -39,7 +39,7 @@ def say(world: World, cause: str, play: str, *, ago_ms: int = 2_000, length_ms: 
     """The horn says something that nobody asked of it."""
     box = world.boxes["a1"]
     from_ms = box.clock.now_ms() - ago_ms
-    box.on.speaker._tell(Heard(play, cause, from_ms, from_ms + length_ms, True))
+    box.on.speaker._tell(Heard(play, cause, (), from_ms, from_ms + length_ms, True))
 
 
 def slip(world: World) -> None:
