@@ -71,7 +71,7 @@ def test_i2_a_pass_that_begins_after_the_orders_expiry_is_seen(tmp_path: Path) -
 
 
 def test_i3_a_pass_after_done_is_seen(tmp_path: Path) -> None:
-    caught(tmp_path, "I3", FLOOD, Wait(120), Do(flood_again))
+    caught(tmp_path, "I3", FLOOD, Wait(120), Wait(5), Do(flood_again))
 
 
 def test_i3_a_book_that_forgets_that_an_order_is_done_is_seen(tmp_path: Path) -> None:
