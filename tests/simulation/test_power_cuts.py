@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pytest
-from msgspec.structs import replace
+from sqlite_utils import Database as Tables
 
-from agent.store import database as store_database
 from agent.store import trust_file
 from agent.store.database import Database
 from agent.store.memory import Memory
@@ -36,7 +35,9 @@ class Opened:
 
 @contextlib.contextmanager
 def opened(folder: Path, disk: Disk | None = None) -> Iterator[Opened]:
-    connect = store_database.Tables if disk is None else (lambda path: RecordedTables(path, disk))
+    def connect(path: Path) -> Tables:
+        return Tables(path) if disk is None else cast("Tables", RecordedTables(path, disk))
+
     with contextlib.closing(Database(folder, connect)) as database:
         assert database.put_aside is None
         yield Opened(database, Orders(database), Memory(database))
@@ -65,7 +66,7 @@ def keep_delegation(version: int) -> Callable[[Opened], None]:
 
 
 def keep_wanted(generation: int) -> Callable[[Opened], None]:
-    record = replace(assignment(generation, signed_manifest(Programme().manifest())))
+    record = assignment(generation, signed_manifest(Programme().manifest()))
     return lambda box: box.memory.keep_wanted(encode(record), record)
 
 
@@ -153,11 +154,12 @@ def wanted_old_or_new(box: Opened, returned: bool) -> None:
     assert held.generation in ((2,) if returned else (1, 2))
 
 
-ORDERS: Final = {
+Act = Callable[[Opened], None]
+ORDERS: Final[dict[str, tuple[tuple[Act, ...], Act, Callable[[Opened, bool], None]]]] = {
     "accept": ((), accept, accepted_or_comes_again),
     "done": ((accept,), finish, done_or_still_to_do),
 }
-TRUST: Final = {
+TRUST: Final[dict[str, tuple[tuple[Act, ...], Act, Callable[[Opened, bool], None]]]] = {
     "roots": ((keep_roots(1),), keep_roots(2), roots_old_or_new),
     "delegation": ((keep_delegation(1),), keep_delegation(2), delegation_old_or_new),
     "wanted": ((keep_wanted(1),), keep_wanted(2), wanted_old_or_new),

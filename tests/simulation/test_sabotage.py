@@ -39,7 +39,7 @@ def say(world: World, cause: str, play: str, *, ago_ms: int = 2_000, length_ms: 
     """The horn says something that nobody asked of it."""
     box = world.boxes["a1"]
     from_ms = box.clock.now_ms() - ago_ms
-    box.on.speaker._tell(Heard(play, cause, from_ms, from_ms + length_ms, True))
+    box.on.speaker._tell(Heard(play, cause, (), from_ms, from_ms + length_ms, True))
 
 
 def slip(world: World) -> None:
@@ -71,7 +71,7 @@ def test_i2_a_pass_that_begins_after_the_orders_expiry_is_seen(tmp_path: Path) -
 
 
 def test_i3_a_pass_after_done_is_seen(tmp_path: Path) -> None:
-    caught(tmp_path, "I3", FLOOD, Wait(120), Do(flood_again))
+    caught(tmp_path, "I3", FLOOD, Wait(120), Wait(5), Do(flood_again))
 
 
 def test_i3_a_book_that_forgets_that_an_order_is_done_is_seen(tmp_path: Path) -> None:
