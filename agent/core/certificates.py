@@ -3,7 +3,6 @@
 A certificate opens a channel and no more: what sounds is judged by signatures that have nothing to do with it.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
@@ -66,7 +65,7 @@ def dates(chain: bytes) -> tuple[int, int] | None:
     found = _read(chain)
     if not found:
         return None
-    return _seconds(found[0].not_valid_before_utc), _seconds(found[0].not_valid_after_utc)
+    return int(found[0].not_valid_before_utc.timestamp()), int(found[0].not_valid_after_utc.timestamp())
 
 
 def _grown(believed: Sequence[x509.Certificate], offered: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -112,7 +111,3 @@ def _read(pem: bytes) -> list[x509.Certificate]:
 
 def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
     return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
-
-
-def _seconds(moment: dt.datetime) -> int:
-    return int(moment.timestamp())
