@@ -65,12 +65,7 @@ def dates(chain: bytes) -> tuple[int, int] | None:
     found = _read(chain)
     if not found:
         return None
-<<<<<<< HEAD
-    one = found[0]
-    return int(one.not_valid_before_utc.timestamp()), int(one.not_valid_after_utc.timestamp())
-=======
     return int(found[0].not_valid_before_utc.timestamp()), int(found[0].not_valid_after_utc.timestamp())
->>>>>>> 1de13e3872298f5430d1a5ea00a2c9ebb7e03273
 
 
 def _grown(believed: Sequence[x509.Certificate], offered: Sequence[x509.Certificate]) -> list[x509.Certificate]:
