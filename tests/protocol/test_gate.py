@@ -3,6 +3,7 @@
 Hoa and Minh answer for the province, Lan and Dung for one commune, Tuấn is a technician. The box stands in a hamlet.
 """
 
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -110,8 +111,15 @@ def test_one_of_the_province_and_one_of_the_commune_speak_as_the_commune() -> No
     assert accepted(signed(FLOOD, HOA, LAN)).level == 1
 
 
-def test_two_of_the_province_speak_as_the_province_whoever_signs_with_them() -> None:
-    assert accepted(signed(FLOOD, LAN, HOA, MINH)).level == 0
+@pytest.mark.parametrize("signers", list(permutations((LAN, HOA, MINH))))
+def test_two_of_the_province_speak_as_the_province_whoever_signs_with_them(signers: tuple[KeySigner, ...]) -> None:
+    assert accepted(signed(FLOOD, *signers)).level == 0
+
+
+def test_two_keys_of_one_person_of_the_province_do_not_speak_as_the_province() -> None:
+    verdict = accepted(signed(FLOOD, HOA, HOA_PHONE, LAN))
+    assert verdict.level == 1
+    assert [who.key for who in verdict.signers] == [HOA.public_key, LAN.public_key]
 
 
 def test_an_order_under_older_roots_is_accepted_while_its_signers_are_still_listed() -> None:
@@ -134,6 +142,14 @@ def test_an_order_of_more_than_900_bytes_is_refused_unread() -> None:
     raw = sign(encode(long), Family.ORDER, DOMAIN, HOA, MINH)
     assert len(raw) > MAX_ORDER_BYTES
     assert judge(raw, TRUST, CLOCK, box()) == Reject(RejectCode.TOO_LONG)
+
+
+def test_an_order_of_900_bytes_is_read() -> None:
+    long = changed(FLOOD, board="x" * 300, area=(COMMUNE, *(f"77-{26_500 + number}" for number in range(10, 31))))
+    missing = MAX_ORDER_BYTES - len(signed(changed(long, reason="x" * 30)))
+    raw = signed(changed(long, reason="x" * (30 + missing)))
+    assert len(raw) == MAX_ORDER_BYTES
+    assert code(raw) is None
 
 
 def test_an_order_with_a_prepared_message_and_two_signatures_fits_in_300_bytes() -> None:
@@ -529,6 +545,13 @@ def test_a_box_without_the_time_obeys_nothing(quality: ClockQuality) -> None:
     clock = ClockReading(0, 2**48, quality)
     assert code(signed(FLOOD), clock=clock) is RejectCode.NO_TIME
     assert code(signed(CANCEL), clock=clock) is RejectCode.NO_TIME
+
+
+def test_without_the_time_a_key_is_judged_at_the_moment_of_the_order() -> None:
+    clock = ClockReading(0, 2**48, ClockQuality.FLOOR)
+    for ends, expected in ((FLOOD.issued, RejectCode.NO_TIME), (FLOOD.issued - 1, RejectCode.THRESHOLD)):
+        roots = with_holders(ROOTS.holders[0], holder(MINH, "Minh", Role.EMERGENCY, not_after=ends))
+        assert code(signed(FLOOD), roots=roots, clock=clock) is expected
 
 
 @pytest.mark.parametrize("quality", [quality for quality in ClockQuality if quality >= ClockQuality.NITZ])
