@@ -71,9 +71,15 @@ WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, ac
 class Database:
     """The connection, and the few ways in which the rooms of the store use it."""
 
-    def __init__(self, folder: Path, connect: Callable[[Path], Tables] = Tables) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connect: Callable[[Path], Tables] = Tables,
+        write_trust: Callable[[Path, trust_file.Kept], None] = trust_file.write,
+    ) -> None:
         """Open or create `box.sqlite3` in this folder. Raises `StoreError` when the disk will not have it."""
         self.path: Final = folder / "box.sqlite3"
+        self._write_trust = write_trust
         self.put_aside: Path | None = None
         """Where a damaged file of before lies now."""
         try:
@@ -130,7 +136,7 @@ class Database:
     def keep_trust(self) -> None:
         """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same."""
         try:
-            trust_file.write(self.path.parent, self._trust())
+            self._write_trust(self.path.parent, self._trust())
         except (OSError, StoreError) as error:
             log.warning("the trust file was not written; the database has it all", reason=str(error))
 

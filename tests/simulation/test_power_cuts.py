@@ -38,7 +38,12 @@ def opened(folder: Path, disk: Disk | None = None) -> Iterator[Opened]:
     def connect(path: Path) -> Tables:
         return Tables(path) if disk is None else cast("Tables", RecordedTables(path, disk))
 
-    with contextlib.closing(Database(folder, connect)) as database:
+    def write(where: Path, kept: trust_file.Kept) -> None:
+        trust_file.write(where, kept)
+        if disk is not None:
+            disk.ops.append(Op("replace", trust_file.FILE, data=(where / trust_file.FILE).read_bytes()))
+
+    with contextlib.closing(Database(folder, connect, write)) as database:
         assert database.put_aside is None
         yield Opened(database, Orders(database), Memory(database))
 
@@ -71,7 +76,7 @@ def keep_wanted(generation: int) -> Callable[[Opened], None]:
 
 
 @pytest.fixture
-def cuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Iterator[tuple[Opened, bool]]]:
+def cuts(tmp_path: Path) -> Callable[..., Iterator[tuple[Opened, bool]]]:
     """Every boot after a power cut during `act`, and whether `act` had returned by then."""
 
     def enumerate_cuts(
@@ -84,19 +89,11 @@ def cuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Itera
         with opened(folder) as box:
             for step in before:
                 step(box)
-        real = trust_file.write
         disk.begin(folder)
-
-        def write(where: Path, kept: trust_file.Kept) -> None:
-            real(where, kept)
-            disk.ops.append(Op("replace", trust_file.FILE, data=(where / trust_file.FILE).read_bytes()))
-
-        monkeypatch.setattr(trust_file, "write", write)
         with opened(folder, disk) as box:
             begun = len(disk.ops)
             act(box)
             done = len(disk.ops)
-        monkeypatch.setattr(trust_file, "write", real)
         assert done > begun
         number = 0
         for after in range(len(disk.ops) + 1):
