@@ -65,8 +65,7 @@ def dates(chain: bytes) -> tuple[int, int] | None:
     found = _read(chain)
     if not found:
         return None
-    one = found[0]
-    return int(one.not_valid_before_utc.timestamp()), int(one.not_valid_after_utc.timestamp())
+    return int(found[0].not_valid_before_utc.timestamp()), int(found[0].not_valid_after_utc.timestamp())
 
 
 def _grown(believed: Sequence[x509.Certificate], offered: Sequence[x509.Certificate]) -> list[x509.Certificate]:

@@ -7,6 +7,7 @@ import structlog
 
 from agent.core.backoff import Backoff
 from agent.core.reconcile import NOTHING, Adopt, FetchBlob, FetchManifest, Have, Purge, Step, Want, Withdraw, steps
+from agent.core.trusted import trust_at
 from agent.errors import LinkError, StoreError
 from agent.ports.clock import Clock
 from agent.ports.link import Office
@@ -191,8 +192,9 @@ class Fetcher:
             return None
 
     def _trusted(self) -> Trust | None:
-        roots = self._trust.roots()
-        return None if roots is None else Trust(roots, tuple(self._trust.delegations()))
+        roots, wanted = self._trust.roots(), self._desired.wanted()
+        units = () if wanted is None else wanted.units
+        return None if roots is None else trust_at(roots, self._trust.delegations(), units)
 
     def _verified(self, wanted: Assignment, trust: Trust) -> Manifest | None:
         """Its manifest; None when it is not here. Raises `ProtocolError` for one that nobody may sound."""

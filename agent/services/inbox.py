@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from agent.core import tape
+from agent.core.trusted import trust_at
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.store import Store
@@ -252,7 +253,7 @@ class Inbox:
             log.warning("order not judged: this box has no roots or no place yet")
             return
         reading = self._clock.reading()
-        trust = Trust(roots, tuple(self._trust.delegations()))
+        trust = trust_at(roots, self._trust.delegations(), assignment.units)
         verdict = judge(raw, trust, reading, self._me(trust, assignment, reading.hi_ms - self._clock.now_ms()))
         if isinstance(verdict, Accept):
             self._accept(raw, verdict)
@@ -356,7 +357,7 @@ class Inbox:
         return roots
 
     def _trusted(self) -> Trust:
-        return Trust(self._roots(), tuple(self._trust.delegations()))
+        return trust_at(self._roots(), self._trust.delegations(), self._place())
 
     def _place(self) -> tuple[str, ...]:
         """The box's units; empty before it has a place."""

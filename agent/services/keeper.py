@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core import holdings as core
+from agent.core.trusted import trust_at
 from agent.ports.clock import Clock
 from agent.ports.store import Store
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
 from protocol.timeline.model import Holdings
-from protocol.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Keeper:
             return _Programme(None, None, (), ())
         if roots is None:  # nothing is approved where nobody is trusted
             return _Programme(force.assignment, msgspec.structs.replace(force.manifest, entries=()), (), ())
-        trust, units = Trust(roots, tuple(self._trust.delegations())), force.assignment.units
+        units = force.assignment.units
+        trust = trust_at(roots, self._trust.delegations(), units)
         return _Programme(
             force.assignment,
             core.approved(force.manifest, trust, units, self._clock.now_ms() // SECOND_MS),

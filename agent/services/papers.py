@@ -112,6 +112,9 @@ class PaperKeeper:
         return not self._troubled
 
     async def _reach_for_the_lifeline(self) -> None:
+        """Not for the first roots: whom to trust at all must come by a connection that is verified."""
+        if self._trust.roots() is None:
+            return
         messages = unpack(await self._office.lifeline())
         log.info("the lifeline", messages=len(messages))
         for message in messages:

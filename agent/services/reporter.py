@@ -12,6 +12,7 @@ import structlog
 
 from agent.core import health
 from agent.core.holdings import live_ids
+from agent.core.trusted import versions
 from agent.errors import LinkError, StoreError
 from agent.ports.clock import Clock
 from agent.ports.link import Uplink
@@ -231,7 +232,8 @@ class Reporter:
         return any(row.order.until is None or row.order.until * SECOND_MS > now_ms for row in self._book.stops())
 
     def _delegations(self) -> tuple[tuple[str, int], ...]:
-        return tuple(sorted((row.unit, row.version) for row in self._trust.delegations()))
+        wanted = self._desired.wanted()
+        return versions(self._trust.delegations(), () if wanted is None else wanted.units)
 
     def _roots_version(self) -> int:
         roots = self._trust.roots()

@@ -8,7 +8,7 @@ whatever the trust file has kept.
 import contextlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,20 +71,26 @@ WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, ac
 class Database:
     """The connection, and the few ways in which the rooms of the store use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connect: Callable[[Path], Tables] = Tables,
+        write_trust: Callable[[Path, trust_file.Kept], None] = trust_file.write,
+    ) -> None:
         """Open or create `box.sqlite3` in this folder. Raises `StoreError` when the disk will not have it."""
         self.path: Final = folder / "box.sqlite3"
+        self._write_trust = write_trust
         self.put_aside: Path | None = None
         """Where a damaged file of before lies now."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                self._tables = _open(self.path)
+                self._tables = _open(self.path, connect)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
                 self.put_aside = _put_aside(self.path)
-                self._tables = _open(self.path)
+                self._tables = _open(self.path, connect)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full",
@@ -130,7 +136,7 @@ class Database:
     def keep_trust(self) -> None:
         """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same."""
         try:
-            trust_file.write(self.path.parent, self._trust())
+            self._write_trust(self.path.parent, self._trust())
         except (OSError, StoreError) as error:
             log.warning("the trust file was not written; the database has it all", reason=str(error))
 
@@ -163,8 +169,8 @@ def put_state(connection: sqlite3.Connection, key: str, value: bytes) -> None:
     )
 
 
-def _open(path: Path) -> Tables:
-    tables = Tables(path)
+def _open(path: Path, connect: Callable[[Path], Tables]) -> Tables:
+    tables = connect(path)
     try:
         connection = tables.conn
         connection.execute("PRAGMA busy_timeout = 5000")

@@ -139,6 +139,18 @@ def find(request: HttpRequest) -> HttpResponse:
     return render(request, "boxes/find.html", {"form": form})
 
 
+def _new_box(code: str) -> Box:
+    """The waiting box of this code. Raises `Refused`."""
+    new = services.waiting_with(code)
+    if new is None:
+        raise Refused(
+            "code",
+            _("Không có hộp nào đang chờ duyệt mang mã này."),
+            _("Cắm điện và mạng cho hộp mới, đợi nó báo danh, rồi đọc lại mã trên hộp."),
+        )
+    return new
+
+
 @require_http_methods(["GET", "POST"])
 def replace(request: HttpRequest, identity: str) -> HttpResponse:
     """A new box takes the place of this one, which is revoked: one act, by the new box's code."""
@@ -147,8 +159,8 @@ def replace(request: HttpRequest, identity: str) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            new = services.waiting_with(form.cleaned_data["code"])
-            fresh = services.replace(old, _present(new), person)
+            new = _new_box(form.cleaned_data["code"])
+            fresh = services.replace(old, new, person)
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -192,14 +204,3 @@ def _events(box: Box) -> list[Event]:
         Event(row.at, row.raised, "; ".join(rules.fault_names(1 << row.code)), row.detail)
         for row in box.fault_events.all()[:20]
     ]
-
-
-def _present(new: Box | None) -> Box:
-    """The box that waits with the code. Raises `Refused` where there is none."""
-    if new is None:
-        raise Refused(
-            "code",
-            _("Không có hộp nào đang chờ duyệt mang mã này."),
-            _("Cắm điện và mạng cho hộp mới, đợi nó báo danh, rồi đọc lại mã trên hộp."),
-        )
-    return new

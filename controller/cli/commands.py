@@ -32,6 +32,15 @@ def add(commands: Commands) -> None:
         help=words("khóa công khai của máy chủ (vai trò SCHEDULE)", "the controller's public key (role SCHEDULE)"),
     )
     machine.set_defaults(run=run_roots_machine)
+    epoch = commands.add_parser("epoch", help=words("máy chủ này là máy chủ thứ mấy", "which controller this is"))
+    higher = epoch.add_subparsers(dest="action", required=True, metavar="raise").add_parser(
+        "raise",
+        help=words(
+            "sau khi khôi phục bản sao lưu hoặc thay máy chủ: từ nay các hộp theo máy này",
+            "after a backup was restored or another machine took over: from now on boxes obey this one",
+        ),
+    )
+    higher.set_defaults(run=run_epoch_raise)
     units = commands.add_parser("units", help=words("đơn vị hành chính", "administrative units"))
     take = units.add_subparsers(dest="action", required=True, metavar="import").add_parser(
         "import", help=words("nạp cây đơn vị", "load the tree of units")
@@ -174,6 +183,16 @@ def run_roots_machine(args: Namespace) -> int:
     from controller.trust.machine import schedule_signer
 
     terminal.say(schedule_signer().public_key.hex())
+    return 0
+
+
+def run_epoch_raise(args: Namespace) -> int:
+    del args
+    set_up_database()
+    from controller.trust.epochs import raise_epoch
+
+    number = raise_epoch()
+    terminal.say(words(f"Máy chủ này từ nay mang số {number}.", f"This controller's epoch is {number} from now on."))
     return 0
 
 

@@ -439,3 +439,19 @@ def test_an_order_under_expired_roots_waits_for_new_ones_and_then_sounds(tmp_pat
             assert [held.order.id for held in playing(box)] == [flood.id]
 
     virtual_time.run(main())
+
+
+def test_the_lists_of_a_place_where_the_box_was_before_mean_nothing_and_are_not_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            elsewhere = Delegation("77-1002", 0, 1, 1, NOW_S, NOW_S + 86_400, (), (lost("Hoa"),))
+            box.inbox.take(sign(encode(elsewhere), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy")))
+            assert len(box.store.trust.delegations()) == 1, "a box without a place keeps what comes"
+            box.assigned()
+            flood = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(flood))
+            assert [held.order.id for held in playing(box)] == [flood.id]
+            assert box.reporter._hello().delegations == ()
+
+    virtual_time.run(main())

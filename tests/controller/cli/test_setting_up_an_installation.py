@@ -55,9 +55,9 @@ def test_units_and_people_are_added_and_the_one_time_password_is_printed(install
 def test_roots_are_taken_over_only_if_the_root_key_signed_them_and_only_forward(installation: Loalang) -> None:
     machine = installation.must("roots", "machine").strip()
     first, second = (make_roots(installation, version, machine) for version in (1, 2))
-    nonsense = installation.run("roots", "import", str(second), "--root-public", "no key")
+    nonsense = installation.run("roots", "import", str(second), "--fingerprint", "no key")
     assert nonsense.returncode == 2
-    assert "--root-public" in nonsense.stderr
+    assert "--fingerprint" in nonsense.stderr
     for wrong in ("00" * 16, "0000"):
         refused = installation.run("roots", "import", str(second), "--fingerprint", wrong)
         assert refused.returncode == 2
@@ -76,9 +76,11 @@ def test_roots_are_taken_over_only_if_the_root_key_signed_them_and_only_forward(
 
 def test_roots_without_this_controller_are_taken_over_with_a_warning(installation: Loalang) -> None:
     """Boxes would refuse every schedule, and nobody would know why."""
-    done = installation.must(
-        "roots", "import", str(make_roots(installation, 1, None)), "--root-public", ROOT.public_key.hex()
-    )
+    file = make_roots(installation, 1, None)
+    fingerprint = root_fingerprint(open_first_roots(Path(file).read_bytes())).hex()
+    strange = installation.run("roots", "import", str(file), "--fingerprint", "ab" * 16)
+    assert strange.returncode != 0
+    done = installation.must("roots", "import", str(file), "--fingerprint", fingerprint)
     assert "CẢNH BÁO" in done
     assert "loalang roots machine" in done
 

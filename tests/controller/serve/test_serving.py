@@ -13,6 +13,7 @@ import requests
 from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
+from protocol.signing import KeySigner
 from tests.support.broker import Broker
 from tests.support.program import Loalang
 from tests.support.province import key
@@ -95,6 +96,10 @@ def test_web_bridge_and_worker_also_run_alone(tmp_path: Path) -> None:
             assert program.stop() == 0
 
 
+ROOT_SEED = bytes(range(32))
+ROOT = KeySigner.from_seed(ROOT_SEED)
+
+
 def test_keys_signatures_and_roots_are_made_without_the_controllers_database(tmp_path: Path) -> None:
     program = Loalang(tmp_path, None)
     phrase = tmp_path / "phrase"
@@ -110,10 +115,13 @@ def test_keys_signatures_and_roots_are_made_without_the_controllers_database(tmp
         "province": "77",
         "environment": "test",
         "version": 1,
-        "holders": [{"person": "Trần Thị Hoa", "roles": ["EMERGENCY"], "scope": ["77"], "key_file": "hoa.json"}],
+        "holders": [
+            {"person": "Trần Thị Hoa", "roles": ["EMERGENCY"], "scope": ["77"], "key_file": "hoa.json"},
+            {"person": "Gốc", "roles": ["ROOT"], "scope": ["77"], "public": ROOT.public_key.hex()},
+        ],
     }
     (tmp_path / "holders.json").write_text(json.dumps(holders))
-    (tmp_path / "root").write_text(key("root").public_key.hex())
+    (tmp_path / "root").write_text(ROOT_SEED.hex())
     made = ["roots", "make", "--holders", str(tmp_path / "holders.json"), "--root-key", str(tmp_path / "root")]
     program.must(*made, "--out", str(tmp_path / "roots.cose"))
     assert (tmp_path / "roots.cose").stat().st_size > 100

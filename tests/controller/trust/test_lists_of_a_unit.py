@@ -15,8 +15,10 @@ from controller.accounts.models import Role as Office
 from controller.accounts.services import appoint
 from controller.cli.roots import sign_roots
 from controller.core.errors import NotAllowed, Refused
+from controller.jobs.models import Job
 from controller.outbox.models import Message
-from controller.trust import delegating, services
+from controller.schedules.compiling import COMPILE
+from controller.trust import delegating, epochs, services
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
 from protocol.codec import encode
@@ -211,3 +213,14 @@ def test_a_lost_key_of_the_roots_is_taken_away_in_the_unit_without_touching_them
     assert key("lan").public_key not in {holder.key for holder in trust.holders}
     assert sha256(key("lan").public_key) in trust.revoked
     assert services.current_roots().version == 2
+
+
+def test_a_controller_that_took_over_counts_on_in_a_higher_epoch_and_all_is_compiled_again(
+    here: Province, django_capture_on_commit_callbacks: Any
+) -> None:
+    del here
+    assert epochs.epoch() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        assert epochs.raise_epoch() == 2
+    assert epochs.epoch() == 2
+    assert Job.objects.filter(kind=COMPILE).exists()
