@@ -17,6 +17,7 @@ from controller.units.rules import above
 from protocol import approval as wire
 from protocol.approval import Subject, open_approval, open_exception, station_hash
 from protocol.codec import decode
+from protocol.delegation import Delegation
 from protocol.manifest import Station
 from protocol.trust import Trust
 
@@ -66,12 +67,12 @@ class _Judge:
     """Remembers what it found: thousands of places trust the same people."""
 
     def __init__(self) -> None:
-        self._trusts: dict[Trust, int] = {}
+        self._trusts: dict[tuple[Delegation, ...], int] = {}
         self._found: dict[tuple[bytes, int], bool] = {}
 
     def of(self, trust: Trust) -> Callable[[bytes, Check], bool]:
-        """Whether boxes that trust like this take an envelope."""
-        number = self._trusts.setdefault(trust, len(self._trusts))
+        """Whether boxes that trust like this take an envelope. The roots are the same for all, so lists tell them apart."""
+        number = self._trusts.setdefault(trust.delegations, len(self._trusts))
 
         def takes(envelope: bytes, check: Check) -> bool:
             if (envelope, number) not in self._found:
@@ -88,7 +89,7 @@ def _of_bulletins(contents: Mapping[str, Content]) -> Iterable[_Paper]:
     for number, payload, envelope in rows.filter(bulletin__in=[int(name[1:]) for name in contents]):
         name, record = facts.BULLETIN.format(number), decode(bytes(payload), wire.Approval)
         if record.subject is Subject.BULLETIN and (record.hash, record.language) == sounds[name]:
-            yield _Paper(name, record, bytes(envelope))
+            yield _Paper(name, record, bytes(envelope or b""))
 
 
 def _of_stations(stations: Mapping[str, Station]) -> Iterable[_Paper]:
@@ -96,7 +97,7 @@ def _of_stations(stations: Mapping[str, Station]) -> Iterable[_Paper]:
     for code, payload, envelope in rows:
         record = decode(bytes(payload), wire.Approval)
         if code in stations and record.hash == station_hash(stations[code]):
-            yield _Paper(code, record, bytes(envelope))
+            yield _Paper(code, record, bytes(envelope or b""))
 
 
 def _by_scope(papers: Iterable[_Paper], at_s: int) -> Mapping[str, list[_Paper]]:

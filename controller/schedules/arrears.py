@@ -9,8 +9,8 @@ from typing import Final
 
 from controller.jobs import services as jobs
 from controller.library.papers import trust_or_none, who_may
-from controller.schedules.models import Unapproved
 from controller.schedules.compiling import COMPILE
+from controller.schedules.models import Unapproved
 from controller.units.models import Unit
 from protocol.roles import Role
 

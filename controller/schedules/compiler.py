@@ -166,7 +166,7 @@ def compile_all(
             if here is not None:
                 for what in _unsigned(entries, here):
                     unapproved[what].add(unit)
-                entries = [found for entry in entries if (found := _signed(entry, here)) is not None]
+                entries = [left for entry in entries if (left := _signed(entry, here)) is not None]
             seals = () if here is None else _seals(entries, here)
             exceptions = () if here is None else here.exceptions
             key = (tuple(entries), stack, seals, exceptions)
@@ -205,7 +205,7 @@ def _seals(entries: Iterable[Entry], here: Signed) -> tuple[bytes, ...]:
     """The approvals of all that these entries name."""
     rows = list(entries)
     sounds = {here.bulletins[name].envelope for entry in rows for name in entry.playlist}
-    relayed = {here.stations[entry.station].envelope for entry in rows if entry.station in here.stations}
+    relayed = {here.stations[entry.station].envelope for entry in rows if entry.station is not None}
     return tuple(sorted(sounds | relayed))
 
 
