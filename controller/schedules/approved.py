@@ -71,7 +71,7 @@ class _Judge:
         self._found: dict[tuple[bytes, int], bool] = {}
 
     def of(self, trust: Trust) -> Callable[[bytes, Check], bool]:
-        """Whether boxes that trust like this take an envelope. The roots are the same for all, so lists tell them apart."""
+        """Whether boxes that trust like this take an envelope. Roots are the same for all: lists tell them apart."""
         number = self._trusts.setdefault(trust.delegations, len(self._trusts))
 
         def takes(envelope: bytes, check: Check) -> bool:

@@ -205,7 +205,8 @@ def _seals(entries: Iterable[Entry], here: Signed) -> tuple[bytes, ...]:
     """The approvals of all that these entries name."""
     rows = list(entries)
     sounds = {here.bulletins[name].envelope for entry in rows for name in entry.playlist}
-    relayed = {here.stations[entry.station].envelope for entry in rows if entry.station is not None}
+    codes = {entry.station for entry in rows if entry.station is not None}
+    relayed = {here.stations[code].envelope for code in codes if code in here.stations}
     return tuple(sorted(sounds | relayed))
 
 
