@@ -12,6 +12,6 @@ def trust_at(roots: Roots, lists: Iterable[Delegation], units: tuple[str, ...]) 
     return Trust(roots, tuple(row for row in lists if row.unit in units))
 
 
-def versions(lists: Iterable[Delegation], units: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """What hello and digest say of them."""
-    return tuple(sorted((row.unit, row.version) for row in lists if row.unit in units))
+def versions(lists: Iterable[Delegation], units: tuple[str, ...], era: int) -> tuple[tuple[str, int], ...]:
+    """What hello and digest say of them: one of an older era than the roots' must not pass for the new one."""
+    return tuple(sorted((row.unit, row.version) for row in lists if row.unit in units and row.era == era))

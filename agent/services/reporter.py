@@ -22,6 +22,7 @@ from agent.services.wake import Wake
 from protocol.codec import encode
 from protocol.quantities import SECOND_MS
 from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
+from protocol.roles import Role
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import Segment, SegmentKind
 
@@ -232,8 +233,9 @@ class Reporter:
         return any(row.order.until is None or row.order.until * SECOND_MS > now_ms for row in self._book.stops())
 
     def _delegations(self) -> tuple[tuple[str, int], ...]:
-        wanted = self._desired.wanted()
-        return versions(self._trust.delegations(), () if wanted is None else wanted.units)
+        wanted, roots = self._desired.wanted(), self._trust.roots()
+        era = 0 if roots is None else roots.era(Role.DELEGATION)
+        return versions(self._trust.delegations(), () if wanted is None else wanted.units, era)
 
     def _roots_version(self) -> int:
         roots = self._trust.roots()

@@ -29,6 +29,7 @@ from protocol.ids import sha256
 from protocol.quantities import DAY_S
 from protocol.roles import DELEGABLE, Holder, Role, Roots
 from protocol.signing import Assertion, Family, SignedBy, assemble
+from protocol.trust import UNTOUCHABLE
 
 LASTS_S: Final = 400 * DAY_S
 
@@ -85,7 +86,8 @@ def prepare(
 ) -> DelegationFile:
     """The next list of a unit; it counts when two administrators have signed it. Raises `Refused`.
 
-    `revoked` are public keys that are taken away; those of the list before stay taken away.
+    `revoked` are public keys that are taken away; those of the list before stay taken away. So do those of a list that
+    waits for signatures, whose place this one takes: only `drop` forgets a lost key.
     """
     now = now or timezone.now()
     roots, before = current_roots(), in_force(unit)
@@ -97,13 +99,16 @@ def prepare(
             _("Bạn không phải quản trị viên ký danh sách của đơn vị này."),
             _("Hai quản trị viên cấp tỉnh có vai trò DELEGATION trong danh sách gốc mới lập được."),
         )
-    era = roots.era(Role.DELEGATION)
-    same_era = before is not None and before.era == era
-    gone = {*(before.revoked if before and same_era else ()), *(sha256(key) for key in revoked)}
+    era, waits = roots.era(Role.DELEGATION), waiting(unit)
+    taken = before.revoked if before else ()
+    _must_be_revocable(revoked, roots)
+    _must_count(holders, taken)
+    pending = read(waits).revoked if waits is not None and waits.era == era else ()
+    gone = {*taken, *pending, *(sha256(key) for key in revoked)}
     record = Delegation(
         unit=unit,
         era=era,
-        version=before.version + 1 if before and same_era else 1,
+        version=before.version + 1 if before else 1,
         epoch=roots.version,
         issued=int(now.timestamp()),
         expires=int(now.timestamp()) + LASTS_S,
@@ -120,6 +125,34 @@ def prepare(
     )
     accounts.audit(by, "delegation.prepared", f"unit:{unit}", version=record.version, reason=record.reason)
     return made
+
+
+def revocable(holder: Holder) -> bool:
+    """Whether a list takes this key away; those of the root and of administrators only new roots can."""
+    return not UNTOUCHABLE & set(holder.roles)
+
+
+def _must_be_revocable(revoked: Sequence[bytes], roots: Roots) -> None:
+    """That a key counts no more is not said of one that goes on counting."""
+    for holder in roots.holders:
+        if holder.key in revoked and not revocable(holder):
+            raise Refused(
+                "key",
+                _("Khóa của %(person)s là khóa gốc hoặc khóa quản trị: danh sách của đơn vị không thu hồi được.")
+                % {"person": holder.person},
+                _("Những người giữ khóa gốc phải lập ngay danh sách gốc mới không có khóa này."),
+            )
+
+
+def _must_count(holders: Sequence[Holder], taken: Sequence[bytes]) -> None:
+    for holder in holders:
+        if sha256(holder.key) in taken:
+            raise Refused(
+                "key",
+                _("Khóa này của %(person)s đã bị thu hồi ở đơn vị này và không dùng lại được.")
+                % {"person": holder.person},
+                _("Người đó đăng ký khóa mới ở trang của mình, rồi chọn khóa mới."),
+            )
 
 
 def _must_fit(record: Delegation, roots: Roots) -> None:
@@ -218,4 +251,15 @@ def _signed(row: DelegationSignature) -> SignedBy:
     return SignedBy(bytes(row.public_key), bytes(row.value), Alg(row.alg), assertion)
 
 
-__all__ = ["administrators", "as_administrator", "drop", "in_force", "prepare", "read", "sign", "waiting", "with_"]
+__all__ = [
+    "administrators",
+    "as_administrator",
+    "drop",
+    "in_force",
+    "prepare",
+    "read",
+    "revocable",
+    "sign",
+    "waiting",
+    "with_",
+]

@@ -64,11 +64,12 @@ def trust_of(unit: str) -> Trust:
 
 
 def newest_lists(units: Sequence[str]) -> dict[str, DelegationFile]:
-    """Of each unit that has one the list in force."""
-    found: dict[str, DelegationFile] = {}
-    for row in DelegationFile.objects.filter(unit__in=list(units), state=State.PUBLISHED).order_by("era", "version"):
-        found[row.unit] = row
-    return found
+    """Of each unit that has one the list in force; one of an older era than the roots name is in force no more."""
+    published = DelegationFile.objects.filter(unit__in=list(units), state=State.PUBLISHED)
+    if not published.exists():
+        return {}
+    era = current_roots().era(Role.DELEGATION)
+    return {row.unit: row for row in published.filter(era=era).order_by("version")}
 
 
 def versions(units: Sequence[str]) -> dict[str, int]:

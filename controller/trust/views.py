@@ -19,6 +19,7 @@ from controller.trust.forms import OfficerForm
 from controller.trust.models import DelegationFile
 from controller.units.models import Unit
 from controller.units.rules import above, covers
+from protocol.delegation import holders_in_force
 from protocol.roles import Holder, root_fingerprint
 from protocol.signing import Family
 
@@ -156,8 +157,13 @@ def _midnight(day: dt.date) -> int:
 
 def _keys(code: str) -> list[PersonKey]:
     """Registered keys of the people of this unit and of those above it, for the form."""
-    rows = PersonKey.objects.filter(revoked=None).select_related("person").order_by("person__display_name", "pk")
+    rows = (
+        PersonKey.objects.filter(revoked=None, person__is_active=True)
+        .select_related("person")
+        .order_by("person__display_name", "pk")
+    )
     near = above(code)
+    rows = rows.order_by("person__display_name", "pk")
     return [row for row in rows if any(unit in near or covers(code, unit) for unit in _places(row.person))]
 
 
@@ -204,9 +210,11 @@ def _page(
     except Refused as problem:
         return render(request, "trust/unit.html", context | {"refused": str(problem)}, status=status)
     me, row = delegating.as_administrator(person, shown.code, now), delegating.waiting(shown.code)
+    near = [one for one in roots.holders if any(covers(own, shown.code) for own in one.scope)]
     context |= {
-        "above": [_line(one) for one in roots.holders if any(covers(own, shown.code) for own in one.scope)],
-        "own": [_line(one) for one in (held.holders if held else ())],
+        "above": [_line(one) for one in near],
+        "own": [_line(one) for one in (holders_in_force(held, roots) if held else ())],
+        "revocable": [_line(one) for one in near if delegating.revocable(one)],
         "list": held,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,

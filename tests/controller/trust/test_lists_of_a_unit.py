@@ -1,5 +1,6 @@
 """The people of a commune, changed in minutes by two administrators; the offline roots stay as they are."""
 
+import asyncio
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,16 @@ from controller.schedules.compiling import COMPILE
 from controller.trust import delegating, epochs, services
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
-from protocol.codec import encode
+from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
 from protocol.delegation import open_delegation
 from protocol.ids import sha256
 from protocol.order import MessageType, Order, Severity, Sound, Status
-from protocol.roles import Bound, Holder, Role, Roots, root_fingerprint
-from protocol.signing import Family, sign, sign1, signed_by
+from protocol.report import Hello
+from protocol.roles import Bound, Era, Holder, Role, Roots, root_fingerprint
+from protocol.signing import Family, sign, sign1, signed_by, verify1
 from tests.support import province, virtual_time
-from tests.support.box_parts import Parts, assignment, parts, signed_manifest
+from tests.support.box_parts import SIGNER, Parts, assignment, parts, signed_manifest
 from tests.support.installation import install
 from tests.support.province import AN_PHU, Province
 from tests.support.signing_kit import fields
@@ -224,3 +226,83 @@ def test_a_controller_that_took_over_counts_on_in_a_higher_epoch_and_all_is_comp
         assert epochs.raise_epoch() == 2
     assert epochs.epoch() == 2
     assert Job.objects.filter(kind=COMPILE).exists()
+
+
+def test_a_key_that_no_list_takes_away_is_refused_and_not_offered(here: Province, client: Client) -> None:
+    for name in ("thuy", "root"):
+        with pytest.raises(Refused, match="khóa gốc"):
+            delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key(name).public_key])
+    client.force_login(here.people["son"])
+    page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
+    assert f'<option value="{key("lan").public_key.hex()}">' in page
+    assert f'<option value="{key("thuy").public_key.hex()}">' not in page
+
+
+def test_a_lost_key_that_waits_for_signatures_is_not_forgotten_by_the_next_press(here: Province) -> None:
+    delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key])
+    row = delegating.prepare(here.people["thuy"], AN_PHU, [officer(here, Role.STOP)])
+    assert delegating.read(row).revoked == (sha256(key("lan").public_key),)
+    both_sign(here, row)
+    assert key("lan").public_key not in {holder.key for holder in services.trust_of(AN_PHU).holders}
+
+
+def test_who_lost_a_key_needs_a_new_one_to_come_back(here: Province) -> None:
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("nga").public_key]))
+    with pytest.raises(Refused, match="đã bị thu hồi"):
+        delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+
+
+def test_the_page_says_until_when_somebody_counts_on_the_boxes(here: Province, client: Client) -> None:
+    record = administered(here, 3)
+    shorter = replace(record, bounds=(Bound(Role.STOP, ("77",), 30),))
+    services.import_roots(sign_roots(shorter, key("root")))
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)]))
+    client.force_login(here.people["son"])
+    page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
+    ends = timezone.localtime() + dt.timedelta(days=30)
+    assert f"đến {ends:%d/%m/%Y}" in page
+
+
+async def hello_of(box: Parts) -> Hello:
+    """What the box says when it connects."""
+    running = asyncio.create_task(box.reporter.run())
+    box.reporter.connected()
+    await asyncio.sleep(5)
+    running.cancel()
+    return decode(verify1(box.uplink.of("hello")[-1], Family.HELLO, domain(), SIGNER.public_key), Hello)
+
+
+def test_a_new_era_forgets_the_lists_and_reaches_boxes_that_hold_one_of_the_same_number(
+    here: Province, tmp_path: Path
+) -> None:
+    """An administrator's key was stolen: what it appointed counts no more, and is carried into no new list."""
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.COMMUNE)]))
+    old = [bytes(row.data) for row in RootsFile.objects.order_by("version")]
+    stolen = services.messages_for(("77", AN_PHU), 2, {})
+    services.import_roots(sign_roots(replace(administered(here, 3), eras=(Era(Role.DELEGATION, 1),)), key("root")))
+    assert delegating.in_force(AN_PHU) is None
+    assert services.versions(("77", AN_PHU)) == {}
+    row = delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key])
+    row = both_sign(here, row)
+    assert (row.era, row.version) == (1, 1)
+
+    async def a_box_takes(*messages: bytes) -> Hello:
+        with parts(tmp_path) as box:
+            box.clock.jump(int(timezone.now().timestamp() * 1000) - box.clock.now_ms())
+            for raw in messages:
+                box.inbox.take(raw)
+            return await hello_of(box)
+
+    async def before() -> Hello:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(old[0])
+        record = replace(assignment(1, signed_manifest(Programme().manifest())), units=("77", AN_PHU))
+        placed = sign1(encode(record), Family.ASSIGNMENT, domain(), schedule_signer())
+        return await a_box_takes(old[1], placed, *stolen)
+
+    assert virtual_time.run(before()).delegations == ((AN_PHU, 1),)
+    said = virtual_time.run(a_box_takes(*services.roots_after(2)))
+    lacked = services.messages_for(("77", AN_PHU), said.roots_version, dict(said.delegations))
+    assert lacked == [bytes(row.envelope or b"")], "the old list does not pass for the new one of its number"
+    said = virtual_time.run(a_box_takes(*lacked))
+    assert dict(said.delegations) == services.versions(("77", AN_PHU)) == {AN_PHU: 1}
