@@ -9,15 +9,17 @@ import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
+from typing import Final
 
 import msgspec
 
 from controller.schedules.rules import EARLY, Rules
 from controller.units.rules import above
-from protocol.bulletin import Blob, Bulletin
+from protocol.approval import Subject
+from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import encode
 from protocol.ids import sha256
 from protocol.manifest import Entry, Kind, Manifest, Policy, Station
@@ -62,17 +64,40 @@ class Content:
 
     bulletin: Bulletin
     blob: Blob
-    approval: bytes = b""
-    """Signed by persons of CONTENT: without it boxes refuse the manifest."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A signed approval that counts at a place."""
+
+    envelope: bytes
+    klass: BulletinClass
+    """The highest class in which it may be scheduled."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What persons have signed that counts in one unit."""
+
+    bulletins: Mapping[str, Seal] = field(default_factory=dict)
+    """By id."""
+    stations: Mapping[str, Seal] = field(default_factory=dict)
+    """By code."""
+    exceptions: tuple[bytes, ...] = ()
+
+
+NOTHING: Final = Signed()
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """Distinct manifests, and which of them each box is to hold."""
+    """Distinct manifests, which of them each box is to hold, and what was left out since nobody approved it."""
 
     manifests: tuple[Manifest, ...]
     of: Mapping[str, int]
     """Box → index into `manifests`."""
+    unapproved: Mapping[tuple[Subject, str], frozenset[str]] = field(default_factory=dict)
+    """(what it is, its id or code) → units whose boxes go without."""
 
 
 class Reach:
@@ -112,11 +137,13 @@ def compile_all(
     contents: Mapping[str, Content],
     stations: Mapping[str, Station],
     rules: Rules,
-    station_approvals: Mapping[str, bytes] | None = None,
+    signed: Mapping[str, Signed] | None = None,
 ) -> Compilation:
-    """The manifests of all places. `contents` holds the approved bulletins by their id, `stations` those by code."""
-    if station_approvals is not None:  # a relay of a station that nobody approved would make boxes refuse the rest too
-        stations = {code: station for code, station in stations.items() if code in station_approvals}
+    """The manifests of all places. `contents` holds the approved bulletins by their id, `stations` those by code.
+
+    `signed` says what counts in each unit; without it everything is as good as signed: that is for reckoning ahead, and
+    boxes would refuse it.
+    """
     usable = [found for programme in programmes if (found := _approved(programme, contents, stations)) is not None]
     usable.sort(key=lambda programme: programme.entry.id)
     reach = Reach(places)
@@ -125,24 +152,62 @@ def compile_all(
         for place in reach.hits(programme.include, programme.exclude):
             named[place.box].append(number)
     early = {number for number, programme in enumerate(usable) if _needs_permission(programme.entry, contents)}
-    regulated: dict[str, tuple[tuple[Policy, ...], dt.date | None]] = {}
-    by_key: dict[tuple[tuple[int, ...], tuple[Policy, ...], dt.date | None], int] = {}
+    unapproved: dict[tuple[Subject, str], set[str]] = defaultdict(set)
+    by_unit: dict[tuple[tuple[int, ...], str], int] = {}
+    by_content: dict[tuple[object, ...], int] = {}
     manifests: list[Manifest] = []
     of: dict[str, int] = {}
     for place in places:
-        if place.unit not in regulated:
-            regulated[place.unit] = rules.stack(place.unit), rules.early_until(place.unit)
-        stack, end = regulated[place.unit]
-        numbers = tuple(named[place.box])
-        key = (numbers, stack, None if early.isdisjoint(numbers) else end)
-        if key not in by_key:
-            by_key[key] = len(manifests)
+        numbers, unit = tuple(named[place.box]), place.unit
+        if (numbers, unit) not in by_unit:
+            stack, end = rules.stack(unit), rules.early_until(unit)
             entries = [_until(usable[number].entry, end if number in early else None) for number in numbers]
-            manifests.append(
-                _manifest(zone, stack, entries, contents, stations, station_approvals=station_approvals or {})
-            )
-        of[place.box] = by_key[key]
-    return Compilation(tuple(manifests), of)
+            here = None if signed is None else signed.get(unit, NOTHING)
+            if here is not None:
+                for what in _unsigned(entries, here):
+                    unapproved[what].add(unit)
+                entries = [left for entry in entries if (left := _signed(entry, here)) is not None]
+            seals = () if here is None else _seals(entries, here)
+            exceptions = () if here is None else here.exceptions
+            key = (tuple(entries), stack, seals, exceptions)
+            if key not in by_content:
+                by_content[key] = len(manifests)
+                made = _manifest(zone, stack, entries, contents, stations)
+                manifests.append(msgspec.structs.replace(made, approvals=seals, exceptions=exceptions))
+            by_unit[numbers, unit] = by_content[key]
+        of[place.box] = by_unit[numbers, unit]
+    return Compilation(tuple(manifests), of, {what: frozenset(units) for what, units in unapproved.items()})
+
+
+def _unsigned(entries: Iterable[Entry], here: Signed) -> Iterable[tuple[Subject, str]]:
+    """What these entries name that nobody approved for here."""
+    for entry in entries:
+        for name in entry.playlist:
+            if name not in here.bulletins:
+                yield Subject.BULLETIN, name
+        if entry.kind is Kind.RELAY and entry.station is not None and entry.station not in here.stations:
+            yield Subject.STATION, entry.station
+
+
+def _signed(entry: Entry, here: Signed) -> Entry | None:
+    """The entry with what persons approved for here, in no higher class than they approved; None if nothing is left."""
+    playlist = tuple(name for name in entry.playlist if name in here.bulletins)
+    if entry.kind is Kind.RELAY:
+        if entry.station not in here.stations:
+            return None
+    elif not playlist:
+        return None
+    klass = min([entry.klass, *(here.bulletins[name].klass for name in playlist)])
+    return msgspec.structs.replace(entry, playlist=playlist, klass=klass)
+
+
+def _seals(entries: Iterable[Entry], here: Signed) -> tuple[bytes, ...]:
+    """The approvals of all that these entries name."""
+    rows = list(entries)
+    sounds = {here.bulletins[name].envelope for entry in rows for name in entry.playlist}
+    codes = {entry.station for entry in rows if entry.station is not None}
+    relayed = {here.stations[code].envelope for code in codes if code in here.stations}
+    return tuple(sorted(sounds | relayed))
 
 
 def is_over(entry: Entry, local_now: dt.datetime, *, keep: dt.timedelta = dt.timedelta(days=2)) -> bool:
@@ -203,8 +268,6 @@ def _manifest(
     entries: list[Entry],
     contents: Mapping[str, Content],
     stations: Mapping[str, Station],
-    *,
-    station_approvals: Mapping[str, bytes],
 ) -> Manifest:
     named = sorted({name for entry in entries for name in entry.playlist})
     blobs = {contents[name].blob.hash: contents[name].blob for name in named}
@@ -216,16 +279,6 @@ def _manifest(
         bulletins=tuple(contents[name].bulletin for name in named),
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
-        approvals=tuple(
-            dict.fromkeys(
-                approval
-                for approval in (
-                    *(contents[name].approval for name in named),
-                    *(station_approvals.get(code, b"") for code in relayed),
-                )
-                if approval
-            )
-        ),
     )
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from controller.accounts.services import audit
 from controller.boxes.models import Box, BoxState
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
@@ -24,14 +25,14 @@ from controller.library.models import BlobKind
 from controller.library.papers import trust_or_none
 from controller.outbox.models import Kind as MessageKind
 from controller.outbox.services import post_many
-from controller.schedules import facts
+from controller.schedules import approved, facts
 from controller.schedules.compiler import Place, compile_all, facts_of
-from controller.schedules.models import AssignmentRow, Compiled
+from controller.schedules.models import AssignmentRow, Compiled, Unapproved
 from controller.schedules.signing import domain, schedule_signer
 from controller.trust.epochs import epoch, era
 from controller.units.rules import above
 from protocol import topics
-from protocol.approval import judge_manifest
+from protocol.approval import Subject, judge_manifest
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
@@ -70,6 +71,12 @@ def ask_for_compilation() -> None:
     jobs.ask(COMPILE)
 
 
+def recompile_all(reason: str) -> None:
+    """Have everything compiled soon, and say in the record why."""
+    audit(None, "schedules.recompiled", "schedules", reason=reason)
+    ask_for_compilation()
+
+
 def compile_now(job: Job | None = None) -> Outcome:
     """Bring assignments in step with schedules, rules and boxes. Harmless to repeat.
 
@@ -87,23 +94,23 @@ def compile_now(job: Job | None = None) -> Outcome:
         outcome, refused = _compile(now)
     if refused:
         raise _untellable(refused)
-    if unsigned := facts.unapproved():
-        raise _unsigned([row.title for row in unsigned])
     return outcome
 
 
 def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
     """What was done; and by box what is wrong with the manifest that it should have got."""
     places = facts.places()
+    contents, stations = facts.contents(), facts.stations()
     compilation = compile_all(
         places,
         facts.programmes(now),
         zone=ZONE.key,
-        contents=facts.contents(),
-        stations=facts.stations(),
+        contents=contents,
+        stations=stations,
         rules=facts.rules(now),
-        station_approvals=facts.station_approvals(),
+        signed=approved.signed({place.unit for place in places}, contents, stations, now),
     )
+    _name(compilation.unapproved, now)
     signer, where = schedule_signer(), domain()
     rows, bad, signed = _signed(compilation.manifests, signer, where, now)
     numbers = [(place, compilation.of[place.box]) for place in places]
@@ -120,10 +127,31 @@ def _compile(now: dt.datetime) -> tuple[Outcome, dict[str, ProtocolError]]:
     return Outcome(len(places), len(compilation.manifests), signed, changed), refused
 
 
+def _name(unapproved: Mapping[tuple[Subject, str], frozenset[str]], now: dt.datetime) -> None:
+    """Write down what boxes are not given since no signature that counts approves it: pages name it, and whom to ask.
+
+    All else goes on.
+    """
+    since = {(row.bulletin_id, row.station_id): row.since for row in Unapproved.objects.all()}
+    Unapproved.objects.all().delete()
+    for (what, name), units in sorted(unapproved.items()):
+        bulletin = int(name.removeprefix(facts.BULLETIN.format(""))) if what is Subject.BULLETIN else None
+        station = name if what is Subject.STATION else None
+        Unapproved.objects.create(
+            bulletin_id=bulletin,
+            station_id=station,
+            units=sorted(units),
+            since=since.get((bulletin, station), now),
+        )
+
+
 def _unapproved(
     numbers: Sequence[tuple[Place, int]], manifests: Sequence[Manifest], now: dt.datetime
 ) -> dict[str, ProtocolError]:
-    """By box what it would refuse as approved by nobody: judged as the box judges, under the trust of its place."""
+    """By box what it would refuse as approved by nobody: judged as the box judges, under the trust of its place.
+
+    The compiler has left all of that out; what is found here is its mistake, and no box is told it.
+    """
     judged: dict[tuple[int, str], tuple[str, ...]] = {}
     found = {}
     for place, number in numbers:
@@ -185,17 +213,6 @@ def _untellable(refused: Mapping[str, ProtocolError]) -> Refused:
         _("%(n)d hộp không nhận được lịch mới (%(names)s): %(why)s.")
         % {"n": len(refused), "names": ", ".join(names) + more, "why": why},
         _("Số sau chữ “s” là số của lịch phát bị từ chối: hãy rút lịch đó rồi lập lại. Các hộp khác vẫn được báo."),
-    )
-
-
-def _unsigned(titles: Sequence[str]) -> Refused:
-    """Names the first few bulletins, and the way out; boxes were told without them."""
-    more = "…" if len(titles) > NAMED else ""
-    return Refused(
-        "",
-        _("Bản tin không phát được vì không có chữ ký duyệt còn giá trị: %(titles)s.")
-        % {"titles": ", ".join(titles[:NAMED]) + more},
-        _("Hãy mở bản tin và nhờ người có quyền duyệt ký lại, hoặc rút bản tin. Các bản tin khác vẫn được phát."),
     )
 
 

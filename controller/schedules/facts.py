@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE, today
-from controller.library import approving
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
-from controller.library.papers import trust_or_none
 from controller.schedules.compiler import Aim, Content, Place, Programme, is_over
 from controller.schedules.models import Permission, PolicyRecord, Schedule, ScheduleItem, State, Target
 from controller.schedules.models import Station as StationRow
@@ -58,45 +55,25 @@ def programmes(now: dt.datetime) -> list[Programme]:
 
 
 def contents() -> dict[str, Content]:
-    """Approved bulletins that an active schedule names."""
+    """Released bulletins that an active schedule names; whether their signatures count is asked for each place."""
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    now, found = timezone.now(), {}
-    for row in used.select_related("sound", "unit").distinct():
-        paper = approving.good(row, trust_or_none(row.unit.code), now)
-        if paper is not None and paper.envelope is not None:
-            found[BULLETIN.format(row.pk)] = content_of(row, bytes(paper.envelope))
-    return found
+    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound").distinct()}
 
 
-def unapproved() -> list[Bulletin]:
-    """Bulletins that an active schedule names and that nobody who is trusted today has approved as they are."""
-    named = Bulletin.objects.filter(
-        state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
-    )
-    good = contents()
-    return [row for row in named.distinct() if BULLETIN.format(row.pk) not in good]
-
-
-def content_of(row: Bulletin, approval: bytes = b"") -> Content:
+def content_of(row: Bulletin) -> Content:
     """A bulletin that has its sound, as boxes know it."""
     assert row.sound is not None
     digest = bytes.fromhex(row.sound.hash)
     return Content(
         BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest),
         BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
-        approval,
     )
 
 
 def stations() -> dict[str, Station]:
     return {row.code: Station(row.code, row.name, row.url) for row in StationRow.objects.all()}
-
-
-def station_approvals() -> dict[str, bytes]:
-    """Signed approvals by the station's code. Nothing collects them yet: relays wait for a page of their own."""
-    return {}
 
 
 def rules(now: dt.datetime) -> Rules:

@@ -140,6 +140,26 @@ class PermissionForm(forms.Form):
     )
 
 
+class ExceptionForm(forms.Form):
+    """Scheduled sound outside the allowed hours, once."""
+
+    unit = UnitField(label=_("Được phát ở"))
+    start = forms.SplitDateTimeField(
+        label=_("Từ lúc"),
+        widget=forms.SplitDateTimeWidget(
+            date_attrs={"type": "date"}, time_attrs={"type": "time"}, date_format="%Y-%m-%d"
+        ),
+    )
+    end = forms.SplitDateTimeField(
+        label=_("Đến lúc"),
+        help_text=_("Nhiều nhất 24 giờ sau lúc bắt đầu."),
+        widget=forms.SplitDateTimeWidget(
+            date_attrs={"type": "date"}, time_attrs={"type": "time"}, date_format="%Y-%m-%d"
+        ),
+    )
+    reason = forms.CharField(label=_("Lý do"), max_length=200)
+
+
 class PreviewForm(forms.Form):
     """A moment to be asked about; now when nothing is typed in."""
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from controller.accounts.models import Person
 from controller.boxes.models import Box, Group
 from controller.library.models import Blob, Bulletin, Class
+from controller.library.papers import Paper, PaperSignature
 from controller.units.models import Unit
 from protocol.manifest import DEFAULT_WINDOW_S, Kind
 from protocol.quantities import EVERY_DAY
@@ -197,3 +198,83 @@ class AssignmentRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.box_id} #{self.generation}"
+
+
+class StationApproval(Paper):
+    """Persons of CONTENT signed that this station may be relayed."""
+
+    station = models.ForeignKey(Station, models.CASCADE, related_name="approvals")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.station}"
+
+
+class StationSignature(PaperSignature):
+    paper = models.ForeignKey(StationApproval, models.CASCADE, related_name="signatures")
+
+    class Meta(PaperSignature.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "person"], name="one_station_signature_per_person"),
+            models.UniqueConstraint(fields=["paper", "public_key"], name="one_station_signature_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id}: {self.holder}"
+
+
+class QuietException(Paper):
+    """Scheduled sound may pass the quiet hours once, here, from then to then, when two persons have signed it."""
+
+    area = models.JSONField(default=list)
+    """Codes of units."""
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+    prepared_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    """When it was prepared."""
+    dropped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-start", "-id"]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class ExceptionSignature(PaperSignature):
+    paper = models.ForeignKey(QuietException, models.PROTECT, related_name="signatures")
+
+    class Meta(PaperSignature.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "person"], name="one_exception_signature_per_person"),
+            models.UniqueConstraint(fields=["paper", "public_key"], name="one_exception_signature_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id}: {self.holder}"
+
+
+class Unapproved(models.Model):
+    """What a schedule names and boxes are not given, since no signature that counts today approves it. Written by each
+    compilation."""
+
+    bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, related_name="unapproved")
+    station = models.ForeignKey(Station, models.CASCADE, null=True, related_name="unapproved")
+    units = models.JSONField(default=list)
+    """Codes of the units whose boxes go without."""
+    since = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "unapproved"
+        constraints = [
+            models.UniqueConstraint(fields=["bulletin"], name="a_bulletin_is_unapproved_once"),
+            models.UniqueConstraint(fields=["station"], name="a_station_is_unapproved_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.bulletin or self.station)

@@ -21,7 +21,7 @@ from controller.core.errors import Refused
 from controller.core.times import ZONE, shown, today
 from controller.library.models import Bulletin, Class
 from controller.library.models import State as BulletinState
-from controller.schedules import facts, foresight, rules, wording
+from controller.schedules import excepting, facts, foresight, rules, wording
 from controller.schedules.compiler import Aim, Place, Programme, Reach
 from controller.schedules.models import (
     AssignmentRow,
@@ -30,7 +30,7 @@ from controller.schedules.models import (
     State,
     Target,
 )
-from controller.schedules.rules import Recurrence
+from controller.schedules.rules import Recurrence, Trouble
 from controller.units.models import Unit
 from controller.units.rules import covers
 from controller.units.services import unit_by_code
@@ -86,11 +86,12 @@ def publish(draft: Draft, by: Person) -> Schedule:
     with transaction.atomic():
         rows = _targets(draft, by)
         reached = hit(draft)
+        _check_scope(bulletins, reached)
         _check_regulations(draft, first, bulletins, reached)
         schedule = Schedule(
             title=draft.title.strip(),
             unit=unit,
-            klass=max((row.klass for row in bulletins), default=Class.ORDINARY),
+            klass=min((row.klass for row in bulletins), default=Class.ORDINARY),
             first_local=first.isoformat(timespec="seconds"),
             rule=draft.recurrence.rule,
             until_local=f"{draft.until.isoformat()}T23:59:59" if draft.until else "",
@@ -248,6 +249,23 @@ def _targets(draft: Draft, by: Person) -> list[Target]:
     return rows
 
 
+def _check_scope(bulletins: Sequence[Bulletin], places: list[Place]) -> None:
+    """Refuse a bulletin where its approval does not reach: it was approved for its unit and what is below."""
+    for row in bulletins:
+        outside = next((place for place in places if not covers(row.unit.code, place.unit)), None)
+        if outside is not None:
+            raise Refused(
+                "targets",
+                _("Bản tin “%(title)s” được duyệt cho %(unit)s nên không phát được ở %(place)s.")
+                % {
+                    "title": row.title,
+                    "unit": row.unit.name,
+                    "place": Unit.objects.get(code=outside.unit).name,
+                },
+                _("Bỏ nơi đó ra, hoặc viết bản tin ở đơn vị cấp trên rồi duyệt ở đó."),
+            )
+
+
 def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bulletin], places: list[Place]) -> None:
     """Refuse a draft that reaches nobody, or that the regulations of a place forbid: its boxes would stay silent."""
     if not draft.targets:
@@ -264,9 +282,19 @@ def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bul
         for start in draft.recurrence.starts(first):
             stack = regulations.stack(place.unit, start.date()) + own
             found = rules.conflict(stack, start, long)
+            once = not draft.recurrence.weekdays
+            if found and once and found.trouble is not Trouble.TOO_LONG and _excepted(place.unit, start, long):
+                found = None
             if found is not None:
                 where = Unit.objects.get(code=place.unit).name
                 raise wording.refusal(found, where, rules.next_allowed(stack, start, long))
+
+
+def _excepted(unit: str, start: dt.datetime, long_ms: int) -> bool:
+    """Whether two persons of the province have allowed all of it, from its first sample to its last."""
+    from_ms = int(start.replace(tzinfo=ZONE).timestamp() * 1000)
+    allowed = excepting.stretches(unit, timezone.now())
+    return any(begin <= from_ms and from_ms + long_ms <= end for begin, end in allowed)
 
 
 def _check_sessions(

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from controller.schedules import views
+from controller.schedules import exceptions, views
 
 app_name = "schedules"
 urlpatterns = [
@@ -8,6 +8,10 @@ urlpatterns = [
     path("moi/", views.new, name="new"),
     path("dem/", views.count, name="count"),
     path("quy-dinh/", views.regulations, name="regulations"),
+    path("ngoai-gio/moi/", exceptions.new, name="exception-new"),
+    path("ngoai-gio/<int:number>/", exceptions.show, name="exception"),
+    path("ngoai-gio/<int:number>/ky/", exceptions.sign, name="exception-sign"),
+    path("ngoai-gio/<int:number>/bo/", exceptions.drop, name="exception-drop"),
     path("<int:number>/", views.schedule, name="schedule"),
     path("<int:number>/rut/", views.withdraw, name="withdraw"),
     path("hop/<str:box>/", views.preview, name="preview"),

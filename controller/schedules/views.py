@@ -20,7 +20,7 @@ from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
-from controller.schedules import facts, places, regulating, services, wording
+from controller.schedules import exceptions, facts, places, regulating, services, wording
 from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
 from controller.schedules.compiling import COMPILE
@@ -172,6 +172,8 @@ def regulations(request: HttpRequest) -> HttpResponse:
         "permissions": Permission.objects.select_related("unit"),
         "unit_options": options(),
         "may_set": bool(where(person_of(request), Action.ADMINISTER)),
+        "exceptions": exceptions.listed(timezone.now()),
+        "may_except": bool(where(person_of(request), Action.ADMINISTER) or _may_schedule(request)),
     }
     return render(request, "schedules/regulations.html", shown)
 

@@ -7,14 +7,17 @@ from django.utils import timezone
 
 from controller.schedules import wording
 from controller.schedules.arrears import arrears as arrears_now
+from controller.schedules.arrears import silent
 
 register = template.Library()
 
 
 @register.inclusion_tag("schedules/arrears.html")
 def arrears() -> dict[str, object]:
-    """A red note when boxes could not be told of what was decided; nothing otherwise. For any page."""
-    return {"arrears": arrears_now(timezone.now())}
+    """A red note when boxes could not be told of what was decided, and one for each bulletin or station that they do
+    not sound for want of an approval; nothing otherwise. For any page."""
+    now = timezone.now()
+    return {"arrears": arrears_now(now), "silent": silent(now)}
 
 
 @register.filter

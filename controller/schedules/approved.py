@@ -1,0 +1,109 @@
+"""What persons have signed that counts at each place today: approvals of bulletins and stations, exceptions to quiet.
+
+A box asks the same functions under the trust of its own place, so a key that one commune took away counts in another.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.library.models import Approval
+from controller.library.papers import Check, is_good, trust_or_none
+from controller.schedules import facts
+from controller.schedules.compiler import Content, Seal, Signed
+from controller.schedules.models import QuietException, StationApproval
+from controller.units.rules import above
+from protocol import approval as wire
+from protocol.approval import Subject, open_approval, open_exception, station_hash
+from protocol.codec import decode
+from protocol.delegation import Delegation
+from protocol.manifest import Station
+from protocol.trust import Trust
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """A signed approval, not yet believed."""
+
+    name: str
+    record: wire.Approval
+    envelope: bytes
+
+
+def signed(
+    units: Iterable[str], contents: Mapping[str, Content], stations: Mapping[str, Station], now: dt.datetime
+) -> dict[str, Signed]:
+    """By unit: what counts there. Nothing where nobody is trusted."""
+    at_s = int(now.timestamp())
+    papers = _by_scope([*_of_bulletins(contents), *_of_stations(stations)], at_s)
+    exceptions = [
+        (tuple(row.area), bytes(row.envelope or b""))
+        for row in QuietException.objects.exclude(envelope=None).filter(dropped_at=None, end__gt=now).order_by("id")
+    ]
+    judge = _Judge()
+    found = {}
+    for unit in units:
+        trust = trust_or_none(unit)
+        if trust is None:
+            continue
+        here, takes = above(unit), judge.of(trust)
+        seals: dict[Subject, dict[str, Seal]] = {Subject.BULLETIN: {}, Subject.STATION: {}}
+        for paper in (paper for code in here for paper in papers.get(code, ())):
+            known = seals[paper.record.subject]
+            better = paper.name not in known or known[paper.name].klass < paper.record.klass
+            if better and takes(paper.envelope, open_approval):
+                known[paper.name] = Seal(paper.envelope, paper.record.klass)
+        good = tuple(
+            envelope
+            for area, envelope in exceptions
+            if any(code in here for code in area) and takes(envelope, open_exception)
+        )
+        found[unit] = Signed(seals[Subject.BULLETIN], seals[Subject.STATION], good)
+    return found
+
+
+class _Judge:
+    """Remembers what it found: thousands of places trust the same people."""
+
+    def __init__(self) -> None:
+        self._trusts: dict[tuple[Delegation, ...], int] = {}
+        self._found: dict[tuple[bytes, int], bool] = {}
+
+    def of(self, trust: Trust) -> Callable[[bytes, Check], bool]:
+        """Whether boxes that trust like this take an envelope. Roots are the same for all: lists tell them apart."""
+        number = self._trusts.setdefault(trust.delegations, len(self._trusts))
+
+        def takes(envelope: bytes, check: Check) -> bool:
+            if (envelope, number) not in self._found:
+                self._found[envelope, number] = is_good(envelope, trust, check)
+            return self._found[envelope, number]
+
+        return takes
+
+
+def _of_bulletins(contents: Mapping[str, Content]) -> Iterable[_Paper]:
+    """The newest first."""
+    sounds = {name: (content.bulletin.sound, content.bulletin.language) for name, content in contents.items()}
+    rows = Approval.objects.exclude(envelope=None).values_list("bulletin_id", "payload", "envelope")
+    for number, payload, envelope in rows.filter(bulletin__in=[int(name[1:]) for name in contents]):
+        name, record = facts.BULLETIN.format(number), decode(bytes(payload), wire.Approval)
+        if record.subject is Subject.BULLETIN and (record.hash, record.language) == sounds[name]:
+            yield _Paper(name, record, bytes(envelope or b""))
+
+
+def _of_stations(stations: Mapping[str, Station]) -> Iterable[_Paper]:
+    rows = StationApproval.objects.exclude(envelope=None).values_list("station_id", "payload", "envelope")
+    for code, payload, envelope in rows:
+        record = decode(bytes(payload), wire.Approval)
+        if code in stations and record.hash == station_hash(stations[code]):
+            yield _Paper(code, record, bytes(envelope or b""))
+
+
+def _by_scope(papers: Iterable[_Paper], at_s: int) -> Mapping[str, list[_Paper]]:
+    """By the unit at and below which they may sound; without those that have ended."""
+    found: dict[str, list[_Paper]] = defaultdict(list)
+    for paper in papers:
+        if at_s < paper.record.expires:
+            found[paper.record.scope].append(paper)
+    return found
