@@ -224,7 +224,11 @@ class Player:
     async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
         now = self._clock.now_ms()
-        if segment.start_ms - COMMIT_MS > now or self._device.retry_in_ms:
+        if segment.start_ms - COMMIT_MS > now:
+            return False
+        if self._device.ill and segment.kind is SegmentKind.EMERGENCY:
+            self._planning.ask_again()  # no pass is used up while nothing can be heard
+        if self._device.retry_in_ms:
             return False
         free = max([now, *(playing.busy_until_ms for playing in self._performance.playing)])
         ready = max(free, now + self._settles_in_ms(segment))

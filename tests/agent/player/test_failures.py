@@ -50,6 +50,34 @@ def test_an_alarm_on_a_device_that_comes_back_is_heard_whole(tmp_path: Path) -> 
     virtual_time.run(story())
 
 
+def test_an_alarm_uses_up_no_pass_while_the_device_is_away_however_long(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.speaker.unplug()
+            studio.accept(order(1, studio, repeats=3, chime=0, lifetime_s=3600))
+            await studio.until(at("10:15:00"))
+            studio.speaker.plug_in()
+            await studio.until(at("10:20:00"))
+            assert [heard.complete for heard in studio.heard()] == [True] * 3
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 3
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_whose_device_never_comes_back_is_written_down_as_missed_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.speaker.unplug()
+            studio.accept(order(1, studio, lifetime_s=300))
+            await studio.until(at("10:20:00"))
+            assert studio.heard() == []
+            assert [row.result for row in studio.journal.rows] == [Result.MISSED]
+            assert studio.first_samples == [None], "nobody may believe that it was heard"
+
+    virtual_time.run(story())
+
+
 def test_a_device_that_never_answers_makes_one_row(tmp_path: Path) -> None:
     async def story() -> None:
         async with Studio(tmp_path, wall=at("05:59:00")) as studio:
