@@ -224,11 +224,7 @@ class Player:
     async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
         now = self._clock.now_ms()
-        if segment.start_ms - COMMIT_MS > now:
-            return False
-        if self._device.ill and segment.kind is SegmentKind.EMERGENCY:
-            self._planning.ask_again()  # no pass is used up while nothing can be heard
-        if self._device.retry_in_ms:
+        if segment.start_ms - COMMIT_MS > now or self._waits_for_the_device(segment):
             return False
         free = max([now, *(playing.busy_until_ms for playing in self._performance.playing)])
         ready = max(free, now + self._settles_in_ms(segment))
@@ -254,6 +250,12 @@ class Player:
             self._performance.give_up_waiting(None)
             self._log.begin(row)
         return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings))
+
+    def _waits_for_the_device(self, segment: Segment) -> bool:
+        """Whether the device is left alone for now. An alarm is planned anew meanwhile, so that no pass is used up."""
+        if self._device.ill and segment.kind is SegmentKind.EMERGENCY:
+            self._planning.ask_again()
+        return self._device.retry_in_ms > 0
 
     def _settles_in_ms(self, segment: Segment) -> int:
         """How long this segment must wait for the amplifier; the chime of an alarm may sound while it settles."""

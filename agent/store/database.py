@@ -111,9 +111,10 @@ class Database:
     def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Raises `StoreError`."""
         try:
-            return self._tables.conn.execute(sql, values).fetchall()
+            found: list[tuple[object, ...]] = self._tables.conn.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise store_error(f"{self.path}: cannot be read ({error}); check the disk", error) from error
+        return found
 
     def state(self, key: str) -> bytes | None:
         found = self.rows("SELECT value FROM state WHERE key = ?", key)
