@@ -51,13 +51,24 @@ BOXES = st.builds(
         st.sampled_from([signer.public_key for signer in KEYS.values()]),
         st.builds(ReplayWindow, st.integers(0, 99), st.integers(0, 2**64 - 1)),
     ),
-    ended=st.dictionaries(st.just(FLOOD.id), st.tuples(st.builds(Ending, st.integers(0, 2), st.sampled_from(Status)))),
+    ended=st.dictionaries(
+        st.just(FLOOD.id),
+        st.tuples(st.builds(Ending, st.integers(0, 2), st.sampled_from(Status), st.sampled_from(MessageType))),
+    ),
     known=st.dictionaries(
         st.just(bytes(16)),
         st.builds(Known, st.integers(0, 2), st.sampled_from(Status), st.sampled_from(MessageType)),
     ),
     recent=st.lists(
-        st.builds(Accepted, st.integers(NOW_S * 1000 - 90_000, NOW_S * 1000), st.sampled_from(Severity)), max_size=25
+        st.builds(
+            Accepted,
+            st.integers(NOW_S * 1000 - 90_000, NOW_S * 1000),
+            st.sampled_from(Severity),
+            st.integers(0, 2),
+            st.sampled_from(Status),
+            st.sampled_from(MessageType),
+        ),
+        max_size=25,
     ).map(tuple),
 )
 
