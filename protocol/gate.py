@@ -118,7 +118,7 @@ class Reject:
     order: Order | None = None
     """What could be read, for the receipt; of an order that nobody trusted signed nothing may be believed."""
     is_signed: bool = False
-    """Whether its first signer, who is trusted now, has signed it."""
+    """Whether its first signer, who is trusted now, has signed it; False where that was not worth asking."""
 
     def sentence(self, language: str) -> str:
         """For people, in "vi" or "en"."""
@@ -126,6 +126,8 @@ class Reject:
 
 
 Verdict = Accept | Reject
+_FOR_NOBODY: Final = frozenset({RejectCode.SHAPE, RejectCode.DOMAIN, RejectCode.SURPLUS})
+"""Refused for ever, whoever signed."""
 
 
 def judge(raw: bytes, trust: Trust, clock: ClockReading, me: Me) -> Verdict:
@@ -141,7 +143,7 @@ def judge(raw: bytes, trust: Trust, clock: ClockReading, me: Me) -> Verdict:
     for check in CHECKS:
         code = check(case)
         if code is not None:
-            return Reject(code, order, case.first_signer is not None)
+            return Reject(code, order, code not in _FOR_NOBODY and case.first_signer is not None)
     assert case.first_signer is not None  # else `_threshold` would have refused it
     return Accept(order, order.id, case.counted, case.level, case.first_signer.key)
 
