@@ -185,9 +185,8 @@ class _Case:
 
     @property
     def counted(self) -> tuple[Holder, ...]:
-        """One line of each person who may speak for the hit unit."""
-        rows = self.speaking(self.hit) if self.hit is not None else ()
-        return tuple({holder.person: holder for holder in rows}.values())
+        """One line of each key that speaks at the order's level."""
+        return tuple({holder.key: holder for holder in reversed(self.speaking(self.level))}.values())[::-1]
 
     @property
     def level(self) -> int:

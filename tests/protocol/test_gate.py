@@ -139,10 +139,27 @@ def test_two_keys_of_one_person_of_the_province_and_one_of_the_commune_speak_as_
 
 
 def test_a_key_under_a_second_name_does_not_make_two_of_the_province() -> None:
-    renamed = Delegation("77-26506", 0, 1, 7, NOW_S, NOW_S + 999, (holder(HOA, "Hoa again", Role.COMMUNE),))
-    verdict = judge(signed(FLOOD, HOA, LAN), Trust(ROOTS, (renamed,)), CLOCK, box())
-    assert isinstance(verdict, Accept)
-    assert verdict.level == 1
+    """Of Lan's two lines in force the one counts that speaks at the level, and both are one signer."""
+    officers = (holder(LAN, "Lan", Role.COMMUNE, scope=(COMMUNE,)), holder(DUNG, "Dung", Role.COMMUNE, scope=(HAMLET,)))
+    thresholds = (Threshold(Role.ROOT, 2), Threshold(Role.COMMUNE, 2))
+    roots = msgspec.structs.replace(ROOTS, holders=(*ROOTS.holders[:2], *officers), thresholds=thresholds)
+    warning = changed(FLOOD, role=Role.COMMUNE, id=order_id(LAN.public_key, b"flood at dam"), area=(HAMLET,))
+    for scope in (COMMUNE, HAMLET):
+        lists = Delegation(COMMUNE, 0, 1, 7, NOW_S, NOW_S + 999, (holder(LAN, "Lan 2", Role.COMMUNE, scope=(scope,)),))
+        verdict = judge(signed(warning, LAN, DUNG), Trust(roots, (lists,)), CLOCK, box())
+        assert isinstance(verdict, Accept), verdict
+        assert verdict.level == 2
+        assert [who.person for who in verdict.signers] == ["Lan", "Dung"]
+
+
+def test_a_line_that_does_not_speak_here_is_not_named() -> None:
+    here, lower = (holder(LAN, f"Lan of {unit}", Role.COMMUNE, scope=(unit,)) for unit in (COMMUNE, HAMLET))
+    warning = changed(FLOOD, role=Role.COMMUNE, id=order_id(LAN.public_key, b"flood at dam"))
+    for first, second in ((here, lower), (lower, here)):
+        lists = Delegation(COMMUNE, 0, 1, 7, NOW_S, NOW_S + 999, (second,))
+        verdict = judge(signed(warning, LAN), Trust(with_holders(first), (lists,)), CLOCK, box())
+        assert isinstance(verdict, Accept), verdict
+        assert [who.person for who in verdict.signers] == ["Lan of 77-26506"]
 
 
 def test_an_order_under_older_roots_is_accepted_while_its_signers_are_still_listed() -> None:
