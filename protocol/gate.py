@@ -185,8 +185,8 @@ class _Case:
 
     @property
     def counted(self) -> tuple[Holder, ...]:
-        """One line of each key that speaks at the order's level."""
-        return tuple({holder.key: holder for holder in reversed(self.speaking(self.level))}.values())[::-1]
+        """One line of each person who speaks at the order's level."""
+        return tuple({holder.person: holder for holder in self.speaking(self.level)}.values())
 
     @property
     def level(self) -> int:
