@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from controller.boxes import rules, services
 from controller.boxes.models import Box
 from controller.boxes.rules import Health, Level, Said
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 
 URGENCY: Final = {level: place for place, level in enumerate(Level)}
 
@@ -49,15 +50,26 @@ def judge_all(boxes: QuerySet[Box], now: dt.datetime) -> list[Judged]:
         "status__doing",
         "status__clock",
         "status__faults",
+        "status__era",
+        "status__epoch",
         "status__generation",
+        "status__wanted_era",
+        "status__wanted_epoch",
         "status__wanted_generation",
         "status__cloned_at",
     )
     judged = []
-    for pk, name, stage, seen, doing, clock, faults, has, wanted, cloned in rows:
-        said = Said(stage, seen, doing, clock, faults or 0, has or 0, wanted or 0, cloned is not None)
+    for pk, name, stage, seen, doing, clock, faults, *places, cloned in rows:
+        has, wanted = _place(places[:3]), _place(places[3:])
+        said = Said(stage, seen, doing, clock, faults or 0, has, wanted, cloned is not None)
         judged.append(Judged(pk, name, rules.judge(said, now)[0], doing))
     return sorted(judged, key=lambda box: (URGENCY[box.level], box.name, box.pk))
+
+
+def _place(said: Sequence[int | None]) -> PlaceInOrder:
+    """Of a box that never said anything there is no row."""
+    era, epoch, generation = said
+    return NO_ASSIGNMENT if era is None or epoch is None or generation is None else (era, epoch, generation)
 
 
 def tallies(judged: Iterable[Judged]) -> list[Tally]:

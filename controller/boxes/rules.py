@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _w
 
 from controller.boxes.models import Stage
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.report import ClockQuality, Doing, FaultCode, Hello
 
 SILENT_AFTER: Final = dt.timedelta(seconds=100)
@@ -39,8 +40,8 @@ class Said:
     doing: int | None = None
     clock: int | None = None
     faults: int = 0
-    generation: int = 0
-    wanted_generation: int = 0
+    in_force: PlaceInOrder = NO_ASSIGNMENT
+    wanted: PlaceInOrder = NO_ASSIGNMENT
     cloned: bool = False
 
 
@@ -155,8 +156,8 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             _w("Không biết giờ nên giữ im lặng. Kiểm tra mạng và pin đồng hồ."),
         ),
         (doing == Doing.STOPPED, Level.WARNING, _w("Loa đang bị dừng tại chỗ hoặc theo lệnh.")),
-        (said.generation == 0, Level.WARNING, _w("Chưa có lịch phát.")),
-        (said.wanted_generation > said.generation, Level.WARNING, _w("Đang tải lịch mới.")),
+        (said.in_force <= NO_ASSIGNMENT, Level.WARNING, _w("Chưa có lịch phát.")),
+        (said.wanted > said.in_force, Level.WARNING, _w("Đang tải lịch mới.")),
         (doing == Doing.SOUNDING, Level.GOOD, _w("Đang phát.")),
         (doing == Doing.SILENT, Level.GOOD, _w("Sẵn sàng.")),
         (True, Level.UNKNOWN, _w("Hộp báo một trạng thái mà hệ thống này chưa biết.")),
