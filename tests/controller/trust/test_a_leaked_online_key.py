@@ -19,8 +19,8 @@ from agent.errors import LinkError
 from controller.boxes.models import Box, Stage
 from controller.bridge.absorb import Incoming, absorb
 from controller.core.errors import Refused
+from controller.library import files
 from controller.library.models import Blob
-from controller.library.services import files
 from controller.schedules import services as schedules
 from controller.schedules.compiling import compile_now
 from controller.schedules.models import IN_FORCE, AssignmentRow
