@@ -78,19 +78,20 @@ def test_hello_and_beat_say_the_era_and_epoch_of_what_the_box_has_and_of_what_it
             running = asyncio.create_task(box.reporter.run())
             await asyncio.sleep(1)
             assert said(box) == (NO_ASSIGNMENT, NO_ASSIGNMENT, NO_ASSIGNMENT)
-            box.trusts()
             manifest = signed_manifest(Programme().manifest())
             box.office.files[sha256(manifest)] = manifest
-            old, new = (replace(assignment(n, manifest), epoch=10 - n, era=e) for n, e in ((9, 0), (2, 1)))
-            box.inbox.take(sign1(encode(old), Family.ASSIGNMENT, DOMAIN, key("controller")))
-            while await box.fetcher.step():
-                pass
-            box.inbox.take(signed_roots(replace(roots(2, at_s=NOW_S), eras=(Era(Role.SCHEDULE, 1),))))
-            box.inbox.take(sign1(encode(new), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            box.trusts()
+            for version, place in enumerate([(1, 7, 9), (2, 3, 4)], 2):
+                era, epoch, generation = place
+                box.inbox.take(signed_roots(replace(roots(version, at_s=NOW_S), eras=(Era(Role.SCHEDULE, era),))))
+                record = replace(assignment(generation, manifest), epoch=epoch, era=era)
+                box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+                while version == 2 and await box.fetcher.step():
+                    pass
             box.reporter.connected()
             await asyncio.sleep(5)
             running.cancel()
-            assert said(box) == ((0, 1, 9), (1, 8, 2), (0, 1, 9))
+            assert said(box) == ((1, 7, 9), (2, 3, 4), (1, 7, 9))
 
     virtual_time.run(main())
 
