@@ -3,8 +3,8 @@
 A province of 2,000 boxes in 80 communes with 20 schedules, each bulletin signed by an approver whom the roots name, in
 a real SQLite file with fsync. Figures in milliseconds: `signatures_ms` judging in each commune what is signed,
 `pure_ms` the deciding alone, `first_ms` everything for the first time (every box is signed and posted), `change_ms`
-after one commune's schedule changed, `idle_ms` when nothing changed. Three numbers ask of another size: boxes, communes,
-schedules.
+after one commune's schedule changed, `idle_ms` when nothing changed. Three numbers ask of another size: boxes,
+communes, schedules.
 """
 
 import json
