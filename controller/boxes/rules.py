@@ -42,6 +42,8 @@ class Said:
     faults: int = 0
     in_force: PlaceInOrder = NO_ASSIGNMENT
     wanted: PlaceInOrder = NO_ASSIGNMENT
+    told: PlaceInOrder | None = None
+    """What this controller last wrote for it; None for nothing yet."""
     cloned: bool = False
 
 
@@ -146,6 +148,11 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             said.cloned and doing != Doing.EMERGENCY,
             Level.FAULT,
             _w("Hai thiết bị đang dùng chung khóa của hộp này. Kiểm tra tại chỗ, rồi thay hộp."),
+        ),
+        (
+            said.told is not None and said.wanted > said.told and doing != Doing.EMERGENCY,
+            Level.FAULT,
+            _w("Hộp theo lịch của một máy khác có cùng khóa máy chủ. Nếu không phải máy của tỉnh, khóa đã lộ."),
         ),
         (doing == Doing.EMERGENCY, Level.EMERGENCY, _w("Đang phát lệnh khẩn cấp.")),
         (said.faults != 0, Level.FAULT, ""),

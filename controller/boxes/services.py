@@ -437,5 +437,6 @@ def said(box: Box) -> Said:
         faults=status.faults,
         in_force=status.place_in_force,
         wanted=status.place_wanted,
+        told=getattr(getattr(box, "assignment", None), "place_in_order", None),
         cloned=status.cloned_at is not None,
     )

@@ -55,6 +55,9 @@ def test_after_100_seconds_of_silence_a_box_counts_as_lost() -> None:
         (replace(WELL, in_force=NO_ASSIGNMENT), Level.WARNING),
         (replace(WELL, wanted=(0, 1, 8)), Level.WARNING),
         (replace(WELL, in_force=(0, 1, 9), wanted=(1, 1, 1)), Level.WARNING),
+        (replace(WELL, told=(0, 1, 7)), Level.GOOD),
+        (replace(WELL, told=(0, 1, 6)), Level.FAULT),
+        (replace(WELL, told=(1, 1, 1)), Level.GOOD),
         (replace(WELL, doing=Doing.SOUNDING), Level.GOOD),
         (replace(WELL, doing=Doing.EMERGENCY, faults=1), Level.EMERGENCY),
     ],
@@ -63,6 +66,7 @@ def test_each_state_has_its_level(said: Said, expected: Level) -> None:
     assert level(said) is expected
 
 
+PLACE = st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 3))
 SAID = st.builds(
     Said,
     stage=st.sampled_from(Stage.values),
@@ -70,8 +74,9 @@ SAID = st.builds(
     doing=st.none() | st.integers(0, 8),
     clock=st.none() | st.integers(0, 8),
     faults=st.integers(0, 2**32 - 1),
-    in_force=st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 3)),
-    wanted=st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 3)),
+    in_force=PLACE,
+    wanted=PLACE,
+    told=st.none() | PLACE,
 )
 
 
@@ -86,6 +91,7 @@ def test_green_is_only_what_was_heard_lately_without_a_fault_and_with_a_known_ti
         assert (said.clock or 0) > ClockQuality.FLOOR
         assert said.doing in (Doing.SILENT, Doing.SOUNDING)
         assert NO_ASSIGNMENT < said.in_force >= said.wanted
+        assert said.told is None or said.wanted <= said.told
 
 
 @given(st.sets(st.integers(0, 31)))

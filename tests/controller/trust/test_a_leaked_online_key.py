@@ -16,7 +16,10 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from agent.errors import LinkError
+from controller.boxes import rules
+from controller.boxes import services as boxes
 from controller.boxes.models import Box, Stage
+from controller.boxes.overview import judge_all
 from controller.bridge.absorb import Incoming, absorb
 from controller.core.errors import Refused
 from controller.library import files
@@ -138,6 +141,17 @@ def _state(box: Parts) -> State:
     )
 
 
+ANOTHERS = "Hộp theo lịch của một máy khác"
+
+
+def sentence() -> str:
+    """What the pages say of the box; the list of all boxes and its own page judge alike."""
+    row, now = Box.objects.get(pk=BOX), timezone.now()
+    found = rules.health(boxes.said(row), now)
+    assert [judged.level for judged in judge_all(Box.objects.filter(pk=BOX), now)] == [found.level]
+    return found.sentence
+
+
 def theft(thief: KeySigner, era: int) -> bytes:
     """Everything at its last number, over a programme of the thief's."""
     manifest = signed_manifest(Programme().manifest())
@@ -178,6 +192,7 @@ def test_the_walk_leaked_online_key_from_the_theft_to_the_next_schedule(here: Of
     assert not state.tells_time, "its floor of time is the last second that there is"
     assert (state.in_force, state.entries) == ((0, 1, 1), 1), "the thief's programme is not complete; Lan's goes on"
     assert of(Family.ASSIGNMENT, pole.asks()) == []
+    assert ANOTHERS in sentence(), "the page of boxes says it as soon as the box has greeted"
     with pytest.raises(Refused, match=r"Cụm loa thật.*obeys epoch 4294967295"):
         compile_now()
 
@@ -203,6 +218,7 @@ def test_the_walk_leaked_online_key_from_the_theft_to_the_next_schedule(here: Of
     # The controller knows that the box is in step, and the next schedule follows the first.
     assert of(Family.ASSIGNMENT, pole.asks()) == []
     assert AssignmentRow.objects.filter(IN_FORCE, box=BOX).exists()
+    assert ANOTHERS not in sentence()
     schedules.publish(
         Draft("Họp dân", WARD, (approved(here, "Họp dân", "Mời bà con.").pk,), tomorrow(10), Aimed(units=(WARD,))),
         here.lan,
