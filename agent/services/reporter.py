@@ -20,6 +20,7 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.wake import Wake
 from protocol.codec import encode
+from protocol.manifest import NO_ASSIGNMENT, Assignment, PlaceInOrder
 from protocol.quantities import SECOND_MS
 from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
 from protocol.roles import Role
@@ -179,13 +180,14 @@ class Reporter:
         self._sent = {key: at for key, at in self._sent.items() if now - at <= SEND_AGAIN_MS}
 
     def _hello(self) -> Hello:
-        force, wanted = self._desired.in_force(), self._desired.wanted()
+        era, epoch, generation = self._place_in_force()
+        wanted_era, wanted_epoch, wanted = _place(self._desired.wanted())
         return Hello(
             box=self._sender.box,
             version=self._sender.version,
             at=self._clock.now_ms(),
-            generation=0 if force is None else force.assignment.generation,
-            wanted=0 if wanted is None else wanted.generation,
+            generation=generation,
+            wanted=wanted,
             roots_version=self._roots_version(),
             orders=self._live(),
             chain=self._outbox.chain(),
@@ -194,13 +196,16 @@ class Reporter:
             boot=self._sender.boot_ms,
             delegations=self._delegations(),
             session=self._sender.session,
+            epoch=epoch,
+            era=era,
+            wanted_epoch=wanted_epoch,
+            wanted_era=wanted_era,
         )
 
     def _make_beat(self) -> Beat:
-        force = self._desired.in_force()
-        generation = 0 if force is None else force.assignment.generation
+        place = self._place_in_force()
         digest = holdings_digest(
-            generation,
+            place,
             self._roots_version(),
             self._live(),
             self._outbox.chain(),
@@ -221,8 +226,12 @@ class Reporter:
             now_doing=doing,
             clock=reading.quality,
             active=self._faults.active(),
-            generation=generation,
+            place=place,
         )
+
+    def _place_in_force(self) -> PlaceInOrder:
+        force = self._desired.in_force()
+        return _place(None if force is None else force.assignment)
 
     def _live(self) -> tuple[bytes, ...]:
         now = self._clock.now_ms()
@@ -240,3 +249,7 @@ class Reporter:
     def _roots_version(self) -> int:
         roots = self._trust.roots()
         return 0 if roots is None else roots.version
+
+
+def _place(assignment: Assignment | None) -> PlaceInOrder:
+    return NO_ASSIGNMENT if assignment is None else assignment.place_in_order

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from agent.services.service_desk import About, ServiceDesk
 from protocol.approval import QuietException
 from protocol.codec import encode
 from protocol.compose import order_id
@@ -19,7 +20,7 @@ from protocol.roles import Bound, Era, Holder, Role, Roots
 from protocol.signing import Family, sign, sign1
 from protocol.timeline.model import HeldOrder
 from tests.support import virtual_time
-from tests.support.box_parts import NOW_MS, NOW_S, Parts, assignment, parts, signed_manifest
+from tests.support.box_parts import BOX, NOW_MS, NOW_S, Parts, assignment, parts, signed_manifest
 from tests.support.small_controller import (
     DOMAIN,
     Programme,
@@ -333,6 +334,32 @@ def test_a_leaked_online_key_that_drove_counters_and_time_forward_is_recovered_f
 
 def assigned(generation: int) -> Assignment:
     return assignment(generation, signed_manifest(Programme().manifest()))
+
+
+def test_a_technician_is_told_that_the_programme_of_a_new_era_is_not_in_force_yet_though_it_has_the_same_number(
+    tmp_path: Path,
+) -> None:
+    async def silent() -> None:
+        return
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            await fetched(box)
+            box.inbox.take(next_roots(administered(), eras=(Era(Role.SCHEDULE, 1),)))
+            box.inbox.take(sign1(encode(replace(assigned(1), era=1)), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            desk = ServiceDesk(
+                About(BOX, "loa-thử", "0.1.0", NOW_MS), box.clock, box.store, uplink=box.uplink, keeper=box.keeper,
+                faults=box.faults, wakes=box.wakes, missing=lambda: 0, sounding=lambda: None, checks=(),
+                speak_code=silent,
+            )  # fmt: skip
+            before = await desk.fetch({})
+            await fetched(box)
+            after = await desk.fetch({})
+            assert (before["generation"], before["wanted"], before["newest"]) == (1, 1, False)
+            assert (after["generation"], after["wanted"], after["newest"]) == (1, 1, True)
+
+    virtual_time.run(main())
 
 
 def test_the_time_floor_that_a_stolen_key_raised_falls_back_to_the_day_of_the_new_roots(tmp_path: Path) -> None:
