@@ -106,7 +106,8 @@ def put_back(connection: sqlite3.Connection, kept: Kept) -> None:
         **{key: value for key, value in kept.delegations if key.startswith("delegation/")},
     }
     connection.executemany("INSERT INTO state VALUES (?, ?)", [(key, value) for key, value in state.items() if value])
-    ended = [(*row[:8], row[10], *row[8:10]) for row in kept.ended]
+    # The passes of what is done are forgotten: it must not be taken for something that was done since the start.
+    ended = [(*row[:8], 0 if row[7] == Stage.DONE else row[10], *row[8:10]) for row in kept.ended]
     live = [(*row[:8], row[3] if row[9] else None, *row[8:]) for row in kept.live]  # a stop is done when it comes
     connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*live, *ended])
     # What had ended was told, perhaps: it is told again to whoever asks.
