@@ -9,13 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import structlog
+
 from agent.ports.store import Remembered, Stopped
 from agent.store.database import Database
 from protocol.codec import decode, encode
+from protocol.errors import ProtocolError
 from protocol.gate import Accept, Ending, Known, ReplayWindow
 from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Status
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Grade, Stage
+
+log = structlog.get_logger()
 
 ENDED: Final = (Stage.DONE, Stage.CANCELLED, Stage.EXPIRED)
 KEEP_MS: Final = 90 * DAY_MS
@@ -274,7 +279,12 @@ class Orders:
         )
         for row in self._database.rows(sql):
             name, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks = _typed(row)
-            order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
+            try:
+                order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
+            except ProtocolError as error:
+                log.warning("an order cannot be read; that it was heard is known", id=name.hex(), reason=str(error))
+                self._heard_before[bytes(name)] = accepted_ms
+                continue
             held = Remembered(order, accepted_ms, level, tape_ms, Stage(stage), ended_ms, rounds)
             self._held[bytes(name)] = held
             if locks:

@@ -547,6 +547,18 @@ def test_where_all_would_be_too_much_the_least_valuable_goes_and_roots_and_lists
     assert trust_file.read(tmp_path) == back
 
 
+def test_one_order_that_cannot_be_read_makes_no_box_mute_and_is_not_taken_again(tmp_path: Path) -> None:
+    bad, good = alert(1, at_s=1_000), alert(2, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        for order in (bad, good):
+            Orders(database).accept(signed(order), accept(order), 1_000_000, 10_000)
+        with database.change() as connection:
+            connection.execute("UPDATE orders SET record = x'80' WHERE id = ?", (bad.id,))
+        book = Orders(database)
+        assert [held.order for held in book.orders(0)] == [good]
+        assert set(book.seen()) == {bad.id, good.id}
+
+
 def test_a_trust_file_of_the_version_before_is_read(tmp_path: Path) -> None:
     order, held = alert(1, at_s=1_000), roots(2, at_s=1_000)
     row = [order.id, signed(order), encode(order), 1_000_100, 0, 10_000, 1_600_000, 1, 0, 0]
