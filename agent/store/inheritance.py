@@ -60,7 +60,12 @@ ORDER BY is_live DESC, level, at_ms DESC, id, ender LIMIT ?4
 """
 """Floor, since when they matter, limit of one signer (whose key id begins the id), limit."""
 _STATE: Final = "SELECT key, value FROM state WHERE key IN ('roots', 'roots.lost', 'wanted', 'floor_ms')"
-_LISTS: Final = "SELECT key, value FROM state WHERE key LIKE 'delegation/%' ORDER BY key"
+_LISTS: Final = """
+SELECT key, value FROM state WHERE key LIKE 'delegation/%' OR (
+    key LIKE 'delegation.record/%' AND replace(key, '.record', '') NOT IN (SELECT key FROM state)
+) ORDER BY key
+"""
+"""As they were signed; a record where there is nothing signed, which only says how far the list of a place has come."""
 
 
 def choose(rows: Rows) -> Kept:
@@ -103,7 +108,7 @@ def put_back(connection: sqlite3.Connection, kept: Kept) -> None:
         "wanted": kept.wanted,
         "floor_ms": kept.floor_ms.to_bytes(8, "big"),
         "heard_before": pack([list(row) for row in kept.seen if row[0] not in here]),
-        **{key: value for key, value in kept.delegations if key.startswith("delegation/")},
+        **dict(kept.delegations),
     }
     connection.executemany("INSERT INTO state VALUES (?, ?)", [(key, value) for key, value in state.items() if value])
     # The passes of what is done are forgotten: it must not be taken for something that was done since the start.

@@ -1,10 +1,11 @@
 """What the box holds signed, and what enrolment told: the trust and the desired state of design §2 and §4."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from agent.errors import StoreError
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 MAX_MANIFEST_BYTES: Final = 4_194_304
 MAX_LISTS_ELSEWHERE: Final = 6
 """As many lists as one more place has."""
+MAX_MARKS: Final = 500
+"""Of more places: a broker that keeps old lists must not have them taken by moving a box about."""
+MARK: Final = "\x00"
 
 
 class Memory:
@@ -115,15 +119,17 @@ class Memory:
     def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
         if self._wanted is not None and not assignment.is_later(self._wanted):
             raise StoreError(f"generation {assignment.generation} does not replace {self._wanted.generation}")
-        surplus = _surplus(self._delegations.values(), assignment.units)
+        left = _with_few_elsewhere(self._delegations, assignment.units)
         with self._database.change() as connection:
             put_state(connection, "wanted", raw)
             put_state(connection, "wanted.record", encode(assignment))
-            for unit in surplus:
-                keys = (f"delegation/{unit}", f"delegation.record/{unit}")
-                connection.execute("DELETE FROM state WHERE key IN (?, ?)", keys)
-        for unit in surplus:
-            del self._delegations[unit]
+            for unit in self._delegations:
+                if left.get(unit) != self._delegations[unit]:
+                    keys = (f"delegation/{unit}", f"delegation.record/{unit}")
+                    connection.execute("DELETE FROM state WHERE key IN (?, ?)", keys)
+                    if unit in left:
+                        put_state(connection, f"delegation.record/{unit}", encode(left[unit]))
+        self._delegations = left
         self._wanted = assignment
         self._database.keep_trust()
 
@@ -167,13 +173,31 @@ def _lists(database: Database) -> Iterator[Delegation]:
             yield found
 
 
-def _surplus(lists: Iterable[Delegation], units: tuple[str, ...]) -> list[str]:
-    """Units whose lists are kept no longer: of places where the box is not, but for those that were written last.
-
-    Some are kept, since a box that comes back must not take an older list there.
+def _with_few_elsewhere(lists: Mapping[str, Delegation], units: tuple[str, ...]) -> dict[str, Delegation]:
+    """What stays when the box has this place: its lists, those of other places that were written last, and of more
+    places what their next list must not be older than.
     """
-    elsewhere = [row for row in lists if row.unit not in units]
-    return [row.unit for row in sorted(elsewhere, key=lambda row: row.issued, reverse=True)[MAX_LISTS_ELSEWHERE:]]
+    elsewhere = sorted((row for row in lists.values() if row.unit not in units), key=lambda row: -row.issued)
+    whole = [row for row in elsewhere if not _is_mark(row)][:MAX_LISTS_ELSEWHERE]
+    marks = [row for row in map(_mark, (row for row in elsewhere if row not in whole)) if row is not None]
+    here = [row for row in lists.values() if row.unit in units]
+    return {row.unit: row for row in (*here, *whole, *marks[:MAX_MARKS])}
+
+
+def _mark(row: Delegation) -> Delegation | None:
+    """In the place of a list that is not kept: names nobody, and is superseded by that list or a later one.
+
+    None for a first list, to which none is older.
+    """
+    if _is_mark(row):
+        return row
+    if row.version == 1:
+        return None
+    return msgspec.structs.replace(row, version=row.version - 1, holders=(), revoked=(), reason=MARK)
+
+
+def _is_mark(row: Delegation) -> bool:
+    return (row.holders, row.revoked, row.reason) == ((), (), MARK)
 
 
 def _load(database: Database, key: str, family: type[Record], signed: str | None = None) -> Record | None:

@@ -48,7 +48,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """Orders that have not come to their end, and stops in effect, whole: id, signed bytes, record, when it was
     accepted, level, length of its tape, expiry, stage, rounds, whether it locks (all times in milliseconds)."""
     delegations: tuple[tuple[str, bytes], ...] = ()
-    """Their rows of the table `state`: key, signed bytes."""
+    """Their rows of the table `state`."""
     ended: tuple[EndedRow, ...] = ()
     """Orders that were ended before they expired, and what ended them: as `live`, and when that was."""
     wanted: bytes = b""

@@ -20,7 +20,7 @@ from agent.store.database import Database
 from agent.store.inheritance import MATTERS_MS, MAX_ENDINGS_OF_ONE
 from agent.store.key import load_or_make
 from agent.store.lock import only_one
-from agent.store.memory import MAX_LISTS_ELSEWHERE, Memory
+from agent.store.memory import MAX_LISTS_ELSEWHERE, MAX_MARKS, Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
@@ -520,7 +520,10 @@ def fullest() -> trust_file.Kept:
         endings=((b"i" * 16, b"e" * 16, 4, 5, 2, big),) * inheritance.MAX_ENDINGS,
         floor_ms=big,
         live=(whole,) * (inheritance.MAX_LIVE + inheritance.MAX_LOCKS),
-        delegations=((f"delegation/{'7' * 32}", b"d" * MAX_DELEGATION_BYTES),) * (6 + MAX_LISTS_ELSEWHERE),
+        delegations=(
+            *((f"delegation/{'7' * 32}", b"d" * MAX_DELEGATION_BYTES),) * (6 + MAX_LISTS_ELSEWHERE),
+            *((f"delegation.record/{'7' * 32}", b"m" * 80),) * MAX_MARKS,
+        ),
         ended=((*whole, big),) * inheritance.MAX_ENDED,
         wanted=b"w" * MAX_ASSIGNMENT_BYTES,
     )

@@ -541,8 +541,10 @@ def test_the_lists_of_a_place_where_the_box_was_before_mean_nothing_and_are_not_
     virtual_time.run(main())
 
 
-def listed(unit: str, *holders: Holder, issued: int = NOW_S, revoked: tuple[bytes, ...] = ()) -> bytes:
-    record = Delegation(unit, 0, 1, 1, issued, NOW_S + 86_400, holders, revoked)
+def listed(
+    unit: str, *holders: Holder, version: int = 1, issued: int = NOW_S, revoked: tuple[bytes, ...] = ()
+) -> bytes:
+    record = Delegation(unit, 0, version, 1, issued, NOW_S + 86_400, holders, revoked)
     return sign(encode(record), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy"))
 
 
@@ -571,21 +573,35 @@ def test_lists_of_any_unit_fill_no_box_that_has_no_place_and_those_of_its_place_
     virtual_time.run(main())
 
 
-def test_a_box_that_is_moved_again_and_again_keeps_few_lists_and_those_of_its_place(tmp_path: Path) -> None:
-    async def main() -> None:
+def test_a_box_that_is_moved_again_and_again_keeps_few_lists_and_takes_no_older_one_where_it_has_been(
+    tmp_path: Path,
+) -> None:
+    def whole(box: Parts) -> list[Delegation]:
+        return [row for row in box.store.trust.delegations() if row.revoked]
+
+    def place(number: int) -> str:
+        return f"77-{2000 + number}"
+
+    async def first() -> None:
         with parts(tmp_path) as box:
             box.inbox.take_first(signed_roots(administered()))
             for number in range(20):
-                move(box, number + 1, f"77-{2000 + number}")
-                box.inbox.take(listed(f"77-{2000 + number}", issued=NOW_S - number))
-                assert f"77-{2000 + number}" in {row.unit for row in box.store.trust.delegations()}
-            assert len(box.store.trust.delegations()) == MAX_LISTS_ELSEWHERE + 1
+                move(box, number + 1, place(number))
+                box.inbox.take(listed(place(number), version=2, issued=NOW_S - number, revoked=(lost("Nga"),)))
+                assert place(number) in {row.unit for row in whole(box)}
+            assert len(whole(box)) == MAX_LISTS_ELSEWHERE + 1
 
     async def again() -> None:
         with parts(tmp_path) as box:
-            assert len(box.store.trust.delegations()) == MAX_LISTS_ELSEWHERE + 1
+            assert len(whole(box)) == MAX_LISTS_ELSEWHERE + 1
+            move(box, 100, place(15))
+            for version, count in ((1, 0), (2, 1)):
+                box.inbox.take(listed(place(15), version=version, revoked=(lost("Nga"),)))
+                assert [row.version for row in whole(box) if row.unit == place(15)] == [2] * count
+            move(box, 101, place(15))
 
-    virtual_time.run(main())
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
     virtual_time.run(again())
 
 
