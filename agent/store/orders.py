@@ -114,7 +114,7 @@ class Orders:
         ended = [name for name in order.references if ends and self._is_live(name)]
         revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()
         opened = [name for name in order.references if order.type is MessageType.REINSTATE and name in self._locks]
-        locks = order.type is MessageType.STOP and order.status is Status.ACTUAL
+        locks = _locks(order, at_ms)
         with self._database.change() as connection:
             connection.execute(
                 "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -316,6 +316,13 @@ def _revive(connection: sqlite3.Connection, order: bytes) -> None:
 def _lasts(stop: Remembered, now_ms: int) -> bool:
     """Whether its lock has no end of its own, or not yet."""
     return stop.order.until is None or stop.order.until * SECOND_MS > now_ms
+
+
+def _locks(order: Order, at_ms: int) -> bool:
+    """Whether it is a stop whose lock begins before its own end, be it late."""
+    begins_ms = max(at_ms, order.not_before * SECOND_MS)
+    is_stop = order.type is MessageType.STOP and order.status is Status.ACTUAL
+    return is_stop and (order.until is None or begins_ms < order.until * SECOND_MS)
 
 
 def _holds_back(stop: Remembered, held: Remembered) -> bool:

@@ -681,6 +681,21 @@ def test_an_alarm_that_came_after_the_end_of_a_lock_is_not_begun_anew_by_it(tmp_
     virtual_time.run(main())
 
 
+def test_a_stop_that_comes_after_its_own_end_silences_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            flood = alert(7, at_s=NOW_S)
+            box.inbox.take(signed(flood))
+            box.clock.jump(61_000)
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 8, until=NOW_S + 60), "Hoa"))
+            box.watch.look()
+            assert [(held.order.id, held.rounds) for held in playing(box)] == [(flood.id, 0)]
+            assert box.store.book.stops() == []
+
+    virtual_time.run(main())
+
+
 def test_a_box_without_the_time_opens_no_lock(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
