@@ -202,5 +202,43 @@ def test_receipts_and_faults_are_said_again_until_they_are_acknowledged(tmp_path
     virtual_time.run(main())
 
 
+def test_a_clock_that_the_wire_has_no_number_for_does_not_end_the_reporter(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            running = asyncio.create_task(box.reporter.run())
+            box.clock.jump(200 * 365 * 86_400_000)
+            box.reporter.connected()
+            await asyncio.sleep(60)
+            assert not running.done()
+            box.clock.jump(-200 * 365 * 86_400_000)
+            await asyncio.sleep(60)
+            assert box.uplink.of("beat") != []
+            running.cancel()
+
+    virtual_time.run(main())
+
+
+def test_a_row_that_cannot_be_sent_keeps_back_none_of_the_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.store.book.reject(b"x" * 16, "a code that is longer than the wire carries", NOW_MS - 1)
+            order = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(order))
+            box.faults.raised(FaultCode.AUDIO_DEVICE, "a name in latin-1: \udce9")
+            played(box, 1)
+            running = asyncio.create_task(box.reporter.run())
+            box.reporter.connected()
+            await asyncio.sleep(30)
+            assert not running.done()
+            running.cancel()
+            receipts = [decode(raw, Receipt) for raw in _payloads(box, "receipt", Family.RECEIPT)]
+            assert {receipt.order for receipt in receipts} == {order.id}
+            assert len(box.uplink.of("fault")) >= 1
+            assert logged(box)[0] == 1
+
+    virtual_time.run(main())
+
+
 def _payloads(box: Parts, kind: str, family: Family) -> list[bytes]:
     return [verify1(raw, family, DOMAIN, SIGNER.public_key) for raw in box.uplink.of(kind)]
