@@ -154,7 +154,13 @@ class Inbox:
         if self._trust.roots() is not None:
             self._take_roots(raw)
             return
-        roots = open_first_roots(raw, self._identity.fingerprint)
+        reading = self._clock.reading()
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
+        try:
+            roots = open_first_roots(raw, self._identity.fingerprint, at_s)
+        except ProtocolError as error:
+            self._faults.raised(FaultCode.TRUST, f"the first roots are refused: {error}")
+            raise
         log.warning("the first roots are taken", fingerprint=root_fingerprint(roots).hex(), version=roots.version)
         self._keep_roots(raw, roots)
 
@@ -183,7 +189,7 @@ class Inbox:
         roots, place = self._roots(), self._place()
         held = {row.unit: row for row in self._trust.delegations()}
         reading = self._clock.reading()
-        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
         unit = unit_of(raw, roots)
         if place and unit not in place:
             raise ProtocolError("not-mine", f"a delegation of {unit}", field="Delegation.unit")
