@@ -58,12 +58,12 @@ class Trust:
         )
         for holder in (*self.roots.holders, *delegated):
             name = names.setdefault(holder.key, holder.person)
-            roles = self._left(holder)
+            roles = self.roles_left(holder)
             if roles:
                 found.append(msgspec.structs.replace(holder, person=name, roles=roles))
         return tuple(found)
 
-    def _left(self, holder: Holder) -> tuple[Role, ...]:
+    def roles_left(self, holder: Holder) -> tuple[Role, ...]:
         """The roles of this line that no delegation has taken away."""
         if sha256(holder.key) not in self.revoked:
             return holder.roles

@@ -120,7 +120,9 @@ def build(spec: RootsSpec, now_s: int, *, folder: Path = Path(), after: int = 0)
     """
     if spec.version is None and not after:
         raise CliError(words("version: thiếu số; danh sách đầu tiên là 1", "version: missing; the first roots are 1"))
-    thresholds = spec.thresholds if spec.environment in TRIALS else {"ROOT": ROOT_PERSONS} | spec.thresholds
+    listed = {name.upper() for name in spec.thresholds}
+    root = {} if "ROOT" in listed or spec.environment in TRIALS else {"ROOT": ROOT_PERSONS}
+    thresholds = root | spec.thresholds
     return Roots(
         version=spec.version or after + 1,
         province=spec.province,

@@ -156,7 +156,7 @@ class Programme:
 
     def manifest(self) -> Manifest:
         """Hoa has approved every bulletin of it, for the year of the virtual clock and for the one of this machine."""
-        mine = {"issued": yesterday(), "expires": yesterday() + 366 * DAY_S}
+        mine: dict[str, Any] = {"issued": yesterday(), "expires": yesterday() + 366 * DAY_S}
         return Manifest(
             "Asia/Ho_Chi_Minh",
             (Policy(Level.PROVINCE),),
