@@ -141,7 +141,10 @@ def delegation(record: Delegation) -> list[str]:
         *[f"  {line}" for one in record.holders for line in holder(one)],
         *([] if record.holders else [words("  (không còn ai)", "  (nobody)")]),
         *[
-            words("không tin nữa khóa: ", "believes no more the key: ") + f"SHA-256 {one.hex()}"
+            words(
+                "không tin nữa khóa (trừ ROOT, DELEGATION): ", "believes no more, but as ROOT or DELEGATION, the key: "
+            )
+            + f"SHA-256 {one.hex()}"
             for one in record.revoked
         ],
         *([words("lý do: ", "reason: ") + record.reason] if record.reason else []),
