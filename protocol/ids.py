@@ -1,6 +1,7 @@
 """Names of things, as they travel."""
 
 import base64
+import functools
 import hashlib
 import unicodedata
 from typing import Annotated, Final
@@ -34,6 +35,7 @@ _UNSEEN: Final = frozenset({"Cc", "Cf"})
 """General categories of what nobody sees: controls, formats."""
 
 
+@functools.lru_cache(4096)
 def one_spelling(name: str) -> str:
     """The one way in which a person's name is written: NFC (UAX #15), nothing unseen in it, one space between words.
 

@@ -481,6 +481,32 @@ def test_an_approval_that_ends_silences_its_bulletin_within_the_hour(tmp_path: P
     virtual_time.run(main())
 
 
+def test_a_controller_whose_clock_is_ahead_gets_no_manifest_refused_for_what_was_approved_just_now(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            programme, ahead = bulletin(), NOW_S + 900
+            (named,) = programme.bulletins
+            raw = signed_manifest(
+                replace(programme.manifest(), approvals=(approval(named, issued=ahead, expires=ahead + 86_400),))
+            )
+            box.office.files.update({sha256(raw): raw, **programme.sounds})
+            record = replace(assignment(2, raw), issued=ahead)
+            box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await fetched(box)
+            force = box.store.desired.in_force()
+            assert force is not None
+            assert force.assignment == record
+            assert entries(box) == []
+            box.clock.jump(600_000)
+            box.keeper.look_again()
+            assert entries(box) == ["tin"]
+
+    virtual_time.run(main())
+
+
 def entries(box: Parts) -> list[str]:
     manifest = box.keeper.holdings().manifest
     return [] if manifest is None else [entry.id for entry in manifest.entries]
