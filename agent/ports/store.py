@@ -25,7 +25,8 @@ class Trust(Protocol):
     def keep_roots(self, raw: bytes, roots: Roots) -> bool:
         """Only called with a higher version than the one kept.
 
-        True where the era of a server's key has begun: the floor of time that was kept is now the roots' `issued`.
+        True where the era of a server's key has begun: the floor of time that was kept has come down to the roots'
+        `issued`, less what a signer's clock may be ahead, where it was higher.
         """
         ...
 

@@ -20,10 +20,11 @@ from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.recordings import Recordings
 from agent.services.wake import Wakes
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import decode
 from protocol.delegation import open_delegation, unit_of
 from protocol.errors import ProtocolError, SignatureError
-from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Me, Reject, judge
+from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order
 from protocol.quantities import SECOND_MS
@@ -168,7 +169,13 @@ class Inbox:
         if self._trust.has_lost_roots() and self._identity.fingerprint is None:
             self._faults.raised(FaultCode.TRUST, LOST_ROOTS)
             raise ProtocolError("lost-roots", LOST_ROOTS)
-        roots = open_first_roots(raw, self._identity.fingerprint)
+        reading = self._clock.reading()
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
+        try:
+            roots = open_first_roots(raw, self._identity.fingerprint, at_s)
+        except ProtocolError as error:
+            self._faults.raised(FaultCode.TRUST, f"the first roots are refused: {error}")
+            raise
         log.warning("the first roots are taken", fingerprint=root_fingerprint(roots).hex(), version=roots.version)
         self._keep_roots(raw, roots)
 
@@ -197,7 +204,7 @@ class Inbox:
         roots, place = self._roots(), self._place()
         held = {row.unit: row for row in self._trust.delegations()}
         reading = self._clock.reading()
-        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
         unit = unit_of(raw, roots)
         if place and unit not in place:
             raise ProtocolError("not-mine", f"a delegation of {unit}", field="Delegation.unit")

@@ -54,6 +54,7 @@ class Watch:
         if quality != self._quality:
             self._quality = quality
             self._inbox.try_again()
+            self._keeper.look_again()
         self._inbox.try_the_due()
         if self._clock.reading().tells_time and self._book.open_locks(self._clock.now_ms()):
             self._keeper.adopted()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from agent.store.trust_file import Kept
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import pack, unpack
-from protocol.gate import MAX_AHEAD_S
 from protocol.order import MAX_LIFETIME_S
 from protocol.quantities import SECOND_MS
 from protocol.report import Grade, Stage

@@ -11,6 +11,7 @@ import structlog
 from agent.errors import StoreError
 from agent.ports.store import InForce
 from agent.store.database import Database, put_state
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import Record, decode, encode, unpack
 from protocol.delegation import Delegation, supersedes
 from protocol.errors import ProtocolError
@@ -55,7 +56,8 @@ class Memory:
             connection.execute("DELETE FROM state WHERE key = 'roots.lost'")
             anew = self._roots is not None and _begins_anew(self._roots, roots)
             if anew:
-                put_state(connection, "floor_ms", (roots.issued * SECOND_MS).to_bytes(8, "big"))
+                floor_ms = min(self.floor_ms(), max(0, roots.issued - MAX_AHEAD_S) * SECOND_MS)
+                put_state(connection, "floor_ms", floor_ms.to_bytes(8, "big"))
         self._database.keep_trust()
         self._roots = roots
         return anew

@@ -453,8 +453,90 @@ def test_the_time_floor_that_a_stolen_key_raised_falls_back_to_the_day_of_the_ne
             box.store.trust.raise_floor(NOW_MS + 10**10)
             box.clock.raise_floor(NOW_MS + 10**10)
             box.inbox.take(next_roots(administered(), eras=(Era(Role.TIMESTAMP, 1),), issued=NOW_S + 10))
-            assert box.store.trust.floor_ms() == (NOW_S + 10) * 1000
-            assert box.clock.floor_ms() == (NOW_S + 10) * 1000
+            assert box.store.trust.floor_ms() == (NOW_S + 10 - 300) * 1000
+            assert box.clock.floor_ms() == (NOW_S + 10 - 300) * 1000
+
+    virtual_time.run(main())
+
+
+def test_a_new_era_moves_no_floor_of_time_forward(tmp_path: Path) -> None:
+    """The root holders' machine was a year ahead: the box would be mute for a year."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            held, kept = box.clock.floor_ms(), box.store.trust.floor_ms()
+            assert held < NOW_MS
+            ahead = NOW_S + 365 * 86_400
+            box.inbox.take(
+                next_roots(administered(), eras=(Era(Role.SCHEDULE, 1),), issued=ahead, expires=ahead + 86_400)
+            )
+            roots_now = box.store.trust.roots()
+            assert roots_now is not None
+            assert roots_now.version == 2
+            assert box.store.trust.floor_ms() == kept
+            assert box.clock.floor_ms() <= held
+            assert box.clock.reading().tells_time
+
+    virtual_time.run(main())
+
+
+def test_a_box_that_knows_the_time_begins_with_no_roots_that_have_ended_and_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered(issued=NOW_S - 86_400, expires=NOW_S)))
+            assert box.store.trust.roots() is None
+            assert FaultCode.TRUST in box.faults.active()
+            box.inbox.take_first(signed_roots(administered()))
+            assert box.store.trust.roots() is not None
+            assert FaultCode.TRUST not in box.faults.active()
+
+    virtual_time.run(main())
+
+
+def test_a_box_without_time_begins_with_what_it_is_given(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path, quality=ClockQuality.NONE) as box:
+            box.inbox.take_first(signed_roots(administered(issued=NOW_S - 86_400, expires=NOW_S)))
+            assert box.store.trust.roots() is not None
+
+    virtual_time.run(main())
+
+
+def test_a_list_that_is_dated_ahead_of_the_boxs_time_changes_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            rows = (officer("Nga", Role.COMMUNE),)
+            for version, ahead in ((1, 86_400), (2, 301)):
+                record = Delegation("77-1001", 0, version, 1, NOW_S + ahead, NOW_S + 86_400 * 400, rows)
+                box.inbox.take(sign(encode(record), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy")))
+            assert list(box.store.trust.delegations()) == []
+            box.inbox.take(delegation(1, *rows))
+            assert len(box.store.trust.delegations()) == 1
+
+    virtual_time.run(main())
+
+
+def test_an_approval_that_is_dated_ahead_sounds_nothing_and_counts_as_soon_as_the_time_is_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            programme = bulletin()
+            (named,) = programme.bulletins
+            signed_today = approval(named, issued=NOW_S, expires=NOW_S + 86_400)
+            raw = signed_manifest(replace(programme.manifest(), approvals=(signed_today,)))
+            box.office.files.update({sha256(raw): raw, **programme.sounds})
+            box.inbox.take(sign1(encode(assignment(2, raw)), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await fetched(box)
+            box.clock.jump(-301_000)
+            box.keeper.look_again()
+            assert entries(box) == []
+            box.watch.look()
+            box.clock.jump(301_000)
+            box.clock.quality = ClockQuality.RTC
+            box.watch.look()
+            assert entries(box) == ["tin"]
 
     virtual_time.run(main())
 
@@ -541,6 +623,32 @@ def test_an_approval_that_ends_silences_its_bulletin_within_the_hour(tmp_path: P
             box.clock.jump(1_800_000)
             box.keeper.look_again()
             assert entries(box) == []
+
+    virtual_time.run(main())
+
+
+def test_a_controller_whose_clock_is_ahead_gets_no_manifest_refused_for_what_was_approved_just_now(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            programme, ahead = bulletin(), NOW_S + 900
+            (named,) = programme.bulletins
+            raw = signed_manifest(
+                replace(programme.manifest(), approvals=(approval(named, issued=ahead, expires=ahead + 86_400),))
+            )
+            box.office.files.update({sha256(raw): raw, **programme.sounds})
+            record = replace(assignment(2, raw), issued=ahead)
+            box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await fetched(box)
+            force = box.store.desired.in_force()
+            assert force is not None
+            assert force.assignment == record
+            assert entries(box) == []
+            box.clock.jump(600_000)
+            box.keeper.look_again()
+            assert entries(box) == ["tin"]
 
     virtual_time.run(main())
 

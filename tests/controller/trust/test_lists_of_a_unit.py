@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from protocol.signing import Family, sign, sign1, signed_by, verify1
 from tests.support import province, virtual_time
 from tests.support.box_parts import SIGNER, Parts, assignment, parts, signed_manifest
 from tests.support.installation import install
-from tests.support.province import AN_PHU, Province
+from tests.support.province import AN_PHU, BINH_MINH, Province
 from tests.support.signing_kit import fields
 from tests.support.small_controller import Programme, key
 
@@ -327,3 +328,193 @@ def test_a_new_era_forgets_the_lists_and_reaches_boxes_that_hold_one_of_the_same
     assert lacked == [bytes(row.envelope or b"")], "the old list does not pass for the new one of its number"
     said = virtual_time.run(a_box_takes(*lacked))
     assert dict(said.delegations) == services.versions(("77", AN_PHU)) == {AN_PHU: 1}
+
+
+def test_the_key_of_the_server_is_given_nothing_and_the_form_says_so(here: Province, client: Client) -> None:
+    """Somebody owns the server, and registers its key as their own."""
+    server = schedule_signer().public_key
+    row = PersonKey.objects.create(person=here.people["nga"], public_key=server, label="2", created=timezone.now())
+    unit = here.boxes["an phú 1"].unit
+    assert unit is not None
+    appoint(here.people["nga"], Office.EDITOR, unit)
+    client.force_login(here.people["son"])
+    answer = client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "add", "key": str(row.pk), "roles": "CONTENT"})
+    assert answer.status_code == 422
+    assert "khóa của máy chủ" in answer.content.decode()
+    assert delegating.waiting(AN_PHU) is None
+
+
+def test_a_name_is_written_into_the_list_in_its_one_spelling(here: Province, client: Client) -> None:
+    nga, unit = here.people["nga"], here.boxes["an phú 1"].unit
+    assert unit is not None
+    appoint(nga, Office.EDITOR, unit)
+    nga.display_name = unicodedata.normalize("NFD", " Võ  Nga ")
+    nga.save(update_fields=["display_name"])
+    client.force_login(here.people["son"])
+    key_of = PersonKey.objects.get(person=nga)
+    form = {"what": "add", "key": str(key_of.pk), "roles": "STOP"}
+    assert client.post(reverse("trust:unit", args=[AN_PHU]), form).status_code == 302
+    row = delegating.waiting(AN_PHU)
+    assert row is not None
+    assert [holder.person for holder in delegating.read(row).holders] == ["Võ Nga"]
+    both_sign(here, row)
+
+
+def second_officer(here: Province, *roles: Role) -> Holder:
+    return Holder(key("nhi").public_key, "Hồ Nhi", roles, (AN_PHU,))
+
+
+def test_a_new_press_goes_on_from_the_list_that_waits_and_says_who_signs_again(here: Province, client: Client) -> None:
+    nga, unit = here.people["nga"], here.boxes["an phú 1"].unit
+    assert unit is not None
+    appoint(nga, Office.EDITOR, unit)
+    row = delegating.prepare(here.people["son"], AN_PHU, [second_officer(here, Role.STOP)])
+    delegating.sign(row, here.people["son"], signed_by(key("son"), bytes(row.payload), Family.DELEGATION, domain()))
+    client.force_login(here.people["thuy"])
+    nga_key = PersonKey.objects.get(person=nga)
+    form = {"what": "add", "key": str(nga_key.pk), "roles": "STOP"}
+    answer = client.post(reverse("trust:unit", args=[AN_PHU]), form, follow=True)
+    assert "ký lại" in answer.content.decode()
+    waiting = delegating.waiting(AN_PHU)
+    assert waiting is not None
+    assert {holder.person for holder in delegating.read(waiting).holders} == {"Hồ Nhi", "Võ Nga"}
+    client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "remove", "key": key("nga").public_key.hex()})
+    waiting = delegating.waiting(AN_PHU)
+    assert waiting is not None
+    assert {holder.person for holder in delegating.read(waiting).holders} == {"Hồ Nhi"}
+
+
+def test_a_waiting_list_of_an_older_era_is_not_gone_on_from(here: Province) -> None:
+    delegating.prepare(here.people["son"], AN_PHU, [second_officer(here, Role.STOP)])
+    services.import_roots(sign_roots(replace(administered(here, 3), eras=(Era(Role.DELEGATION, 1),)), key("root")))
+    assert delegating.standing(AN_PHU) is None
+
+
+def test_only_an_administrator_gives_up_a_list(here: Province, client: Client) -> None:
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    with pytest.raises(NotAllowed):
+        delegating.drop(row, here.people["lan"])
+    client.force_login(here.people["lan"])
+    assert client.post(reverse("trust:drop", args=[AN_PHU])).status_code == 422
+    assert delegating.waiting(AN_PHU) is not None
+    client.force_login(here.people["thuy"])
+    assert client.post(reverse("trust:drop", args=[AN_PHU])).status_code == 302
+    assert delegating.waiting(AN_PHU) is None
+
+
+def test_an_administrator_with_two_keys_may_sign_with_either(here: Province, client: Client) -> None:
+    son, record = here.people["son"], administered(here, 3)
+    PersonKey.objects.create(person=son, public_key=key("son 2").public_key, label="2", created=timezone.now())
+    other = Holder(key("son 2").public_key, son.display_name, (Role.DELEGATION,), ("77",))
+    services.import_roots(sign_roots(replace(record, holders=(*record.holders, other)), key("root")))
+    row = delegating.prepare(son, AN_PHU, [officer(here, Role.STOP)])
+    client.force_login(son)
+    page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
+    for name in ("son", "son 2"):
+        assert PersonKey(public_key=key(name).public_key).name in page
+    form = fields(key("son 2"), bytes(row.payload), Family.DELEGATION, domain())
+    assert client.post(reverse("trust:sign", args=[AN_PHU]), form).status_code == 302
+    assert [one.public_key for one in row.signatures.all()] == [key("son 2").public_key]
+
+
+def published(here: Province, unit: str, *holders: Holder) -> None:
+    both_sign(here, delegating.prepare(here.people["son"], unit, holders))
+
+
+def test_one_press_prepares_the_loss_in_every_unit_and_the_key_is_revoked_here_when_none_counts_it(
+    here: Province, client: Client
+) -> None:
+    nga = key("nga").public_key
+    elsewhere = replace(officer(here, Role.STOP), scope=(BINH_MINH,))
+    published(here, AN_PHU, officer(here, Role.STOP), second_officer(here, Role.STOP))
+    published(here, BINH_MINH, elsewhere)
+    client.force_login(here.people["son"])
+    answer = client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "lost", "key": nga.hex()}, follow=True)
+    assert BINH_MINH in answer.content.decode()
+    registered = PersonKey.objects.get(public_key=nga)
+    for unit in (AN_PHU, BINH_MINH):
+        assert registered.revoked is None, "it counts somewhere still"
+        row = delegating.waiting(unit)
+        assert row is not None
+        assert delegating.read(row).revoked == (sha256(nga),)
+        both_sign(here, row)
+        registered.refresh_from_db()
+    assert registered.revoked is not None
+    left = services.trust_of(AN_PHU).holders
+    assert {row.person for row in left if row.scope == (AN_PHU,) and Role.STOP in row.roles} == {"Hồ Nhi"}
+
+
+def test_the_lost_key_of_a_province_signer_is_taken_away_above_and_the_units_follow(
+    here: Province, client: Client
+) -> None:
+    """Hoa signs for the province, and stands in the commune's list too: one list of the province is enough."""
+    hoa = key("hoa").public_key
+    published(here, AN_PHU, Holder(hoa, here.people["hoa"].display_name, (Role.CONTENT,), (AN_PHU,)))
+    client.force_login(here.people["son"])
+    client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "lost", "key": hoa.hex()})
+    assert delegating.waiting(AN_PHU) is None
+    row = delegating.waiting("77")
+    assert row is not None
+    both_sign(here, row)
+    assert hoa not in {holder.key for holder in services.trust_of(AN_PHU).holders}
+    assert PersonKey.objects.get(public_key=hoa).revoked is not None
+    page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
+    assert f'value="{hoa.hex()}"' not in page
+    following = delegating.prepare(here.people["son"], AN_PHU, delegating.with_(delegating.standing(AN_PHU)))
+    assert delegating.read(following).holders == ()
+    with pytest.raises(Refused, match="đã bị thu hồi"):
+        delegating.prepare(here.people["son"], AN_PHU, [Holder(hoa, "Trần Thị Hoa", (Role.STOP,), (AN_PHU,))])
+
+
+def test_a_signer_who_administers_too_is_offered_and_keeps_the_administrators_role_alone(
+    here: Province, client: Client
+) -> None:
+    record = administered(here, 3)
+    both = tuple(
+        replace(row, roles=(Role.EMERGENCY, *row.roles)) if row.key == key("thuy").public_key else row
+        for row in record.holders
+    )
+    services.import_roots(sign_roots(replace(record, holders=both), key("root")))
+    thuy = key("thuy").public_key
+    client.force_login(here.people["son"])
+    assert f'<option value="{thuy.hex()}">' in client.get(reverse("trust:unit", args=["77"])).content.decode()
+    client.post(reverse("trust:unit", args=["77"]), {"what": "lost", "key": thuy.hex()})
+    row = delegating.waiting("77")
+    assert row is not None
+    both_sign(here, row)
+    assert [one.roles for one in services.trust_of(AN_PHU).holders if one.key == thuy] == [(Role.DELEGATION,)]
+    assert PersonKey.objects.get(public_key=thuy).revoked is None, "two administrators could lock out all others"
+    assert f'<option value="{thuy.hex()}">' not in client.get(reverse("trust:unit", args=["77"])).content.decode()
+
+
+def test_roots_of_a_new_era_that_bring_a_lost_key_back_are_refused_unless_that_is_said(
+    here: Province, client: Client
+) -> None:
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key]))
+    client.force_login(here.people["son"])
+    page = client.get(reverse("trust:overview")).content.decode()
+    assert "Khóa đã thu hồi" in page
+    assert PersonKey(public_key=key("lan").public_key).fingerprint in page
+    record = replace(administered(here, 3), eras=(Era(Role.DELEGATION, 1),))
+    with pytest.raises(Refused, match="Nguyễn Lan") as caught:
+        services.import_roots(sign_roots(record, key("root")))
+    assert "--readmit" in str(caught.value)
+    rest = tuple(row for row in record.holders if row.key != key("lan").public_key)
+    assert services.import_roots(sign_roots(replace(record, holders=rest), key("root"))).version == 3
+    assert services.import_roots(sign_roots(replace(record, version=4), key("root"))).version == 4, (
+        "the era is the same"
+    )
+
+
+def test_a_false_revocation_of_a_thief_is_undone_by_a_new_era(here: Province) -> None:
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key]))
+    record = replace(administered(here, 3), eras=(Era(Role.DELEGATION, 1),))
+    services.import_roots(sign_roots(record, key("root")), readmit=True)
+    assert key("lan").public_key in {holder.key for holder in services.trust_of(AN_PHU).holders}
+
+
+def test_the_first_roots_that_have_ended_are_not_taken_over(here: Province) -> None:
+    RootsFile.objects.all().delete()
+    record = administered(here, 1)
+    with pytest.raises(Refused, match="ended"):
+        services.import_roots(sign_roots(replace(record, expires=int(timezone.now().timestamp()) - 1), key("root")))
