@@ -884,14 +884,15 @@ def test_hundreds_of_locks_that_are_over_are_no_burden_for_the_planner(tmp_path:
         with parts(tmp_path) as box:
             at_hand(box)
             for number in range(1, 160):
-                box.inbox.take(signed(by("Hoa", MessageType.STOP, number, until=NOW_S + number), "Hoa"))
-                box.clock.jump(1_000)
+                box.inbox.take(signed(by("Hoa", MessageType.STOP, number, until=NOW_S + 2 * number), "Hoa"))
+                await box.clock.sleep_ms(2_000)
                 box.watch.look()
                 assert len(box.keeper.holdings().locks) <= MAX_STOPS_OVER + 1
             for number in range(1, 160, 2):
                 stop = by("Minh", MessageType.STOP, number)
                 box.inbox.take(signed(stop, "Minh"))
                 box.inbox.take(signed(by("Minh", MessageType.REINSTATE, number + 1, references=(stop.id,)), "Minh"))
+                await box.clock.sleep_ms(3_000)
             assert (box.store.book.stops(), box.keeper.holdings().locks) == ([], ())
 
     virtual_time.run(main())
