@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import F, Q
@@ -20,6 +21,7 @@ from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
+from controller.library.papers import trust_or_none
 from controller.schedules import exceptions, facts, places, regulating, services, wording
 from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
@@ -31,6 +33,7 @@ from controller.schedules.rules import DEMO
 from controller.units.models import Unit
 from controller.units.rules import above, covers
 from controller.units.services import inside, options
+from protocol.roles import Role as TrustRole
 
 PER_PAGE = 30
 OFFERED = 100
@@ -157,13 +160,20 @@ def regulations(request: HttpRequest) -> HttpResponse:
         policy = PolicyForm(request.POST)
         if policy.is_valid() and _set_policy(request, policy):
             return redirect("schedules:regulations")
+    trust = trust_or_none(settings.LOALANG.province)
+    roots = None if trust is None else trust.roots
     shown = {
         "policy": policy,
         "permission": permission,
         "everywhere": [wording.hours(hours) for hours in facts.rules(timezone.now()).province.quiet],
+        "bounds": [wording.policy(policy) for policy in facts.bounds()],
+        "roots": roots,
+        "root_holders": []
+        if roots is None
+        else sorted({one.person for one in roots.holders if TrustRole.ROOT in one.roles}),
         "is_demo": facts.demo_night() is not None,
         "policies": [
-            (row, [wording.hours(hours) for hours in facts.policy_of(row).quiet], wording.weekdays(row.days))
+            (row, wording.policy(facts.policy_of(row)))
             for row in PolicyRecord.objects.exclude(unit=None)
             .exclude(template=DEMO)
             .select_related("unit")
