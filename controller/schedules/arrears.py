@@ -22,7 +22,7 @@ from controller.schedules.compiler import Reach
 from controller.schedules.compiling import COMPILE
 from controller.schedules.models import AssignmentRow, Schedule, ScheduleItem, State, Unapproved
 from controller.schedules.services import is_over
-from controller.schedules.unheard import QUIETED, Unheard, unheard
+from controller.schedules.unheard import QUIETED, Unheard, Whose, unheard
 from controller.units.models import Unit
 from controller.units.rules import covers
 from controller.units.services import inside
@@ -141,12 +141,16 @@ def cut_of(schedule: Schedule, now: dt.datetime) -> list[Unheard]:
 
 
 def asked(row: Unheard, now: dt.datetime) -> str:
-    """Whom to ask about what is cut: who may allow an hour, for once; or whoever administers the place."""
+    """Whom to ask about what is cut, in a sentence: who may allow an hour for once, or who sets the rules there."""
     code = row.units[0]
     if row.against.code in QUIETED:
         trust = trust_or_none(code)
-        return "" if trust is None else who_may(Role.EXCEPTION, trust.domain.province, trust, now)
-    return ", ".join(str(person) for person in administrators(code))
+        who = "" if trust is None else who_may(Role.EXCEPTION, trust.domain.province, trust, now)
+        return _("Chọn giờ khác, hoặc xin cho phép phát ngoài giờ (người ký được: %(who)s).") % {"who": who}
+    if row.against.whose is Whose.NOBODY:
+        return _("Chọn giờ khác, hoặc thỏa thuận với người lập lịch kia.")
+    who = ", ".join(str(person) for person in administrators(code))
+    return _("Chọn giờ khác hoặc rút ngắn; người đặt quy định: %(who)s.") % {"who": who}
 
 
 def names(codes: Sequence[str]) -> str:

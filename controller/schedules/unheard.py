@@ -150,13 +150,17 @@ def _against(held: Holdings, code: RefusalCode, planned_ms: int) -> Against:
 
 
 def _quiet(held: Holdings, code: RefusalCode, planned_ms: int) -> Against:
+    """By the first quiet stretch that it meets; of those that begin together, by the one that is hardest to move."""
+    met: list[tuple[int, Whose, Hours | None]] = []
     for whose, policies in _policies(held):
         own = EffectivePolicy(policies, _zone(held), held.exceptions)
-        ahead = own.quiet(planned_ms, planned_ms + RUNS_INTO_MS)
-        why = own.why_quiet(max(planned_ms, ahead[0].start_ms)) if ahead else None
-        if why is not None:
-            return Against(code, whose, why[1])
-    return Against(code, Whose.UNIT)
+        for stretch in own.quiet(planned_ms, planned_ms + RUNS_INTO_MS)[:1]:
+            at_ms = max(planned_ms, stretch.start_ms)
+            why = own.why_quiet(at_ms)
+            if why is not None:
+                met.append((at_ms, whose, why[1]))
+    _at, whose, hours = min(met, key=itemgetter(0), default=(0, Whose.UNIT, None))
+    return Against(code, whose, hours)
 
 
 def _caps(held: Holdings, name: str) -> Iterable[tuple[int, Whose]]:

@@ -30,7 +30,6 @@ from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, 
 from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.schedules.preview import preview as preview_of
 from controller.schedules.rules import DEMO
-from controller.units.models import Unit
 from controller.units.rules import above, covers
 from controller.units.services import inside, options
 from protocol.roles import Role as TrustRole
@@ -64,7 +63,7 @@ def new(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("bulletin", "")
     offered = _offered(request, int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else 0)
     first = offered[0] if offered and str(offered[0].pk) == wanted else None
-    initial = {"unit": _own_unit(request), "title": first.title if first else ""}
+    initial = {"unit": places.own_unit(person_of(request)), "title": first.title if first else ""}
     form = ScheduleForm(request.POST or None, initial=initial, playing=first)
     if request.method == "POST" and form.is_valid():
         try:
@@ -222,7 +221,9 @@ def _scope(request: HttpRequest, field: str) -> Q:
 
 
 def _schedule(request: HttpRequest, number: int) -> Schedule:
-    return get_object_or_404(Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit"), pk=number)
+    return get_object_or_404(
+        Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit", "station"), pk=number
+    )
 
 
 def _reached(row: Schedule) -> list[Any]:
@@ -248,9 +249,3 @@ def _offered(request: HttpRequest, first: int) -> list[Bulletin]:
 
 def _may_schedule(request: HttpRequest) -> bool:
     return bool(where(person_of(request), Action.SCHEDULE))
-
-
-def _own_unit(request: HttpRequest) -> str:
-    codes = where(person_of(request), Action.SCHEDULE)
-    unit = Unit.objects.filter(code=codes[0]).first() if codes else None
-    return f"{unit.code} {unit.name}" if unit else ""

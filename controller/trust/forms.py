@@ -8,9 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import PersonKey
 from controller.trust.wording import ROLES
+from controller.units.forms import UnitField
 from protocol.roles import Role
 
 KEY = _("Khóa của người được giao")
+
+
+class FindUnitForm(forms.Form):
+    unit = UnitField(label=_("Đơn vị khác"))
 
 
 class OfficerForm(forms.Form):

@@ -82,7 +82,8 @@ def test_quiet_hours_that_came_later_are_named_where_the_schedules_owner_looks(h
     link = f'Lịch <a href="{own}">“Bản tin sáng”</a> ở Phường 1'
     for path in ("/", "/lich/"):
         assert f"{link} {said}" in page(here.lan, path)
-    assert f"Ở Phường 1 {said} {tomorrow(9):%d/%m/%Y %H:%M}). Hỏi: Trần Thị Hoa, Phạm Tuấn." in page(here.lan, own)
+    assert f"Ở Phường 1 {said} {tomorrow(9):%d/%m/%Y %H:%M})." in page(here.lan, own)
+    assert "xin cho phép phát ngoài giờ (người ký được: Trần Thị Hoa, Phạm Tuấn)" in page(here.lan, own)
     assert said not in page(nga)
     late.delete()
     compile_now()
@@ -93,6 +94,12 @@ def test_what_would_run_into_quiet_hours_names_the_hours(here: Office) -> None:
     on_air(here, at=tomorrow(9, 59) + dt.timedelta(seconds=59))
     rule(WARD, quiet=[[10 * HOUR, 11 * HOUR, 127]])
     assert "rơi vào giờ yên lặng 10:00–11:00, theo quy định của đơn vị" in page(here.lan)
+
+
+def test_of_two_quiet_hours_ahead_the_one_that_is_met_first_is_named(here: Office) -> None:
+    on_air(here, at=tomorrow(19))
+    rule(WARD, quiet=[[19 * HOUR, 20 * HOUR, 127]])
+    assert "rơi vào giờ yên lặng 19:00–20:00, theo quy định của đơn vị" in page(here.lan), "not the night of 21:00"
 
 
 def test_a_day_that_is_not_allowed_any_more_is_named(here: Office) -> None:
@@ -108,7 +115,7 @@ def test_a_schedule_for_which_the_day_has_no_session_left_is_named_with_whom_to_
     rule(WARD, max_sessions=1)
     text = page(here.lan, f"/lich/{second.pk}/")
     assert "không phát: đã hết số buổi phát trong ngày, theo quy định của đơn vị" in text
-    assert "Hỏi: Phạm Tuấn." in text, "he administers the province"
+    assert "người đặt quy định: Phạm Tuấn." in text, "he administers the province"
 
 
 def test_hours_of_the_roots_are_named_as_theirs_on_the_schedule_and_on_the_regulations(here: Office) -> None:

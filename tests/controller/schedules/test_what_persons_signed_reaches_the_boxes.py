@@ -12,6 +12,7 @@ from django.utils import timezone
 from controller.accounts import signing
 from controller.accounts.models import Person, Role
 from controller.accounts.services import appoint
+from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.library import files
@@ -67,6 +68,12 @@ pytestmark = pytest.mark.django_db
 def here(settings: LazySettings, tmp_path: Path) -> Office:
     install(settings, tmp_path)
     return office()
+
+
+@pytest.fixture(autouse=True)
+def _boxes_have_a_state(here: Office) -> None:
+    for box in here.boxes:
+        BoxState.objects.create(box=box)
 
 
 def browser(person: Person) -> Client:
@@ -410,3 +417,24 @@ def test_an_exception_on_the_pages_from_the_form_to_two_signatures(here: Office)
     row.refresh_from_db()
     assert row.envelope is not None
     assert "đã đủ chữ ký" in tuan.get("/lich/quy-dinh/").text
+
+
+@pytest.mark.usefixtures("hoa_above")
+def test_whoever_may_allow_an_hour_is_told_so_and_the_page_says_who_is_still_missing(here: Office) -> None:
+    row = prepared(here)
+    page = f"/lich/ngoai-gio/{row.pk}/"
+    link = f'<a href="{page}">Chờ bạn ký cho phép phát ngoài giờ: Giao thừa</a>'
+    tuan, hoa, lan = browser(here.tuan), browser(here.hoa), browser(here.lan)
+    assert link in hoa.get("/").text
+    assert link not in lan.get("/").text
+    signs(row, here, "hoa")
+    assert link not in hoa.get("/").text
+    shown = hoa.get(page).text
+    assert "Đã có 1/2 chữ ký. Bạn đã ký. Còn chờ: Phạm Tuấn." in shown
+    assert "Bỏ việc cho phép này" not in shown, "she would be refused"
+    assert "Bỏ việc cho phép này" in tuan.get(page).text
+    signs(row, here, "tuan")
+    assert "Các hộp ở đó tự nhận cùng lịch." in lan.get(page).text
+    trust(roots(2, HOA, TUAN))
+    assert "Một người ký không còn được tin cậy nên các hộp không nhận." in lan.get(page).text
+    assert f'value="{WARD} Phường 1"' in lan.get("/lich/ngoai-gio/moi/").text, "her own unit is offered"

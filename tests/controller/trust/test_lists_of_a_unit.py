@@ -22,6 +22,7 @@ from controller.schedules.compiling import COMPILE
 from controller.trust import delegating, epochs, services
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
+from controller.units.models import Unit
 from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
 from protocol.delegation import open_delegation
@@ -306,3 +307,36 @@ def test_a_new_era_forgets_the_lists_and_reaches_boxes_that_hold_one_of_the_same
     assert lacked == [bytes(row.envelope or b"")], "the old list does not pass for the new one of its number"
     said = virtual_time.run(a_box_takes(*lacked))
     assert dict(said.delegations) == services.versions(("77", AN_PHU)) == {AN_PHU: 1}
+
+
+def test_an_administrator_is_told_on_the_home_page_of_a_list_that_lacks_their_signature(here: Province) -> None:
+    for name in ("son", "thuy"):
+        appoint(here.people[name], Office.VIEWER, Unit.objects.get(code="77"))
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    delegating.sign(row, here.people["son"], signed_by(key("son"), bytes(row.payload), Family.DELEGATION, domain()))
+    said = f'<a href="{reverse("trust:unit", args=[AN_PHU])}">Danh sách số 1 của Xã An Phú chờ bạn ký</a>'
+
+    def page(who: str, path: str) -> str:
+        browser = Client()
+        browser.force_login(here.people[who])
+        return browser.get(path).text
+
+    for path in ("/", reverse("trust:overview")):
+        assert said in page("thuy", path)
+        assert said not in page("son", path), "who has signed"
+        assert said not in page("lan", path), "who is no administrator"
+    unit = reverse("trust:unit", args=[AN_PHU])
+    assert "Bạn đã ký. Cần chữ ký của một quản trị viên khác. Gọi: Bùi Thủy." in page("son", unit)
+    assert "hai trong số Bùi Thủy, Đỗ Sơn ký danh sách mới" in page("lan", unit)
+
+
+def test_an_administrator_sees_units_with_boxes_and_opens_any_other_by_its_name(here: Province) -> None:
+    Unit.objects.create(code="77-1003", name="Xã Chưa Có Loa", kind="commune", parent=Unit.objects.get(code="77"))
+    browser = Client()
+    browser.force_login(here.people["son"])
+    appoint(here.people["son"], Office.VIEWER, Unit.objects.get(code="77"))
+    page = browser.get(reverse("trust:overview"))
+    assert f'href="{reverse("trust:unit", args=[AN_PHU])}"' in page.text
+    assert reverse("trust:unit", args=["77-1003"]) not in page.text
+    opened = browser.get(reverse("trust:overview"), {"unit": "xã chưa có loa"})
+    assert opened["Location"] == reverse("trust:unit", args=["77-1003"])
