@@ -59,6 +59,8 @@ class Silent:
     title: str
     bulletin: int | None
     """Its number; None for a station."""
+    station: str | None
+    """Its code; None for a bulletin."""
     places: str
     """Names of the units, the first few."""
     why: str
@@ -91,6 +93,7 @@ def _silent(row: Unapproved, units: Sequence[str], now: dt.datetime) -> Silent:
     return Silent(
         title=str(row),
         bulletin=row.bulletin_id,
+        station=row.station_id,
         places=names(units),
         why=approved.why_not(row.bulletin or row.station, units[0], trust, now),
         who=who_may(Role.CONTENT, scope, trust, now),
@@ -114,6 +117,7 @@ def _unreleased(now: dt.datetime, seen: Sequence[str] | None, schedule: Schedule
         Silent(
             title=rows[0].bulletin.title,
             bulletin=number,
+            station=None,
             places=names([row.schedule.unit.code for row in rows]),
             why=_("bản tin đang ở trạng thái “%(state)s”") % {"state": rows[0].bulletin.get_state_display()},
             who=who_may(Role.CONTENT, rows[0].bulletin.unit.code, trust_or_none(rows[0].bulletin.unit.code), now),

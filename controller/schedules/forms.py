@@ -162,6 +162,18 @@ class ExceptionForm(forms.Form):
     )
 
 
+class StationForm(forms.Form):
+    """An upper station that may be relayed."""
+
+    name = forms.CharField(label=_("Tên đài"), max_length=120)
+    url = forms.CharField(
+        label=_("Địa chỉ luồng phát"),
+        max_length=300,
+        help_text=_("Địa chỉ http:// hoặc https:// mà hộp thiết bị mở để nghe."),
+        widget=forms.URLInput(),
+    )
+
+
 class PreviewForm(forms.Form):
     """A moment to be asked about; now when nothing is typed in."""
 

@@ -1,6 +1,7 @@
 """Lan edits, Hoa approves; what nobody approved is left out and named; Hoa and Tuấn allow an hour at midnight."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import msgspec
@@ -303,7 +304,7 @@ def test_a_station_is_relayed_once_somebody_has_signed_its_record(here: Office) 
     compile_now()
     assert [entry.kind for entry in told(here)[1].entries] == [Kind.PROGRAMME]
     assert [row.title for row in silent(timezone.now())] == ["VOV1"]
-    assert "Không tiếp sóng “VOV1” ở Phường 1" in browser(here.lan).get("/lich/").text
+    assert "“VOV1”</a> ở Phường 1: chưa ai ký duyệt" in browser(here.lan).get("/lich/").text
     asked = stations.payload_for(station, WARD, timezone.now())
     stations.approve_station(station, here.hoa, by_hoa(asked), asked)
     compile_now()
@@ -320,6 +321,34 @@ def test_a_station_that_moved_is_not_what_was_signed(here: Office) -> None:
     assert told(here)[1].entries == ()
     with pytest.raises(Refused, match="đã được sửa"):
         stations.approve_station(station, here.hoa, by_hoa(asked), asked)
+
+
+def test_a_station_on_the_pages_from_the_form_to_the_signature_that_boxes_take(here: Office) -> None:
+    lan, hoa, tuan = browser(here.lan), browser(here.hoa), browser(here.tuan)
+    again = {"name": "VOV1", "url": "https://radio.example/vov1"}
+    page = lan.post("/lich/dai/", again).headers["Location"]
+    assert "của đài “VOV1”" in lan.post("/lich/dai/", again).text
+    for url in ("ftp://radio.example/", "radio.example", "https://" + "x" * 300):
+        assert "errorlist" in lan.post("/lich/dai/", {"name": "Đài", "url": url}).text
+    assert Station.objects.count() == 1
+    assert "Chưa ai ký duyệt đài này: không hộp nào tiếp sóng." in lan.get(page).text
+    assert "chưa ai ký duyệt" in lan.get("/lich/dai/").text
+    assert "Bạn sẽ ký duyệt" not in lan.get(page).text
+    shown = hoa.get(page).text
+    assert "<dd>Phường 1</dd>" in shown
+    payload = signing.from_base64url(re.findall(r'name="payload" value="([^"]+)"', shown)[0])
+    assert hoa.post(f"{page}ky/", {"payload": "?"}).status_code == 422
+    sent = fields(key("hoa"), payload, Family.APPROVAL, signing.domain())
+    assert hoa.post(f"{page}ky/", {**sent, "payload": signing.to_base64url(payload)}).status_code == 302
+    assert "đã duyệt: Phường 1" in lan.get("/lich/dai/").text
+    assert "Bạn sẽ ký duyệt" not in hoa.get(page).text, "it is signed"
+    station = Station.objects.get()
+    assert [good for _row, _who, good in stations.standings(station, timezone.now())] == [True]
+    moved = {"name": "VOV1", "url": "https://elsewhere.example/"}
+    assert lan.post(page, moved).status_code == 422
+    assert tuan.post(page, moved).status_code == 302
+    assert "không còn hiệu lực" in lan.get(page).text
+    assert "chưa ai ký duyệt" in lan.get("/lich/dai/").text
 
 
 # Exceptions
