@@ -191,11 +191,6 @@ def _listed() -> QuerySet[DelegationFile, str]:
     return DelegationFile.objects.filter(state=State.PUBLISHED).values_list("unit", flat=True).distinct()
 
 
-def _fingerprint(key: bytes) -> str:
-    """As a person's own page shows it."""
-    return PersonKey(public_key=key).fingerprint
-
-
 def _names(codes: Sequence[str]) -> str:
     known = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
     return ", ".join(known.get(code, code) for code in codes)
@@ -208,7 +203,7 @@ def _line(holder: Holder) -> dict[str, object]:
         "dates": wording.dates(holder),
         "scope": _names(holder.scope),
         "key": holder.key.hex(),
-        "fingerprint": _fingerprint(holder.key),
+        "fingerprint": wording.fingerprint(holder.key),
     }
 
 
@@ -238,7 +233,7 @@ def _page(
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
-            "changes": wording.changes(held, delegating.read(row)),
+            "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,
             "others": ", ".join(waiting.others(person, row, now)),
             "has_signed": any(one.person_id == person.pk for one in signatures),

@@ -19,7 +19,7 @@ from controller.core.errors import NotAllowed, Refused
 from controller.jobs.models import Job
 from controller.outbox.models import Message
 from controller.schedules.compiling import COMPILE
-from controller.trust import delegating, epochs, services
+from controller.trust import delegating, epochs, services, wording
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
 from controller.units.models import Unit
@@ -148,7 +148,7 @@ def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
     nga = PersonKey.objects.get(person=here.people["nga"])
     pressed("son", what="add", key=str(nga.pk), roles="COMMUNE", reason="cán bộ mới")
     page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
-    assert "Thêm Võ Nga: báo động trong xã" in page
+    assert f"Thêm Võ Nga, khóa {wording.fingerprint(key('nga').public_key)}: báo động trong xã" in page
     signed_on_the_page("son")
     signed_on_the_page("thuy")
     appointed = services.messages_for(("77", AN_PHU), 2, {})
@@ -340,3 +340,14 @@ def test_an_administrator_sees_units_with_boxes_and_opens_any_other_by_its_name(
     assert reverse("trust:unit", args=["77-1003"]) not in page.text
     opened = browser.get(reverse("trust:overview"), {"unit": "xã chưa có loa"})
     assert opened["Location"] == reverse("trust:unit", args=["77-1003"])
+
+
+def test_who_signs_reads_whose_key_is_taken_away_and_the_code_that_its_holder_sees(here: Province) -> None:
+    delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)], revoked=[key("lan").public_key])
+    browser = Client()
+    browser.force_login(here.people["thuy"])
+    page = browser.get(reverse("trust:unit", args=[AN_PHU])).text
+    codes = {name: PersonKey.objects.get(person=here.people[name]).fingerprint for name in ("lan", "nga")}
+    assert f"Thêm Võ Nga, khóa {codes['nga']}: dừng và mở loa" in page
+    assert f"Thu hồi khóa {codes['lan']} Nguyễn Lan" in page
+    assert "gọi cho người được thêm và so mã khóa" in page
