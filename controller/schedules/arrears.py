@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import administrators, where
+from controller.core.times import ZONE
 from controller.jobs import services as jobs
 from controller.library.models import State as BulletinState
 from controller.library.papers import trust_or_none, who_may
@@ -30,6 +31,8 @@ from protocol.roles import Role
 
 PATIENCE: Final = dt.timedelta(minutes=2)
 """A compilation that nobody took up for this long is late: the worker is away or hangs."""
+DAY: Final = dt.timedelta(days=1)
+"""No schedule sounds for so long after its last start."""
 NAMED: Final = 5
 """So many are named."""
 
@@ -108,7 +111,11 @@ def _unreleased(now: dt.datetime, seen: Sequence[str] | None, schedule: Schedule
         items = items.filter(schedule=schedule)
     elif seen is not None:
         items = items.filter(inside("schedule__unit__code", seen))
-    items = items.filter(schedule__state=State.ACTIVE).select_related("schedule", "schedule__unit", "bulletin__unit")
+    yesterday = (now.astimezone(ZONE) - DAY).strftime("%Y-%m-%dT%H:%M:%S")
+    lasting = Q(schedule__until_local="") | Q(schedule__until_local__gte=yesterday)
+    may_come = Q(schedule__rule="", schedule__first_local__gte=yesterday) | ~Q(schedule__rule="") & lasting
+    items = items.filter(may_come, schedule__state=State.ACTIVE)
+    items = items.select_related("schedule", "schedule__unit", "bulletin__unit")
     by_bulletin: dict[int, list[ScheduleItem]] = {}
     for item in items.order_by("bulletin_id", "schedule_id"):
         if not is_over(item.schedule, now):
