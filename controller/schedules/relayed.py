@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -28,6 +28,9 @@ from controller.schedules.models import Station
 from controller.units.models import Unit
 from protocol.roles import Role
 from protocol.signing import Family
+
+RENEWABLE: Final = dt.timedelta(days=30)
+"""So long before an approval ends it may be signed anew."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,10 @@ def _keys(person: Person, unit: str, now: dt.datetime) -> list[bytes]:
 
 
 def _has(row: Station, unit: str, now: dt.datetime) -> bool:
-    """Whether an approval for exactly this unit counts there."""
-    return any(good and read(bytes(paper.payload)).scope == unit for paper, _who, good in stations.standings(row, now))
+    """Whether an approval for exactly this unit counts there, and not only for some more days."""
+    soon = int((now + RENEWABLE).timestamp())
+    asked = (read(bytes(paper.payload)) for paper, _who, good in stations.standings(row, now) if good)
+    return any(one.scope == unit and one.expires > soon for one in asked)
 
 
 def _approved(row: Station, now: dt.datetime) -> list[Approved]:

@@ -351,3 +351,21 @@ def test_who_signs_reads_whose_key_is_taken_away_and_the_code_that_its_holder_se
     assert f"Thêm Võ Nga, khóa {codes['nga']}: dừng và mở loa" in page
     assert f"Thu hồi khóa {codes['lan']} Nguyễn Lan" in page
     assert "gọi cho người được thêm và so mã khóa" in page
+
+
+def test_the_holder_of_a_key_reads_on_their_own_page_what_it_counts_for(here: Province) -> None:
+    def page(who: str) -> str:
+        browser = Client()
+        browser.force_login(here.people[who])
+        return " ".join(browser.get(reverse("accounts:me")).text.split())
+
+    assert "ký lệnh khẩn cấp; hủy lệnh khẩn cấp · Tỉnh Bà Rịa – Vũng Tàu" in page("hoa")
+    unlisted = "Khóa này chưa có trong danh sách nào, nên chữ ký của nó chưa có giá trị."
+    assert unlisted not in page("hoa")
+    assert f"{unlisted} Gọi cho người ký danh sách và đọc mã khóa ở trên: Bùi Thủy, Đỗ Sơn." in page("nga")
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)], revoked=[key("lan").public_key])
+    assert f"{unlisted} Danh sách mới của Xã An Phú có khóa này và đang chờ quản trị viên ký." in page("nga")
+    both_sign(here, row)
+    assert "dừng và mở loa · Xã An Phú · đến " in page("nga")
+    assert unlisted not in page("nga")
+    assert "Các hộp ở Xã An Phú không nhận khóa này nữa" in page("lan")
