@@ -369,3 +369,17 @@ def test_the_holder_of_a_key_reads_on_their_own_page_what_it_counts_for(here: Pr
     assert "dừng và mở loa · Xã An Phú · đến " in page("nga")
     assert unlisted not in page("nga")
     assert "Các hộp ở Xã An Phú không nhận khóa này nữa" in page("lan")
+
+
+def test_the_form_chooses_nobody_beforehand_and_warns_of_the_list_whose_place_it_takes(here: Province) -> None:
+    appoint(here.people["nga"], Office.EDITOR, Unit.objects.get(code=AN_PHU))
+    browser = Client()
+    browser.force_login(here.people["son"])
+    unit = reverse("trust:unit", args=[AN_PHU])
+    page = browser.get(unit).text
+    assert '<option value="" selected>Chọn người và khóa</option>' in page
+    assert f"Võ Nga · khóa 1 · {wording.fingerprint(key('nga').public_key)}</option>" in page
+    assert "còn chờ ký sẽ bị thay" not in page
+    assert browser.post(unit, {"what": "add", "key": "", "roles": "STOP"}).status_code == 422
+    delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    assert "Danh sách số 1 còn chờ ký sẽ bị thay" in browser.get(unit).text
