@@ -136,8 +136,7 @@ def drop(row: QuietException, by: Person, reason: str = "") -> None:
     row = QuietException.objects.select_for_update().get(pk=row.pk)
     if row.dropped_at is not None:
         raise Refused("", _("Việc cho phép này đã được bỏ rồi."), _("Không cần làm gì thêm."))
-    own = where(by, Action.ADMINISTER)
-    if by.pk != row.prepared_by_id and not all(any(covers(unit, code) for unit in own) for code in row.area):
+    if not may_drop(row, by):
         raise NotAllowed(
             "",
             _("Chỉ người đã lập hoặc quản trị viên của các đơn vị này mới bỏ được."),
@@ -147,6 +146,12 @@ def drop(row: QuietException, by: Person, reason: str = "") -> None:
     row.save(update_fields=["dropped_at"])
     audit(by, "exception.dropped", f"exception:{row.pk}", reason=reason.strip()[:200])
     ask_for_compilation()
+
+
+def may_drop(row: QuietException, person: Person) -> bool:
+    """Whether this person prepared it, or administers all of its area."""
+    own = where(person, Action.ADMINISTER)
+    return person.pk == row.prepared_by_id or all(any(covers(unit, code) for unit in own) for code in row.area)
 
 
 def record_of(row: QuietException) -> wire.QuietException:

@@ -4,6 +4,7 @@ controller has neither a root's key nor an administrator's.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from django.db import transaction
@@ -26,7 +27,7 @@ from protocol.delegation import MAX_DELEGATION_BYTES, Delegation
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.roles import MAX_ROOTS_BYTES, Holder, Role, Roots, open_first_roots, open_next_roots
-from protocol.signing import Family, open_signed
+from protocol.signing import Domain, Family, open_signed
 from protocol.trust import UNTOUCHABLE, Trust
 
 AHEAD_S: Final = 300
@@ -108,8 +109,7 @@ def names_this_controller() -> bool:
 
 def unverified(data: bytes) -> Roots:
     """What roots say, without asking who signed them: they were verified when they were imported."""
-    envelope = open_signed(data, Family.ROOTS, domain(), max_bytes=MAX_ROOTS_BYTES)
-    return decode(envelope.payload, Roots, max_bytes=MAX_ROOTS_BYTES)
+    return _roots_in(data, domain())
 
 
 @transaction.atomic
@@ -210,4 +210,16 @@ def _publish(roots: Roots, data: bytes, by: Person | None, now: datetime) -> Roo
 
 
 def _read(row: DelegationFile) -> Delegation:
-    return decode(bytes(row.payload), Delegation, max_bytes=MAX_DELEGATION_BYTES)
+    return _list_in(bytes(row.payload))
+
+
+@lru_cache(maxsize=8)
+def _roots_in(data: bytes, where: Domain) -> Roots:
+    """Every page asks whom the boxes trust: the same bytes are read once."""
+    envelope = open_signed(data, Family.ROOTS, where, max_bytes=MAX_ROOTS_BYTES)
+    return decode(envelope.payload, Roots, max_bytes=MAX_ROOTS_BYTES)
+
+
+@lru_cache(maxsize=1024)
+def _list_in(payload: bytes) -> Delegation:
+    return decode(payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)

@@ -1,8 +1,10 @@
 """Who is trusted in a unit, and the list by which two administrators of the province change that within minutes."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -13,14 +15,16 @@ from msgspec.structs import replace
 from controller.accounts import signing
 from controller.accounts.access import person_of
 from controller.accounts.models import Person, PersonKey
+from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
-from controller.trust import delegating, losing, services, wording
-from controller.trust.forms import OfficerForm
-from controller.trust.models import DelegationFile
+from controller.trust import delegating, losing, services, waiting, wording
+from controller.trust.forms import FindUnitForm, OfficerForm
+from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
 from controller.units.models import Unit
 from controller.units.rules import above, covers
+from controller.units.services import options
 from protocol.delegation import holders_in_force
 from protocol.ids import one_spelling, sha256
 from protocol.roles import Holder, root_fingerprint
@@ -32,21 +36,26 @@ WARN_DAYS = 60
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """The roots, and the units that have lists."""
-    person = person_of(request)
+    """What waits for this person, the roots, and the units that have boxes or lists; any other unit by its name."""
+    person, now = person_of(request), timezone.now()
+    find = FindUnitForm(request.GET if "unit" in request.GET else None)
+    if find.is_bound and find.is_valid():
+        return redirect("trust:unit", find.cleaned_data["unit"].code)
     row = services.current()
     roots = None if row is None else services.current_roots()
+    mine = waiting.own_units(person, now, _units_in_use())
+    listed = set(_listed())
     context = {
         "row": row,
         "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
         "people": [] if roots is None else [_line(holder) for holder in roots.holders],
-        "lists": DelegationFile.objects.filter(state="published")
-        .values_list("unit", flat=True)
-        .distinct()
-        .order_by("unit"),
+        "waiting": waiting.to_sign(person, now),
+        "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
+        "units": [(one, one.code in listed) for one in Unit.objects.filter(code__in=mine).order_by("code")],
+        "administers": bool(mine),
+        "find": find,
+        "unit_options": options(),
         "taken": [] if roots is None else _taken_away(),
-        "units": Unit.objects.filter(code__in=_own_units(person)).order_by("code"),
-        "now": timezone.now(),
     }
     return render(request, "trust/overview.html", context)
 
@@ -198,16 +207,14 @@ def _places(person: Person) -> list[str]:
     return [one.unit.code for one in person.appointments.select_related("unit")]
 
 
-def _own_units(person: Person) -> list[str]:
-    """Units of which this person administers the lists: those with boxes or lists, below their scope."""
-    try:
-        roots = services.current_roots()
-    except Refused:
-        return []
-    keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
-    at_s = int(timezone.now().timestamp())
-    codes = Unit.objects.values_list("code", flat=True)
-    return [code for code in codes if any(row.key in keys for row in delegating.administrators(roots, code, at_s))]
+def _units_in_use() -> list[str]:
+    """Codes of the units that have boxes or lists: the others have nobody to trust yet, and are asked for by name."""
+    boxes = Box.objects.filter(state=Stage.APPROVED).exclude(unit=None).values_list("unit__code", flat=True)
+    return sorted({code for box in set(boxes) for code in above(box or "")} | set(_listed()))
+
+
+def _listed() -> QuerySet[DelegationFile, str]:
+    return DelegationFile.objects.filter(state=State.PUBLISHED).values_list("unit", flat=True).distinct()
 
 
 def _taken_away() -> list[dict[str, str]]:
@@ -224,9 +231,9 @@ def _grouped(digits: str) -> str:
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
-def _fingerprint(key: bytes) -> str:
-    """As a person's own page shows it."""
-    return PersonKey(public_key=key).fingerprint
+def _names(codes: Sequence[str]) -> str:
+    known = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
+    return ", ".join(known.get(code, code) for code in codes)
 
 
 def _line(holder: Holder) -> dict[str, object]:
@@ -234,9 +241,9 @@ def _line(holder: Holder) -> dict[str, object]:
         "person": holder.person,
         "roles": wording.roles(holder),
         "dates": wording.dates(holder),
-        "scope": ", ".join(holder.scope),
+        "scope": _names(holder.scope),
         "key": holder.key.hex(),
-        "fingerprint": _fingerprint(holder.key),
+        "fingerprint": wording.fingerprint(holder.key),
     }
 
 
@@ -251,6 +258,7 @@ def _page(
         return render(request, "trust/unit.html", context | {"refused": str(problem)}, status=status)
     mine, row = delegating.lines_of(person, shown.code, now), delegating.waiting(shown.code)
     trust = services.trust_of(shown.code)
+    admins = delegating.administrators(roots, shown.code, int(now.timestamp()))
     near = [
         replace(one, roles=trust.roles_left(one))
         for one in roots.holders
@@ -264,13 +272,15 @@ def _page(
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
         "may_change": bool(mine),
+        "administrators": ", ".join(sorted({one.person for one in admins})),
     }
     if row is not None:
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
-            "changes": wording.changes(held, delegating.read(row)),
+            "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,
+            "others": ", ".join(waiting.others(person, row, now)),
             "has_signed": any(one.person_id == person.pk for one in signatures),
         }
         if mine:

@@ -20,9 +20,10 @@ from controller.core.errors import NotAllowed, Refused
 from controller.jobs.models import Job
 from controller.outbox.models import Message
 from controller.schedules.compiling import COMPILE
-from controller.trust import delegating, epochs, services
+from controller.trust import delegating, epochs, services, wording
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
+from controller.units.models import Unit
 from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
 from protocol.delegation import open_delegation
@@ -148,7 +149,7 @@ def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
     nga = PersonKey.objects.get(person=here.people["nga"])
     pressed("son", what="add", key=str(nga.pk), roles="COMMUNE", reason="cán bộ mới")
     page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
-    assert "Thêm Võ Nga: báo động trong xã" in page
+    assert f"Thêm Võ Nga, khóa {wording.fingerprint(key('nga').public_key)}: báo động trong xã" in page
     signed_on_the_page("son")
     signed_on_the_page("thuy")
     appointed = services.messages_for(("77", AN_PHU), 2, {})
@@ -518,3 +519,81 @@ def test_the_first_roots_that_have_ended_are_not_taken_over(here: Province) -> N
     record = administered(here, 1)
     with pytest.raises(Refused, match="ended"):
         services.import_roots(sign_roots(replace(record, expires=int(timezone.now().timestamp()) - 1), key("root")))
+
+
+def test_an_administrator_is_told_on_the_home_page_of_a_list_that_lacks_their_signature(here: Province) -> None:
+    for name in ("son", "thuy"):
+        appoint(here.people[name], Office.VIEWER, Unit.objects.get(code="77"))
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    delegating.sign(row, here.people["son"], signed_by(key("son"), bytes(row.payload), Family.DELEGATION, domain()))
+    said = f'<a href="{reverse("trust:unit", args=[AN_PHU])}">Danh sách số 1 của Xã An Phú chờ bạn ký</a>'
+
+    def page(who: str, path: str) -> str:
+        browser = Client()
+        browser.force_login(here.people[who])
+        return browser.get(path).text
+
+    for path in ("/", reverse("trust:overview")):
+        assert said in page("thuy", path)
+        assert said not in page("son", path), "who has signed"
+        assert said not in page("lan", path), "who is no administrator"
+    unit = reverse("trust:unit", args=[AN_PHU])
+    assert "Bạn đã ký. Cần chữ ký của một quản trị viên khác. Gọi: Bùi Thủy." in page("son", unit)
+    assert "hai trong số Bùi Thủy, Đỗ Sơn ký danh sách mới" in page("lan", unit)
+
+
+def test_an_administrator_sees_units_with_boxes_and_opens_any_other_by_its_name(here: Province) -> None:
+    Unit.objects.create(code="77-1003", name="Xã Chưa Có Loa", kind="commune", parent=Unit.objects.get(code="77"))
+    browser = Client()
+    browser.force_login(here.people["son"])
+    appoint(here.people["son"], Office.VIEWER, Unit.objects.get(code="77"))
+    page = browser.get(reverse("trust:overview"))
+    assert f'href="{reverse("trust:unit", args=[AN_PHU])}"' in page.text
+    assert reverse("trust:unit", args=["77-1003"]) not in page.text
+    opened = browser.get(reverse("trust:overview"), {"unit": "xã chưa có loa"})
+    assert opened["Location"] == reverse("trust:unit", args=["77-1003"])
+
+
+def test_who_signs_reads_whose_key_is_taken_away_and_the_code_that_its_holder_sees(here: Province) -> None:
+    delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)], revoked=[key("lan").public_key])
+    browser = Client()
+    browser.force_login(here.people["thuy"])
+    page = browser.get(reverse("trust:unit", args=[AN_PHU])).text
+    codes = {name: PersonKey.objects.get(person=here.people[name]).fingerprint for name in ("lan", "nga")}
+    assert f"Thêm Võ Nga, khóa {codes['nga']}: dừng và mở loa" in page
+    assert f"Thu hồi khóa {codes['lan']} Nguyễn Lan" in page
+    assert "gọi cho người được thêm và so mã khóa" in page
+
+
+def test_the_holder_of_a_key_reads_on_their_own_page_what_it_counts_for(here: Province) -> None:
+    def page(who: str) -> str:
+        browser = Client()
+        browser.force_login(here.people[who])
+        return " ".join(browser.get(reverse("accounts:me")).text.split())
+
+    assert "ký lệnh khẩn cấp; hủy lệnh khẩn cấp · Tỉnh Bà Rịa – Vũng Tàu" in page("hoa")
+    unlisted = "Khóa này chưa có trong danh sách nào, nên chữ ký của nó chưa có giá trị."
+    assert unlisted not in page("hoa")
+    assert f"{unlisted} Gọi cho người ký danh sách và đọc mã khóa ở trên: Bùi Thủy, Đỗ Sơn." in page("nga")
+    lost = [key(name).public_key for name in ("lan", "hoa")]
+    row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)], revoked=lost)
+    assert f"{unlisted} Danh sách mới của Xã An Phú có khóa này và đang chờ quản trị viên ký." in page("nga")
+    both_sign(here, row)
+    assert "dừng và mở loa · Xã An Phú · đến " in page("nga")
+    assert unlisted not in page("nga")
+    assert "Các hộp ở Xã An Phú không nhận khóa này nữa" in page("hoa")
+    assert "đã thu hồi" in page("lan"), "it counts nowhere any more"
+
+
+def test_the_form_chooses_nobody_beforehand_and_says_that_the_list_that_waits_is_gone_on_from(here: Province) -> None:
+    appoint(here.people["nga"], Office.EDITOR, Unit.objects.get(code=AN_PHU))
+    browser = Client()
+    browser.force_login(here.people["son"])
+    unit = reverse("trust:unit", args=[AN_PHU])
+    page = browser.get(unit).text
+    assert '<option value="" selected>Chọn người và khóa</option>' in page
+    assert f"Võ Nga · khóa 1 · {wording.fingerprint(key('nga').public_key)}</option>" in page
+    assert "còn chờ ký" not in page
+    assert browser.post(unit, {"what": "add", "key": "", "roles": "STOP"}).status_code == 422
+    delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
+    assert "Danh sách số 1 còn chờ ký: danh sách mới giữ những gì nó đổi" in browser.get(unit).text
