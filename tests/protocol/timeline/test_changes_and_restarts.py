@@ -58,6 +58,42 @@ def test_what_had_ended_is_not_repeated_by_the_new_schedule() -> None:
     assert sounds(new) == ["06:02-06:06 s1#1.2"]
 
 
+def test_what_goes_on_is_the_same_before_and_after_an_interruption_but_for_its_times() -> None:
+    old = box(programme("s#1", "06:00", "10m", gain_cb=-10))
+    new = taken_over(old, "06:02", priority("p1", "06:05", "3m"))
+    first, _, rest = plan(new, ms("06:00"), ms("07:00")).segments
+    assert first.play == rest.play == "s#1@2026-11-24T06:00:00#1.1"
+    assert first == replace(
+        rest, start_ms=first.start_ms, end_ms=first.end_ms, offset_ms=0, cut=first.cut, precedence=first.precedence
+    )
+
+
+def test_what_was_to_be_cut_goes_on_whole_where_the_new_schedule_does_not_cut_it() -> None:
+    old = box(programme("s1", "06:00", "10m"), priority("p1", "06:05", "3m"))
+    new = taken_over(old, "06:02", programme("s1", "06:00", "10m"))
+    assert sounds(new) == ["06:00-06:10 s1#1.1"]
+
+
+def test_what_has_just_begun_when_the_schedule_changes_goes_on_and_what_has_just_ended_does_not() -> None:
+    old = box(programme("s1", "06:00", "10m"))
+    assert sounds(taken_over(old, "06:00", programme("s2", "09:00", "1m"))) == [
+        "06:00-06:10 s1#1.1",
+        "09:00-09:01 s2#1.1",
+    ]
+    for moment in ("06:10", "06:12"):
+        carry = Carry(sounding(old, "06:05"))
+        new = replace(box(programme("s2", "09:00", "1m")), awake_ms=ms(moment), carry=carry)
+        assert sounds(new) == ["09:00-09:01 s2#1.1"]
+
+
+def test_new_quiet_hours_that_have_begun_silence_at_once_what_sounds() -> None:
+    old = box(programme("s1", "06:00", "10m"))
+    dawn = Policy(Level.COMMUNE, quiet=(Hours(5 * HOUR_S, 7 * HOUR_S),))
+    new = replace(taken_over(old, "06:02"), manifest=manifest(policies=(NIGHT, dawn)))
+    assert at(new, ms("06:02")) is None
+    assert refused(new) == ["06:02 s1#1.1 cut-quiet"]
+
+
 def test_what_goes_on_still_gives_way_to_priority_and_comes_back() -> None:
     old = box(programme("s1", "06:00", "10m"))
     new = taken_over(old, "06:02", priority("p1", "06:05", "3m"))

@@ -103,6 +103,28 @@ def test_a_box_that_wakes_after_the_window_leaves_it_out_and_says_so() -> None:
     assert refused(held) == ["06:05:01 s1#1.1 late"]
 
 
+def test_the_window_is_over_a_millisecond_after_it() -> None:
+    held = box(programme("s1", "06:00", "3m"), awake_ms=ms("06:05") + 1)
+    assert sounds(held) == []
+
+
+def test_a_box_that_wakes_after_midnight_still_plays_what_the_window_of_yesterday_lets() -> None:
+    entries = (programme("s1", "2026-11-23 23:00", "3m", window_s=7200), programme("s2", "2026-11-23 22:00", "3m"))
+    assert sounds(box(*entries, policies=(), awake_ms=ms("00:30"))) == ["00:30-00:33 s1#1.1"]
+    assert sounds(box(*entries, policies=(), awake_ms=ms("01:00"))) == ["01:00-01:03 s1#1.1"]
+
+
+def test_the_programmes_of_today_that_a_box_missed_are_told_from_midnight_on() -> None:
+    held = box(
+        programme("s1", "00:00", "1m"),
+        programme("s2", "2026-11-23 23:30", "1m", repeats=2, gap_s=3600),
+        programme("s3", "2026-11-23 23:59", "1m"),
+        policies=(),
+        awake_ms=ms("09:00"),
+    )
+    assert refused(held) == ["09:00 s1#1.1 late", "09:00 s2#2.1 late"]
+
+
 def test_the_window_is_the_entrys_own() -> None:
     held = box(programme("s1", "06:00", "3m", window_s=1200), awake_ms=ms("06:20"))
     assert sounds(held) == ["06:20-06:23 s1#1.1"]
@@ -187,6 +209,24 @@ def test_nothing_scheduled_sounds_after_the_assignment_has_run_out() -> None:
     )
     assert sounds(held) == ["05:00-06:10 r1#1 | validity"]
     assert refused(held) == ["06:10 r1#1 cut-validity", "06:10 s1#1.1 validity", "06:10 s2#1.1 validity"]
+
+
+def test_what_was_planned_for_after_the_assignment_is_refused_with_it() -> None:
+    held = box(
+        programme("s1", "06:10", "3m"),
+        programme("s2", "07:00", "3m", "2m"),
+        policies=(),
+        assignment=assignment(valid_until=ms("06:10") // 1000),
+    )
+    assert refused(held) == ["06:10 s1#1.1 validity", "07:00 s2#1.1 validity", "07:00 s2#1.2 validity"]
+
+
+def test_a_refusal_says_for_when_each_bulletin_was_planned() -> None:
+    rows = day_of(box(programme("s1", "03:00", "3m", "2m"))).refusals
+    assert [(row.cause, clock(row.planned_ms), clock(row.at_ms)) for row in rows] == [
+        ("s1", "03:00", "03:00"),
+        ("s1", "03:03", "03:00"),
+    ]
 
 
 def test_a_segment_says_all_that_a_player_needs() -> None:

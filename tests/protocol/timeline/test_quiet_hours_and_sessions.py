@@ -158,6 +158,49 @@ def test_what_was_missed_before_a_restart_took_no_session() -> None:
     assert sounds(held) == ["17:00-17:05 s17#1.1"]
 
 
+def test_where_only_names_of_plays_are_left_their_sessions_are_reckoned_as_planned() -> None:
+    entries = (
+        relay("r#6", "06:00", 5),
+        programme("s0", "00:00", "2m", "3m"),
+        programme("s8", "2026-11-23 08:00", "2m", "9m", rule=DAILY, window_s=40_000),
+        programme("s17", "17:00", "5m"),
+    )
+
+    def left(awake: str, *finished: str) -> list[str]:
+        names = frozenset(f"{entry}@2026-11-24T{play}" for entry, play in (name.split(" ") for name in finished))
+        held = box(*entries, policies=(WARD,), awake_ms=ms(awake), finished=names)
+        return [row.rpartition(" ")[0] for row in refused(held) if row.endswith("session-count")]
+
+    both = ("s8 08:00:00#1.1", "s8 08:00:00#1.2")
+    assert left("16:00", *both) == []
+    assert left("16:00", "r#6 06:00:00#1", *both) == ["17:00 s17#1.1"]
+    assert left("16:00", "s0 00:00:00#1.1", *both) == ["17:00 s17#1.1"]
+
+
+def test_a_reckoned_session_is_as_long_as_its_plays_were_to_be() -> None:
+    entries = (programme("s1", "06:00", "6m", "4m"), programme("s2", "06:12", "4m"), relay("r1", "17:00", 10))
+    more = (programme("s3", "17:12", "4m"),)
+    finished = frozenset(f"s1@2026-11-24T06:00:00#1.{place}" for place in (1, 2))
+    held = box(*entries, *more, policies=(NIGHT, WARD), awake_ms=ms("06:11"), finished=finished)
+    assert refused(held) == ["06:12 s2#1.1 session-length", "17:12 s3#1.1 session-length"]
+    later = frozenset({*finished, "r1@2026-11-24T17:00:00#1"})
+    again = box(*entries, *more, policies=(NIGHT, WARD), awake_ms=ms("17:11"), finished=later)
+    assert refused(again)[1:] == ["17:12 s3#1.1 session-length"]
+
+
+def test_of_a_programme_that_began_yesterday_only_what_came_after_midnight_is_reckoned_to_today() -> None:
+    night = programme("s1", "2026-11-24 23:30", "1m", repeats=2, gap_s=3600)
+    relayed = relay("r1", "2026-11-24 20:00", 600)
+    entries = (*(programme(f"s{hour}", f"2026-11-25 {hour:02}:00", "5m") for hour in (6, 11, 17)), night, relayed)
+    finished = {f"s{hour}@2026-11-25T{hour:02}:00:00#1.1" for hour in (6,)}
+    finished |= {"s1@2026-11-24T23:30:00#1.1", "s1@2026-11-24T23:30:00#2.1", "r1@2026-11-24T20:00:00#1"}
+    held = box(*entries, policies=(WARD,), awake_ms=ms("2026-11-25 10:00"), finished=frozenset(finished))
+    assert refused(held, "2026-11-25") == [
+        "2026-11-25 11:00 s11#1.1 session-count",
+        "2026-11-25 17:00 s17#1.1 session-count",
+    ]
+
+
 def test_a_session_goes_on_through_a_restart() -> None:
     heard = ((ms("06:00"), ms("06:30")),)
     held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL), awake_ms=ms("06:32"), heard=heard)
