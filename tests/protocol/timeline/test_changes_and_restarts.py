@@ -8,6 +8,7 @@ from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
     NIGHT,
+    RURAL,
     box,
     clock,
     emergency,
@@ -110,6 +111,23 @@ def test_a_relay_that_goes_on_ends_with_its_old_slot() -> None:
     old = box(relay("r1", "06:00", 30))
     new = taken_over(old, "06:10", relay("r2", "06:00", 60))
     assert sounds(new) == ["06:00-06:30 r1#1", "06:30-07:00 r2#1 +1800s"]
+
+
+def test_a_slot_that_goes_on_is_the_same_before_and_after_an_interruption_but_for_its_times() -> None:
+    for slot in (relay("r1", "06:00", 30, "3m", gain_cb=-10), filler("r1", "06:00", 30, "20m", gain_cb=-10)):
+        new = taken_over(box(slot), "06:02", priority("p1", "06:05", "3m"))
+        first, _, rest = plan(new, ms("06:00"), ms("07:00")).segments
+        assert first == replace(
+            rest, start_ms=first.start_ms, end_ms=first.end_ms, offset_ms=0, cut=first.cut, planned_ms=first.planned_ms
+        )
+        assert (clock(first.start_ms), clock(rest.start_ms), rest.offset_ms) == ("06:00", "06:08", 480_000)
+
+
+def test_what_was_to_cut_a_slot_that_goes_on_still_cuts_it() -> None:
+    old = box(filler("f1", "06:00", 6, "10m"))
+    assert sounds(taken_over(old, "06:02")) == ["06:00-06:06 f1#1.1 | slot"]
+    capped = replace(taken_over(box(relay("r1", "06:00", 60)), "06:02"), manifest=manifest(policies=(NIGHT, RURAL)))
+    assert sounds(capped) == ["06:00-06:45 r1#1 | session"]
 
 
 def test_a_fillers_bulletin_that_goes_on_ends_and_the_new_programme_follows() -> None:

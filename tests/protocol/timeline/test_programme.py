@@ -1,6 +1,6 @@
 """Programmes: one after the other, priority first, windows, repeats, and what an interruption does."""
 
-from protocol.timeline import Holdings, Lock, at
+from protocol.timeline import Holdings, Lock, Refusal, RefusalCode, at
 from tests.protocol.timeline.house import (
     DAILY,
     assignment,
@@ -86,6 +86,15 @@ def test_a_bulletin_interrupted_for_exactly_half_an_hour_goes_on() -> None:
     assert sounds(held)[-1] == "06:34-06:40 s1#1.1 +240s"
 
 
+def test_a_bulletin_interrupted_for_a_millisecond_more_does_not_go_on() -> None:
+    lock = Lock(ms("06:04"), ms("06:34") + 1, "thợ đang làm việc")
+    held = box(programme("s1", "06:00", "10m"), locks=(lock,))
+    assert sounds(held) == ["06:00-06:04 s1#1.1 | stopped"]
+    assert day_of(held).refusals == (
+        Refusal("s1@2026-11-24T06:00:00#1.1", "s1", ms("06:00"), RefusalCode.CUT_INTERRUPTED, ms("06:34") + 1),
+    )
+
+
 def test_an_interrupted_bulletin_whose_rest_no_longer_fits_ends_there() -> None:
     held = box(programme("s1", "20:40", "15m"), priority("p1", "20:45", "10m"))
     assert sounds(held) == ["20:40-20:45 s1#1.1 | precedence", "20:45-20:55 p1#1.1"]
@@ -139,6 +148,26 @@ def test_a_box_that_wakes_in_the_middle_of_a_programme_joins_it_at_the_bulletins
 def test_a_lost_bulletin_keeps_its_time_so_the_next_ones_do_not_come_early() -> None:
     held = box(programme("s1", "06:00", "1m", "10m", "2m"), awake_ms=ms("06:07"))
     assert sounds(held) == ["06:11-06:13 s1#1.3"]
+
+
+def test_a_bulletin_is_told_as_late_a_millisecond_after_its_window() -> None:
+    lock = Lock(ms("05:00"), ms("07:00"), "thợ đang làm việc")
+    assert day_of(box(programme("s1", "06:00", "3m"), locks=(lock,))).refusals == (
+        Refusal("s1@2026-11-24T06:00:00#1.1", "s1", ms("06:00"), RefusalCode.LATE, ms("06:05") + 1),
+    )
+
+
+def test_a_programme_that_starts_late_keeps_its_pauses() -> None:
+    held = box(programme("s0", "06:00", "10m"), programme("s1", "06:02", "1m", "1m", pause_ms=10_000))
+    assert sounds(held) == ["06:00-06:10 s0#1.1", "06:10-06:11 s1#1.1", "06:11:10-06:12:10 s1#1.2"]
+
+
+def test_where_the_next_bulletin_is_five_minutes_away_the_speakers_are_others_till_then() -> None:
+    other = programme("s2", "06:15", "1m")
+    near = box(programme("s1", "06:00", "1m", "19m", "2m"), other, awake_ms=ms("06:15") + 1)
+    far = box(programme("s1", "06:00", "1m", "19m", "2m"), other, awake_ms=ms("06:15"))
+    assert sounds(near) == ["06:20-06:22 s1#1.3", "06:22-06:23 s2#1.1"]
+    assert sounds(far) == ["06:15-06:16 s2#1.1", "06:20-06:22 s1#1.3"]
 
 
 def test_what_was_missed_days_ago_is_not_told_again_at_every_start() -> None:

@@ -1,7 +1,7 @@
 """Quiet hours, days and sessions: the shipped templates, how they stack, and what passes them."""
 
 from protocol.manifest import Hours, Level, Policy, Volume
-from protocol.timeline import at, plan, refusals_within
+from protocol.timeline import Refusal, RefusalCode, at, plan, refusals_within
 from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
@@ -12,6 +12,7 @@ from tests.protocol.timeline.house import (
     assignment,
     box,
     clock,
+    day_of,
     emergency,
     filler,
     manifest,
@@ -117,6 +118,50 @@ def test_a_rural_session_is_cut_after_forty_five_minutes() -> None:
     held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL))
     assert sounds(held) == ["06:00-06:45 r1#1 | session"]
     assert refused(held) == ["06:45 r1#1 cut-session"]
+
+
+def test_a_bulletin_may_fill_a_session_to_its_end() -> None:
+    assert sounds(box(programme("s1", "06:00", "15m"), policies=(NIGHT, WARD))) == ["06:00-06:15 s1#1.1"]
+
+
+def test_an_interrupted_bulletin_whose_rest_no_longer_fits_the_session_ends_there() -> None:
+    held = box(programme("s1", "06:00", "10m"), priority("p1", "06:04", "6m"), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:04 s1#1.1 | precedence", "06:04-06:10 p1#1.1"]
+    assert refused(held) == ["06:10 s1#1.1 cut-session"]
+
+
+def test_what_moves_up_for_a_bulletin_too_long_keeps_one_pause_before_it() -> None:
+    held = box(programme("s1", "06:00", "10m", "10m", "10m", "4m", pause_ms=5_000), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:10 s1#1.1", "06:10:05-06:14:05 s1#1.4"]
+    repeated = box(programme("s1", "06:00", "4m", "12m", repeats=2, gap_s=60), policies=(NIGHT, WARD))
+    assert sounds(repeated) == ["06:00-06:04 s1#1.1", "06:05-06:09 s1#2.1"]
+
+
+def test_a_relay_that_finds_no_session_left_is_refused_with_its_reason() -> None:
+    held = box(
+        programme("s1", "06:00", "5m"), programme("s2", "11:00", "5m"), relay("r1", "17:00", 10), policies=(NIGHT, WARD)
+    )
+    assert sounds(held) == ["06:00-06:05 s1#1.1", "11:00-11:05 s2#1.1"]
+    assert day_of(held).refusals == (
+        Refusal("r1@2026-11-24T17:00:00#1", "r1", ms("17:00"), RefusalCode.SESSION_COUNT, ms("17:00")),
+    )
+
+
+def test_a_relay_that_comes_back_after_its_session_is_over_stays_out() -> None:
+    held = box(relay("r1", "06:00", 60), priority("p1", "06:40", "5m"), policies=(NIGHT, RURAL))
+    assert sounds(held) == ["06:00-06:40 r1#1 | precedence", "06:40-06:45 p1#1.1"]
+    assert refused(held) == ["06:45 r1#1 cut-session"]
+
+
+def test_the_refusal_of_a_relay_cut_by_its_session_names_it() -> None:
+    assert day_of(box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL))).refusals == (
+        Refusal("r1@2026-11-24T06:00:00#1", "r1", ms("06:00"), RefusalCode.CUT_SESSION, ms("06:45")),
+    )
+
+
+def test_an_emergency_makes_a_session_longer_by_itself_and_no_more() -> None:
+    held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL), orders=(emergency(7, "06:05", tape="6m", repeats=1),))
+    assert sounds(held) == ["06:00-06:05 r1#1 | emergency", "06:05-06:11 e7#1", "06:11-06:51 r1#1 +660s | session"]
 
 
 def test_the_sessions_of_a_day_begin_anew_at_midnight() -> None:
@@ -228,6 +273,12 @@ def test_the_lowest_volume_of_any_policy_holds_and_the_calibration_is_added() ->
     )
     gains = [row.gain_cb for row in plan(held, ms("06:00"), ms("13:00")).segments]
     assert gains == [-5 - 80 - 7, -20 - 7, 0]
+
+
+def test_without_an_assignment_there_is_no_calibration() -> None:
+    row = at(box(programme("s1", "06:00", "3m", gain_cb=-5), assignment=None), ms("06:00"))
+    assert row is not None
+    assert row.gain_cb == -5
 
 
 def test_sound_that_runs_into_a_quieter_period_is_as_quiet_from_its_start() -> None:

@@ -1,6 +1,7 @@
 """Slots: relays with their fallback and fillers, functions of the time that anything above may cut out of."""
 
 from protocol.bulletin import BulletinClass
+from protocol.ids import sha256
 from protocol.timeline import Lock, Refusal, RefusalCode, at
 from tests.protocol.timeline.house import (
     assignment,
@@ -22,6 +23,7 @@ def test_a_relay_fills_its_slot_and_names_its_station_and_its_fallback() -> None
     row = at(box(relay("r1", "06:00", 30, "3m", "2m")), ms("06:10"))
     assert row is not None
     assert (row.station, row.sound, row.end_ms - row.start_ms) == ("vov1", None, 30 * 60_000)
+    assert row.bulletin == ""
     assert [(track.bulletin, track.duration_ms) for track in row.fallback] == [
         ("3m", length_ms("3m")),
         ("2m", length_ms("2m")),
@@ -120,6 +122,22 @@ def test_a_filler_plays_its_playlist_over_and_over_and_is_cut_at_the_end_of_its_
         "06:07:20-06:08:20 f1#2.2",
         "06:08:30-06:10 f1#3.1 | slot",
     ]
+
+
+def test_a_filler_of_three_bulletins_begins_again_after_its_gap_whatever_its_pause() -> None:
+    held = box(filler("f1", "06:00", 8, "3m", "1m", "2m", pause_ms=5_000, gap_s=2))
+    assert sounds(held) == [
+        "06:00-06:03 f1#1.1",
+        "06:03:05-06:04:05 f1#1.2",
+        "06:04:10-06:06:10 f1#1.3",
+        "06:06:12-06:08 f1#2.1 | slot",
+    ]
+
+
+def test_a_filler_has_its_bulletins_sound_and_nothing_to_fall_back_on() -> None:
+    row = at(box(filler("f1", "06:00", 10, "3m")), ms("06:01"))
+    assert row is not None
+    assert (row.bulletin, row.sound, row.station, row.fallback) == ("3m", sha256(b"3m"), None, ())
 
 
 def test_a_filler_is_under_everything_and_comes_back_at_its_offset() -> None:
