@@ -14,6 +14,7 @@ from tests.protocol.timeline.house import (
     emergency,
     manifest,
     ms,
+    priority,
     programme,
     refused,
     relay,
@@ -64,6 +65,17 @@ def test_a_bulletin_at_midnight_is_told_once_and_not_lost() -> None:
         "23:50-23:51 s1#1.1",
         "2026-11-25 00:00-2026-11-25 00:01 s2#1.1",
     ]
+
+
+def test_an_answer_does_not_end_where_the_planner_cuts_its_calendar_into_blocks() -> None:
+    for day in (f"2026-11-{number:02}" for number in range(2, 31)):
+        (row,) = plan(box(programme("s1", f"{day} 06:00", "3m")), ms(f"{day} 06:00"), ms(f"{day} 07:00")).segments
+        assert clock(row.start_ms).endswith("06:00")
+    for day, night in ((f"2026-11-{number:02}", f"2026-11-{number + 1:02}") for number in range(2, 30)):
+        rows = (programme("s1", f"{day} 23:50", "20m"), priority("p1", f"{night} 00:05", "1m"))
+        first = at(box(*rows, policies=()), ms(f"{day} 23:55"))
+        assert first is not None
+        assert first.end_ms == ms(f"{night} 00:05")
 
 
 def test_a_session_that_goes_on_after_two_silent_minutes_at_midnight_is_the_same_wherever_one_asks() -> None:

@@ -241,6 +241,41 @@ def test_after_a_restart_an_order_that_was_done_never_starts_again() -> None:
     assert sounds(only(emergency(7, "03:00"), awake_ms=ms("03:10"), finished=finished)) == []
 
 
+def test_an_order_that_was_reinstated_sounds_all_its_passes_again_numbered_on() -> None:
+    done = names("e7#1", "e7#2", "e7#3")
+    again = only(replace(emergency(7, "03:10", gap_s=10), rounds=1), awake_ms=ms("03:10"), finished=done)
+    assert sounds(again) == ["03:10-03:11 e7#4", "03:11:10-03:12:10 e7#5", "03:12:20-03:13:20 e7#6"]
+    twice = only(replace(emergency(7, "03:10", repeats=1), rounds=2))
+    assert sounds(twice) == ["03:10-03:11 e7#3"]
+
+
+def test_one_that_was_reinstated_has_not_begun_and_waits_for_an_equal_that_is_older() -> None:
+    young = replace(emergency(1, "03:00:20", repeats=2), rounds=1)
+    assert sounds(only(young, emergency(2, "03:00", repeats=1), awake_ms=ms("03:05"))) == [
+        "03:05-03:06 e2#1",
+        "03:06-03:07 e1#3",
+        "03:07:05-03:08:05 e1#4",
+    ]
+
+
+def test_an_order_without_a_sound_has_no_passes() -> None:
+    cancel = emergency(8, "03:00", type=MessageType.CANCEL, references=(FLOOD_ID,), sound=None)
+    assert (cancel.first_pass, cancel.last_pass) == (1, 0)
+
+
+def test_of_equals_of_the_same_second_the_greater_name_goes_first_whatever_order_they_came_in() -> None:
+    one, two = emergency(1, "03:00", repeats=1), emergency(2, "03:00", repeats=1)
+    assert sounds(only(one, two)) == sounds(only(two, one)) == ["03:00-03:01 e2#1", "03:01-03:02 e1#1"]
+
+
+def test_the_older_is_the_one_that_was_signed_first_not_the_one_for_sooner() -> None:
+    held = only(
+        emergency(1, "03:00", issued=ms("02:50") // 1000, not_before="02:55", repeats=1),
+        emergency(2, "03:00", issued=ms("02:40") // 1000, not_before="02:58", repeats=1),
+    )
+    assert sounds(held) == ["03:00-03:01 e2#1", "03:01-03:02 e1#1"]
+
+
 def test_a_cancel_in_a_gap_does_not_change_what_was_before_it() -> None:
     entries = programme("s1", "06:00", "5m")
     before = box(entries, orders=(emergency(7, "06:01", gap_s=60),))

@@ -1,5 +1,6 @@
 """Programmes: one after the other, priority first, windows, repeats, and what an interruption does."""
 
+from protocol.priority import Precedence, Rank
 from protocol.timeline import Holdings, Lock, Refusal, RefusalCode, at
 from tests.protocol.timeline.house import (
     DAILY,
@@ -46,6 +47,8 @@ def test_a_short_gap_is_silence_even_if_somebody_waits() -> None:
 def test_of_two_that_start_together_the_commune_says_which_goes_first() -> None:
     held = box(programme("s1", "06:00", "3m", commune_order=2), programme("s2", "06:00", "4m", commune_order=1))
     assert sounds(held) == ["06:00-06:04 s2#1.1", "06:04-06:07 s1#1.1"]
+    turned = box(programme("s1", "06:00", "3m", commune_order=1), programme("s2", "06:00", "4m", commune_order=2))
+    assert sounds(turned) == ["06:00-06:03 s1#1.1", "06:03-06:07 s2#1.1"]
 
 
 def test_a_programme_waits_for_the_one_before_and_is_not_lost_however_long_that_takes() -> None:
@@ -259,11 +262,22 @@ def test_a_refusal_says_for_when_each_bulletin_was_planned() -> None:
 
 
 def test_a_segment_says_all_that_a_player_needs() -> None:
-    held = box(programme("s1", "06:00", "3m", "2m", gain_cb=-10))
+    held = box(programme("s1", "06:00", "3m", "2m", gain_cb=-10, commune_order=4))
     row = at(held, ms("06:03:30"))
     assert row is not None
     assert (row.play, row.cause, row.bulletin) == ("s1@2026-11-24T06:00:00#1.2", "s1", "2m")
     assert (clock(row.planned_ms), row.offset_ms, row.gain_cb, row.station) == ("06:03", 0, -10, None)
+    assert row.precedence == Precedence(Rank.ORDINARY, 0, 0, -ms("06:00"), -4, "s1@2026-11-24T06:00:00")
+
+
+def test_a_segment_that_is_cut_fades_out_and_one_that_ends_by_itself_does_not() -> None:
+    rows = day_of(box(programme("s1", "06:00", "10m"), priority("p1", "06:04", "3m"))).segments
+    assert [row.fade_out for row in rows] == [True, False, False]
+
+
+def test_a_date_added_before_the_first_sounds_too() -> None:
+    held = box(programme("s1", "2026-11-25 06:00", "3m", added=("2026-11-24T07:00:00",)))
+    assert sounds(held) == ["07:00-07:03 s1#1.1"]
 
 
 def test_what_is_late_keeps_the_time_for_which_it_was_planned() -> None:

@@ -137,6 +137,11 @@ def test_what_moves_up_for_a_bulletin_too_long_keeps_one_pause_before_it() -> No
     assert sounds(repeated) == ["06:00-06:04 s1#1.1", "06:05-06:09 s1#2.1"]
 
 
+def test_a_repeat_after_five_minutes_is_a_session_of_its_own_and_does_not_move_up() -> None:
+    held = box(programme("s1", "06:00", "4m", "12m", repeats=2, gap_s=300), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:04 s1#1.1", "06:21-06:25 s1#2.1"]
+
+
 def test_a_relay_that_finds_no_session_left_is_refused_with_its_reason() -> None:
     held = box(
         programme("s1", "06:00", "5m"), programme("s2", "11:00", "5m"), relay("r1", "17:00", 10), policies=(NIGHT, WARD)
