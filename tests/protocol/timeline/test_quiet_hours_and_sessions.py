@@ -266,6 +266,26 @@ def test_a_lower_level_can_only_tighten() -> None:
     assert sounds(held, "2026-11-24") == ["06:00-06:04 s6#1.1"]
 
 
+def test_of_stacked_rules_the_fewest_days_the_fewest_sessions_and_the_shortest_cap_hold() -> None:
+    own = Policy(Level.BOX, max_session_s=5 * 60, max_sessions=1, days=0b1111110)
+    for policies in ((NIGHT, own, WARD), (NIGHT, WARD, own)):
+        entries = [programme(f"s{hour}", f"2026-11-20 {hour:02}:00", "4m", "2m", rule=DAILY) for hour in (6, 11)]
+        held = box(*entries, policies=policies)
+        heard = [day for day in range(21, 28) if sounds(held, f"2026-11-{day}")]
+        assert heard == [24, 25, 26, 27]
+        assert sounds(held) == ["06:00-06:04 s6#1.1"]
+        assert refused(held) == [
+            "06:04 s6#1.2 session-length",
+            "11:00 s11#1.1 session-count",
+            "11:00 s11#1.2 session-count",
+        ]
+
+
+def test_the_bounds_of_the_roots_hold_beside_the_schedules_own() -> None:
+    held = box(programme("s1", "04:00", "3m"), programme("s2", "06:00", "3m"), policies=(), bounds=(NIGHT,))
+    assert sounds(held) == ["06:00-06:03 s2#1.1"]
+
+
 def test_the_lowest_volume_of_any_policy_holds_and_the_calibration_is_added() -> None:
     quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(6 * HOUR_S, 7 * HOUR_S), -60),))
     quietest = Policy(Level.BOX, volume=(Volume(Hours(0, 0), -20), Volume(Hours(6 * HOUR_S, 6 * HOUR_S + 1), -80)))
