@@ -137,7 +137,7 @@ def test_a_manifest_that_does_not_hold_together_says_what_to_mend() -> None:
     for bad in (replace(GOOD, policies=()), replace(GOOD, bulletins=(silent,), entries=())):
         error = refusal(bad)
         assert error.message == told[error.code]
-    twice = {
+    twice: dict[str, dict[str, Any]] = {
         f"the blob {GOOD.blobs[0].hash.hex()!r} stands twice": {"blobs": GOOD.blobs[:1] * 2},
         "the bulletin '2m' stands twice": {"bulletins": GOOD.bulletins[:1] * 2},
         "the entry 's1' stands twice": {"entries": GOOD.entries[:1] * 2},
