@@ -55,6 +55,7 @@ class Watch:
             self._quality = quality
             self._inbox.try_again()
             self._keeper.look_again()
+        self._inbox.try_the_due()
         now = self._clock.boot_ms()
         if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
             self._trust.raise_floor(self._clock.floor_ms())
