@@ -17,7 +17,7 @@ from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.trust import delegating, losing, services, wording
 from controller.trust.forms import OfficerForm
-from controller.trust.models import DelegationFile
+from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
 from controller.units.models import Unit
 from controller.units.rules import above, covers
@@ -44,6 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         .values_list("unit", flat=True)
         .distinct()
         .order_by("unit"),
+        "waiting": DelegationFile.objects.filter(state=State.WAITING).order_by("unit"),
         "taken": [] if roots is None else _taken_away(),
         "units": Unit.objects.filter(code__in=_own_units(person)).order_by("code"),
         "now": timezone.now(),

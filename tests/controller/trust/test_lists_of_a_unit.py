@@ -410,6 +410,9 @@ def test_one_press_prepares_the_loss_in_every_unit_and_the_key_is_revoked_here_w
     client.force_login(here.people["son"])
     answer = client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "lost", "key": nga.hex()}, follow=True)
     assert BINH_MINH in answer.content.decode()
+    page = client.get(reverse("trust:overview")).content.decode()
+    assert "Danh sách đang chờ quản trị viên ký" in page
+    assert page.count(f'href="{reverse("trust:unit", args=[BINH_MINH])}"') == 3, "it waits, has a list, and is Sơn's"
     registered = PersonKey.objects.get(public_key=nga)
     for unit in (AN_PHU, BINH_MINH):
         assert registered.revoked is None, "it counts somewhere still"
