@@ -20,10 +20,9 @@ def untouchable(key: bytes) -> bool:
 
 
 def places_of(key: bytes) -> frozenset[str]:
-    """Units that the roots or a list in force name for what a list can take away."""
-    lines = [row for row in current_roots().holders if row.key == key and revocable(row)]
-    lines += [row for one in lists_in_force().values() for row in one.holders if row.key == key]
-    return frozenset(unit for row in lines for unit in row.scope)
+    """Units for which the roots or a list in force name it."""
+    lines = (current_roots().holders, *(one.holders for one in lists_in_force().values()))
+    return frozenset(unit for rows in lines for row in rows if row.key == key for unit in row.scope)
 
 
 def gone(key: bytes, places: Iterable[str]) -> bool:

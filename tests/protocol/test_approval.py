@@ -156,6 +156,11 @@ def test_an_approval_lasts_a_year_at_most_and_is_not_dated_ahead(issued: int, ex
     assert (unapproved(programme(approved(issued=issued, expires=expires))) == ()) is good
 
 
+def test_an_approval_that_ends_before_it_begins_is_none() -> None:
+    with pytest.raises(ProtocolError, match="366 days"):
+        open_approval(approved(issued=NOW_S, expires=NOW_S), TRUST)
+
+
 def test_who_approves_by_a_date_that_lies_back_does_so_for_a_year_after_their_time_at_most() -> None:
     ended = NOW_S - 366 * DAY_S - 60
     rows = tuple(msgspec.structs.replace(row, not_after=ended) if row.person == "Hoa" else row for row in ROOTS.holders)

@@ -20,7 +20,7 @@ from controller.core.errors import NotAllowed, Refused
 from controller.jobs.models import Job
 from controller.outbox.models import Message
 from controller.schedules.compiling import COMPILE
-from controller.trust import delegating, epochs, services, wording
+from controller.trust import delegating, epochs, losing, services, wording
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
 from controller.units.models import Unit
@@ -432,6 +432,9 @@ def test_one_press_prepares_the_loss_in_every_unit_and_the_key_is_revoked_here_w
     client.force_login(here.people["son"])
     answer = client.post(reverse("trust:unit", args=[AN_PHU]), {"what": "lost", "key": nga.hex()}, follow=True)
     assert BINH_MINH in answer.content.decode()
+    page = client.get(reverse("trust:overview")).content.decode()
+    for name in ("Xã An Phú", "Xã Bình Minh"):
+        assert f"Danh sách số 2 của {name} chờ bạn ký" in page
     registered = PersonKey.objects.get(public_key=nga)
     for unit in (AN_PHU, BINH_MINH):
         assert registered.revoked is None, "it counts somewhere still"
@@ -597,3 +600,37 @@ def test_the_form_chooses_nobody_beforehand_and_says_that_the_list_that_waits_is
     assert browser.post(unit, {"what": "add", "key": "", "roles": "STOP"}).status_code == 422
     delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
     assert "Danh sách số 1 còn chờ ký: danh sách mới giữ những gì nó đổi" in browser.get(unit).text
+
+
+def test_a_line_that_newer_roots_do_not_let_a_list_name_hinders_no_later_list(here: Province) -> None:
+    published(here, AN_PHU, officer(here, Role.COMMUNE), second_officer(here, Role.STOP))
+    narrow = replace(administered(here, 3), bounds=(Bound(Role.STOP, ("77",), 400),))
+    services.import_roots(sign_roots(narrow, key("root")))
+    following = delegating.prepare(here.people["son"], AN_PHU, delegating.with_(delegating.standing(AN_PHU)))
+    assert [row.person for row in delegating.read(following).holders] == ["Hồ Nhi"]
+    both_sign(here, following)
+
+
+def test_a_lost_key_is_taken_out_of_a_list_that_waits_elsewhere_too(here: Province) -> None:
+    waiting = replace(officer(here, Role.STOP), scope=(BINH_MINH,))
+    delegating.prepare(here.people["son"], BINH_MINH, [waiting])
+    made = losing.lose(here.people["thuy"], AN_PHU, key("nga").public_key)
+    assert [row.unit for row in made] == [AN_PHU, BINH_MINH]
+    assert delegating.read(made[1]).holders == ()
+
+
+def test_an_administrator_of_one_commune_prepares_a_loss_there_alone(here: Province) -> None:
+    record = administered(here, 3)
+    small = Holder(key("tuan").public_key, "Phạm Tuấn", (Role.DELEGATION,), (AN_PHU,))
+    services.import_roots(sign_roots(replace(record, holders=(*record.holders, small)), key("root")))
+    published(here, BINH_MINH, replace(officer(here, Role.STOP), scope=(BINH_MINH,)))
+    made = losing.lose(here.people["tuan"], AN_PHU, key("nga").public_key)
+    assert [row.unit for row in made] == [AN_PHU]
+    both_sign(here, made[0])
+    assert PersonKey.objects.get(public_key=key("nga").public_key).revoked is None, "it counts in Bình Minh"
+
+
+def test_roots_of_the_same_era_leave_to_the_lists_what_they_took_away(here: Province) -> None:
+    both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key]))
+    assert services.import_roots(sign_roots(administered(here, 3), key("root"))).version == 3
+    assert key("lan").public_key not in {holder.key for holder in services.trust_of(AN_PHU).holders}
