@@ -249,7 +249,8 @@ class Player:
         if not self._performance.is_waiting(row):
             self._performance.give_up_waiting(None)
             self._log.begin(row)
-        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings))
+        latest_ms = cueing.latest_ms(segment, holdings)
+        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings), latest_ms)
 
     def _waits_for_the_device(self, segment: Segment) -> bool:
         """Whether the device is left alone for now. An alarm is planned anew meanwhile, so that no pass is used up."""

@@ -167,7 +167,7 @@ def test_fault_19_an_order_delivered_after_it_expired_never_sounds_and_is_receip
 ) -> None:
     world = play(tmp_path, Cut("a1"), Give("flood"), Wait(900 + late_s), Heal("a1"), ReplayAll(), Wait(90))
     assert everybody(world, "flood") == [0, 1, 1]
-    answers = world.answers[("a1", world.orders["flood"][0].id)]
+    answers = world.answers("a1", world.orders["flood"][0].id)
     assert [(row.stage, row.code) for row in answers] == [(Stage.REJECTED, "EXPIRED")]
 
 
@@ -376,8 +376,10 @@ def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None
                 record = Assignment(
                     box.id, 1, sha256(mine), len(mine), box.units, world.now_s, world.now_s + 10**7, era=1
                 )
-                raw = world.assignments[name] = people.signed_assignment(record, "controller 2")
-                world._later(box, raw)
+                known = world.controller.known[name]
+                known.assignment, known.generation = people.signed_assignment(record, "controller 2"), 1
+                world._later(box, known.assignment)
+            world.controller.signer = "controller 2"
 
     def recovered(world: World) -> None:
         for box in world.boxes.values():

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import pytest
 from sqlite_utils import Database as Tables
@@ -17,7 +17,7 @@ from protocol.codec import encode
 from protocol.delegation import Delegation
 from protocol.gate import Accept
 from protocol.report import Grade, Stage
-from tests.simulation.disk import KINDS, Disk, Op, RecordedTables
+from tests.simulation.disk import KINDS, Disk, Op, connected
 from tests.support.box_parts import NOW_MS, NOW_S, assignment, signed_manifest
 from tests.support.small_controller import Programme, alert, key, roots, signed, signed_roots
 
@@ -36,7 +36,7 @@ class Opened:
 @contextlib.contextmanager
 def opened(folder: Path, disk: Disk | None = None) -> Iterator[Opened]:
     def connect(path: Path) -> Tables:
-        return Tables(path) if disk is None else cast("Tables", RecordedTables(path, disk))
+        return Tables(path) if disk is None else connected(path, disk)
 
     def write(where: Path, kept: trust_file.Kept) -> None:
         trust_file.write(where, kept)

@@ -72,6 +72,38 @@ def test_only_the_newest_recordings_are_kept(tmp_path: Path) -> None:
     virtual_time.run(story())
 
 
+def test_a_sound_whose_latest_instant_has_come_when_it_could_begin_is_not_heard(tmp_path: Path) -> None:
+    """The clock is set while the track waits: what was in time at the hand-over is not any more."""
+
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        source = tone(tmp_path / "a.wav", 1_000)
+        for number, speaker in enumerate((FakeSpeaker(clock), wav_speaker(clock, tmp_path / "out"))):
+            now = clock.now_ms()
+            late = await speaker.start(track(source, start_ms=now + 900, latest_ms=now + 60_000, name=f"late{number}"))
+            clock.jump(3_600_000)
+            assert await late.started() is None
+            assert await late.ended() == Sounded(None, 0, complete=False)
+            now = clock.now_ms()
+            good = await speaker.start(track(source, start_ms=now + 900, latest_ms=now + 901, name=f"good{number}"))
+            assert await good.started() == now + 900
+            await good.ended()
+        assert [fact["name"] for fact in facts(tmp_path / "out")] == ["good1"]
+
+    virtual_time.run(story())
+
+
+def test_a_sound_waits_for_its_instant_again_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        speaker = FakeSpeaker(clock)
+        sounding = await speaker.start(track(tone(tmp_path / "a.wav", 1_000), start_ms=WALL + 900))
+        clock.jump(-60_000)
+        assert await sounding.started() == WALL + 900
+
+    virtual_time.run(story())
+
+
 def test_a_folder_that_cannot_be_written_is_the_devices_fault_and_says_what_to_do(tmp_path: Path) -> None:
     async def story() -> None:
         (tmp_path / "file").write_text("")
