@@ -62,6 +62,12 @@ CREATE INDEX log_by_end ON log (closed_ms);
 CREATE INDEX log_by_play ON log (play);
 """
 
+_IN_MEMORY: Final = """
+CREATE TEMP TABLE again (id BLOB NOT NULL, stage INTEGER NOT NULL, PRIMARY KEY (id, stage)) WITHOUT ROWID
+"""
+"""Receipts that were acknowledged and are asked for again. Whoever repeats old messages all day must not wear the card
+out, so none of this reaches the disk."""
+
 _LIVE: Final = """
 SELECT id, raw, record, accepted_ms, level, tape_ms, expires_ms, stage, rounds, locks FROM orders
 WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, accepted_ms DESC LIMIT ?
@@ -177,6 +183,8 @@ def _open(path: Path, connect: Callable[[Path], Tables]) -> Tables:
         connection.execute("PRAGMA busy_timeout = 5000")
         tables.enable_wal()
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(_IN_MEMORY)
         if _version(path, connection) == 0:
             _create(tables, path.parent)
     except BaseException:

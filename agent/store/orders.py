@@ -138,16 +138,22 @@ class Orders:
         self._database.keep_trust()
 
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
+        sql = "SELECT 1 FROM receipts WHERE id = ? AND stage = ? AND code = ?"
+        if self._database.rows(sql, order, int(Stage.REJECTED), code):
+            self.answer_again(order)
+            return
         with self._database.change() as connection:
             connection.execute(
                 "INSERT INTO receipts VALUES (?, ?, ?, ?, NULL, 0, 0) ON CONFLICT (id, stage) DO UPDATE SET "
-                "at_ms = iif(code = excluded.code, at_ms, excluded.at_ms), code = excluded.code, acked = 0",
+                "at_ms = excluded.at_ms, code = excluded.code, acked = 0",
                 (order, int(Stage.REJECTED), at_ms, code),
             )
 
     def answer_again(self, order: bytes) -> None:
         with self._database.change() as connection:
-            connection.execute("UPDATE receipts SET acked = 0 WHERE id = ?", (order,))
+            connection.execute(
+                "INSERT OR IGNORE INTO again SELECT id, stage FROM receipts WHERE id = ? AND acked = 1", (order,)
+            )
             if order in self._heard_before:  # what became of it is lost; that it was accepted is not
                 _put_receipt(connection, order, Stage.ACCEPTED, self._heard_before[order])
 
