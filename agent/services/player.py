@@ -34,6 +34,8 @@ COMMIT_MS: Final = 1_000
 MARGIN_MS: Final = 50
 TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
+POWERED_TICK_MS: Final = 1_000
+"""The same while the amplifier has power and nothing sounds: it must not wait for what may not come."""
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +112,8 @@ class Player:
                 self._changed.clear()
                 if not await self._stumbles.guard(self._turn):
                     self._wake_ms = self._clock.now_ms() + STUMBLE_MS
-                await wait_for(self._clock, self._changed, min(TICK_MS, self._wake_ms - self._clock.now_ms()))
+                tick_ms = POWERED_TICK_MS if self._power.is_on and self.sounding is None else TICK_MS
+                await wait_for(self._clock, self._changed, min(tick_ms, self._wake_ms - self._clock.now_ms()))
         finally:
             await self._performance.wind_down()
             await self._power.off()

@@ -70,6 +70,33 @@ def test_fault_12_a_clock_that_jumps_back_replays_nothing(tmp_path: Path, ms: in
     assert heard(world, "a1", "flood") == 1
 
 
+BACK = pytest.mark.parametrize("ms", [-5_000, -240_000, -3_600_000], ids=["five seconds", "four minutes", "an hour"])
+MANY = (("sound", Sound(1, chime=0, repeats=6, gap_s=2)),)
+
+
+@BACK
+@pytest.mark.parametrize("after_s", [0.2, 3, 20], ids=["before its first sample", "in a pass", "in a later pass"])
+def test_fault_12_an_alarm_goes_on_when_the_clock_is_set_back(tmp_path: Path, ms: int, after_s: float) -> None:
+    """It was accepted by the clock of before: that instant has passed, whatever the clock says now."""
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(after_s), Jump("a1", ms), Wait(120))
+    assert heard(world, "a1", "flood") == 6
+    assert world.boxes["a1"].sounded[-1].to_ms < world.given_ms[world.orders["flood"][0].id] + 100_000
+
+
+@BACK
+def test_fault_12_what_was_cancelled_stays_so_when_the_clock_is_set_back(tmp_path: Path, ms: int) -> None:
+    cancel = Give("no", ("Minh",), kind=MessageType.CANCEL, about=("flood",))
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(20), cancel, Wait(20), Jump("a1", ms), Wait(3_800))
+    assert max(row.to_ms for row in world.boxes["a1"].sounded) < (EPOCH_S + 30) * 1000
+
+
+@BACK
+def test_fault_12_a_stop_holds_when_the_clock_is_set_back(tmp_path: Path, ms: int) -> None:
+    stop = Give("stop", ("Hoa",), kind=MessageType.STOP)
+    world = play(tmp_path, stop, Wait(10), Jump("a1", ms), Wait(5), Schedule("news", 60 + ms // 1000), Wait(120))
+    assert world.boxes["a1"].sounded == []
+
+
 def test_fault_12_a_box_that_boots_in_1970_stays_silent_and_its_floor_holds(tmp_path: Path) -> None:
     def in_1970(world: World) -> None:
         box = world.boxes["a1"]
