@@ -115,6 +115,11 @@ class Performance:
         detail = "the sound device did not answer"
         self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=True)
 
+    def take_over_the_time(self, jump_ms: int) -> None:
+        """The clock was set by so much; 0: it was not."""
+        for playing in self._playing if jump_ms else ():
+            playing.take_over_the_time(jump_ms)
+
     # What ends
 
     def reap(self) -> None:

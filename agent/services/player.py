@@ -156,6 +156,7 @@ class Player:
 
     def _look_at_the_time_and_the_programme(self, now_ms: int) -> None:
         another_time = self._planning.has_another_time()
+        self._performance.take_over_the_time(self._planning.jump_ms)
         if not another_time:
             self._refusals.note_until(now_ms)
         if self._planning.has_another_programme() or another_time:

@@ -94,6 +94,21 @@ class Playing:
         """Whether a programme has no place for it any more."""
         return self.segment.kind is not SegmentKind.EMERGENCY and withdrawn(self.segment, manifest)
 
+    def take_over_the_time(self, jump_ms: int) -> None:
+        """The clock was set by so much, and what was agreed with the speaker was agreed by the time of before.
+
+        An alarm that sounds has begun at another instant then; without that it would be cut, as if it were not due
+        yet. A track that still waits would wait too long where the clock was set back: it is planned once more.
+        """
+        if self.first_sample_ms is None:
+            if jump_ms < 0:
+                self.stop(Ending("the programme changed", final=False), 0)
+        elif self.segment.kind is SegmentKind.EMERGENCY:
+            start, end = self.segment.start_ms + jump_ms, self.segment.end_ms + jump_ms
+            self.first_sample_ms += jump_ms
+            self.segment = replace(self.segment, start_ms=start, end_ms=end)
+            self.cue = replace(self.cue, start_ms=self.cue.start_ms + jump_ms)
+
     def stop(self, ending: Ending, fade_ms: int) -> None:
         """End it now; the first reason stays."""
         if self.ending is None:
