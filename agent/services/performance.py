@@ -58,7 +58,7 @@ class Performance:
     async def hand_over(  # noqa: PLR0917 - a segment with all that is known of it
         self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None, latest_ms: int
     ) -> bool:
-        """Give a track, whose row is open, to the speaker, which will not begin it from the wall instant `latest_ms` on.
+        """Give a track, whose row is open, to the speaker. From `latest_ms` on (wall time) it will not begin.
 
         True: look again at once; False: the device is ill.
         """

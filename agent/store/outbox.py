@@ -42,10 +42,10 @@ class Outgoing:
         )
 
     def receipts(self) -> Sequence[Receipt]:
-        columns = "id, stage, at_ms, code, first_sample_ms, grade"
         sql = (
-            f"SELECT {columns} FROM receipts WHERE acked = 0 "
-            f"UNION SELECT {columns} FROM again JOIN receipts USING (id, stage) ORDER BY at_ms, stage LIMIT ?"
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM receipts WHERE acked = 0 UNION "
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) "
+            "ORDER BY at_ms, stage LIMIT ?"
         )
         return [
             Receipt(self._box, bytes(name), Stage(stage), at_ms, code, first_sample_ms, Grade(grade))

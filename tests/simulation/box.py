@@ -38,7 +38,7 @@ from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
 from protocol.ids import box_id
 from protocol.report import ClockQuality, FaultCode, Grade, Stage
-from tests.simulation.disk import Meter, connected
+from tests.simulation.disk import Disk, Event, Meter, connected
 from tests.simulation.people import DOMAIN
 from tests.support.small_controller import key
 
@@ -190,6 +190,8 @@ class SimBox:
         """Orders whose end is on the disk, and the true instant of it."""
         self.meter = Meter(now_ms)
         """What is written to the disk."""
+        self.watched_by: Disk | None = None
+        """Another disk that remembers every call."""
         self.skew_ms = 0
         self.quality = ClockQuality.NTP
         self.link_up = True
@@ -202,6 +204,12 @@ class SimBox:
         self._publish = publish
         self._on: Running | None = None
         self._clock: FakeClock | None = None
+
+    def note(self, event: Event) -> None:
+        """What SQLite does to its files."""
+        self.meter.note(event)
+        if self.watched_by is not None:
+            self.watched_by.note(event)
 
     @property
     def on(self) -> Running:
@@ -226,7 +234,7 @@ class SimBox:
         """Power comes: everything is built from what lies in the folder."""
         clock = self._clock = FakeClock(self._now_ms() + self.skew_ms, self.quality)
         parts, wakes = self.parts, Wakes()
-        database = Database(self.folder, lambda path: connected(path, self.meter), self._write_trust)
+        database = Database(self.folder, lambda path: connected(path, self), self._write_trust)
         memory = Memory(database)
         clock.raise_floor(memory.floor_ms())
         store = Store(
@@ -281,7 +289,7 @@ class SimBox:
         running.tasks = [asyncio.create_task(service, name=name) for name, service in services.items()]
 
     async def power_cut(self) -> None:
-        """Nothing is finished and nothing is said. What the dying daemon still writes goes to a disk that is no more."""
+        """Nothing is finished and nothing is said. What the dying daemon still writes goes to a disk that is gone."""
         running, old = self.on, self.folder
         self._life += 1
         shutil.copytree(old, self.folder, ignore=shutil.ignore_patterns("*-shm"))
@@ -349,6 +357,7 @@ class SimBox:
         row = Sounded(self.name, track.cause, track.name, sources, self._now_ms(), self.clock.now_ms())
         if self._on is not None:
             self.sounded.append(row)
+            self._mark("sounds")
         return row
 
     def _noting(self, progress: Progress, store: Store) -> Callable[[str, Stage, int, int | None, Grade], None]:
@@ -360,8 +369,13 @@ class SimBox:
             held = next((row for row in store.book.orders(0) if row.order.id == name), None)
             if self._on is not None and held is not None and held.ended_ms == at_ms:
                 self.ended.setdefault(name, (held.stage, self._now_ms()))
+                self._mark(held.stage.name)
 
         return note
+
+    def _mark(self, what: str) -> None:
+        if self.watched_by is not None:
+            self.watched_by.mark(what)
 
     def _write_trust(self, folder: Path, kept: trust_file.Kept) -> None:
         trust_file.write(folder, kept)

@@ -1,4 +1,4 @@
-"""The simulated controller: what it answers and owes is its real, pure logic; a dictionary stands in for its database."""
+"""The simulated controller: what it answers and owes is its real, pure logic; dictionaries stand for its database."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence

@@ -509,7 +509,7 @@ class _Truth:
 
 
 def _truth(box: SimBox) -> _Truth:
-    store, now = box.on.store, box.on.keeper and box.clock.now_ms()
+    store, now = box.on.store, box.clock.now_ms()
     force, roots, outbox = store.desired.in_force(), store.trust.roots(), store.outbox
     generation = 0 if force is None else force.assignment.generation
     live = tuple(sorted(row.order.id for row in store.book.orders(now) if row.order.expires * SECOND_MS > now))

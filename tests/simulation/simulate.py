@@ -14,7 +14,6 @@ from typing import Final
 
 import django
 
-
 IN_MEMORY: Final = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
 
 

@@ -235,22 +235,20 @@ def test_fault_24_a_hostile_broker_forges_replays_and_misdelivers_in_vain(tmp_pa
 
 
 def test_fault_24_whoever_repeats_old_messages_all_day_does_not_wear_the_card_out(tmp_path: Path) -> None:
-    """I9 after every step: 36,000 deliveries of an order that was heard and of one that came too late."""
+    """I9 after every step: deliveries, again and again, of an order that was heard and of one that came too late."""
 
-    class AllHourLong(Step):
+    class AgainAndAgain(Step):
         async def do(self, world: World) -> None:
-            box = world.boxes["a1"]
-            for _ in range(18_000):
+            for _ in range(1_000):
                 for name in ("flood", "late"):
-                    world.referee.verdicts += 1
-                    box.on.inbox.take(world.orders[name][1])
-                await world.sleep(0.2)
+                    world.boxes["a1"].on.inbox.take(world.orders[name][1])
+                await world.sleep(0.1)
 
     def sent_again(world: World) -> None:
         late = world.orders["late"][0].id
         assert world.stages("a1", late) == {Stage.REJECTED}
 
-    script = [Give("flood"), Wait(60), Cut("a1"), Give("late"), Wait(1_000), Heal("a1"), AllHourLong(), Wait(60)]
+    script = [Give("flood"), Wait(60), Cut("a1"), Give("late"), Wait(1_000), Heal("a1"), AgainAndAgain(), Wait(60)]
     run(tmp_path, script, places=("a1",), then=sent_again)
 
 
@@ -395,7 +393,7 @@ def test_fault_45_of_a_thousand_orders_in_a_minute_the_limit_holds_and_the_most_
             flood_of_orders(world)
 
     def afford(world: World) -> None:
-        world.referee.daily_bytes = 30_000_000  # each refusal of an order that two persons have signed is written down
+        world.referee.daily_bytes = 50_000_000  # each refusal of an order that two persons have signed is written down
 
     world = run(tmp_path, [Storm(), Wait(5)], setup=afford).world
     assert world is not None

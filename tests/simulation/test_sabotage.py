@@ -343,7 +343,11 @@ CASES: list[tuple[str, dict[str, Any], tuple[Step, ...]]] = [
         {"player": player_with(never_ended)},
         (LONG, Wait(3), Give("no", ("Minh",), kind=MessageType.CANCEL, about=("flood",)), Wait(40)),
     ),
-    ("I1", {"player": player_with(never_ended)}, (LONG, Wait(3), Give("stop", ("Hoa",), kind=MessageType.STOP), Wait(40))),
+    (
+        "I1",
+        {"player": player_with(never_ended)},
+        (LONG, Wait(3), Give("stop", ("Hoa",), kind=MessageType.STOP), Wait(40)),
+    ),
     ("I2", {"player": player_with(living_longer)}, (LONG, Wait(120))),
     ("I2", {"player": player_of(clock=Unaware), "speaker": Eager}, (LONG, Wait(5), Jump("a1", 600_000), Wait(60))),
     ("I3", {"speaker": Echoing}, (FLOOD, Wait(120))),
@@ -375,9 +379,7 @@ def _name(case: tuple[str, dict[str, Any], tuple[Step, ...]]) -> str:
 
 
 @pytest.mark.parametrize(("number", "parts", "script"), CASES, ids=map(_name, CASES))
-def test_a_broken_part_is_noticed(
-    tmp_path: Path, number: str, parts: dict[str, Any], script: tuple[Step, ...]
-) -> None:
+def test_a_broken_part_is_noticed(tmp_path: Path, number: str, parts: dict[str, Any], script: tuple[Step, ...]) -> None:
     with pytest.raises(ViolationError, match=rf"^{number}:"):
         run(tmp_path, script, places=("a1",), setup=spoilt(number, parts))
 

@@ -11,7 +11,7 @@ import soundfile
 from agent.drivers.audio.fake import FakeSpeaker
 from agent.drivers.audio.wav import wav_speaker
 from agent.drivers.clock import FakeClock
-from agent.ports.sound import Sounded, SoundError
+from agent.ports.sound import Sounded, SoundError, Speaker
 from tests.agent.audio.sounds import tone, track
 from tests.support import virtual_time
 
@@ -78,7 +78,8 @@ def test_a_sound_whose_latest_instant_has_come_when_it_could_begin_is_not_heard(
     async def story() -> None:
         clock = FakeClock(WALL)
         source = tone(tmp_path / "a.wav", 1_000)
-        for number, speaker in enumerate((FakeSpeaker(clock), wav_speaker(clock, tmp_path / "out"))):
+        speakers: list[Speaker] = [FakeSpeaker(clock), wav_speaker(clock, tmp_path / "out")]
+        for number, speaker in enumerate(speakers):
             now = clock.now_ms()
             late = await speaker.start(track(source, start_ms=now + 900, latest_ms=now + 60_000, name=f"late{number}"))
             clock.jump(3_600_000)
