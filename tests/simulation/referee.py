@@ -17,7 +17,7 @@ from protocol.report import ClockQuality, FaultCode, Stage, holdings_digest
 from protocol.roles import Role
 from tests.oracle import envelope, records, trust
 from tests.oracle import judge as second_gate
-from tests.oracle.judge import OracleMe
+from tests.oracle.judge import OracleMe, Recent
 from tests.oracle.trust import OracleTrust
 from tests.simulation.box import STILL, SimBox, Sounded
 from tests.simulation.controller import Known
@@ -79,14 +79,10 @@ class Picture:
     undone: dict[bytes, int] = field(default_factory=dict)
     """Cancels, updates and stops that a reinstatement has ended, and when (true milliseconds)."""
     used: dict[bytes, frozenset[int]] = field(default_factory=dict)
-    recent: tuple[tuple[int, int], ...] = ()
-    last_code: dict[bytes, str] = field(default_factory=dict)
-    """Of orders that were refused last time: why."""
+    recent: tuple[Recent, ...] = ()
     marks: dict[str, object] = field(default_factory=dict)
     checked: int = 0
     """How many of the box's sounds were looked at."""
-    ended_looked: int = 0
-    """Up to which of them the ends were looked at."""
     switched: int = 0
     """How much of the amplifier's story was looked at."""
     truth: object = None
@@ -197,8 +193,7 @@ class Referee:
             for name in order.references:
                 if name in picture.known and level <= picture.known[name].level:
                     picture.undone.setdefault(name, self._now)
-        if order.sound is not None:
-            picture.recent = (*picture.recent, (hi_ms, order.severity))
+        picture.recent = (*picture.recent, Recent(hi_ms, order.severity, level, order.status, order.type))
 
     @property
     def _now(self) -> int:
