@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from agent.drivers.amplifier import FakeAmplifier
 from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
@@ -18,7 +18,7 @@ from agent.drivers.clock import FakeClock
 from agent.errors import LinkError
 from agent.link.fake import FakeOffice
 from agent.ports.sound import SoundError, Track
-from agent.ports.store import Store
+from agent.ports.store import OrderBook, Store
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
@@ -36,6 +36,7 @@ from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
+from protocol.gate import Accept
 from protocol.ids import box_id
 from protocol.report import ClockQuality, FaultCode, Grade, Stage
 from tests.simulation.disk import Disk, Event, Meter, connected
@@ -76,6 +77,21 @@ class Parts:
     speaker: Callable[[Any], Any] = lambda speaker: speaker
     """Around the speaker: what the player is given."""
     amplifier: Callable[[Any], Any] = lambda amplifier: amplifier
+
+
+class _Book:
+    """An order book that says what it is about to accept."""
+
+    def __init__(self, book: Orders, tell: Callable[[bytes], None]) -> None:
+        self._book = book
+        self._tell = tell
+
+    def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
+        self._tell(raw)
+        self._book.accept(raw, verdict, at_ms, tape_ms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
 
 
 class _Uplink:
@@ -196,8 +212,8 @@ class SimBox:
         self.quality = ClockQuality.NTP
         self.link_up = True
         self.plugged_in = True
-        self.sabotage: Callable[[Running], None] = lambda _: None
-        """For tests of the simulator itself: breaks something after each boot."""
+        self.on_accept: Callable[[bytes], None] = lambda _: None
+        """Told of every order before it is written down."""
         self._folder = folder
         self._life = 0
         self._now_ms = now_ms
@@ -240,7 +256,7 @@ class SimBox:
         store = Store(
             trust=memory,
             desired=memory,
-            book=parts.book(database),
+            book=cast("OrderBook", _Book(parts.book(database), self.on_accept)),
             outbox=parts.outbox(database, self.id),
             shelf=BlobShelf(database, self.folder / "blobs"),
             journal=parts.plays(database, clock.now_ms, wakes.reporter.set),
@@ -284,7 +300,6 @@ class SimBox:
         running = self._on = Running(
             store, inbox, keeper, faults, fetcher, reporter, player, speaker, amplifier, uplink, database
         )
-        self.sabotage(running)
         services = {"watch": watch.run(), "player": player.run(), "fetcher": fetcher.run(), "reporter": reporter.run()}
         running.tasks = [asyncio.create_task(service, name=name) for name, service in services.items()]
 

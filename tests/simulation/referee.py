@@ -41,6 +41,7 @@ WINDOW_MS: Final = 35 * 60_000
 DAILY_BYTES: Final = 20_000_000
 GAP_MS: Final = 6_000
 """Between two passes of an alarm no other sounds."""
+WAITS: Final = {"ROOTS_NEWER", "ROOTS_EXPIRED", "NO_TIME", "RATE"}
 HOSTILE: Final = {"SIGNATURE", "THRESHOLD", "SCOPE"}
 """Refusals that no honest controller causes: somebody must be told."""
 
@@ -80,6 +81,8 @@ class Picture:
     """Cancels, updates and stops that a reinstatement has ended, and when (true milliseconds)."""
     used: dict[bytes, frozenset[int]] = field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
+    waiting: set[bytes] = field(default_factory=set)
+    """What was refused for a reason that passes; the box may come back to it."""
     marks: dict[str, object] = field(default_factory=dict)
     checked: int = 0
     """How many of the box's sounds were looked at."""
@@ -128,7 +131,8 @@ class Referee:
         self.verdicts = 0
 
     def watch(self, box: SimBox) -> None:
-        self.pictures[box.name] = Picture(box)
+        picture = self.pictures[box.name] = Picture(box)
+        box.on_accept = lambda raw: self._on_accept(picture, raw)
 
     def delivered(self, box: SimBox, raw: bytes, *, first: bool = False) -> None:
         """These bytes reach the box now."""
@@ -179,8 +183,18 @@ class Referee:
         verdict = self._judge(picture, raw)
         if verdict[0] == "ACCEPT":
             self._accepted(picture, raw, verdict, picture.box.clock.reading().hi_ms)
-        elif verdict[1] in HOSTILE and picture.box.has_power:
+        elif verdict[1] in WAITS:
+            picture.waiting.add(raw)
+        if verdict[0] == "REJECT" and verdict[1] in HOSTILE and picture.box.has_power:
             picture.ailing.setdefault(FaultCode.ORDER_REFUSED, self._now)
+
+    def _on_accept(self, picture: Picture, raw: bytes) -> None:
+        """The box takes up what it had put aside: the second gate judges it at this instant once more."""
+        if raw in picture.waiting:
+            verdict = self._judge(picture, raw)
+            if verdict[0] == "ACCEPT":
+                picture.waiting.discard(raw)
+                self._accepted(picture, raw, verdict, picture.box.clock.reading().hi_ms)
 
     def _accepted(self, picture: Picture, raw: bytes, verdict: second_gate.Verdict, hi_ms: int) -> None:
         order = records.order(envelope.open_envelope(raw, envelope.ORDER).payload)

@@ -209,6 +209,15 @@ def test_fault_19_a_box_that_was_without_power_for_a_month_sounds_no_order_of_be
     assert everybody(world, "flood") == [0]
 
 
+@pytest.mark.parametrize("after_s", [0.2, 0.7, 1.2])
+def test_fault_19_a_clock_that_is_set_past_the_expiry_between_hand_over_and_first_sample_stops_the_sound(
+    tmp_path: Path, after_s: float
+) -> None:
+    world = play(tmp_path, Give("flood"), Wait(after_s), Jump("a1", 1_000_000), Wait(60))
+    assert everybody(world, "flood") == [0, 1, 1]
+    assert world.stages("a1", world.orders["flood"][0].id) == {Stage.ACCEPTED, Stage.EXPIRED}
+
+
 def test_fault_20_when_an_order_expires_while_it_sounds_the_sentence_ends_and_no_other_begins(tmp_path: Path) -> None:
     short = (("expires", EPOCH_S + 12), ("sound", Sound(1, chime=0, repeats=10, gap_s=0)))
     world = play(tmp_path, Give("flood", changes=short), Wait(120))
@@ -399,6 +408,29 @@ def test_fault_45_of_a_thousand_orders_in_a_minute_the_limit_holds_and_the_most_
     assert world is not None
     first = world.boxes["a1"].sounded[0].cause
     assert bytes.fromhex(first)[:4] == sha256(key("Minh").public_key)[:4]
+
+
+def test_fault_45_what_the_limit_refused_is_kept_a_minute_later_and_the_more_severe_is_never_kept_waiting(
+    tmp_path: Path,
+) -> None:
+    """Of one severity the first twenty of a minute are kept, not the newest; none of an honest office's is lost."""
+    short = (("sound", Sound(1, chime=0, repeats=1, gap_s=0)),)
+    mild = [
+        Give(f"mild {number}", ("Hoa", "Minh"), changes=(("severity", Severity.MODERATE), ("expires", EPOCH_S + 1_800)))
+        for number in range(25)
+    ]
+    worst = Give("worst", ("Minh", "Hoa"), changes=(*short, ("severity", Severity.EXTREME)))
+    taken: list[int] = []
+
+    class Count(Step):
+        async def do(self, world: World) -> None:
+            taken.append(len(world.boxes["a1"].on.store.book.orders(0)))
+
+    script = [*mild, worst, Wait(2), Count(), Wait(120), Count()]
+    world = run(tmp_path, script, places=("a1",)).world
+    assert world is not None
+    assert taken == [21, 26]
+    assert world.boxes["a1"].sounded[1].cause == world.orders["worst"][0].id.hex()
 
 
 def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None:
