@@ -159,7 +159,9 @@ class Controller:
     def _receipted(self, name: str, receipt: Receipt) -> None:
         rows = self.known[name].answers.setdefault(receipt.order, [])
         rows[:] = [row for row in rows if row.stage is not receipt.stage]
-        rows.append(Answer(receipt.stage, receipt.code, receipt.first_sample, receipt.at, receipt.grade))
+        order = self.orders.get(receipt.order)
+        left_s = 0 if order is None else order[0].expires - self._now_ms() / 1000
+        rows.append(Answer(receipt.stage, receipt.code, receipt.first_sample, receipt.at, receipt.grade, left_s))
         self._acknowledge(name, Received(receipts=[(receipt.order, receipt.stage)]))
 
     # --- what it tells them

@@ -86,6 +86,14 @@ def test_fault_12_an_alarm_goes_on_when_the_clock_is_set_back(tmp_path: Path, ms
     assert world.boxes["a1"].sounded[-1].to_ms < world.given_ms[world.orders["flood"][0].id] + 100_000
 
 
+@pytest.mark.parametrize("ms", [3_600_000, -1_000_000], ids=["EXPIRED by a fast clock", "FUTURE by a slow one"])
+def test_fault_12_an_order_that_a_wrong_clock_refused_sounds_when_the_clock_is_right(tmp_path: Path, ms: int) -> None:
+    """A restart after the clock was set right: before it the box would not believe the earlier time for two hours."""
+    script = [Jump("a1", ms), PowerCut("a1", 1), Give("flood"), Wait(30), Jump("a1", -ms), PowerCut("a1", 1), Wait(90)]
+    world = play(tmp_path, *script)
+    assert everybody(world, "flood") == [1, 1, 1]
+
+
 @BACK
 def test_fault_12_what_was_cancelled_stays_so_when_the_clock_is_set_back(tmp_path: Path, ms: int) -> None:
     cancel = Give("no", ("Minh",), kind=MessageType.CANCEL, about=("flood",))

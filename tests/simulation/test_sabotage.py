@@ -350,6 +350,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[Step, ...]]] = [
     ),
     ("I2", {"player": player_with(living_longer)}, (LONG, Wait(120))),
     ("I2", {"player": player_of(clock=Unaware), "speaker": Eager}, (LONG, Wait(5), Jump("a1", 600_000), Wait(60))),
+    ("I2", {"speaker": Eager}, (FLOOD, Wait(0.7), Jump("a1", 1_000_000), Wait(60))),
     ("I3", {"speaker": Echoing}, (FLOOD, Wait(120))),
     ("I3", {"book": Rewinding, "plays": BlankLog}, (FLOOD, Wait(60), AGAIN, Wait(60))),
     ("I4", {"book": WithoutWindows}, (FLOOD, Wait(60), AGAIN)),
