@@ -43,9 +43,11 @@ class Outgoing:
 
     def receipts(self) -> Sequence[Receipt]:
         sql = (
+            "SELECT * FROM ("
             "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM receipts WHERE acked = 0 UNION "
-            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) "
-            "ORDER BY at_ms, stage LIMIT ?"
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) UNION "
+            "SELECT id, 0 AS stage, at_ms, code, NULL, 0 FROM refusals WHERE acked = 0"
+            ") ORDER BY stage = 0, at_ms, stage LIMIT ?"  # a flood of refusals comes after what was obeyed
         )
         return [
             Receipt(self._box, bytes(name), Stage(stage), at_ms, code, first_sample_ms, Grade(grade))
@@ -94,6 +96,10 @@ class Outgoing:
             )
             connection.executemany(
                 "DELETE FROM again WHERE id = ? AND stage = ?", [(order, int(stage)) for order, stage in ack.receipts]
+            )
+            connection.executemany(
+                "UPDATE refusals SET acked = 1 WHERE id = ?",
+                [(order,) for order, stage in ack.receipts if stage is Stage.REJECTED],
             )
             connection.executemany(
                 "UPDATE faults SET acked = 1 WHERE code = ? AND at_ms = ? AND acked = 0",

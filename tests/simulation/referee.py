@@ -126,7 +126,6 @@ class Referee:
         """What persons have approved, by the entry's id."""
         self.only: tuple[str, ...] = ()
         """For tests of the referee: the invariants to ask, so that no other one is quicker; empty for all."""
-        self.daily_bytes = DAILY_BYTES
         self.sounds = 0
         self.verdicts = 0
 
@@ -338,7 +337,7 @@ class Referee:
     def _writes(self, picture: Picture) -> None:
         """I9."""
         written = picture.box.meter.last_day()
-        if written > self.daily_bytes:
+        if written > DAILY_BYTES:
             _fail("I9", f"{picture.box.name} wrote {written} bytes within a day")
 
     # --- what the box remembers
@@ -443,6 +442,8 @@ class Referee:
             told = {answer.stage for answer in known.answers.get(name, ())}
             if not set(stages) <= told:
                 _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
+        if truth.unsaid:
+            _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
         refused = world.controller.picture(box.name).owed  # and is sent again for as long as it lives
         if not refused and world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
@@ -514,6 +515,8 @@ class _Truth:
     log_seq: int
     faults: frozenset[FaultCode]
     receipts: dict[bytes, tuple[Stage, ...]]
+    unsaid: int
+    """Receipts that nobody has acknowledged."""
     digest: bytes
 
 
@@ -528,7 +531,9 @@ def _truth(box: SimBox) -> _Truth:
     log_seq, chain = outbox.log_seq(), outbox.chain()
     digest = holdings_digest(generation, version, live, chain, outbox.acked_seq(), log_seq, lists)
     receipts = {name: tuple(sorted(rows)) for name, rows in _receipts(box).items()}
-    return _Truth(generation, live, chain, log_seq, frozenset(outbox.active_faults()), receipts, digest)
+    return _Truth(
+        generation, live, chain, log_seq, frozenset(outbox.active_faults()), receipts, len(outbox.receipts()), digest
+    )
 
 
 def _receipts(box: SimBox) -> dict[bytes, set[Stage]]:

@@ -409,11 +409,7 @@ def test_fault_45_of_a_thousand_orders_in_a_minute_the_limit_holds_and_the_most_
         async def do(self, world: World) -> None:
             flood_of_orders(world)
 
-    def afford(world: World) -> None:
-        world.referee.daily_bytes = 50_000_000  # each refusal of an order that two persons have signed is written down
-
-    world = run(tmp_path, [Storm(), Wait(5)], setup=afford).world
-    assert world is not None
+    world = play(tmp_path, Storm(), Wait(5))
     first = world.boxes["a1"].sounded[0].cause
     assert bytes.fromhex(first)[:4] == sha256(key("Minh").public_key)[:4]
 
