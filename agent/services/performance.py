@@ -117,8 +117,9 @@ class Performance:
 
     def take_over_the_time(self, jump_ms: int) -> None:
         """The clock was set by so much; 0: it was not."""
+        now, boot = self._clock.now_ms(), self._clock.boot_ms()
         for playing in self._playing if jump_ms else ():
-            playing.take_over_the_time(jump_ms)
+            playing.take_over_the_time(now, boot, back=jump_ms < 0)
 
     # What ends
 
@@ -153,7 +154,7 @@ class Performance:
             if first is None and playing.ending is None and self._clock.now_ms() >= latest_ms:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
-                playing.first_sample_ms = first
+                playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
                 self._device.works()
                 self._log.started(row.play, first)
                 if row.emergency:

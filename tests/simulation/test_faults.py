@@ -86,6 +86,13 @@ def test_fault_12_an_alarm_goes_on_when_the_clock_is_set_back(tmp_path: Path, ms
     assert world.boxes["a1"].sounded[-1].to_ms < world.given_ms[world.orders["flood"][0].id] + 100_000
 
 
+@pytest.mark.parametrize("ms", [2_000, 300_000], ids=["two seconds", "five minutes"])
+@pytest.mark.parametrize("after_s", [0.2, 1, 3, 12.5, 20])
+def test_fault_11_an_alarm_goes_on_when_the_clock_is_set_ahead(tmp_path: Path, ms: int, after_s: float) -> None:
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(after_s), Jump("a1", ms), Wait(120))
+    assert heard(world, "a1", "flood") == 6
+
+
 @pytest.mark.parametrize("ms", [3_600_000, -1_000_000], ids=["EXPIRED by a fast clock", "FUTURE by a slow one"])
 def test_fault_12_an_order_that_a_wrong_clock_refused_sounds_when_the_clock_is_right(tmp_path: Path, ms: int) -> None:
     """A restart after the clock was set right: before it the box would not believe the earlier time for two hours."""
