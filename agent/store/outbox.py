@@ -42,12 +42,14 @@ class Outgoing:
         )
 
     def receipts(self) -> Sequence[Receipt]:
+        """A flood of refusals comes after what was obeyed."""
         sql = (
             "SELECT * FROM ("
-            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM receipts WHERE acked = 0 UNION ALL "
-            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) UNION ALL "
-            "SELECT id, 0 AS stage, at_ms, code, NULL, 0 FROM refusals WHERE acked = 0"
-            ") ORDER BY stage = 0, at_ms, stage LIMIT ?"  # a flood of refusals comes after what was obeyed
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM receipts WHERE acked = 0 "
+            "UNION ALL "
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) "
+            "UNION ALL SELECT id, 0 AS stage, at_ms, code, NULL, 0 FROM refusals WHERE acked = 0"
+            ") ORDER BY stage = 0, at_ms, stage LIMIT ?"
         )
         return [
             Receipt(self._box, bytes(name), Stage(stage), at_ms, code, first_sample_ms, Grade(grade))
