@@ -86,6 +86,14 @@ def test_fault_12_an_alarm_goes_on_when_the_clock_is_set_back(tmp_path: Path, ms
     assert world.boxes["a1"].sounded[-1].to_ms < world.given_ms[world.orders["flood"][0].id] + 100_000
 
 
+def test_fault_12_the_amplifier_waits_for_nothing_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    """I12 after every step: the power was on for a bulletin that is an hour away now."""
+    script = [Schedule("news", 20), Wait(19.2), Jump("a1", -3_600_000), Wait(60)]
+    world = play(tmp_path, *script)
+    assert world.boxes["a1"].sounded == []
+    assert world.boxes["a1"].switched != []
+
+
 @pytest.mark.parametrize("ms", [2_000, 300_000], ids=["two seconds", "five minutes"])
 @pytest.mark.parametrize("after_s", [0.2, 1, 3, 12.5, 20])
 def test_fault_11_an_alarm_goes_on_when_the_clock_is_set_ahead(tmp_path: Path, ms: int, after_s: float) -> None:
