@@ -131,6 +131,12 @@ def event(segment: Segment, holdings: Holdings) -> str:
     return "" if held is None else held.order.event
 
 
+def latest_ms(segment: Segment, holdings: Holdings) -> int:
+    """The instant from which on this segment must not begin, whatever the clock said when it was handed over."""
+    expires = expires_ms(segment, holdings)
+    return segment.end_ms + LATE_MS if expires is None else expires
+
+
 def expires_ms(segment: Segment, holdings: Holdings) -> int | None:
     """The instant at and after which no pass of this emergency may begin; None for other sounds."""
     held = next((held for held in holdings.orders if held.order.id.hex() == segment.cause), None)

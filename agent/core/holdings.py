@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from protocol.approval import exceptions_at, judge_manifest
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.order import Order
@@ -13,6 +15,17 @@ from protocol.trust import Trust
 
 REMEMBER_MS = 2 * DAY_MS
 """How far back finished plays and expired orders still matter to a plan: longer than any pass, session or window."""
+
+
+def begun(order: Order, accepted_ms: int, moved_ms: int) -> Order:
+    """The order with a `not_before` that has passed, if it had at its acceptance and the clock was set back since.
+
+    `moved_ms`: what counts as its acceptance by the clock of now.
+    """
+    had_come = order.not_before * SECOND_MS <= accepted_ms
+    if had_come and moved_ms < order.not_before * SECOND_MS:
+        return replace(order, not_before=moved_ms // SECOND_MS)
+    return order
 
 
 def held_order(

@@ -33,6 +33,13 @@ class Track:
     """The play's name, for recordings and evidence."""
     cause: str
     """Id of the schedule's entry or of the order, for recordings and evidence."""
+    latest_ms: int | None = None
+    """Wall instant from which on its first sample must not leave; None: whenever. Asked where the sample leaves, since
+    the clock may be set between the hand-over and that moment."""
+
+    def may_begin(self, at_ms: int) -> bool:
+        """Whether its first sample may leave at this wall instant."""
+        return self.latest_ms is None or at_ms < self.latest_ms
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,10 @@ class Sounding(Protocol):
     """A track that has been handed to the device."""
 
     async def started(self) -> int | None:
-        """Wait for the first sample; its wall instant, or None when the track was stopped before. Raises SoundError."""
+        """Wait for the first sample; its wall instant, or None when there is none. Raises SoundError.
+
+        There is none when the track was stopped before, or when its `latest_ms` had come.
+        """
         ...
 
     async def ended(self) -> Sounded:

@@ -218,7 +218,10 @@ class OrderBook(Protocol):
         ...
 
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
-        """A receipt REJECTED; the same again for the same code changes nothing but that it is sent again."""
+        """A receipt REJECTED; the same again for the same code changes nothing but that it is sent again.
+
+        A restart forgets it: an order without an answer comes again.
+        """
         ...
 
     def answer_again(self, order: bytes) -> None:

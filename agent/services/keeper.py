@@ -2,7 +2,8 @@
 
 The planner is told since when these holdings may start things: since the daemon started, or since a new programme came
 into force. Whatever should have begun before counts as late, and what was heard before is not heard again (faults 31
-and 33). What a jump of the clock means for a plan is the player's business.
+and 33). What is written down has happened: where the clock was set back since, it happened now. What a jump of the
+clock means for a plan is else the player's business.
 """
 
 import asyncio
@@ -44,9 +45,17 @@ class Keeper:
         self._journal = store.journal
         self._clock = clock
         self.changed = asyncio.Event()
+        self._newest_ms = 0
+        """The latest instant in the holdings at which something came or ended."""
+        self._set_back_ms = 0
+        """Where the clock stood when it was last found to be set back."""
         self._awake()
 
     def holdings(self) -> Holdings:
+        now_ms = self._clock.now_ms()
+        if now_ms < self._newest_ms:
+            self._set_back_ms = now_ms
+            self._rebuild()
         return self._holdings
 
     def adopted(self) -> None:
@@ -90,19 +99,31 @@ class Keeper:
         )
 
     def _rebuild(self) -> None:
+        now_ms = self._clock.now_ms()
+        self._newest_ms = 0
+
+        def passed(at_ms: int) -> int:
+            at_ms = at_ms if at_ms <= now_ms else min(self._set_back_ms, now_ms)
+            self._newest_ms = max(self._newest_ms, at_ms)
+            return at_ms
+
         locks = tuple(
-            core.lock_of(stop.order, level=stop.level, accepted_ms=stop.accepted_ms)
+            core.lock_of(
+                core.begun(stop.order, stop.accepted_ms, passed(stop.accepted_ms)),
+                level=stop.level,
+                accepted_ms=passed(stop.accepted_ms),
+            )
             for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         orders = [
             core.held_order(
-                each.order,
-                accepted_ms=each.accepted_ms,
+                core.begun(each.order, each.accepted_ms, passed(each.accepted_ms)),
+                accepted_ms=passed(each.accepted_ms),
                 level=each.level,
                 tape_ms=each.tape_ms,
                 stage=each.stage,
-                ended_ms=each.ended_ms,
+                ended_ms=None if each.ended_ms is None else passed(each.ended_ms),
                 awake_ms=self._awake_ms,
                 rounds=each.rounds,
                 locks=locks,

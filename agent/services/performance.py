@@ -15,7 +15,7 @@ from agent.services.playing import Playing
 from agent.services.stages import Stages
 from agent.services.stumbles import STUMBLED
 from protocol.report import FaultCode, Grade, Result
-from protocol.timeline import Plan, Segment, SegmentKind
+from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
 
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
@@ -55,8 +55,13 @@ class Performance:
 
     # What begins
 
-    async def hand_over(self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None) -> bool:
-        """Give a track, whose row is open, to the speaker. True: look again at once; False: the device is ill."""
+    async def hand_over(  # noqa: PLR0917 - a segment with all that is known of it
+        self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None, latest_ms: int
+    ) -> bool:
+        """Give a track, whose row is open, to the speaker. From `latest_ms` on (wall time) it will not begin.
+
+        True: look again at once; False: the device is ill.
+        """
         track = Track(
             sources=content.sources,
             offset_ms=content.offset_ms,
@@ -66,6 +71,7 @@ class Performance:
             fade_out_ms=cue.fade_out_ms,
             name=segment.play,
             cause=segment.cause,
+            latest_ms=latest_ms,
         )
         self._waiting = row
         try:
@@ -80,7 +86,7 @@ class Performance:
             return True
         self._waiting = None
         playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
-        playing.watch = asyncio.create_task(self._watch(playing), name=f"watch {segment.play}")
+        playing.watch = asyncio.create_task(self._watch(playing, latest_ms), name=f"watch {segment.play}")
         self._playing.append(playing)
         return True
 
@@ -109,6 +115,12 @@ class Performance:
         detail = "the sound device did not answer"
         self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=True)
 
+    def take_over_the_time(self, jump_ms: int) -> None:
+        """The clock was set by so much; 0: it was not."""
+        now, boot = self._clock.now_ms(), self._clock.boot_ms()
+        for playing in self._playing if jump_ms else ():
+            playing.take_over_the_time(now, boot, back=jump_ms < 0)
+
     # What ends
 
     def reap(self) -> None:
@@ -134,13 +146,15 @@ class Performance:
             for watch in slow:
                 watch.cancel()
 
-    async def _watch(self, playing: Playing) -> None:
+    async def _watch(self, playing: Playing, latest_ms: int) -> None:
         """Follow one track to its end and write it down."""
         row = playing.row
         try:
             first = await playing.sounding.started()
+            if first is None and playing.ending is None and self._clock.now_ms() >= latest_ms:
+                playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
-                playing.first_sample_ms = first
+                playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
                 self._device.works()
                 self._log.started(row.play, first)
                 if row.emergency:

@@ -53,6 +53,8 @@ class Planning:
         """Until this instant of the boot clock only orders are planned."""
         self._wall_minus_boot_ms = self._apart_ms()
         self.quality = ClockQuality.NONE
+        self.jump_ms = 0
+        """By how much the clock was set when `has_another_time` was asked last; 0: it was not."""
 
     @property
     def holdings(self) -> Holdings:
@@ -78,7 +80,9 @@ class Planning:
     def has_another_time(self) -> bool:
         """Whether the clock was set, or got good enough for something that it was not good enough for before."""
         apart = self._apart_ms()
-        jumped = abs(apart - self._wall_minus_boot_ms) > JUMP_MS
+        moved_ms = apart - self._wall_minus_boot_ms
+        jumped = abs(moved_ms) > JUMP_MS
+        self.jump_ms = moved_ms if jumped else 0
         self._wall_minus_boot_ms = apart
         before, self.quality = self.quality, self._clock.reading().quality
         regained = any(may_sound(kind, self.quality) and not may_sound(kind, before) for kind in SegmentKind)

@@ -34,6 +34,8 @@ COMMIT_MS: Final = 1_000
 MARGIN_MS: Final = 50
 TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
+POWERED_TICK_MS: Final = 1_000
+"""The same while the amplifier has power and nothing sounds: it must not wait for what may not come."""
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +112,8 @@ class Player:
                 self._changed.clear()
                 if not await self._stumbles.guard(self._turn):
                     self._wake_ms = self._clock.now_ms() + STUMBLE_MS
-                await wait_for(self._clock, self._changed, min(TICK_MS, self._wake_ms - self._clock.now_ms()))
+                tick_ms = POWERED_TICK_MS if self._power.is_on and self.sounding is None else TICK_MS
+                await wait_for(self._clock, self._changed, min(tick_ms, self._wake_ms - self._clock.now_ms()))
         finally:
             await self._performance.wind_down()
             await self._power.off()
@@ -153,6 +156,7 @@ class Player:
 
     def _look_at_the_time_and_the_programme(self, now_ms: int) -> None:
         another_time = self._planning.has_another_time()
+        self._performance.take_over_the_time(self._planning.jump_ms)
         if not another_time:
             self._refusals.note_until(now_ms)
         if self._planning.has_another_programme() or another_time:
@@ -249,7 +253,8 @@ class Player:
         if not self._performance.is_waiting(row):
             self._performance.give_up_waiting(None)
             self._log.begin(row)
-        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings))
+        latest_ms = cueing.latest_ms(segment, holdings)
+        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings), latest_ms)
 
     def _waits_for_the_device(self, segment: Segment) -> bool:
         """Whether the device is left alone for now. An alarm is planned anew meanwhile, so that no pass is used up."""

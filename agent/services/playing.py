@@ -44,6 +44,8 @@ class Playing:
     """Why it was stopped; None while it goes on."""
     first_sample_ms: int | None = None
     watch: "asyncio.Task[None] | None" = None
+    _first_boot_ms: int = 0
+    """The first sample's instant on the boot clock."""
 
     @property
     def agreed_end_ms(self) -> int:
@@ -93,6 +95,26 @@ class Playing:
     def withdrawn_from(self, manifest: Manifest | None) -> bool:
         """Whether a programme has no place for it any more."""
         return self.segment.kind is not SegmentKind.EMERGENCY and withdrawn(self.segment, manifest)
+
+    def begins_to_sound(self, first_sample_ms: int, now_ms: int, boot_ms: int) -> None:
+        """Its first sample has left at this wall instant; what both clocks show now."""
+        self.first_sample_ms = first_sample_ms
+        self._first_boot_ms = boot_ms - max(0, now_ms - first_sample_ms)
+
+    def take_over_the_time(self, now_ms: int, boot_ms: int, *, back: bool) -> None:
+        """The clock was set (`back`: to an earlier time), and all was agreed by the time of before.
+
+        An alarm that sounds has begun at another instant then; without that it would be cut, as if it were not due
+        yet. A track that still waits would wait too long where the clock was set back: it is planned once more.
+        """
+        if self.first_sample_ms is None:
+            if back:
+                self.stop(Ending("the programme changed", final=False), 0)
+        elif self.segment.kind is SegmentKind.EMERGENCY:
+            first_sample_ms = now_ms - (boot_ms - self._first_boot_ms)
+            moved = first_sample_ms - self.first_sample_ms
+            self.first_sample_ms = first_sample_ms
+            self.cue = replace(self.cue, start_ms=self.cue.start_ms + moved)
 
     def stop(self, ending: Ending, fade_ms: int) -> None:
         """End it now; the first reason stays."""

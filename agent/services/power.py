@@ -25,6 +25,10 @@ class Power:
         self._silent_boot_ms: int | None = None
 
     @property
+    def is_on(self) -> bool:
+        return self._since_boot_ms is not None
+
+    @property
     def settles_in_ms(self) -> int:
         """How long from now a sound must wait; the whole lead-in while there is no power."""
         if self._since_boot_ms is None:

@@ -60,6 +60,15 @@ CREATE INDEX log_by_end ON log (closed_ms);
 CREATE INDEX log_by_play ON log (play);
 """
 
+_IN_MEMORY: Final = (
+    "CREATE TEMP TABLE again (id BLOB NOT NULL, stage INTEGER NOT NULL, PRIMARY KEY (id, stage)) WITHOUT ROWID",
+    "CREATE TEMP TABLE refusals (id BLOB PRIMARY KEY, at_ms INTEGER NOT NULL, code TEXT NOT NULL, "
+    "acked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+)
+"""Receipts that were acknowledged and are asked for again, and orders that were refused. Whoever repeats old messages
+or makes up new ones all day must not wear the card out, so none of this reaches the disk. What a restart forgets of it
+the controller asks again: it has no answer yet."""
+
 
 class Database:
     """The connection, and the few ways in which the rooms of the store use it."""
@@ -149,6 +158,9 @@ def _open(path: Path, connect: Callable[[Path], Tables]) -> Tables:
         connection.execute("PRAGMA busy_timeout = 5000")
         tables.enable_wal()
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        for statement in _IN_MEMORY:
+            connection.execute(statement)
         if _version(path, connection) == 0:
             _create(tables, path.parent)
     except BaseException:

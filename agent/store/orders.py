@@ -25,6 +25,8 @@ log = structlog.get_logger()
 ENDED: Final = (Stage.DONE, Stage.CANCELLED, Stage.EXPIRED)
 KEEP_MS: Final = 90 * DAY_MS
 """So long after its expiry an order is remembered, and a cancel after it came."""
+MAX_REFUSALS: Final = 1_000
+"""So many refusals are remembered until they are answered, the newest."""
 _WINDOW_BYTES: Final = 8
 _REPLACING: Final = (MessageType.UPDATE, MessageType.CANCEL)
 """What ends an alarm that it refers to."""
@@ -166,14 +168,21 @@ class Orders:
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
         with self._database.change() as connection:
             connection.execute(
-                "INSERT INTO receipts VALUES (?, ?, ?, ?, NULL, 0, 0) ON CONFLICT (id, stage) DO UPDATE SET "
+                "INSERT INTO refusals VALUES (?, ?, ?, 0) ON CONFLICT (id) DO UPDATE SET "
                 "at_ms = iif(code = excluded.code, at_ms, excluded.at_ms), code = excluded.code, acked = 0",
-                (order, int(Stage.REJECTED), at_ms, code),
+                (order, at_ms, code),
+            )
+            connection.execute(
+                "DELETE FROM refusals WHERE id IN (SELECT id FROM refusals ORDER BY at_ms DESC LIMIT -1 OFFSET ?)",
+                (MAX_REFUSALS,),
             )
 
     def answer_again(self, order: bytes) -> None:
         with self._database.change() as connection:
-            connection.execute("UPDATE receipts SET acked = 0 WHERE id = ?", (order,))
+            connection.execute(
+                "INSERT OR IGNORE INTO again SELECT id, stage FROM receipts WHERE id = ? AND acked = 1", (order,)
+            )
+            connection.execute("UPDATE refusals SET acked = 0 WHERE id = ?", (order,))
             if order in self._heard_before:  # what became of it is lost; that it was accepted is not
                 _put_receipt(connection, order, Stage.ACCEPTED, self._heard_before[order])
 

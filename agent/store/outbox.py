@@ -42,9 +42,14 @@ class Outgoing:
         )
 
     def receipts(self) -> Sequence[Receipt]:
+        """A flood of refusals comes after what was obeyed."""
         sql = (
+            "SELECT * FROM ("
             "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM receipts WHERE acked = 0 "
-            "ORDER BY at_ms, stage LIMIT ?"
+            "UNION ALL "
+            "SELECT id, stage, at_ms, code, first_sample_ms, grade FROM again JOIN receipts USING (id, stage) "
+            "UNION ALL SELECT id, 0 AS stage, at_ms, code, NULL, 0 FROM refusals WHERE acked = 0"
+            ") ORDER BY stage = 0, at_ms, stage LIMIT ?"
         )
         return [
             Receipt(self._box, bytes(name), Stage(stage), at_ms, code, first_sample_ms, Grade(grade))
@@ -88,11 +93,19 @@ class Outgoing:
             if acked > self.acked_seq():
                 put_state(connection, "acked_seq", acked.to_bytes(8, "big"))
             connection.executemany(
-                "UPDATE receipts SET acked = 1 WHERE id = ? AND stage = ?",
+                "UPDATE receipts SET acked = 1 WHERE id = ? AND stage = ? AND acked = 0",
                 [(order, int(stage)) for order, stage in ack.receipts],
             )
             connection.executemany(
-                "UPDATE faults SET acked = 1 WHERE code = ? AND at_ms = ?", [(int(code), at) for code, at in ack.faults]
+                "DELETE FROM again WHERE id = ? AND stage = ?", [(order, int(stage)) for order, stage in ack.receipts]
+            )
+            connection.executemany(
+                "UPDATE refusals SET acked = 1 WHERE id = ?",
+                [(order,) for order, stage in ack.receipts if stage is Stage.REJECTED],
+            )
+            connection.executemany(
+                "UPDATE faults SET acked = 1 WHERE code = ? AND at_ms = ? AND acked = 0",
+                [(int(code), at) for code, at in ack.faults],
             )
         return True
 

@@ -19,12 +19,14 @@ RETRIED: Final = frozenset(
         RejectCode.SCOPE,
         RejectCode.EVENT,
         RejectCode.NO_TIME,
+        RejectCode.FUTURE,
         RejectCode.NO_SOUND,
         RejectCode.RATE,
     }
 )
 """Refusals that may pass while the order is valid: it is sent again. Those of trust pass when the box has taken over
-the roots or the delegation under which it was signed: no order is sent that these would not accept."""
+the roots or the delegation under which it was signed: no order is sent that these would not accept. Those of time pass
+when the box's clock is set right; so does an EXPIRED that is `early`."""
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE})
 """The box has it already."""
 
@@ -91,8 +93,7 @@ class Answer:
 
 def owed(answers: Iterable[Answer]) -> bool:
     """Whether the order must be sent to this box again: nothing heard, or a refusal that may pass."""
-    known = tuple(answers)
-    return not known or all(answer.stage is Stage.REJECTED and answer.code in RETRIED for answer in known)
+    return all(answer.stage is Stage.REJECTED and (answer.code in RETRIED or answer.early) for answer in answers)
 
 
 class Level(StrEnum):

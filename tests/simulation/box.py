@@ -6,17 +6,19 @@ next boot finds.
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final, cast
 
 from agent.drivers.amplifier import FakeAmplifier
-from agent.drivers.audio.fake import FakeSpeaker, Heard
+from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
 from agent.drivers.clock import FakeClock
 from agent.errors import LinkError
 from agent.link.fake import FakeOffice
-from agent.ports.sound import Track
-from agent.ports.store import Store
+from agent.ports.sound import SoundError, Track
+from agent.ports.store import OrderBook, Store
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
@@ -27,55 +29,138 @@ from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
 from agent.services.wake import Wakes
 from agent.services.watch import Watch
+from agent.store import trust_file
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
 from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
+from protocol.gate import Accept
 from protocol.ids import box_id
-from protocol.report import ClockQuality, FaultCode
+from protocol.report import ClockQuality, FaultCode, Grade, Stage
+from tests.simulation.disk import Disk, Event, Meter, connected
 from tests.simulation.people import DOMAIN
 from tests.support.small_controller import key
 
-LEAD_IN_MS = 1_500
-_RECORDINGS = Recordings()
+LEAD_IN_MS: Final = 1_500
+RECORDINGS: Final = Recordings()
+STILL: Final = 1 << 60
+"""The end of what has not ended."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sounded:
-    """What a person beside the horn heard, on a clock that is right."""
+    """What a person beside the horn heard, on a clock that is right; there from the first sample on."""
 
     box: str
     cause: str
     play: str
+    sources: tuple[str, ...]
     from_ms: int
-    to_ms: int
     wall_from_ms: int
     """By the box's own clock."""
+    to_ms: int = STILL
+
+
+@dataclass
+class Parts:
+    """What a box is made of. A test of the referee puts a broken part in place of one of these, before the boot."""
+
+    inbox: Callable[..., Inbox] = Inbox
+    player: Callable[..., Player] = Player
+    reporter: Callable[..., Reporter] = Reporter
+    book: Callable[[Database], Orders] = Orders
+    plays: Callable[..., Plays] = Plays
+    outbox: Callable[[Database, str], Outgoing] = Outgoing
+    faults: Callable[..., Faults] = Faults
+    speaker: Callable[[Any], Any] = lambda speaker: speaker
+    """Around the speaker: what the player is given."""
+    amplifier: Callable[[Any], Any] = lambda amplifier: amplifier
+
+
+class _Book:
+    """An order book that says what it is about to accept."""
+
+    def __init__(self, book: Orders, tell: Callable[[bytes], None]) -> None:
+        self._book = book
+        self._tell = tell
+
+    def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
+        self._tell(raw)
+        self._book.accept(raw, verdict, at_ms, tape_ms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
 
 
 class _Uplink:
     """The port `Uplink` on the simulated broker."""
 
-    def __init__(self, publish: Callable[[str, bytes], bool]) -> None:
+    def __init__(self, publish: Callable[[str, bytes], None]) -> None:
         self._publish = publish
         self.connected = False
         self.silent_ms: int | None = 0
 
     async def publish(self, kind: str, payload: bytes, *, certain: bool) -> None:
-        if not self.connected or (not self._publish(kind, payload) and certain):
+        del certain  # the simulated line loses nothing while it is up
+        if not self.connected:
             raise LinkError("no connection to the broker")
+        self._publish(kind, payload)
 
 
 class _Speaker(FakeSpeaker):
-    def __init__(self, clock: FakeClock, tell: Callable[[Heard], None]) -> None:
+    """Tells of every first sample, and of the end."""
+
+    def __init__(self, clock: FakeClock, tell: Callable[[Track], Sounded], now_ms: Callable[[], int]) -> None:
         super().__init__(clock)
         self._tell = tell
+        self._true_ms = now_ms
+        self._watches: set[asyncio.Task[None]] = set()
+        self.plugged_in = True
 
-    def note(self, track: Track, first_sample_ms: int, ended_ms: int, complete: bool) -> None:
-        super().note(track, first_sample_ms, ended_ms, complete)
-        self._tell(self.heard[-1])
+    def unplug(self) -> None:
+        self.plugged_in = False
+        super().unplug()
+
+    def plug_in(self) -> None:
+        self.plugged_in = True
+        super().plug_in()
+
+    async def start(self, track: Track) -> FakeSounding:
+        sounding = await super().start(track)
+        watch = asyncio.create_task(self._listen(track, sounding))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+        return sounding
+
+    async def _listen(self, track: Track, sounding: FakeSounding) -> None:
+        with contextlib.suppress(SoundError):  # it was unplugged: that is an end too
+            if await sounding.started() is None:
+                return
+            row = self._tell(track)
+            try:
+                await sounding.ended()
+            finally:
+                row.to_ms = min(row.to_ms, self._true_ms())
+
+    def fall_silent(self) -> None:
+        """There is no power."""
+        for sounding in self._tracks:
+            sounding.abandon()
+
+
+class _Amplifier(FakeAmplifier):
+    """Remembers by true time."""
+
+    def __init__(self, clock: FakeClock, note: Callable[[bool], None]) -> None:
+        super().__init__(clock)
+        self._note = note
+
+    async def power(self, on: bool) -> None:
+        if on != self.on:
+            self._note(on)
+        await super().power(on)
 
 
 @dataclass
@@ -88,7 +173,9 @@ class Running:
     faults: Faults
     fetcher: Fetcher
     reporter: Reporter
+    player: Player
     speaker: _Speaker
+    amplifier: _Amplifier
     uplink: _Uplink
     database: Database
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -104,27 +191,41 @@ class SimBox:
         folder: Path,
         *,
         now_ms: Callable[[], int],
-        publish: Callable[[str, str, bytes], bool],
+        publish: Callable[[str, str, bytes], None],
     ) -> None:
         self.name = name
         self.units = units
-        self.folder = folder
         self.signer = key(name)
         self.id = box_id(self.signer.public_key)
         self.office = FakeOffice(self.id)
+        self.parts = Parts()
         self.sounded: list[Sounded] = []
         self.switched: list[tuple[int, bool]] = []
         """(true instant, on) of the amplifier."""
+        self.ended: dict[bytes, tuple[Stage, int]] = {}
+        """Orders whose end is on the disk, and the true instant of it."""
+        self.meter = Meter(now_ms)
+        """What is written to the disk."""
+        self.watched_by: Disk | None = None
+        """Another disk that remembers every call."""
         self.skew_ms = 0
         self.quality = ClockQuality.NTP
         self.link_up = True
-        self.sabotage: Callable[[Running], None] = lambda _: None
-        """For tests of the simulator itself: breaks a part after each boot."""
+        self.plugged_in = True
+        self.on_accept: Callable[[bytes], None] = lambda _: None
+        """Told of every order before it is written down."""
+        self._folder = folder
+        self._life = 0
         self._now_ms = now_ms
         self._publish = publish
         self._on: Running | None = None
         self._clock: FakeClock | None = None
-        self._amplifier: FakeAmplifier | None = None
+
+    def note(self, event: Event) -> None:
+        """What SQLite does to its files."""
+        self.meter.note(event)
+        if self.watched_by is not None:
+            self.watched_by.note(event)
 
     @property
     def on(self) -> Running:
@@ -140,46 +241,53 @@ class SimBox:
         assert self._clock is not None
         return self._clock
 
+    @property
+    def folder(self) -> Path:
+        """The disk of this life."""
+        return self._folder / f"life-{self._life}"
+
     def boot(self) -> None:
         """Power comes: everything is built from what lies in the folder."""
         clock = self._clock = FakeClock(self._now_ms() + self.skew_ms, self.quality)
-        wakes = Wakes()
-        database = Database(self.folder)
+        parts, wakes = self.parts, Wakes()
+        database = Database(self.folder, lambda path: connected(path, self), self._write_trust)
         memory = Memory(database)
         clock.raise_floor(memory.floor_ms())
         store = Store(
             trust=memory,
             desired=memory,
-            book=Orders(database),
-            outbox=Outgoing(database, self.id),
+            book=cast("OrderBook", _Book(parts.book(database), self.on_accept)),
+            outbox=parts.outbox(database, self.id),
             shelf=BlobShelf(database, self.folder / "blobs"),
-            journal=Plays(database, clock.now_ms, wakes.reporter.set),
+            journal=parts.plays(database, clock.now_ms, wakes.reporter.set),
         )
-        faults = Faults(store.outbox, clock, wakes.reporter)
+        faults = parts.faults(store.outbox, clock, wakes.reporter)
         keeper = Keeper(clock, store)
-        inbox = Inbox(
-            Identity(self.id), clock, store, recordings=_RECORDINGS, keeper=keeper, faults=faults, wakes=wakes
+        inbox = parts.inbox(
+            Identity(self.id), clock, store, recordings=RECORDINGS, keeper=keeper, faults=faults, wakes=wakes
         )
         uplink = _Uplink(lambda kind, payload: self._publish(self.name, kind, payload))
         fetcher = Fetcher(self.office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5)
-        speaker = _Speaker(clock, self._heard)
-        amplifier = self._amplifier = FakeAmplifier(clock)
-        player = Player(
+        speaker = _Speaker(clock, self._heard, self._now_ms)
+        if not self.plugged_in:
+            speaker.unplug()
+        amplifier = _Amplifier(clock, lambda on: self.switched.append((self._now_ms(), on)))
+        player = parts.player(
             clock=clock,
-            speaker=speaker,
-            amplifier=amplifier,
+            speaker=parts.speaker(speaker),
+            amplifier=parts.amplifier(amplifier),
             journal=store.journal,
             shelf=store.shelf.path,
-            recordings=_RECORDINGS,
+            recordings=RECORDINGS,
             holdings=keeper.holdings,
             changed=keeper.changed,
-            on_order=Progress(store.book, faults, wakes.reporter).note,
+            on_order=self._noting(Progress(store.book, faults, wakes.reporter), store),
             on_fault=faults.note,
             on_damaged=fetcher.damaged,
             on_doing=wakes.reporter.set,
             lead_in_ms=LEAD_IN_MS,
         )
-        reporter = Reporter(
+        reporter = parts.reporter(
             Sender(self.id, lambda: DOMAIN, self.signer, "0.1.0", clock.now_ms()),
             uplink,
             clock,
@@ -189,22 +297,31 @@ class SimBox:
             sounding=lambda: player.sounding,
         )
         watch = Watch(clock, store, inbox=inbox, faults=faults, keeper=keeper)
-        running = self._on = Running(store, inbox, keeper, faults, fetcher, reporter, speaker, uplink, database)
-        self.sabotage(running)
+        running = self._on = Running(
+            store, inbox, keeper, faults, fetcher, reporter, player, speaker, amplifier, uplink, database
+        )
         services = {"watch": watch.run(), "player": player.run(), "fetcher": fetcher.run(), "reporter": reporter.run()}
         running.tasks = [asyncio.create_task(service, name=name) for name, service in services.items()]
 
     async def power_cut(self) -> None:
-        """Nothing is finished and nothing is said: the tasks stop where they wait."""
-        running, self._on = self.on, None
-        self._note_amplifier()
-        self.switched.append((self._now_ms(), False))
+        """Nothing is finished and nothing is said. What the dying daemon still writes goes to a disk that is gone."""
+        running, old = self.on, self.folder
+        self._life += 1
+        shutil.copytree(old, self.folder, ignore=shutil.ignore_patterns("*-shm"))
+        self._on = None
+        for row in self.sounded:
+            row.to_ms = min(row.to_ms, self._now_ms())
+        if running.amplifier.on:
+            self.switched.append((self._now_ms(), False))
+        running.amplifier.on = False
         running.uplink.connected = False
+        running.speaker.fall_silent()
         for task in running.tasks:
             task.cancel()
         await asyncio.gather(*running.tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             running.database.close()
+        shutil.rmtree(old)
 
     def connect(self) -> None:
         """The broker is there again: the box greets."""
@@ -216,9 +333,19 @@ class SimBox:
         if self._on is not None:
             self._on.uplink.connected = False
 
+    @property
+    def connected(self) -> bool:
+        return self._on is not None and self._on.uplink.connected
+
     def jump(self, by_ms: int) -> None:
         self.skew_ms += by_ms
         self.clock.jump(by_ms)
+
+    def plug(self, *, in_: bool) -> None:
+        """The sound device goes, or comes back."""
+        self.plugged_in = in_
+        if self._on is not None:
+            (self._on.speaker.plug_in if in_ else self._on.speaker.unplug)()
 
     @property
     def audible(self) -> bool:
@@ -226,26 +353,45 @@ class SimBox:
 
     @property
     def amplifier_on(self) -> bool:
-        return self._on is not None and self._amplifier is not None and self._amplifier.on
+        return self._on is not None and self._on.amplifier.on
+
+    @property
+    def clock_is_right(self) -> bool:
+        """Whether the box knows the true time, and knows that it does."""
+        if self._on is None:
+            return False
+        reading, now = self.clock.reading(), self._now_ms()
+        near = max(abs(reading.hi_ms - now), abs(self.clock.now_ms() - now)) <= 1_000
+        return reading.quality >= ClockQuality.RTC and near
 
     def has_fault(self, code: FaultCode) -> bool:
         return self._on is not None and code in self._on.faults.active()
 
-    def _heard(self, heard: Heard) -> None:
-        """Told when a track is over; where the clock was set only its length and its end can be trusted."""
-        end = self._now_ms()
-        length = heard.ended_ms - heard.first_sample_ms
-        self.sounded.append(
-            Sounded(self.name, heard.cause, heard.play, end - length, end, self.clock.now_ms() - length)
-        )
-
-    def _note_amplifier(self) -> None:
-        assert self._amplifier is not None
-        ahead = self.clock.now_ms() - self._now_ms()
-        self.switched += [(at_ms - ahead, on) for at_ms, on in self._amplifier.switched]
-        self._amplifier.switched.clear()
-
-    def settle(self) -> None:
-        """Write down what the amplifier did so far."""
+    def _heard(self, track: Track) -> Sounded:
+        sources = tuple(path.name for path in track.sources)
+        row = Sounded(self.name, track.cause, track.name, sources, self._now_ms(), self.clock.now_ms())
         if self._on is not None:
-            self._note_amplifier()
+            self.sounded.append(row)
+            self._mark("sounds")
+        return row
+
+    def _noting(self, progress: Progress, store: Store) -> Callable[[str, Stage, int, int | None, Grade], None]:
+        """Remembers when the end of an order came to be on the disk."""
+
+        def note(order: str, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> None:
+            progress.note(order, stage, at_ms, first_sample_ms, grade)
+            name = bytes.fromhex(order)
+            held = next((row for row in store.book.orders(0) if row.order.id == name), None)
+            if self._on is not None and held is not None and held.ended_ms == at_ms:
+                self.ended.setdefault(name, (held.stage, self._now_ms()))
+                self._mark(held.stage.name)
+
+        return note
+
+    def _mark(self, what: str) -> None:
+        if self.watched_by is not None:
+            self.watched_by.mark(what)
+
+    def _write_trust(self, folder: Path, kept: trust_file.Kept) -> None:
+        trust_file.write(folder, kept)
+        self.meter.wrote_file((folder / trust_file.FILE).stat().st_size)

@@ -1,25 +1,50 @@
 """What must be true after every step: faults.md, I1-I12, judged by the second gate and by nothing of the agent.
 
 For each box the referee keeps its own picture of trust, of accepted orders and of the past, from the bytes that reached
-the box alone. The agent may sound what this picture allows, and must have said what it implies.
+the box alone. What sounded it hears at the horn, what the box remembers it reads from its disk, and what the province
+sees of it the simulated controller tells. The agent may sound what this picture allows, and must have said what it
+implies.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
-from protocol.report import Stage
+from controller.boxes.rules import SILENT_AFTER, Level
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
+from protocol.report import ClockQuality, FaultCode, Stage, holdings_digest
+from protocol.roles import Role
 from tests.oracle import envelope, records, trust
 from tests.oracle import judge as second_gate
-from tests.oracle.judge import Known, OracleMe, Recent
+from tests.oracle.judge import OracleMe, Recent
 from tests.oracle.trust import OracleTrust
-from tests.simulation.box import LEAD_IN_MS, SimBox, Sounded
+from tests.simulation.box import STILL, SimBox, Sounded
+from tests.simulation.controller import Known
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 MESSAGES: Final = frozenset({1, 2, 3, 4, 5, 6, 7})
+ENDS: Final = (Stage.DONE, Stage.EXPIRED, Stage.CANCELLED)
+SECOND_MS: Final = 1_000
 TAIL_MS: Final = 3_000
-LATE_MS: Final = 500
-ENDS: Final = {Stage.DONE, Stage.EXPIRED, Stage.CANCELLED}
+FADE_MS: Final = 300
+"""So long a programme may still be heard under an alarm (fault 34)."""
+STOPS_MS: Final = 1_000
+"""So long after its acceptance a cancel or a stop may leave what has been handed to the speaker."""
+HEARD_MS: Final = 60_000
+VISIBLE_MS: Final = round(SILENT_AFTER.total_seconds() * 1000)
+REST_MS: Final = 100_000
+WINDOW_MS: Final = 35 * 60_000
+"""The window of an entry, and the longest interruption after which it goes on."""
+DAILY_BYTES: Final = 20_000_000
+GAP_MS: Final = 6_000
+"""Between two passes of an alarm no other sounds."""
+WAITS: Final = {"ROOTS_NEWER", "ROOTS_EXPIRED", "NO_TIME", "RATE"}
+HOSTILE: Final = {"SIGNATURE", "THRESHOLD", "SCOPE"}
+"""Refusals that no honest controller causes: somebody must be told."""
 
 
 class ViolationError(AssertionError):
@@ -30,6 +55,16 @@ def _fail(number: str, what: str) -> None:
     raise ViolationError(f"{number}: {what}")
 
 
+@dataclass(frozen=True)
+class Airing:
+    """One start of an entry that persons have approved."""
+
+    planned_ms: int
+    sound: str
+    """Name of the file."""
+    length_ms: int
+
+
 @dataclass
 class Picture:
     """One box, as the referee knows it."""
@@ -38,64 +73,93 @@ class Picture:
     roots: records.Roots | None = None
     lists: dict[str, records.Delegation] = field(default_factory=dict)
     placed: bool = False
-    known: dict[bytes, Known] = field(default_factory=dict)
-    expires: dict[bytes, int] = field(default_factory=dict)
-    """Of accepted orders that sound: epoch seconds."""
+    known: dict[bytes, second_gate.Known] = field(default_factory=dict)
+    orders: dict[bytes, records.Order] = field(default_factory=dict)
+    """The accepted ones."""
     accepted_at: dict[bytes, int] = field(default_factory=dict)
     """True milliseconds."""
-    undone: frozenset[bytes] = frozenset()
+    undone: dict[bytes, int] = field(default_factory=dict)
+    """Cancels, updates and stops that a reinstatement has ended, and when (true milliseconds)."""
     used: dict[bytes, frozenset[int]] = field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
-    highest: dict[bytes, int] = field(default_factory=dict)
+    waiting: set[bytes] = field(default_factory=set)
+    """What was refused for a reason that passes; the box may come back to it."""
+    marks: dict[str, object] = field(default_factory=dict)
     checked: int = 0
     """How many of the box's sounds were looked at."""
-    done: dict[str, int] = field(default_factory=dict)
-    """Since when an order is done, true milliseconds."""
+    switched: int = 0
+    """How much of the amplifier's story was looked at."""
+    truth: object = None
+    truth_since: int = 0
+    ailing: dict[FaultCode, int] = field(default_factory=dict)
+    """What is wrong with it in truth, and since when (true milliseconds)."""
+    said: dict[FaultCode, int] = field(default_factory=dict)
+    """What it takes to be wrong itself."""
 
     @property
     def trust(self) -> OracleTrust | None:
         return None if self.roots is None else OracleTrust(self.roots, tuple(self.lists.values()))
 
+    def silences(self, at_ms: int, name: bytes | None) -> bytes | None:
+        """The accepted order because of which this one (None: the programme) may not begin at this true instant."""
+        for other, order in self.orders.items():
+            if self.accepted_at[other] + STOPS_MS > at_ms or self.undone.get(other, STILL) <= at_ms:
+                continue
+            if order.type == records.STOPPING and order.status == records.ACTUAL:
+                lasts = order.until is None or at_ms < order.until * SECOND_MS
+                if lasts and (name is None or self.known[name].level >= self.known[other].level):
+                    return other
+            ends = order.type == records.CANCELLATION or (
+                order.type == records.UPDATE and order.not_before * SECOND_MS + STOPS_MS <= at_ms
+            )
+            if name is not None and ends and name in order.references and order.status != records.TEST:
+                return other
+        return None
+
 
 class Referee:
     """Sees every message that reaches a box, before the box does."""
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
+    def __init__(self, world: "World") -> None:
+        self._world = world
         self.pictures: dict[str, Picture] = {}
-        self.programme: dict[str, tuple[int, int]] = {}
-        """Entries that persons have approved: id, first start and latest start (wall milliseconds in Vietnam, UTC)."""
+        self.programme: dict[str, set[Airing]] = {}
+        """What persons have approved, by the entry's id."""
+        self.only: tuple[str, ...] = ()
+        """For tests of the referee: the invariants to ask, so that no other one is quicker; empty for all."""
         self.sounds = 0
         self.verdicts = 0
 
     def watch(self, box: SimBox) -> None:
-        self.pictures[box.name] = Picture(box)
+        picture = self.pictures[box.name] = Picture(box)
+        box.on_accept = lambda raw: self._on_accept(picture, raw)
 
-    def delivered(self, box: SimBox, raw: bytes, *, first: bool = False) -> second_gate.Verdict | None:
-        """These bytes reach the box now; the second gate's verdict where they are an order."""
+    def delivered(self, box: SimBox, raw: bytes, *, first: bool = False) -> None:
+        """These bytes reach the box now."""
         picture = self.pictures[box.name]
         if first and picture.roots is None:
             picture.roots = trust.first_roots(raw)
-            return None
+            return
         if picture.roots is None:
-            return None
+            return
         later = trust.next_roots(raw, picture.roots)
         if later is not None:
             picture.roots = later
-            return None
+            return
         self._delegation(picture, raw)
-        return self._order(picture, raw) if picture.placed else None
+        if picture.placed:
+            self._order(picture, raw)
 
     def _delegation(self, picture: Picture, raw: bytes) -> None:
         assert picture.roots is not None
         reading, roots = picture.box.clock.reading(), picture.roots
-        at_s = reading.hi_ms // 1000 if reading.tells_time else roots.issued
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
         for unit in picture.box.units:
             taken = trust.delegation(raw, picture.roots, picture.lists.get(unit), at_s)
             if taken is not None and taken.unit == unit:
                 picture.lists[unit] = taken
 
-    def _order(self, picture: Picture, raw: bytes) -> second_gate.Verdict:
+    def _judge(self, picture: Picture, raw: bytes) -> second_gate.Verdict:
         self.verdicts += 1
         box, held = picture.box, picture.trust
         assert held is not None
@@ -106,120 +170,401 @@ class Referee:
             path=box.units,
             seen=frozenset(picture.known),
             known=picture.known,
-            ended=picture.undone,
+            ended=frozenset(picture.undone),
             used=picture.used,
             recent=picture.recent,
             messages=MESSAGES,
             blobs=frozenset(),
             drill=True,
         )
-        verdict = second_gate.judge(raw, held, (reading.lo_ms, reading.hi_ms, int(reading.quality)), me)
+        return second_gate.judge(raw, held, (reading.lo_ms, reading.hi_ms, int(reading.quality)), me)
+
+    def _order(self, picture: Picture, raw: bytes) -> None:
+        verdict = self._judge(picture, raw)
         if verdict[0] == "ACCEPT":
-            self._accepted(picture, raw, verdict, reading.hi_ms)
-        return verdict
+            self._accepted(picture, raw, verdict, picture.box.clock.reading().hi_ms)
+        elif verdict[1] in WAITS:
+            picture.waiting.add(raw)
+        if verdict[0] == "REJECT" and verdict[1] in HOSTILE and picture.box.has_power:
+            picture.ailing.setdefault(FaultCode.ORDER_REFUSED, self._now)
+
+    def _on_accept(self, picture: Picture, raw: bytes) -> None:
+        """The box takes up what it had put aside: the second gate judges it at this instant once more."""
+        if raw in picture.waiting:
+            verdict = self._judge(picture, raw)
+            if verdict[0] == "ACCEPT":
+                picture.waiting.discard(raw)
+                self._accepted(picture, raw, verdict, picture.box.clock.reading().hi_ms)
 
     def _accepted(self, picture: Picture, raw: bytes, verdict: second_gate.Verdict, hi_ms: int) -> None:
         order = records.order(envelope.open_envelope(raw, envelope.ORDER).payload)
         level, signer = verdict[1]["level"], verdict[1]["first_signer"]
-        picture.known[order.id] = Known(level, order.status, order.type, order.references)
+        picture.known[order.id] = second_gate.Known(level, order.status, order.type, order.references)
+        picture.orders[order.id] = order
         picture.used[signer] = picture.used.get(signer, frozenset()) | {order.sequence}
-        picture.accepted_at[order.id] = self._now_ms()
+        picture.accepted_at[order.id] = self._now
         if order.type == records.REINSTATEMENT:
-            undone = {name for name in order.references if name in picture.known and level <= picture.known[name].level}
-            picture.undone |= undone
+            for name in order.references:
+                if name in picture.known and level <= picture.known[name].level:
+                    picture.undone.setdefault(name, self._now)
         picture.recent = (*picture.recent, Recent(hi_ms, order.severity, level, order.status, order.type))
-        if order.sound is not None:
-            picture.expires[order.id] = order.expires
+
+    @property
+    def _now(self) -> int:
+        return self._world.now_ms()
 
     # --- after every step
 
     def look(self) -> None:
+        """Raises ViolationError."""
         for picture in self.pictures.values():
-            box = picture.box
-            box.settle()
-            fresh, picture.checked = box.sounded[picture.checked :], len(box.sounded)
-            for sound in fresh:
-                self.sounds += 1
-                self._cause(picture, sound)
-            self._overlaps(box)
-            self._amplifier(box)
-            if box.has_power:
-                self._book(picture)
+            for number, check in self._checks():
+                if not self.only or number in self.only:
+                    check(picture)
+            picture.checked = len(picture.box.sounded)
+        if self._world.controller.conflicts:
+            _fail("I8", self._world.controller.conflicts[0])
 
-    def _cause(self, picture: Picture, sound: Sounded) -> None:
-        if "#" in sound.play and _is_order(sound.cause):
-            order = bytes.fromhex(sound.cause)
-            if order not in picture.expires:
+    def _checks(self) -> Iterator[tuple[str, Callable[[Picture], None]]]:
+        yield "I1", self._causes
+        yield "I2", self._in_time
+        yield "I3", self._never_again
+        yield "I7", self._overlaps
+        yield "I11", self._nights
+        yield "I12", self._amplifier
+        yield "I9", self._writes
+        yield "I4", self._marks
+        yield "I1/I6", self._book
+        yield "I6", self._chains
+        yield "I5", self._heard_in_time
+        yield "I8", self._the_picture_is_true
+        yield "I10", self._visible
+        yield "alive", self._alive
+
+    def _fresh(self, picture: Picture) -> list[Sounded]:
+        return picture.box.sounded[picture.checked :]
+
+    def _causes(self, picture: Picture) -> None:
+        """I1."""
+        for sound in self._fresh(picture):
+            self.sounds += 1
+            name = bytes.fromhex(sound.cause) if _is_order(sound) else None
+            if name is None:
+                self._is_planned(sound)
+            elif name not in picture.orders:
                 _fail("I1", f"{sound.box} sounded {sound.cause}, which the second gate did not accept")
-            if sound.wall_from_ms > picture.expires[order] * 1000 + LATE_MS:
-                late_ms = sound.wall_from_ms - picture.expires[order] * 1000
-                _fail("I2", f"{sound.box} began {sound.cause} {late_ms} ms late")
-            if sound.from_ms > picture.done.get(sound.cause, 1 << 60):
-                _fail("I3", f"{sound.box} sounded {sound.cause} after it was done")
-            return
-        window = self.programme.get(sound.cause)
-        if window is None:
-            _fail("I1", f"{sound.box} sounded the entry {sound.cause}, which nobody approved")
-        local = datetime.fromtimestamp(sound.wall_from_ms / 1000, UTC) + timedelta(hours=7)
-        if local.hour >= 21 or local.hour < 5:
-            _fail("I11", f"{sound.box} sounded {sound.cause} at {local:%H:%M}")
+            elif f"{_message(picture.orders[name])}.ogg" not in sound.sources:
+                _fail("I1", f"{sound.box} sounded {sound.sources} for {sound.cause}, which asks for another message")
+            silenced = picture.silences(sound.from_ms, name)
+            if silenced is not None:
+                _fail("I1", f"{sound.box} began {sound.cause}, which {silenced.hex()} had ended or stopped")
 
-    def _overlaps(self, box: SimBox) -> None:
-        alarms = [row for row in box.sounded if _is_order(row.cause)]
-        others = [row for row in box.sounded if not _is_order(row.cause)]
-        for alarm in alarms:
-            for other in others:
-                shared = min(alarm.to_ms, other.to_ms) - max(alarm.from_ms, other.from_ms)
-                if shared > LATE_MS:
-                    _fail("I7", f"{box.name}: {other.cause} sounded {shared} ms under {alarm.cause}")
+    def _is_planned(self, sound: Sounded) -> None:
+        """An approved entry, at its hour, with its own sound."""
+        for airing in self.programme.get(sound.cause, ()):
+            late_ms = sound.wall_from_ms - airing.planned_ms
+            if sound.sources == (airing.sound,) and -50 <= late_ms <= WINDOW_MS + airing.length_ms:
+                return
+        _fail("I1", f"{sound.box} sounded {sound.play} at {_local(sound.wall_from_ms)}, which nobody approved")
 
-    def _amplifier(self, box: SimBox) -> None:
-        """Each stretch of power has sound in it, and begins and ends near it."""
-        if box.amplifier_on or box.audible:
+    def _in_time(self, picture: Picture) -> None:
+        """I2: by the box's clock always, by the true time where its clock is right."""
+        for sound in self._fresh(picture):
+            order = picture.orders.get(bytes.fromhex(sound.cause)) if _is_order(sound) else None
+            if order is None:
+                continue
+            late_ms = sound.wall_from_ms - order.expires * SECOND_MS
+            if late_ms >= 0:
+                _fail("I2", f"{sound.box} began {sound.cause} {late_ms} ms after its end by its own clock")
+            late_ms = sound.from_ms - order.expires * SECOND_MS
+            if late_ms >= SECOND_MS and picture.box.clock_is_right:
+                _fail("I2", f"{sound.box} began {sound.cause} {late_ms} ms after its end")
+
+    def _never_again(self, picture: Picture) -> None:
+        """I3: a first sample after DONE was on the disk."""
+        for sound in self._fresh(picture):
+            if _is_order(sound):
+                stage, at_ms = picture.box.ended.get(bytes.fromhex(sound.cause), (None, 0))
+                if stage is Stage.DONE and sound.from_ms > at_ms:
+                    _fail("I3", f"{sound.box} sounded {sound.cause} {sound.from_ms - at_ms} ms after it was done")
+        if picture.box.has_power:
+            for row in picture.box.on.store.book.orders(0):
+                done = picture.box.ended.get(row.order.id, (None, 0))[0] is Stage.DONE
+                if done and row.stage is not Stage.DONE:
+                    _fail("I3", f"{picture.box.name}: {row.order.id.hex()} was done and is {row.stage.name}")
+
+    def _overlaps(self, picture: Picture) -> None:
+        """I7: two sounds at once, one of them an alarm."""
+        rows = picture.box.sounded[max(0, picture.checked - 8) :]
+        for number, one in enumerate(rows):
+            for other in rows[:number]:
+                shared = min(one.to_ms, other.to_ms, self._now) - max(one.from_ms, other.from_ms)
+                if shared > FADE_MS and (_is_order(one) or _is_order(other)):
+                    _fail("I7", f"{one.box}: {other.play} and {one.play} sounded together for {shared} ms")
+
+    def _nights(self, picture: Picture) -> None:
+        """I11: neither begins in quiet hours nor goes on into them, by the box's clock."""
+        for sound in self._fresh(picture):
+            if not _is_order(sound) and _is_quiet(sound.wall_from_ms):
+                _fail("I11", f"{sound.box} sounded {sound.cause} at {_local(sound.wall_from_ms)}")
+        box = picture.box
+        if not box.has_power:
             return
-        on_ms: int | None = None
-        for at_ms, on in box.switched:
-            if on and on_ms is None:
-                on_ms = at_ms
-            elif not on and on_ms is not None:
-                self._powered(box, on_ms, at_ms)
-                on_ms = None
-        box.switched.clear()
+        for sound in box.sounded[-3:]:
+            lately = [box.clock.now_ms() - ago_ms for ago_ms in (0, 11_000)]
+            if sound.to_ms == STILL and not _is_order(sound) and all(map(_is_quiet, lately)):
+                _fail("I11", f"{sound.box} still sounds {sound.cause} at {_local(lately[0])}")
+
+    def _amplifier(self, picture: Picture) -> None:
+        """I12: each stretch of power has sound in it, and begins and ends near it."""
+        box = picture.box
+        story = [*box.switched[picture.switched :], *([(self._now, False)] if box.amplifier_on else [])]
+        for (on_ms, on), (off_ms, _) in pairwise(story):
+            if on:
+                self._powered(box, on_ms, off_ms)
+        picture.switched = len(box.switched) - (1 if box.amplifier_on else 0)
 
     def _powered(self, box: SimBox, on_ms: int, off_ms: int) -> None:
-        inside = sorted((row.from_ms, row.to_ms) for row in box.sounded if row.to_ms >= on_ms and row.from_ms <= off_ms)
-        edges = [on_ms + LEAD_IN_MS, *(edge for row in inside for edge in row), off_ms]
-        if off_ms - max(on_ms + LEAD_IN_MS, *(row[1] for row in inside), on_ms + LEAD_IN_MS) > TAIL_MS + LATE_MS:
-            _fail("I12", f"{box.name}: the amplifier was on until {off_ms}, the last sound ended before {edges[-2]}")
+        silent_from = on_ms
+        for row in box.sounded:
+            if row.to_ms <= on_ms or row.from_ms >= off_ms:
+                continue
+            if row.from_ms - silent_from > TAIL_MS:
+                _fail("I12", f"{box.name}: the amplifier was on for {row.from_ms - silent_from} ms before {row.play}")
+            silent_from = max(silent_from, row.to_ms)
+        if off_ms - silent_from > TAIL_MS:
+            _fail("I12", f"{box.name}: the amplifier was on for {off_ms - silent_from} ms after the last sound")
+
+    def _writes(self, picture: Picture) -> None:
+        """I9."""
+        written = picture.box.meter.last_day()
+        if written > DAILY_BYTES:
+            _fail("I9", f"{picture.box.name} wrote {written} bytes within a day")
+
+    # --- what the box remembers
+
+    def _marks(self, picture: Picture) -> None:
+        """I4."""
+        if not picture.box.has_power:
+            return
+        store = picture.box.on.store
+        roots, wanted = store.trust.roots(), store.desired.wanted()
+        now: dict[str, object] = {signer.hex(): window.high for signer, window in store.book.windows().items()}
+        now["roots"] = 0 if roots is None else roots.version
+        now["assignment"] = (0, 0, 0) if wanted is None else (wanted.era, wanted.epoch, wanted.generation)
+        for name, before in picture.marks.items():
+            if name not in now or now[name] < before:  # type: ignore[operator]
+                _fail("I4", f"{picture.box.name}: {name[:12]} fell from {before} to {now.get(name)}")
+        picture.marks = now
 
     def _book(self, picture: Picture) -> None:
-        box, book = picture.box, picture.box.on.store.book
-        held = set(book.seen())
-        if held != set(picture.known):
-            odd = held ^ set(picture.known)
-            _fail("I1/I6", f"{box.name} and the second gate differ over {sorted(one.hex() for one in odd)}")
-        for signer, window in book.windows().items():
-            if window.high < picture.highest.get(signer, 0):
-                _fail("I4", f"{box.name}: the sequence of {signer.hex()[:8]} fell to {window.high}")
-            picture.highest[signer] = window.high
-        self._chains(picture)
+        """Both gates have let in the same."""
+        if not picture.box.has_power:
+            return
+        odd = set(picture.box.on.store.book.seen()) ^ set(picture.known)
+        if odd:
+            _fail("I1/I6", f"{picture.box.name} and the second gate differ over {sorted(one.hex() for one in odd)}")
 
     def _chains(self, picture: Picture) -> None:
+        """I6, from the receipts on the disk."""
         box = picture.box
-        for remembered in box.on.store.book.orders(0):
-            name = remembered.order.id.hex()
-            if remembered.stage is Stage.DONE and remembered.order.sound is not None:
-                picture.done.setdefault(name, self._now_ms())
-            elif name in picture.done:
-                _fail("I3", f"{box.name}: {name} was done and is {remembered.stage.name}")
-            ended = remembered.order.expires * 1000 + 120_000 < box.clock.now_ms()
-            if ended and remembered.stage not in ENDS and not box.audible and box.clock.reading().tells_time:
-                _fail("I6", f"{box.name}: {name} expired and is still {remembered.stage.name}")
+        if not box.has_power:
+            return
+        receipts = _receipts(box)
+        for name, order in picture.orders.items():
+            stages = set(receipts.get(name, {})) - {Stage.REJECTED}
+            ends = [stage for stage in stages if stage in ENDS]
+            if Stage.ACCEPTED not in stages:
+                _fail("I6", f"{box.name}: {name.hex()} was accepted, and its receipts are {_names(stages)}")
+            if len(ends) > 1:
+                _fail("I6", f"{box.name}: {name.hex()} ended twice: {_names(stages)}")
+            over = order.expires * SECOND_MS + 2 * HEARD_MS < box.clock.now_ms()
+            settled = self._world.powered_ms(box.name) > 2 * HEARD_MS
+            if over and settled and not ends and not box.audible and box.clock.reading().tells_time:
+                _fail("I6", f"{box.name}: {name.hex()} is over, and nothing says how it ended")
+
+    def _alive(self, picture: Picture) -> None:
+        for task in picture.box.on.tasks if picture.box.has_power else ():
+            if task.done():
+                _fail("alive", f"{picture.box.name}: {task.get_name()} ended: {task!r}")
+
+    # --- what the province hears and sees
+
+    def _heard_in_time(self, picture: Picture) -> None:
+        """I5, from what came out of the horn."""
+        box, well_ms = picture.box, self._world.well_ms(picture.box.name)
+        if well_ms < HEARD_MS:
+            return
+        for order, raw in self._world.controller.orders.values():
+            since = max(self._world.given_ms[order.id], order.not_before * SECOND_MS, self._now - well_ms)
+            over = self._now >= order.expires * SECOND_MS or self._now - since < HEARD_MS
+            if over or order.sound is None or order.status == records.TEST or not set(order.area) & set(box.units):
+                continue
+            if not self.heard(box, order.id) and self._is_due(picture, order.id, raw):
+                seconds = (self._now - since) // 1000
+                _fail("I5", f"{box.name} has not sounded {order.id.hex()} in {seconds} s of health")
+
+    def _is_due(self, picture: Picture, name: bytes, raw: bytes) -> bool:
+        """Whether the second gate has let it in, or would, and nothing higher kept the horn."""
+        if name not in picture.orders:
+            return self._judge(picture, raw)[0] == "ACCEPT"
+        touched = [
+            at_ms
+            for other, at_ms in picture.accepted_at.items()
+            if name in picture.orders[other].references or picture.orders[other].type != records.ALERT
+        ]
+        lately = self._now - HEARD_MS
+        if picture.silences(self._now, name) is not None or max(touched, default=0) > lately:
+            return False
+        severity = picture.orders[name].severity
+        taken_ms = sum(
+            min(row.to_ms, self._now) - max(row.from_ms, lately) + GAP_MS
+            for row in picture.box.sounded
+            if row.to_ms > lately and _is_order(row) and picture.orders[bytes.fromhex(row.cause)].severity >= severity
+        )
+        return taken_ms < HEARD_MS // 2
+
+    def _the_picture_is_true(self, picture: Picture) -> None:
+        """I8: at rest; and at all times, no receipt tells of a sound that nobody heard."""
+        box, world = picture.box, self._world
+        self._no_receipt_lies(box)
+        truth = _truth(box) if box.has_power else None
+        if truth != picture.truth:
+            picture.truth, picture.truth_since = truth, self._now
+        rest_ms = min(world.well_ms(box.name), self._now - picture.truth_since)
+        if truth is None or rest_ms < REST_MS or not set(truth.live) <= set(world.controller.orders):
+            return
+        known = world.controller.known[box.name]
+        believed = (known.in_force, known.chain, known.log_seq, known.shown())
+        held = (truth.place, truth.chain, truth.log_seq, truth.faults)
+        if believed != held:
+            _fail("I8", f"{box.name}: the controller believes {believed}, and the box holds {held}")
+        for name, stages in truth.receipts.items():
+            told = {answer.stage for answer in known.answers.get(name, ())}
+            if not set(stages) <= told:
+                _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
+        if world.controller.picture(box.name).owed:
+            return  # it refuses an order that is sent again and answered again for as long as it lives
+        if truth.unsaid:
+            _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
+        if world.controller.in_step(box.name) != truth.digest:
+            _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
+
+    def _no_receipt_lies(self, box: SimBox) -> None:
+        for name, answers in self._world.controller.known[box.name].answers.items():
+            for answer in answers:
+                sample = answer.first_sample_ms
+                if sample is None:
+                    continue
+                heard = [row for row in box.sounded if row.cause == name.hex()]
+                if not any(abs(row.wall_from_ms - sample) <= 20 for row in heard):
+                    _fail("I8", f"{box.name} told of a first sample of {name.hex()} at {sample}, and nobody heard it")
+
+    def _visible(self, picture: Picture) -> None:
+        """I10: what is wrong in truth, what the box takes to be wrong, and a box that cannot be reached."""
+        box, world = picture.box, self._world
+        known, linked_ms = world.controller.known[box.name], world.linked_ms(box.name)
+        self._note_what_is_wrong(picture, known)
+        if linked_ms >= VISIBLE_MS:
+            for kind in (picture.ailing, picture.said):
+                for code, since in kind.items():
+                    if self._now - since >= VISIBLE_MS and code not in known.shown():
+                        _fail("I10", f"{box.name}: {code.name} for {(self._now - since) // 1000} s, and nobody sees it")
+        silent_ms = self._now - (known.seen_ms or 0)
+        if world.well_ms(box.name) >= VISIBLE_MS and silent_ms > VISIBLE_MS:
+            _fail("I10", f"{box.name} is well and passes for lost: nothing heard of it for {silent_ms // 1000} s")
+        shown = world.controller.health(box.name)
+        if world.cut_off_ms(box.name) > VISIBLE_MS and shown not in (Level.FAULT, Level.UNKNOWN):
+            _fail("I10", f"{box.name} cannot be reached, and its page shows {shown}")
+
+    def _note_what_is_wrong(self, picture: Picture, known: Known) -> None:
+        """What happens once was seen when it was told once; what lasts must be shown as long as it lasts."""
+        box, now = picture.box, self._now
+        refused = picture.ailing.get(FaultCode.ORDER_REFUSED, STILL)
+        told = FaultCode.ORDER_REFUSED in known.shown() or known.told.get(FaultCode.ORDER_REFUSED, 0) >= refused
+        truly = {FaultCode.ORDER_REFUSED} if refused != STILL and not told else set()
+        if box.has_power and box.quality < ClockQuality.RTC:
+            truly.add(FaultCode.CLOCK)
+        if box.has_power and not box.plugged_in and self._has_alarm_to_sound(picture):
+            truly.add(FaultCode.AUDIO_DEVICE)
+        picture.ailing = {code: picture.ailing.get(code, now) for code in truly}
+        said = box.on.faults.active() if box.has_power else ()
+        picture.said = {code: picture.said.get(code, now) for code in said}
+
+    def _has_alarm_to_sound(self, picture: Picture) -> bool:
+        now = picture.box.clock.now_ms()
+        return picture.box.clock.reading().tells_time and any(
+            order.sound is not None
+            and order.status != records.TEST
+            and order.not_before * SECOND_MS <= now < order.expires * SECOND_MS
+            and name not in picture.box.ended
+            and picture.silences(self._now, name) is None
+            for name, order in picture.orders.items()
+        )
 
     def heard(self, box: SimBox, order: bytes) -> int:
         """How often a pass of this order began on this box."""
         return sum(row.cause == order.hex() for row in box.sounded)
 
 
-def _is_order(cause: str) -> bool:
-    return len(cause) == 32 and all(letter in "0123456789abcdef" for letter in cause)
+@dataclass(frozen=True)
+class _Truth:
+    """What a box holds, read from its disk."""
+
+    place: PlaceInOrder
+    """Of the assignment in force."""
+    live: tuple[bytes, ...]
+    chain: bytes
+    log_seq: int
+    faults: frozenset[FaultCode]
+    receipts: dict[bytes, tuple[Stage, ...]]
+    unsaid: int
+    """Receipts that nobody has acknowledged."""
+    digest: bytes
+
+
+def _truth(box: SimBox) -> _Truth:
+    store, now = box.on.store, box.clock.now_ms()
+    force, roots, outbox = store.desired.in_force(), store.trust.roots(), store.outbox
+    place = NO_ASSIGNMENT if force is None else force.assignment.place_in_order
+    live = tuple(sorted(row.order.id for row in store.book.orders(now) if row.order.expires * SECOND_MS > now))
+    era = 0 if roots is None else roots.era(Role.DELEGATION)
+    lists = tuple((row.unit, row.version) for row in store.trust.delegations() if row.era == era)
+    version = 0 if roots is None else roots.version
+    log_seq, chain = outbox.log_seq(), outbox.chain()
+    digest = holdings_digest(place, version, live, chain, outbox.acked_seq(), log_seq, lists)
+    receipts = {name: tuple(sorted(rows)) for name, rows in _receipts(box).items()}
+    return _Truth(
+        place, live, chain, log_seq, frozenset(outbox.active_faults()), receipts, len(outbox.receipts()), digest
+    )
+
+
+def _receipts(box: SimBox) -> dict[bytes, set[Stage]]:
+    found: dict[bytes, set[Stage]] = {}
+    for name, stage in box.on.database.rows("SELECT id, stage FROM receipts"):
+        assert isinstance(name, bytes)
+        assert isinstance(stage, int)
+        found.setdefault(name, set()).add(Stage(stage))
+    return found
+
+
+def _message(order: records.Order) -> object:
+    return None if order.sound is None else order.sound.message
+
+
+def _names(stages: object) -> list[str]:
+    assert isinstance(stages, set | tuple | list)
+    return [stage.name for stage in sorted(stages)]
+
+
+def _local(wall_ms: int) -> str:
+    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC) + timedelta(hours=7):%Y-%m-%d %H:%M:%S}"
+
+
+def _is_quiet(wall_ms: int) -> bool:
+    hour = (datetime.fromtimestamp(wall_ms / 1000, UTC) + timedelta(hours=7)).hour
+    return hour >= 21 or hour < 5
+
+
+def _is_order(row: Sounded) -> bool:
+    return "#" in row.play and len(row.cause) == 32 and all(letter in "0123456789abcdef" for letter in row.cause)

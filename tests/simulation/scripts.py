@@ -12,16 +12,19 @@ from protocol.roles import Role
 from tests.simulation.people import COMMUNE_A, COMMUNE_B, PROVINCE
 from tests.simulation.world import (
     Broker,
+    ControllerDown,
     Cut,
     Forge,
     Give,
     Heal,
     Jump,
     NoisyBits,
+    PlugIn,
     PowerCut,
     ReplayAll,
     Schedule,
     Step,
+    Unplug,
     Wait,
 )
 
@@ -80,6 +83,8 @@ def steps(draw: st.DrawFn) -> Step:
         lambda: Forge(draw(st.sampled_from(THIEVES)), draw(st.sampled_from(AREAS)), number=draw(st.integers(1, 9))),
         lambda: NoisyBits(draw(st.integers(0, 400)), draw(st.integers(0, 254))),
         lambda: Schedule(draw(st.sampled_from(("news", "market"))), draw(st.sampled_from((20, 45)))),
+        lambda: draw(st.sampled_from((Unplug(box), PlugIn(box)))),
+        lambda: ControllerDown(draw(st.sampled_from((5, 200)))),
     )
     return kinds[draw(st.integers(0, len(kinds) - 1))]()
 
@@ -125,5 +130,9 @@ def _random_step(rng: random.Random) -> Step:
             Forge(rng.choice(THIEVES), area, number=rng.randrange(1, 1_000)),
             NoisyBits(rng.randrange(400), rng.randrange(255)),
             Schedule(rng.choice(("news", "market")), rng.choice((20, 45))),
+            Unplug(box),
+            PlugIn(box),
+            PlugIn(box),
+            ControllerDown(rng.choice((5, 200))),
         )
     )

@@ -10,15 +10,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 import django
-import structlog
+
+IN_MEMORY: Final = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
 
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controller.settings")
     django.setup()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     from tests.simulation.referee import ViolationError
     from tests.simulation.scripts import by_seed
     from tests.simulation.world import run
@@ -32,7 +33,7 @@ def main() -> int:
     total = {"seeds": 0, "virtual_days": 0.0, "steps": 0, "sounds": 0, "verdicts": 0, "violations": 0}
     began = time.monotonic()
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
             try:
                 outcome = run(Path(folder), by_seed(seed, args.days), seed=seed)
             except ViolationError as error:

@@ -70,6 +70,59 @@ def test_fault_12_a_clock_that_jumps_back_replays_nothing(tmp_path: Path, ms: in
     assert heard(world, "a1", "flood") == 1
 
 
+BACK = pytest.mark.parametrize("ms", [-5_000, -240_000, -3_600_000], ids=["five seconds", "four minutes", "an hour"])
+MANY = (("sound", Sound(1, chime=0, repeats=6, gap_s=2)),)
+
+
+@pytest.mark.parametrize("ms", [-2_000, -5_000, -240_000], ids=["two seconds", "five seconds", "four minutes"])
+@pytest.mark.parametrize("after_s", [0.2, 3, 20], ids=["before its first sample", "in a pass", "in a later pass"])
+def test_fault_12_an_alarm_goes_on_when_the_clock_is_set_back(tmp_path: Path, ms: int, after_s: float) -> None:
+    """It was accepted by the clock of before: that instant has passed, whatever the clock says now.
+
+    Set back further than signed messages allow, the box knows no time at all any more, and is silent (design §5).
+    """
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(after_s), Jump("a1", ms), Wait(120))
+    assert heard(world, "a1", "flood") == 6
+    assert world.boxes["a1"].sounded[-1].to_ms < world.given_ms[world.orders["flood"][0].id] + 100_000
+
+
+def test_fault_12_the_amplifier_waits_for_nothing_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    """I12 after every step: the power was on for a bulletin that is an hour away now."""
+    script = [Schedule("news", 20), Wait(19.2), Jump("a1", -3_600_000), Wait(60)]
+    world = play(tmp_path, *script)
+    assert world.boxes["a1"].sounded == []
+    assert world.boxes["a1"].switched != []
+
+
+@pytest.mark.parametrize("ms", [2_000, 300_000], ids=["two seconds", "five minutes"])
+@pytest.mark.parametrize("after_s", [0.2, 1, 3, 12.5, 20])
+def test_fault_11_an_alarm_goes_on_when_the_clock_is_set_ahead(tmp_path: Path, ms: int, after_s: float) -> None:
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(after_s), Jump("a1", ms), Wait(120))
+    assert heard(world, "a1", "flood") == 6
+
+
+@pytest.mark.parametrize("ms", [3_600_000, -1_000_000], ids=["EXPIRED by a fast clock", "FUTURE by a slow one"])
+def test_fault_12_an_order_that_a_wrong_clock_refused_sounds_when_the_clock_is_right(tmp_path: Path, ms: int) -> None:
+    """A restart after the clock was set right: before it the box would not believe the earlier time for two hours."""
+    script = [Jump("a1", ms), PowerCut("a1", 1), Give("flood"), Wait(30), Jump("a1", -ms), PowerCut("a1", 1), Wait(90)]
+    world = play(tmp_path, *script)
+    assert everybody(world, "flood") == [1, 1, 1]
+
+
+@BACK
+def test_fault_12_what_was_cancelled_stays_so_when_the_clock_is_set_back(tmp_path: Path, ms: int) -> None:
+    cancel = Give("no", ("Minh",), kind=MessageType.CANCEL, about=("flood",))
+    world = play(tmp_path, Give("flood", changes=MANY), Wait(20), cancel, Wait(20), Jump("a1", ms), Wait(3_800))
+    assert max(row.to_ms for row in world.boxes["a1"].sounded) < (EPOCH_S + 30) * 1000
+
+
+@BACK
+def test_fault_12_a_stop_holds_when_the_clock_is_set_back(tmp_path: Path, ms: int) -> None:
+    stop = Give("stop", ("Hoa",), kind=MessageType.STOP)
+    world = play(tmp_path, stop, Wait(10), Jump("a1", ms), Wait(5), Schedule("news", 60 + ms // 1000), Wait(120))
+    assert world.boxes["a1"].sounded == []
+
+
 def test_fault_12_a_box_that_boots_in_1970_stays_silent_and_its_floor_holds(tmp_path: Path) -> None:
     def in_1970(world: World) -> None:
         box = world.boxes["a1"]
@@ -167,7 +220,7 @@ def test_fault_19_an_order_delivered_after_it_expired_never_sounds_and_is_receip
 ) -> None:
     world = play(tmp_path, Cut("a1"), Give("flood"), Wait(900 + late_s), Heal("a1"), ReplayAll(), Wait(90))
     assert everybody(world, "flood") == [0, 1, 1]
-    answers = world.answers[("a1", world.orders["flood"][0].id)]
+    answers = world.answers("a1", world.orders["flood"][0].id)
     assert [(row.stage, row.code) for row in answers] == [(Stage.REJECTED, "EXPIRED")]
 
 
@@ -177,6 +230,15 @@ def test_fault_19_a_box_that_was_without_power_for_a_month_sounds_no_order_of_be
     world = run(tmp_path, script, places=("a1",)).world
     assert world is not None
     assert everybody(world, "flood") == [0]
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.7, 1.2])
+def test_fault_19_a_clock_that_is_set_past_the_expiry_between_hand_over_and_first_sample_stops_the_sound(
+    tmp_path: Path, after_s: float
+) -> None:
+    world = play(tmp_path, Give("flood"), Wait(after_s), Jump("a1", 1_000_000), Wait(60))
+    assert everybody(world, "flood") == [0, 1, 1]
+    assert world.stages("a1", world.orders["flood"][0].id) == {Stage.ACCEPTED, Stage.EXPIRED}
 
 
 def test_fault_20_when_an_order_expires_while_it_sounds_the_sentence_ends_and_no_other_begins(tmp_path: Path) -> None:
@@ -202,6 +264,24 @@ def test_fault_24_a_hostile_broker_forges_replays_and_misdelivers_in_vain(tmp_pa
     assert everybody(world, "flood") == [1, 1, 0]
     assert everybody(world, "fire") == [1, 1, 0]
     assert world.boxes["a1"].has_fault(FaultCode.ORDER_REFUSED) or not world.boxes["a1"].has_power
+
+
+def test_fault_24_whoever_repeats_old_messages_all_day_does_not_wear_the_card_out(tmp_path: Path) -> None:
+    """I9 after every step: deliveries, again and again, of an order that was heard and of one that came too late."""
+
+    class AgainAndAgain(Step):
+        async def do(self, world: World) -> None:
+            for _ in range(1_000):
+                for name in ("flood", "late"):
+                    world.boxes["a1"].on.inbox.take(world.orders[name][1])
+                await world.sleep(0.1)
+
+    def sent_again(world: World) -> None:
+        late = world.orders["late"][0].id
+        assert world.stages("a1", late) == {Stage.REJECTED}
+
+    script = [Give("flood"), Wait(60), Cut("a1"), Give("late"), Wait(1_000), Heal("a1"), AgainAndAgain(), Wait(60)]
+    run(tmp_path, script, places=("a1",), then=sent_again)
 
 
 def test_fault_30_an_order_that_comes_by_another_way_while_the_broker_is_dead_sounds_once(tmp_path: Path) -> None:
@@ -349,6 +429,29 @@ def test_fault_45_of_a_thousand_orders_in_a_minute_the_limit_holds_and_the_most_
     assert bytes.fromhex(first)[:4] == sha256(key("Minh").public_key)[:4]
 
 
+def test_fault_45_what_the_limit_refused_is_kept_a_minute_later_and_the_more_severe_is_never_kept_waiting(
+    tmp_path: Path,
+) -> None:
+    """Of one severity the first twenty of a minute are kept, not the newest; none of an honest office's is lost."""
+    short = (("sound", Sound(1, chime=0, repeats=1, gap_s=0)),)
+    mild = [
+        Give(f"mild {number}", ("Hoa", "Minh"), changes=(("severity", Severity.MODERATE), ("expires", EPOCH_S + 1_800)))
+        for number in range(25)
+    ]
+    worst = Give("worst", ("Minh", "Hoa"), changes=(*short, ("severity", Severity.EXTREME)))
+    taken: list[int] = []
+
+    class Count(Step):
+        async def do(self, world: World) -> None:
+            taken.append(len(world.boxes["a1"].on.store.book.orders(0)))
+
+    script = [*mild, worst, Wait(2), Count(), Wait(120), Count()]
+    world = run(tmp_path, script, places=("a1",)).world
+    assert world is not None
+    assert taken == [21, 26]
+    assert world.boxes["a1"].sounded[1].cause == world.orders["worst"][0].id.hex()
+
+
 def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None:
     """The walk "leaked online key": the thief has the controller's key for ten minutes, then it is taken away."""
 
@@ -376,8 +479,13 @@ def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None
                 record = Assignment(
                     box.id, 1, sha256(mine), len(mine), box.units, world.now_s, world.now_s + 10**7, era=1
                 )
-                raw = world.assignments[name] = people.signed_assignment(record, "controller 2")
-                world._later(box, raw)
+                known = world.controller.known[name]
+                known.assignment, known.assigned = (
+                    people.signed_assignment(record, "controller 2"),
+                    record.place_in_order,
+                )
+                world._later(box, known.assignment)
+            world.controller.signer = "controller 2"
 
     def recovered(world: World) -> None:
         for box in world.boxes.values():

@@ -5,29 +5,30 @@ an invariant breaks, the error carries the script as Python that can be pasted i
 """
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from msgspec.structs import replace
 
-from controller.orders.rules import Answer, owed
+from controller.orders.rules import Answer
 from protocol.bulletin import BulletinClass
-from protocol.codec import decode, encode
 from protocol.compose import order_id
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order, Sound
-from protocol.report import Ack, ClockQuality, Fault, Hello, LogBatch, Receipt, Stage
-from protocol.signing import Family, sign1, verify1
+from protocol.report import ClockQuality, Stage
 from tests.simulation import people
 from tests.simulation.box import SimBox
-from tests.simulation.people import COMMUNE_A, COMMUNE_B, DOMAIN, EPOCH_S, PROVINCE, Pen
-from tests.simulation.referee import Referee, ViolationError
+from tests.simulation.controller import Controller, Known
+from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, Pen
+from tests.simulation.referee import Airing, Referee, ViolationError
 from tests.support import virtual_time
 from tests.support.small_controller import Programme, key, tone
 
@@ -37,6 +38,7 @@ PLACES: Final = {
     "b1": (PROVINCE, COMMUNE_B, f"{COMMUNE_B}-01"),
 }
 RESEND_S: Final = 10
+LOOK_EVERY_S: Final = 30
 
 
 @dataclass
@@ -66,25 +68,28 @@ class World:
 
     def __init__(self, folder: Path, seed: int = 0, places: Sequence[str] = tuple(PLACES)) -> None:
         self.rng = random.Random(seed)
-        self.referee = Referee(self.now_ms)
+        self.referee = Referee(self)
         self.malice = Malice()
         self.pen = Pen({})
         self.mail: list[Mail] = []
         self.orders: dict[str, tuple[Order, bytes]] = {}
-        """By a short name that scripts use."""
-        self.answers: dict[tuple[str, bytes], list[Answer]] = {}
+        """By a short name that scripts use; the newest of that name."""
+        self.given_ms: dict[bytes, int] = {}
+        """When officers gave each order, true time."""
+        self.controller = Controller(self.now_ms, self._down)
         self.roots = people.roots()
-        self.trusted: list[bytes] = []
-        """Later roots and delegations, in order."""
-        self.assignments: dict[str, bytes] = {}
         self.generation = 0
-        self.controller_up = True
         self.boxes = {
             name: SimBox(name, PLACES[name], folder / name, now_ms=self.now_ms, publish=self._up) for name in places
         }
+        for name, box in self.boxes.items():
+            self.controller.known[name] = Known(box.id, box.units, box.signer.public_key)
         self._beginning = 0.0
         self._files: dict[bytes, bytes] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._disturbed: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._booted: dict[str, int] = {}
 
     def now_ms(self) -> int:
         return EPOCH_S * 1000 + round((asyncio.get_running_loop().time() - self._beginning) * 1000)
@@ -93,18 +98,37 @@ class World:
     def now_s(self) -> int:
         return self.now_ms() // 1000
 
+    async def sleep(self, duration_s: float) -> None:
+        """Time passes; the referee looks now and then."""
+        most_s = max(LOOK_EVERY_S, duration_s / 50)
+        while duration_s > most_s:
+            await asyncio.sleep(most_s)
+            duration_s -= most_s
+            self.look()
+        await asyncio.sleep(duration_s)
+
+    def look(self) -> None:
+        """Raises ViolationError."""
+        for name in self.boxes:
+            if not self._is_well(name):
+                self._disturbed[name] = self.now_ms()
+        self.referee.look()
+
     async def begin(self) -> None:
         """Every box is approved, has its roots and its place, and is connected."""
         self._beginning = asyncio.get_running_loop().time()
         first = people.signed_roots(self.roots)
+        self.controller.trust(first)
         for box in self.boxes.values():
             self.referee.watch(box)
             box.boot()
             self.referee.delivered(box, first, first=True)
             box.on.inbox.take_first(first)
         self.publish_programme(Programme())
-        for box in self.boxes.values():
+        for name, box in self.boxes.items():
             box.connect()
+            self._booted[name] = self.now_ms()
+            self.disturb(name)
         self._tasks = [asyncio.create_task(self._send_what_is_owed())]
         await asyncio.sleep(1)
 
@@ -115,7 +139,46 @@ class World:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.referee.look()
+
+    # --- whether a box has an excuse
+
+    def disturb(self, *names: str) -> None:
+        """Something happens to these boxes' power, lines or clocks, or to what carries their messages."""
+        for name in names or tuple(self.boxes):
+            self._disturbed[name] = self._changed[name] = self.now_ms()
+
+    def _is_linked(self, name: str) -> bool:
+        return self.controller.up and self.boxes[name].connected
+
+    def _is_well(self, name: str) -> bool:
+        box = self.boxes[name]
+        return self._is_linked(name) and not self.malice.drop and box.plugged_in and box.clock_is_right
+
+    def well_ms(self, name: str) -> int:
+        """For how long it has had power, a line, an honest broker, a sound device and the right time; 0: it has not."""
+        return self.now_ms() - self._disturbed[name] if self._is_well(name) else 0
+
+    def linked_ms(self, name: str) -> int:
+        """For how long what it says has come through."""
+        return self.now_ms() - self._changed[name] if self._is_linked(name) else 0
+
+    def cut_off_ms(self, name: str) -> int:
+        """For how long nothing that it says has come through."""
+        return self.now_ms() - self._changed[name] if self.controller.up and not self.boxes[name].connected else 0
+
+    def powered_ms(self, name: str) -> int:
+        return self.now_ms() - self._booted[name] if self.boxes[name].has_power else 0
+
+    async def power_cut(self, name: str) -> None:
+        await self.boxes[name].power_cut()
+        self.disturb(name)
+
+    def boot(self, name: str) -> None:
+        box = self.boxes[name]
+        box.boot()
+        box.connect()
+        self._booted[name] = self.now_ms()
+        self.disturb(name)
 
     # --- downward
 
@@ -128,7 +191,8 @@ class World:
     def send(self, names: Sequence[str], raw: bytes, *, order: bool = False) -> None:
         """Through the broker, as it pleases."""
         targets = tuple(self.boxes) if self.malice.misdeliver else tuple(names)
-        self.mail.append(Mail(targets, raw, order))
+        if all(raw != mail.raw for mail in self.mail):
+            self.mail.append(Mail(targets, raw, order))
         if order and self.malice.drop:
             return
         for name in targets:
@@ -139,17 +203,26 @@ class World:
         delay_ms = 20 + self.rng.randrange(max(1, self.malice.shuffle_ms))
 
         def arrive() -> None:
-            if box.has_power and box.on.uplink.connected:
+            if box.connected:
                 self.deliver(box, raw)
 
         asyncio.get_running_loop().call_later(delay_ms / 1000, arrive)
 
-    def concerned(self, area: Sequence[str]) -> list[str]:
-        return [name for name, box in self.boxes.items() if any(unit in box.units for unit in area)]
+    def _down(self, name: str, raw: bytes, order: bool) -> None:
+        """What the controller says to one box."""
+        if order:
+            self.send([name], raw, order=True)
+        else:
+            self._later(self.boxes[name], raw)
+
+    def give(self, order: Order, raw: bytes) -> None:
+        """An order has its signatures: the controller keeps it and sends it."""
+        self.given_ms[order.id] = self.now_ms()
+        self.send(self.controller.give(order, raw), raw, order=True)
 
     def trust(self, raw: bytes) -> None:
         """New roots or a new delegation is published, and kept for those who are away."""
-        self.trusted.append(raw)
+        self.controller.trust(raw)
         self.send(list(self.boxes), raw)
 
     def publish_programme(self, programme: Programme, *, epoch: int = 1, era: int = 0) -> None:
@@ -170,71 +243,38 @@ class World:
                 epoch=epoch,
                 era=era,
             )
-            raw = self.assignments[name] = people.signed_assignment(record)
+            known = self.controller.known[name]
+            known.assignment, known.assigned = people.signed_assignment(record), record.place_in_order
             self.referee.pictures[name].placed = True
-            self.deliver(box, raw)
-        for entry in programme.entries:
-            self.referee.programme[entry.id] = (0, 0)
+            if not self.boxes[name].has_power or self.generation == 1 or box.connected:
+                self.deliver(box, known.assignment)
+        for entry, bulletin in zip(programme.entries, programme.bulletins, strict=True):
+            length_ms = programme.blobs[bulletin.sound].duration_ms
+            airing = Airing(_instant_ms(entry.first), bulletin.sound.hex(), length_ms)
+            self.referee.programme.setdefault(entry.id, set()).add(airing)
 
     # --- upward
 
-    def _up(self, name: str, kind: str, payload: bytes) -> bool:
-        """The controller's side of the broker; True when it is acknowledged."""
-        box = self.boxes[name]
-        if not self.controller_up:
-            return True
+    def _up(self, name: str, kind: str, payload: bytes) -> None:
         try:
-            if kind == "hello":
-                self._greeted(box, decode(self._opened(box, payload, Family.HELLO), Hello))
-            elif kind == "receipt":
-                self._receipted(box, decode(self._opened(box, payload, Family.RECEIPT), Receipt))
-            elif kind == "fault":
-                fault = decode(self._opened(box, payload, Family.FAULT), Fault)
-                self._acknowledge(box, faults=((fault.code, fault.at),))
-            elif kind == "log":
-                batch = decode(self._opened(box, payload, Family.LOG), LogBatch, max_bytes=131_072)
-                self._acknowledge(box, log_seq=batch.rows[-1].seq, chain=batch.chain)
+            self.controller.take(name, kind, payload)
         except ProtocolError as error:
-            raise ViolationError(f"{name} said what nobody can read: {error}") from error
-        return True
-
-    def _opened(self, box: SimBox, payload: bytes, family: Family) -> bytes:
-        return verify1(payload, family, DOMAIN, box.signer.public_key)
-
-    def _greeted(self, box: SimBox, hello: Hello) -> None:
-        del hello  # the box drops what it has
-        for raw in (*self.trusted, self.assignments[box.name]):
-            self._later(box, raw)
-        self._owe(box)
-
-    def _receipted(self, box: SimBox, receipt: Receipt) -> None:
-        rows = self.answers.setdefault((box.name, receipt.order), [])
-        rows[:] = [row for row in rows if row.stage is not receipt.stage]
-        rows.append(Answer(receipt.stage, receipt.code, receipt.first_sample, receipt.at, receipt.grade))
-        self._acknowledge(box, receipts=((receipt.order, receipt.stage),))
-
-    def _acknowledge(self, box: SimBox, chain: bytes | None = None, **what: Any) -> None:
-        values = {"log_seq": 0} | what
-        record = Ack(box.id, chain or box.on.store.outbox.chain(), **values)
-        self._later(box, sign1(encode(record), Family.ACK, DOMAIN, key("controller")))
-
-    def _owe(self, box: SimBox) -> None:
-        for order, raw in self.orders.values():
-            here = any(unit in box.units for unit in order.area)
-            if here and order.expires > self.now_s and owed(self.answers.get((box.name, order.id), ())):
-                self.send([box.name], raw, order=True)
+            self.controller.conflicts.append(f"{name} said what nobody can read: {error}")
 
     async def _send_what_is_owed(self) -> None:
         while True:
             await asyncio.sleep(RESEND_S)
-            if self.controller_up:
-                for box in self.boxes.values():
-                    box.connect()
-                    if box.has_power and box.on.uplink.connected:
-                        self._owe(box)
+            for name, box in self.boxes.items():
+                box.connect()
+                if self._is_linked(name):
+                    self.controller.send_what_is_owed(name)
+
+    def answers(self, name: str, order: bytes) -> list[Answer]:
+        """What this box's receipts say of the order."""
+        return self.controller.known[name].answers.get(order, [])
 
     def stages(self, name: str, order: bytes) -> set[Stage]:
-        return {row.stage for row in self.answers.get((name, order), [])}
+        return {row.stage for row in self.answers(name, order)}
 
 
 @dataclass(frozen=True)
@@ -252,7 +292,7 @@ class Wait(Step):
     s: float
 
     async def do(self, world: World) -> None:
-        await asyncio.sleep(self.s)
+        await world.sleep(self.s)
 
 
 @dataclass(frozen=True)
@@ -275,7 +315,7 @@ class Give(Step):
             changes["sound"] = replace(_SOUND, **dict(changes["sound"]))
         order, raw = world.pen.order(world.now_s, self.kind, self.signers, self.area, references=references, **changes)
         world.orders[self.name] = (order, raw)
-        world.send(world.concerned(self.area), raw, order=True)
+        world.give(order, raw)
 
 
 _SOUND = Sound(1, chime=0, repeats=1, gap_s=0)
@@ -290,6 +330,7 @@ class Cut(Step):
     async def do(self, world: World) -> None:
         world.boxes[self.box].link_up = False
         world.boxes[self.box].disconnect()
+        world.disturb(self.box)
 
 
 @dataclass(frozen=True)
@@ -301,6 +342,7 @@ class Heal(Step):
     async def do(self, world: World) -> None:
         world.boxes[self.box].link_up = True
         world.boxes[self.box].connect()
+        world.disturb(self.box)
 
 
 @dataclass(frozen=True)
@@ -314,11 +356,10 @@ class PowerCut(Step):
     async def do(self, world: World) -> None:
         box = world.boxes[self.box]
         if box.has_power:
-            await box.power_cut()
-        await asyncio.sleep(self.s)
+            await world.power_cut(self.box)
+        await world.sleep(self.s)
         box.quality = ClockQuality(self.quality)
-        box.boot()
-        box.connect()
+        world.boot(self.box)
 
 
 @dataclass(frozen=True)
@@ -330,6 +371,43 @@ class Jump(Step):
 
     async def do(self, world: World) -> None:
         world.boxes[self.box].jump(self.ms)
+        world.disturb(self.box)
+
+
+@dataclass(frozen=True)
+class Unplug(Step):
+    """A box's sound device is pulled out."""
+
+    box: str
+
+    async def do(self, world: World) -> None:
+        world.boxes[self.box].plug(in_=False)
+        world.disturb(self.box)
+
+
+@dataclass(frozen=True)
+class PlugIn(Step):
+    """It is back."""
+
+    box: str
+
+    async def do(self, world: World) -> None:
+        world.boxes[self.box].plug(in_=True)
+        world.disturb(self.box)
+
+
+@dataclass(frozen=True)
+class ControllerDown(Step):
+    """For so long the controller hears and says nothing."""
+
+    s: float = 60
+
+    async def do(self, world: World) -> None:
+        world.controller.up = False
+        world.disturb()
+        await world.sleep(self.s)
+        world.controller.up = True
+        world.disturb()
 
 
 @dataclass(frozen=True)
@@ -343,6 +421,7 @@ class Broker(Step):
 
     async def do(self, world: World) -> None:
         world.malice = Malice(self.drop, self.copies, self.shuffle_ms, self.misdeliver)
+        world.disturb()
 
 
 @dataclass(frozen=True)
@@ -411,6 +490,11 @@ class Schedule(Step):
         world.publish_programme(programme)
 
 
+def _instant_ms(wall: str) -> int:
+    """Of a wall time in Vietnam."""
+    return round(datetime.fromisoformat(f"{wall}+07:00").timestamp() * 1000)
+
+
 def _wall(at_s: int) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC) + timedelta(hours=7):%Y-%m-%dT%H:%M:%S}"
 
@@ -447,7 +531,7 @@ def run(
             for step in script:
                 await step.do(world)
                 await asyncio.sleep(0.1)
-                world.referee.look()
+                world.look()
                 done += 1
             if then is not None:
                 then(world)
@@ -458,7 +542,23 @@ def run(
             await world.end()
         return Outcome(done, world.referee.sounds, world.referee.verdicts, passed_s, world)
 
-    return virtual_time.run(main())
+    with _quiet():
+        return virtual_time.run(main())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The daemons' logs are of no use here, and cost more than the daemons."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _drop(*_: object) -> Any:
+    raise structlog.DropEvent
 
 
 def as_python(script: Sequence[Step], seed: int) -> str:

@@ -60,15 +60,22 @@ class PacedSounding(abc.ABC):
         try:
             if before is not None:
                 await before.wait()
-            if await wait_for(self.clock, self.stopped, self.track.start_ms - self.clock.now_ms()):
+            first = await self._due()
+            if self.stopped.is_set() or not self.track.may_begin(first):
                 sounded = NEVER
             else:
-                first = self.clock.now_ms()
                 self._first.set_result(first)
                 sounded = await self.sound(first)
         finally:
             self.over(sounded)
         return sounded
+
+    async def _due(self) -> int:
+        """Wait for the track's instant, also where the clock is set back meanwhile, or for `stop`; what time it is."""
+        stopped = await wait_for(self.clock, self.stopped, self.track.start_ms - self.clock.now_ms())
+        while not stopped and (early_ms := self.track.start_ms - self.clock.now_ms()) > 0:
+            stopped = await wait_for(self.clock, self.stopped, early_ms)
+        return self.clock.now_ms()
 
     def _settle(self, task: "asyncio.Task[Sounded]") -> None:
         if task.cancelled():

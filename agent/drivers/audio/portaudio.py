@@ -208,10 +208,10 @@ class PortAudioSounding:
         if count == 0:
             return np.zeros(0, np.float32)
         stop_ms = self._stop_ms
+        if self._first_ms is None and (stop_ms is not None or not self._track.may_begin(heard_ms)):
+            self._finish(NEVER)
+            return np.zeros(0, np.float32)
         if stop_ms is not None and not self._fading:
-            if self._first_ms is None:
-                self._finish(NEVER)
-                return np.zeros(0, np.float32)
             self._fading = True
             self._source.fade_out(stop_ms)
         try:

@@ -137,6 +137,22 @@ def test_a_sound_that_is_stopped_before_its_instant_never_starts(null_sink: Null
     assert not heard.any()
 
 
+def test_a_sound_whose_latest_instant_comes_before_its_first_sample_is_not_heard(null_sink: NullSink) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = PortAudioSpeaker(clock)
+        now = clock.now_ms()
+        sounding = await speaker.start(track(FLOOD, start_ms=now + 300, latest_ms=now + 200))
+        assert await sounding.started() is None
+        assert (await sounding.ended()).first_sample_ms is None
+        await speaker.close()
+
+    ear = null_sink.listen()
+    asyncio.run(story())
+    heard, _ = ear.close()
+    assert not heard.any()
+
+
 def test_an_output_that_nobody_knows_is_an_error_that_names_those_that_exist(null_sink: NullSink) -> None:
     async def story() -> None:
         speaker = PortAudioSpeaker(SystemClock("system"), "Loa của Tuấn")

@@ -11,7 +11,7 @@ import soundfile
 from agent.drivers.audio.fake import FakeSpeaker
 from agent.drivers.audio.wav import wav_speaker
 from agent.drivers.clock import FakeClock
-from agent.ports.sound import Sounded, SoundError
+from agent.ports.sound import Sounded, SoundError, Speaker
 from tests.agent.audio.sounds import tone, track
 from tests.support import virtual_time
 
@@ -68,6 +68,39 @@ def test_only_the_newest_recordings_are_kept(tmp_path: Path) -> None:
             await sounding.ended()
         assert [fact["name"] for fact in facts(tmp_path / "out")] == ["p3", "p4"]
         assert len(list((tmp_path / "out").iterdir())) == 4
+
+    virtual_time.run(story())
+
+
+def test_a_sound_whose_latest_instant_has_come_when_it_could_begin_is_not_heard(tmp_path: Path) -> None:
+    """The clock is set while the track waits: what was in time at the hand-over is not any more."""
+
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        source = tone(tmp_path / "a.wav", 1_000)
+        speakers: list[Speaker] = [FakeSpeaker(clock), wav_speaker(clock, tmp_path / "out")]
+        for number, speaker in enumerate(speakers):
+            now = clock.now_ms()
+            late = await speaker.start(track(source, start_ms=now + 900, latest_ms=now + 60_000, name=f"late{number}"))
+            clock.jump(3_600_000)
+            assert await late.started() is None
+            assert await late.ended() == Sounded(None, 0, complete=False)
+            now = clock.now_ms()
+            good = await speaker.start(track(source, start_ms=now + 900, latest_ms=now + 901, name=f"good{number}"))
+            assert await good.started() == now + 900
+            await good.ended()
+        assert [fact["name"] for fact in facts(tmp_path / "out")] == ["good1"]
+
+    virtual_time.run(story())
+
+
+def test_a_sound_waits_for_its_instant_again_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        speaker = FakeSpeaker(clock)
+        sounding = await speaker.start(track(tone(tmp_path / "a.wav", 1_000), start_ms=WALL + 900))
+        clock.jump(-60_000)
+        assert await sounding.started() == WALL + 900
 
     virtual_time.run(story())
 

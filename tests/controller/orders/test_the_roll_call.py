@@ -86,6 +86,12 @@ def test_good_means_proven_or_stopped_as_told(answers: list[Answer]) -> None:
         assert line.first_sample_ms is not None
 
 
+def test_an_order_that_a_wrong_clock_refused_is_owed_while_it_lives() -> None:
+    assert rules.owed([Answer(Stage.REJECTED, RejectCode.FUTURE)])
+    assert rules.owed([Answer(Stage.REJECTED, RejectCode.EXPIRED, left_s=600)])
+    assert not rules.owed([Answer(Stage.REJECTED, RejectCode.EXPIRED, left_s=-1)])
+
+
 @given(answers=answers)
 def test_an_order_is_owed_exactly_while_nothing_final_was_said(answers: list[Answer]) -> None:
     final = [a for a in answers if a.stage is not Stage.REJECTED or a.code not in rules.RETRIED]
