@@ -30,6 +30,10 @@ class Trust(Protocol):
         """
         ...
 
+    def has_lost_roots(self) -> bool:
+        """There were roots, and nobody can read them any more. Not the same as a box that never had any."""
+        ...
+
     def delegations(self) -> Sequence[Delegation]:
         """Of each unit the newest."""
         ...
@@ -78,7 +82,7 @@ class Desired(Protocol):
         ...
 
     def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
-        """Only called with a later one than the one kept."""
+        """Only called with a later one than the one kept. Lists of places where the box was long ago are dropped."""
         ...
 
     def in_force(self) -> InForce | None: ...
@@ -163,7 +167,7 @@ class Remembered:
 
 @dataclass(frozen=True)
 class Stopped:
-    """An accepted stop that nobody has ended."""
+    """An accepted stop that nobody has reinstated."""
 
     order: Order
     level: int
@@ -194,7 +198,19 @@ class OrderBook(Protocol):
         ...
 
     def stops(self) -> Sequence[Stopped]:
-        """Stops in effect, their own end not looked at."""
+        """Stops in effect; those whose own end has come too, until `open_locks` has looked at them."""
+        ...
+
+    def stops_over(self, since_ms: int) -> Sequence[Stopped]:
+        """Stops whose own end came after this instant, and since the start: a plan of that time needs them."""
+        ...
+
+    def next_opening_ms(self) -> int | None:
+        """When the next of the stops in effect comes to its own end."""
+        ...
+
+    def open_locks(self, now_ms: int) -> bool:
+        """End what comes to its own end now, as a reinstatement does. True where an order goes on that it silenced."""
         ...
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:

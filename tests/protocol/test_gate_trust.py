@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from protocol import gate
-from protocol.clock import MAX_AHEAD_S, ClockReading
+from protocol.clock import ClockReading
 from protocol.codec import encode
 from protocol.compose import order_id
 from protocol.delegation import Delegation, open_delegation
@@ -271,10 +270,6 @@ def test_a_list_that_was_taken_when_names_were_free_gives_nothing_to_such_a_name
 
 
 # Dates ahead
-
-
-def test_lists_and_approvals_may_be_dated_ahead_as_far_as_orders() -> None:
-    assert MAX_AHEAD_S == gate.MAX_AHEAD_S
 
 
 def test_a_list_that_is_dated_ahead_is_refused_so_that_no_bound_is_stretched() -> None:

@@ -180,18 +180,39 @@ def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
     virtual_time.run(on_a_box())
 
 
-def test_a_box_that_was_away_for_two_changes_of_the_root_keys_gets_both_in_order(here: Province) -> None:
-    third = administered(here, 3)
-    fresh = Holder(key("root 2").public_key, "Nguyễn Mới", (Role.ROOT,), ("77",))
-    old = tuple(row for row in third.holders if Role.ROOT not in row.roles)
-    turned = replace(third, holders=(*old, fresh))
-    services.import_roots(sign(encode(turned), Family.ROOTS, domain(), key("root"), key("root 2")))
+def rooted(record: Roots, name: str, *signers: str) -> bytes:
+    """These roots with this one root key, signed by those."""
+    fresh = Holder(key(name).public_key, f"Nguyễn {name}", (Role.ROOT,), ("77",))
+    others = tuple(row for row in record.holders if Role.ROOT not in row.roles)
+    return sign(encode(replace(record, holders=(*others, fresh))), Family.ROOTS, domain(), *map(key, signers))
+
+
+def test_a_box_that_was_away_for_two_changes_of_the_root_keys_gets_both_in_order(
+    here: Province, tmp_path: Path
+) -> None:
+    third, fourth = administered(here, 3), administered(here, 4)
+    held = [bytes(row.data) for row in RootsFile.objects.order_by("version")]
+    for raw in (rooted(third, "root 2", "root"), rooted(third, "root 2", "root 2")):
+        with pytest.raises(Refused, match="Không nhận"):
+            services.import_roots(raw)
+    services.import_roots(rooted(third, "root 2", "root", "root 2"))
     with pytest.raises(Refused, match="Không nhận"):
-        services.import_roots(sign_roots(replace(third, version=4), key("root")))
-    services.import_roots(sign_roots(replace(turned, version=4), key("root 2")))
-    versions = [row.version for row in RootsFile.objects.order_by("version")]
-    assert versions == [1, 2, 3, 4]
-    assert len(services.roots_after(2)) == 2
+        services.import_roots(rooted(fourth, "root 3", "root", "root 3"))
+    services.import_roots(rooted(fourth, "root 3", "root 2", "root 3"))
+    missed = services.roots_after(2)
+    assert len(missed) == 2
+
+    async def version_after(folder: str, *messages: bytes) -> int:
+        with parts(tmp_path / folder) as box:
+            box.inbox.take_first(held[0])
+            for raw in (held[1], *messages):
+                box.inbox.take(raw)
+            now = box.store.trust.roots()
+            return 0 if now is None else now.version
+
+    assert virtual_time.run(version_after("the newest alone", missed[1])) == 2, "it knows none of its signers"
+    assert virtual_time.run(version_after("turned round", *missed[::-1])) == 3
+    assert virtual_time.run(version_after("in order", *missed)) == 4
 
 
 def test_the_first_roots_have_the_fingerprint_that_the_operator_was_told(here: Province) -> None:
