@@ -51,6 +51,10 @@ class Config:
     """Milliseconds from the amplifier's power to the first sample."""
     device: str | None
     """Name of the PortAudio output; None for the default."""
+    board: str | None
+    """Serial line of a sign of the Alpha protocol; None where the box has no board."""
+    board_baud: int
+    """Bits a second on that line."""
     clock_trust: str
     """One of TRUSTS: believe the system clock only when the kernel says that it is synchronised, or always."""
     control_socket: Path
@@ -97,6 +101,8 @@ def parse(text: str, path: Path) -> Config:
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
+        board=reader.text("board", "port", _between(1, 200), default="") or None,
+        board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
     )
@@ -126,6 +132,7 @@ def to_toml(config: Config) -> str:
             "lead_in_ms": config.lead_in_ms,
             "device": config.device,
         },
+        "board": {"port": config.board, "baud": None if config.board is None else config.board_baud},
         "clock": {"trust": config.clock_trust},
         "control": {"socket": str(config.control_socket)},
         "local": {"listen": config.local or None},
@@ -163,7 +170,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [clock], [control], [local]"
+                place = "[box], [controller], [sound], [board], [clock], [control], [local]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 

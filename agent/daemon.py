@@ -17,7 +17,7 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
-from agent.drivers import audio
+from agent.drivers import audio, boards
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
@@ -32,6 +32,7 @@ from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
+from agent.services.code_board import CodeBoard
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
@@ -90,7 +91,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
-    services: dict[str, Coroutine[Any, Any, None]] = {} if not config.local else {"page": _page(config, desk).run()}
+    services = _for_who_stands_there(config, me, mind, desk)
     await _until(
         stop,
         services
@@ -303,6 +304,19 @@ async def _signs_of_life(notifier: Notifier) -> None:
             await asyncio.sleep(notifier.ping_s)
     finally:
         notifier.stopping()
+
+
+def _for_who_stands_there(
+    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What an installer sees without the console, where box.toml names it: the box's page, the code on its board."""
+    found: dict[str, Coroutine[Any, Any, None]] = {}
+    if config.local:
+        found["page"] = _page(config, desk).run()
+    board = boards.choose(config)
+    if board is not None:
+        found["board"] = CodeBoard(enrolment_code(me.box), board, mind.store.trust, mind.clock).run()
+    return found
 
 
 def _page(config: Config, desk: ServiceDesk) -> LocalPage:

@@ -38,6 +38,9 @@ __all__ = ["Accept", "Accepted", "Ending", "Known", "Me", "Reject", "RejectCode"
 
 MAX_AHEAD_S: Final = 300
 RATE_LIMIT: Final = 20
+"""So many orders with a sound a minute."""
+SILENT_RATE_LIMIT: Final = 60
+"""So many cancels, stops and reinstatements a minute."""
 RATE_PERIOD_MS: Final = MINUTE_MS
 
 
@@ -57,6 +60,7 @@ class Ending:
 
     level: int
     status: Status
+    type: MessageType
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ class Accepted:
     at_ms: int
     """`hi_ms` of the clock then."""
     severity: Severity
+    level: int
+    """Of its signers."""
+    status: Status
+    type: MessageType
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,8 @@ class Reject:
     code: RejectCode
     order: Order | None = None
     """What could be read, for the receipt; of an order that nobody trusted signed nothing may be believed."""
+    is_signed: bool = False
+    """Whether its first signer, who is trusted now, has signed it; False where that was not worth asking."""
 
     def sentence(self, language: str) -> str:
         """For people, in "vi" or "en"."""
@@ -116,6 +126,8 @@ class Reject:
 
 
 Verdict = Accept | Reject
+_FOR_NOBODY: Final = frozenset({RejectCode.SHAPE, RejectCode.DOMAIN, RejectCode.SURPLUS})
+"""Refused for ever, whoever signed."""
 
 
 def judge(raw: bytes, trust: Trust, clock: ClockReading, me: Me) -> Verdict:
@@ -131,7 +143,7 @@ def judge(raw: bytes, trust: Trust, clock: ClockReading, me: Me) -> Verdict:
     for check in CHECKS:
         code = check(case)
         if code is not None:
-            return Reject(code, order)
+            return Reject(code, order, code not in _FOR_NOBODY and case.first_signer is not None)
     assert case.first_signer is not None  # else `_threshold` would have refused it
     return Accept(order, order.id, case.counted, case.level, case.first_signer.key)
 
@@ -165,29 +177,22 @@ class _Case:
         """Index in the box's path of the lowest unit of the order's area; None where the area is elsewhere."""
         return max((index for index, unit in enumerate(self.me.units) if unit in self.order.area), default=None)
 
-    @cached_property
-    def ranks(self) -> Mapping[str, tuple[int, Holder]]:
-        """By person who may speak for the hit unit: the highest unit of the box's path that they may speak for.
-
-        A commune's one signature never speaks for the province.
-        """
-        found: dict[str, tuple[int, Holder]] = {}
-        above = self.me.units[: self.hit + 1] if self.hit is not None else ()
+    def speaking(self, index: int) -> tuple[Holder, ...]:
+        """Those signers whose scope is this unit of the box's path or above it; a COMMUNE's is never the province."""
         first = 1 if self.order.role is Role.COMMUNE else 0
-        for holder in self.signed_by:
-            for index, unit in enumerate(above[first:], first):
-                if unit in holder.scope and index < found.get(holder.person, (len(above), holder))[0]:
-                    found[holder.person] = (index, holder)
-        return found
+        above = self.me.units[first : index + 1]
+        return tuple(holder for holder in self.signed_by if any(unit in holder.scope for unit in above))
 
     @property
     def counted(self) -> tuple[Holder, ...]:
-        return tuple(holder for _, holder in self.ranks.values())
+        """One line of each person who speaks at the order's level."""
+        return tuple({holder.person: holder for holder in self.speaking(self.level)}.values())
 
     @property
     def level(self) -> int:
-        """Two of the province and one of a commune speak as the province where two are needed."""
-        return sorted(index for index, _ in self.ranks.values())[self.needed - 1]
+        """The highest unit of the path for which enough may speak: with one of a commune, the commune's."""
+        assert self.hit is not None  # `_area` has asked
+        return next(index for index in range(self.hit + 1) if distinct(self.speaking(index)) >= self.needed)
 
     @cached_property
     def first_signer(self) -> Holder | None:
@@ -226,8 +231,16 @@ def _domain(case: _Case) -> RejectCode | None:
 
 def _roots_version(case: _Case) -> RejectCode | None:
     """Signed under older roots is good while its signers are still listed; newer ones must be fetched first."""
-    if case.order.epoch > case.trust.version:
-        return RejectCode.ROOTS_NEWER
+    return RejectCode.ROOTS_NEWER if case.order.epoch > case.trust.version else None
+
+
+def _no_more_than_needed(case: _Case) -> RejectCode | None:
+    """A relay that takes a signature away must not be able to lower an order's level: there is none to spare."""
+    return RejectCode.SURPLUS if len(case.envelope.signatures) > case.needed else None
+
+
+def _roots_in_force(case: _Case) -> RejectCode | None:
+    """Asked once enough who are trusted have signed: what anybody may have sent waits for no new roots."""
     expired = case.clock.tells_time and case.clock.hi_ms >= case.trust.roots.expires * SECOND_MS
     return RejectCode.ROOTS_EXPIRED if expired else None
 
@@ -240,7 +253,7 @@ def _threshold(case: _Case) -> RejectCode | None:
 
 def _scope(case: _Case) -> RejectCode | None:
     """Enough of the signers may speak for the hit unit. Where nothing is hit, that is for the next check to say."""
-    return RejectCode.SCOPE if case.hit is not None and distinct(case.counted) < case.needed else None
+    return RejectCode.SCOPE if case.hit is not None and distinct(case.speaking(case.hit)) < case.needed else None
 
 
 def _area(case: _Case) -> RejectCode | None:
@@ -284,9 +297,12 @@ def _authority(case: _Case) -> RejectCode | None:
 
 
 def _not_cancelled(case: _Case) -> RejectCode | None:
-    """An ending that came first holds, unless its level was too low for this order or it was of another status."""
-    endings = case.me.ended.get(case.order.id, ())
-    ended = any(ending.level <= case.level and ending.status is case.order.status for ending in endings)
+    """An ending that came first holds, if it is of this order's status and level, or a higher one, and can end it."""
+    order = case.order
+    ended = any(
+        ending.level <= case.level and ending.status is order.status and order.type in ENDS.get(ending.type, ())
+        for ending in case.me.ended.get(order.id, ())
+    )
     return RejectCode.CANCELLED if ended else None
 
 
@@ -306,18 +322,22 @@ def _time(case: _Case) -> RejectCode | None:
 
 
 def _rate(case: _Case) -> RejectCode | None:
-    """Of each severity or a higher one so many a minute: a flood of lesser alarms does not keep out a worse one.
+    """So many a minute. A flood keeps out only what is no more severe, no more earnest and of no higher authority.
 
-    What ends or stops passes. Acceptances that a clock set back has left in the future do not count for ever.
+    What is silent has a limit of its own. Acceptances that a clock set back has left in the future do not count for
+    ever.
     """
-    if case.order.type not in SOUNDING:
-        return None
+    order, sounds = case.order, case.order.type in SOUNDING
     recent = [
         row
         for row in case.me.recent
-        if abs(case.clock.hi_ms - row.at_ms) < RATE_PERIOD_MS and row.severity >= case.order.severity
+        if abs(case.clock.hi_ms - row.at_ms) < RATE_PERIOD_MS
+        and (row.type in SOUNDING) is sounds
+        and row.level <= case.level
+        and row.status <= order.status
+        and (row.severity >= order.severity or not sounds)
     ]
-    return RejectCode.RATE if len(recent) >= RATE_LIMIT else None
+    return RejectCode.RATE if len(recent) >= (RATE_LIMIT if sounds else SILENT_RATE_LIMIT) else None
 
 
 def _sound_at_hand(case: _Case) -> RejectCode | None:
@@ -333,7 +353,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     _form,
     _domain,
     _roots_version,
+    _no_more_than_needed,
     _threshold,
+    _roots_in_force,
     _scope,
     _area,
     _event,

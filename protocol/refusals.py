@@ -12,9 +12,10 @@ class RejectCode(enum.StrEnum):
     SHAPE = "SHAPE"
     DOMAIN = "DOMAIN"
     ROOTS_NEWER = "ROOTS_NEWER"
-    ROOTS_EXPIRED = "ROOTS_EXPIRED"
+    SURPLUS = "SURPLUS"
     SIGNATURE = "SIGNATURE"
     THRESHOLD = "THRESHOLD"
+    ROOTS_EXPIRED = "ROOTS_EXPIRED"
     SCOPE = "SCOPE"
     AREA = "AREA"
     EVENT = "EVENT"
@@ -63,6 +64,10 @@ _SENTENCES: Final = {
     RejectCode.ROOTS_EXPIRED: (
         "Danh sách người ký của hộp đã hết hạn; tỉnh phải ký và phát hành danh sách mới.",
         "The box's list of signers has expired; the province must sign and publish a new one.",
+    ),
+    RejectCode.SURPLUS: (
+        "Lệnh có nhiều chữ ký hơn mức cần; hãy soạn lại và ký đúng số người.",
+        "It bears more signatures than it needs; compose it again and let just as many sign as are needed.",
     ),
     RejectCode.SIGNATURE: (
         "Không có chữ ký hợp lệ nào của người có quyền ký loại lệnh này.",
@@ -127,8 +132,9 @@ _SENTENCES: Final = {
         "(1 hour for a commune's own alarm).",
     ),
     RejectCode.RATE: (
-        "Hộp đã nhận 20 lệnh cùng mức hoặc nặng hơn trong một phút; hãy chờ rồi gửi lại.",
-        "The box has accepted 20 orders of this severity or a higher one within a minute; wait, then send it again.",
+        "Hộp đã nhận quá nhiều lệnh cùng mức hoặc nặng hơn trong một phút; lệnh chờ tới lượt, chưa cần gửi lại.",
+        "The box has accepted too many orders of this severity or a higher one within a minute; this one waits for its "
+        "turn and need not be sent again.",
     ),
     RejectCode.NO_SOUND: (
         "Hộp chưa có đủ âm thanh mà lệnh này cần; hãy dùng một bản tin soạn sẵn.",

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from agent.ports.journal import PlayJournal
 from protocol.delegation import Delegation
-from protocol.gate import Accept, Ending, Known, ReplayWindow
+from protocol.gate import Accept, Accepted, Ending, Known, ReplayWindow
 from protocol.manifest import Assignment, Manifest
-from protocol.order import Order, Severity
+from protocol.order import Order
 from protocol.report import Ack, Fault, FaultCode, Grade, LogRow, Receipt, Stage
 from protocol.roles import Roots
 
@@ -188,8 +188,8 @@ class OrderBook(Protocol):
         """By id, the accepted orders that end it and are not ended themselves."""
         ...
 
-    def accepted_since(self, since_ms: int) -> tuple[tuple[int, Severity], ...]:
-        """Instants of acceptance after this one, of orders that sound."""
+    def accepted_since(self, since_ms: int) -> tuple[Accepted, ...]:
+        """What was accepted after this instant, dated by the box's own time."""
         ...
 
     def stops(self) -> Sequence[Stopped]:

@@ -5,13 +5,14 @@ or never.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from agent.core import tape
 from agent.core.trusted import trust_at
+from agent.core.waiting import WaitingRoom
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.store import Store
@@ -22,7 +23,7 @@ from agent.services.wake import Wakes
 from protocol.codec import decode
 from protocol.delegation import open_delegation, unit_of
 from protocol.errors import ProtocolError, SignatureError
-from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Accepted, Me, Reject, judge
+from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order
 from protocol.quantities import SECOND_MS
@@ -36,7 +37,6 @@ log = structlog.get_logger()
 
 MAX_ASSIGNMENT_BYTES: Final = 4_096
 MAX_ACK_BYTES: Final = 16_384
-MAX_WAITING: Final = 32
 
 # Somebody trusted signed these, for a place that is ours: they are answered. The rest may be anybody's noise.
 ANSWERED: Final = frozenset(
@@ -57,8 +57,8 @@ ANSWERED: Final = frozenset(
         RejectCode.NO_SOUND,
     }
 )
-# Judged again when the roots or the knowledge of time have changed.
-WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.ROOTS_EXPIRED, RejectCode.NO_TIME})
+# Judged again when the roots or the knowledge of time have changed, or a minute has passed.
+WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.ROOTS_EXPIRED, RejectCode.NO_TIME, RejectCode.RATE})
 # An honest controller sends none of these to this box.
 ANOMALIES: Final = frozenset(
     {
@@ -66,6 +66,7 @@ ANOMALIES: Final = frozenset(
         RejectCode.MALFORMED,
         RejectCode.SHAPE,
         RejectCode.DOMAIN,
+        RejectCode.SURPLUS,
         RejectCode.SIGNATURE,
         RejectCode.EVENT,
         RejectCode.THRESHOLD,
@@ -112,7 +113,7 @@ class Inbox:
         self._keeper = keeper
         self._faults = faults
         self._wakes = wakes
-        self._waiting: dict[bytes, None] = {}
+        self._waiting = WaitingRoom()
         self._takers: Mapping[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
@@ -140,9 +141,13 @@ class Inbox:
             self._faults.cleared(FaultCode.STORE)
 
     def try_again(self) -> None:
-        """Judge once more what had to wait for newer roots or for the time."""
-        waiting, self._waiting = list(self._waiting), {}
-        for raw in waiting:
+        """Judge once more what had to wait for newer roots, for the time or for its turn."""
+        for raw in self._waiting.take():
+            self.take(raw)
+
+    def try_the_due(self) -> None:
+        """Judge once more what was one too many a minute ago."""
+        for raw in self._waiting.take(due_ms=self._clock.boot_ms()):
             self.take(raw)
 
     def _taker(self, family: Family) -> Callable[[bytes], None]:
@@ -191,7 +196,7 @@ class Inbox:
             delegation = open_delegation(raw, roots, held.get(unit), at_s)
         except ProtocolError as error:
             if error.code == "roots-newer":
-                self._wait(raw)
+                self._waiting.put(raw, None, is_signed=True)
                 self._wakes.roots.set()
             if error.code == "not-newer":
                 return
@@ -288,7 +293,8 @@ class Inbox:
             return
         log.warning("order rejected", order=name, code=str(code), reason=verdict.sentence("en"))
         if code in WAITS:
-            self._wait(raw)
+            due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
+            self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:
             self._wakes.roots.set()
         if code is RejectCode.ROOTS_EXPIRED:
@@ -300,11 +306,6 @@ class Inbox:
             self._book.reject(order.id, str(code), self._clock.now_ms())
             self._wakes.reporter.set()
 
-    def _wait(self, raw: bytes) -> None:
-        self._waiting[raw] = None
-        while len(self._waiting) > MAX_WAITING:
-            del self._waiting[next(iter(self._waiting))]
-
     def _me(self, trust: Trust, assignment: Assignment, ahead_ms: int) -> Me:
         """`ahead_ms`: from the time that acceptances are written down with to the judge's latest possible time."""
         since = self._clock.now_ms() - RATE_PERIOD_MS
@@ -315,7 +316,7 @@ class Inbox:
             windows=self._book.windows(),
             known=self._book.known(),
             ended=self._book.ended(),
-            recent=tuple(Accepted(at_ms + ahead_ms, severity) for at_ms, severity in self._book.accepted_since(since)),
+            recent=tuple(replace(row, at_ms=row.at_ms + ahead_ms) for row in self._book.accepted_since(since)),
             has_sound=self._has_sound,
         )
 

@@ -54,6 +54,7 @@ class Watch:
         if quality != self._quality:
             self._quality = quality
             self._inbox.try_again()
+        self._inbox.try_the_due()
         now = self._clock.boot_ms()
         if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
             self._trust.raise_floor(self._clock.floor_ms())

@@ -12,8 +12,8 @@ from typing import Any, Final
 from agent.ports.store import Remembered, Stopped
 from agent.store.database import Database
 from protocol.codec import decode, encode
-from protocol.gate import Accept, Ending, Known, ReplayWindow
-from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Status
+from protocol.gate import Accept, Accepted, Ending, Known, ReplayWindow
+from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Status
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Grade, Stage
 
@@ -21,6 +21,8 @@ ENDED: Final = (Stage.DONE, Stage.CANCELLED, Stage.EXPIRED)
 KEEP_MS: Final = 90 * DAY_MS
 """So long after its expiry an order is remembered, and a cancel after it came."""
 _WINDOW_BYTES: Final = 8
+_REPLACING: Final = (MessageType.UPDATE, MessageType.CANCEL)
+"""What ends an alarm that it refers to."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,11 @@ class Orders:
         found = {name: self._endings(name) for name in self._enders}
         return {name: endings for name, endings in found.items() if endings}
 
-    def accepted_since(self, since_ms: int) -> tuple[tuple[int, Severity], ...]:
+    def accepted_since(self, since_ms: int) -> tuple[Accepted, ...]:
+        recent = (held for held in self._held.values() if held.accepted_ms > since_ms)
         return tuple(
-            (held.accepted_ms, held.order.severity)
-            for held in self._held.values()
-            if held.accepted_ms > since_ms and held.order.type in SOUNDING
+            Accepted(held.accepted_ms, held.order.severity, held.level, held.order.status, held.order.type)
+            for held in recent
         )
 
     def stops(self) -> Sequence[Stopped]:
@@ -84,7 +86,7 @@ class Orders:
         window = self._windows.get(verdict.first_signer_key, ReplayWindow()).with_(order.sequence)
         ender = _Ender(order.id, order.type, verdict.level, order.status, at_ms)
         acts = order.type is not MessageType.UPDATE or order.not_before * SECOND_MS <= at_ms
-        ends = order.type in (MessageType.UPDATE, MessageType.CANCEL) and acts
+        ends = order.type in _REPLACING and acts
         ended = [name for name in order.references if ends and self._is_live(name)]
         revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()
         opened = [name for name in order.references if order.type is MessageType.REINSTATE and name in self._locks]
@@ -188,7 +190,9 @@ class Orders:
     def _endings(self, name: bytes) -> tuple[Ending, ...]:
         """What ends this order and is not ended itself."""
         return tuple(
-            Ending(ender.level, ender.status) for ender in self._enders.get(name, ()) if not self._is_undone(ender)
+            Ending(ender.level, ender.status, ender.type)
+            for ender in self._enders.get(name, ())
+            if not self._is_undone(ender)
         )
 
     def _is_undone(self, ender: _Ender) -> bool:
@@ -209,18 +213,22 @@ class Orders:
                 found += [other for other, held in self._held.items() if self._is_silenced(other, held, ending)]
             for other in ending.order.references:
                 held = self._held.get(other)
-                left = [
-                    ender for ender in self._enders.get(other, ()) if ender.id != name and not self._is_undone(ender)
-                ]
-                if held is not None and held.stage is Stage.CANCELLED and not left:
+                if held is not None and held.stage is Stage.CANCELLED and not self._is_ended(other, but_for=name):
                     found.append(other)
         return tuple(dict.fromkeys(found))
 
     def _is_silenced(self, name: bytes, held: Remembered, stop: Remembered) -> bool:
         """Whether this stop has held this order back, and nothing else has ended it."""
-        if held.order.type not in SOUNDING or held.level < stop.level or self._endings(name):
+        if held.order.type not in SOUNDING or held.level < stop.level or self._is_ended(name):
             return False
         return held.stage is Stage.CANCELLED or held.stage not in ENDED
+
+    def _is_ended(self, alarm: bytes, but_for: bytes = b"") -> bool:
+        """Whether another order than this one has ended the alarm: whatever else named it has not."""
+        return any(
+            ender.type in _REPLACING and ender.id != but_for and not self._is_undone(ender)
+            for ender in self._enders.get(alarm, ())
+        )
 
     def _put(self, name: bytes, remembered: Remembered) -> None:
         """Oldest first, also where the clock was set back since."""

@@ -438,9 +438,14 @@ def _must_travel(order: EmergencyOrder, signed: SignedBy) -> None:
 
 
 def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:
-    """Assemble, try it on a healthy box of each unit, then one row for each unit's topic."""
-    content = read(order)
-    rows = sorted(order.signatures.all(), key=lambda row: bytes(row.public_key) != bytes(order.first_signer))
+    """Assemble, try it on a healthy box of each unit, then one row for each unit's topic.
+
+    Boxes take no more signatures than are needed: the first signer's, and of the others the earliest.
+    """
+    content, trust = read(order), people.trust_of(order.area)
+    signed = order.signatures.order_by("at", "pk")
+    rows = sorted(signed, key=lambda row: bytes(row.public_key) != bytes(order.first_signer))
+    rows = rows[: trust.persons_needed(content.role)]
     envelope = assemble(bytes(order.payload), Family.ORDER, tuple(row.signed_by() for row in rows))
     verdict = capacity.trial(
         envelope, content, people.trusts(content.area), int(now.timestamp() * 1000), known=_known(_ended(order))

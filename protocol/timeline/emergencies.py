@@ -6,11 +6,15 @@ first, but does not interrupt.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from protocol.order import MessageType, Status
 from protocol.policy import Stretch, merged
 from protocol.priority import Precedence, Rank
 from protocol.timeline.model import Carry, Cut, HeldOrder, Segment, SegmentKind
+
+_REPLACING: Final = (MessageType.UPDATE, MessageType.CANCEL)
+"""What ends an alarm that it refers to."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ def _stop_ms(held: HeldOrder, orders: tuple[HeldOrder, ...]) -> int | None:
     stops = [held.ended_ms] if held.ended_ms is not None else []
     for other in orders:
         order = other.order
-        if order.type is MessageType.ALERT or order.status is Status.TEST or held.order.id not in order.references:
+        if order.type not in _REPLACING or order.status is Status.TEST or held.order.id not in order.references:
             continue
         takes_over = other.accepted_ms
         if order.type is MessageType.UPDATE:

@@ -385,6 +385,52 @@ def test_no_more_than_twenty_orders_a_minute_are_taken_though_the_clock_was_set_
     virtual_time.run(main())
 
 
+def test_what_was_one_too_many_gets_its_turn_a_minute_later_the_newest_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            orders = [alert(number, at_s=NOW_S - 100 + number) for number in range(1, 101)]
+            for order in orders:
+                box.inbox.take(signed(order))
+            assert [held.order for held in box.keeper.holdings().orders] == orders[:20]
+            await box.clock.sleep_ms(59_000)
+            box.watch.look()
+            assert len(box.keeper.holdings().orders) == 20
+            await box.clock.sleep_ms(1_000)
+            box.watch.look()
+            assert {held.order.id for held in box.keeper.holdings().orders[20:]} == {order.id for order in orders[80:]}
+
+    virtual_time.run(main())
+
+
+def test_noise_that_nobody_signed_takes_no_place_from_an_order_that_waits(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            order = alert(1, at_s=NOW_S, epoch=2)
+            box.inbox.take(signed(order))
+            for number in range(2, 100):
+                box.inbox.take(signed(alert(number, at_s=NOW_S, epoch=2), "nobody", "somebody"))
+            box.trusts(2)
+            assert [held.order for held in box.keeper.holdings().orders] == [order]
+
+    virtual_time.run(main())
+
+
+def test_noise_under_roots_that_have_expired_is_not_answered(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(replace(roots(1, at_s=NOW_S), expires=NOW_S + 60)))
+            box.assigned()
+            box.clock.jump(61_000)
+            box.inbox.take(signed(alert(1, at_s=NOW_S), "nobody", "somebody"))
+            assert receipts(box) == []
+            box.inbox.take(signed(alert(2, at_s=NOW_S)))
+            assert receipts(box) == [(alert(2, at_s=NOW_S).id, Stage.REJECTED, "ROOTS_EXPIRED")]
+
+    virtual_time.run(main())
+
+
 def test_one_wrong_date_in_a_signed_word_does_not_make_a_box_with_the_right_time_mute(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:

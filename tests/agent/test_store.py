@@ -149,7 +149,7 @@ def test_a_cancel_ends_what_it_names_in_the_same_moment_and_nothing_starts_after
             (cancel.id, Stage.ACCEPTED),
             (cancel.id, Stage.DONE),
         }
-        assert book.ended() == {order.id: (Ending(0, Status.ACTUAL),)}
+        assert book.ended() == {order.id: (Ending(0, Status.ACTUAL, MessageType.CANCEL),)}
 
 
 def test_an_update_for_later_leaves_the_order_alone_until_its_hour(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_rebuilt_database_remembers_whom_to_trust_and_which_orders_were_heard(
                 with pytest.raises(StoreError):
                     memory.keep_roots(signed_roots(older), older)
                 assert book.windows()[key("Hoa").public_key].seen(1)
-                assert book.ended() == {third.id: (Ending(0, Status.ACTUAL),)}
+                assert book.ended() == {third.id: (Ending(0, Status.ACTUAL, MessageType.CANCEL),)}
             if round_ == 1:
                 book.answer_again(first.id)
                 assert [(each.order, each.at) for each in Outgoing(database, BOX).receipts()] == [(first.id, 1_000_100)]

@@ -213,6 +213,41 @@ def test_a_cancelled_alarm_is_reinstated_in_one_act_and_all_its_passes_sound_aga
     virtual_time.run(main())
 
 
+@pytest.mark.parametrize("then", ["alone", "stopped and opened", "cancelled and reinstated"])
+def test_a_reinstatement_that_names_an_alarm_before_it_comes_neither_silences_it_nor_keeps_it_silent(
+    tmp_path: Path, then: str
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            flood = alert(7, at_s=NOW_S)
+            box.inbox.take(signed(by("Minh", MessageType.REINSTATE, 1, references=(flood.id,)), "Minh"))
+            box.inbox.take(signed(flood))
+            if then != "alone":
+                kind, names = (
+                    (MessageType.STOP, ()) if then.startswith("stopped") else (MessageType.CANCEL, (flood.id,))
+                )
+                ending = by("Hoa", kind, 8, references=names)
+                box.inbox.take(signed(ending, "Hoa"))
+                assert playing(box) == []
+                box.inbox.take(signed(by("Hoa", MessageType.REINSTATE, 9, references=(ending.id,)), "Hoa"))
+            assert [held.order.id for held in playing(box)] == [flood.id]
+
+    virtual_time.run(main())
+
+
+def test_a_cancel_that_names_a_stop_before_it_comes_opens_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            stop = by("Hoa", MessageType.STOP, 2)
+            box.inbox.take(signed(by("Minh", MessageType.CANCEL, 1, references=(stop.id,)), "Minh"))
+            box.inbox.take(signed(stop, "Hoa"))
+            assert [held.order.id for held in box.store.book.stops()] == [stop.id]
+
+    virtual_time.run(main())
+
+
 def test_what_is_done_is_not_reinstated_and_what_an_update_replaced_does_not_come_back(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:

@@ -71,7 +71,7 @@ def product_me(me: OracleMe) -> Me:
     for name, known in me.known.items():
         if name not in me.ended:
             for reference in known.references:
-                ending = Ending(known.level, Status(known.status))
+                ending = Ending(known.level, Status(known.status), MessageType(known.type))
                 endings[reference] = (*endings.get(reference, ()), ending)
     return Me(
         domain=Domain(me.province, me.environment),
@@ -82,7 +82,10 @@ def product_me(me: OracleMe) -> Me:
             name: Known(known.level, Status(known.status), MessageType(known.type)) for name, known in me.known.items()
         },
         ended=endings,
-        recent=tuple(Accepted(at_ms, Severity(severity)) for at_ms, severity in me.recent),
+        recent=tuple(
+            Accepted(row.at, Severity(row.severity), row.level, Status(row.status), MessageType(row.type))
+            for row in me.recent
+        ),
         has_sound=lambda message: (
             message in me.blobs
             if isinstance(message, bytes)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tests.oracle import envelope
 from tests.oracle.cbor import read, write
-from tests.oracle.judge import ENDS, Known, OracleMe
+from tests.oracle.judge import ENDS, Known, OracleMe, Recent
 from tests.oracle.persons import DOMAIN, ELSEWHERE, NOW_S, PATH, STRANGER, USELESS, Key, Row, World, sign, worlds
 from tests.oracle.records import (
     ACTUAL,
@@ -203,24 +203,38 @@ def spice(made: Draft) -> None:
         others = {made.rng.choice(USELESS).key.public: frozenset({made.order["sequence"]})}
         made.remember(used={**others, **made.me.used})
     if rng.random() < 0.3:
-        severity = made.order["severity"]
-        enough = [(made.clock[1] - rng.choice((0, 59_999)), severity)] * 19
-        low = [(made.clock[1], severity - 1)] * 30 if severity > 1 else []
-        old = [(made.clock[1] - 60_000, 4)] * 30 + [(made.clock[1] + 60_000, 4)] * 30
-        made.remember(recent=tuple(enough + low + old))
+        made.remember(recent=tuple(_nearly_too_many(made)))
     if rng.random() < 0.2:  # an ending of another status or of a lower level says nothing here
         status = (made.order["status"] + 1) % 3
         ender = Known(0, status, CANCELLATION, (made.order["id"],))
         undone = Known(0, made.order["status"], CANCELLATION, (made.order["id"],))
         lower = Known(3, made.order["status"], CANCELLATION, (made.order["id"],))
-        more = {b"e" * 16: ender, b"u" * 16: undone, b"l" * 16: lower}
+        of_no_power = [kind for kind in range(5) if made.order["type"] not in ENDS.get(kind, ())]
+        powerless = Known(0, made.order["status"], rng.choice(of_no_power), (made.order["id"],))
+        more = {b"e" * 16: ender, b"u" * 16: undone, b"l" * 16: lower, b"p" * 16: powerless}
         made.remember(known={**made.me.known, **more}, ended=frozenset({b"u" * 16}))
-    if rng.random() < 0.3 and len(made.signers) < 7:
-        extra = [useless(made) for _ in range(rng.randint(1, 7 - len(made.signers)))]
-        made.rows = [by(who.key) for who in made.signers] + extra
     if rng.random() < 0.5:
-        made.rows = made.rows or [by(who.key) for who in made.signers]
+        made.rows = [by(who.key) for who in made.signers]
         rng.shuffle(made.rows)
+
+
+def _nearly_too_many(made: Draft) -> list[Recent]:
+    """One less than the limit, and many that do not count."""
+    order, now = made.order, made.clock[1]
+    few = 19 if order["sound"] else 59
+    like = Recent(now, order["severity"] if order["sound"] else 1, made.place, order["status"], order["type"])
+    rows = [replace(like, at=now - made.rng.choice((0, 59_999))) for _ in range(few)]
+    others = [
+        replace(like, at=now - 60_000),
+        replace(like, at=now + 60_000),
+        replace(like, level=3),
+        replace(like, type=CANCELLATION if order["sound"] else ALERT),
+    ]
+    if order["status"] < TEST:
+        others.append(replace(like, status=order["status"] + 1))
+    if order["sound"] and order["severity"] > 1:
+        others.append(replace(like, severity=order["severity"] - 1))
+    return rows + [row for row in others for _ in range(made.rng.choice((0, 61)))]
 
 
 def useless(made: Draft) -> Signer:
@@ -345,7 +359,8 @@ def too_few(made: Draft) -> None:
     rows = [by(who.key) for who in made.signers]
     if rows:
         made.order["id"] = made.signers[0].key.id + made.order["id"][4:]
-    extra = [useless(made) for _ in range(rng.randint(0 if rows else 1, 8 - len(rows)))]
+    fewest, most = (0 if rows else 1), (made.takes if rng.random() < 0.8 else 8) - len(rows)
+    extra = [useless(made) for _ in range(rng.randint(fewest, max(fewest, most)))]
     made.rows = rows + extra
     rng.shuffle(made.rows)
 
@@ -355,7 +370,8 @@ def one_person_twice(made: Draft) -> None:
     persons = {row.person for row in made.signers}
     person = made.rng.choice(sorted(persons))
     rows = [row for row in made.world.good if row.person == person or row.person.startswith(f"{person} ")]
-    made.rows = [by(made.rng.choice(rows).key) for _ in range(made.rng.randint(2, 8))]
+    many = made.takes if made.rng.random() < 0.8 else 8
+    made.rows = [by(made.rng.choice(rows).key) for _ in range(made.rng.randint(min(2, many), many))]
     if made.takes == 1:
         too_few(made)
 
@@ -374,6 +390,15 @@ def first_signer_did_not_sign_well(made: Draft) -> None:
         made.rows = [_flipped(first, made.rng), *(by(who.key) for who in made.signers[1:])]
     else:
         made.rows = [by(who.key) for who in made.signers[1:]]
+
+
+def with_a_spare_signature(made: Draft) -> None:
+    """Enough, and one or more besides: somebody else's who may sign, or anything."""
+    rng = made.rng
+    able = [by(row.key) for row in made.world.good if row.speaks_for(made.order["role"], PATH[made.place])]
+    spare = [rng.choice(able) if rng.random() < 0.5 else useless(made) for _ in range(rng.randint(1, 3))]
+    made.rows = [by(who.key) for who in made.signers] + spare
+    rng.shuffle(made.rows)
 
 
 def changed_after_signing(made: Draft) -> None:
@@ -523,7 +548,11 @@ def below_what_it_ends(made: Draft) -> None:
 
 
 def ended_before(made: Draft) -> None:
-    ender = Known(0, made.order["status"], made.rng.choice((UPDATE, CANCELLATION, REINSTATEMENT)), (made.order["id"],))
+    able = [kind for kind in ENDS if made.order["type"] in ENDS[kind]]
+    if not able:
+        for_elsewhere(made)
+        return
+    ender = Known(0, made.order["status"], made.rng.choice(able), (made.order["id"],))
     made.remember(known={**made.me.known, made.rng.randbytes(16): ender})
 
 
@@ -561,11 +590,19 @@ def too_long_a_life(made: Draft) -> None:
 
 
 def one_too_many(made: Draft) -> None:
-    if made.order["sound"] is None:
-        for_elsewhere(made)
-        return
-    hi, severity = made.clock[1], made.order["severity"]
-    rows = [(hi - made.rng.choice((0, 1, 59_999)), made.rng.randint(severity, 4)) for _ in range(20)]
+    hi, rng, order = made.clock[1], made.rng, made.order
+    severest = order["severity"] if order["sound"] else 1
+    like = (ALERT, UPDATE) if order["sound"] else (CANCELLATION, STOPPING, REINSTATEMENT)
+    rows = [
+        Recent(
+            at=hi - rng.choice((0, 1, 59_999)),
+            severity=rng.randint(severest, 4),
+            level=0,
+            status=rng.randint(0, order["status"]),
+            type=rng.choice(like),
+        )
+        for _ in range(20 if order["sound"] else 60)
+    ]
     made.remember(recent=tuple(rows))
 
 
@@ -752,10 +789,11 @@ def too_long(made: Draft) -> None:
 
 DEFECTS: Final = (
     too_few, too_few, too_few, too_few, one_person_twice, names_no_signer, first_signer_did_not_sign_well,
-    changed_after_signing, misshapen, of_another_domain, of_newer_roots, under_expired_roots, for_elsewhere,
-    above_their_place, beyond_the_commune, of_another_status, a_duplicate, a_replay, below_what_it_ends, ended_before,
-    without_time, expired, from_the_future, too_long_a_life, one_too_many, without_its_sound, of_a_broken_passkey,
-    of_a_broken_passkey, with_a_flipped_bit, cut_off, with_more_behind, spelled_differently, with_another_envelope,
+    with_a_spare_signature, changed_after_signing, misshapen, of_another_domain, of_newer_roots, under_expired_roots,
+    for_elsewhere, above_their_place, beyond_the_commune, of_another_status, a_duplicate, a_replay,
+    below_what_it_ends, ended_before, without_time, expired, from_the_future, too_long_a_life,
+    one_too_many, without_its_sound, of_a_broken_passkey, of_a_broken_passkey, with_a_flipped_bit, cut_off,
+    with_more_behind, spelled_differently, with_another_envelope,
     with_an_odd_field, of_another_length, with_odd_values, too_long,
 )  # fmt: skip
 

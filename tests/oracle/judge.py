@@ -40,11 +40,22 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Recent:
+    """An order that was accepted at this instant (ms)."""
+
+    at: int
+    severity: int
+    level: int
+    status: int
+    type: int
+
+
+@dataclass(frozen=True)
 class OracleMe:
     """The box, in plain values.
 
     `seen` are the ids of all orders ever accepted, `known` what is remembered of them, `ended` those of them that a
-    reinstatement has ended; `used` every sequence by the signer's key; `recent` of each sounding order (ms, severity).
+    reinstatement has ended; `used` every sequence by the signer's key; `recent` what was accepted lately.
     """
 
     province: str
@@ -54,7 +65,7 @@ class OracleMe:
     known: Mapping[bytes, Known]
     ended: frozenset[bytes]
     used: Mapping[bytes, frozenset[int]]
-    recent: tuple[tuple[int, int], ...]
+    recent: tuple[Recent, ...]
     messages: frozenset[int]
     blobs: frozenset[bytes]
     drill: bool
@@ -82,15 +93,17 @@ def _answers(raw: bytes, trust: OracleTrust, clock: Clock, me: OracleMe) -> Iter
         yield "REJECT", "DOMAIN"
     if order.epoch > roots.version:
         yield "REJECT", "ROOTS_NEWER"
-    if timed and roots.expires * 1000 <= latest:
-        yield "REJECT", "ROOTS_EXPIRED"
+    takes = trusted.takes(roots, order.role)
+    if len(opened.signatures) > takes:
+        yield "REJECT", "SURPLUS"
     signed = trusted.signers(opened, roots, trust.grants, order.role, latest if timed else order.issued * 1000)
     firsts = sorted({grant.key for grant in signed if key_id(grant.key) == order.id[:4]})
     if not firsts:
         yield "REJECT", "SIGNATURE"
-    takes = trusted.takes(roots, order.role)
     if trusted.people(signed) < takes:
         yield "REJECT", "THRESHOLD"
+    if timed and roots.expires * 1000 <= latest:
+        yield "REJECT", "ROOTS_EXPIRED"
     named = [place for place, unit in enumerate(me.path) if unit in order.area]
     if named and trusted.people(_speaking(signed, order, me.path[named[-1]])) < takes:
         yield "REJECT", "SCOPE"
@@ -102,7 +115,7 @@ def _answers(raw: bytes, trust: OracleTrust, clock: Clock, me: OracleMe) -> Iter
         _of_content(order, trust),
         _of_past(order, firsts[0], level, me),
         _of_time(order, timed, latest),
-        _of_box(order, latest, me),
+        _of_box(order, level, latest, me),
     ):
         yield from (("REJECT", code) for code in codes)
     yield "ACCEPT", {"level": level, "first_signer": firsts[0], "persons": persons}
@@ -155,7 +168,8 @@ def _of_past(order: Order, first: bytes, level: int, me: OracleMe) -> Iterator[s
     if any(level > one.level for one in referred):
         yield "AUTHORITY"
     for key, one in me.known.items():
-        if order.id in one.references and key not in me.ended and one.level <= level and one.status == order.status:
+        ends = order.id in one.references and order.type in ENDS.get(one.type, ())
+        if ends and key not in me.ended and one.level <= level and one.status == order.status:
             yield "CANCELLED"
 
 
@@ -171,10 +185,14 @@ def _of_time(order: Order, timed: bool, latest: int) -> Iterator[str]:
         yield "LIFETIME"
 
 
-def _of_box(order: Order, latest: int, me: OracleMe) -> Iterator[str]:
+def _of_box(order: Order, level: int, latest: int, me: OracleMe) -> Iterator[str]:
+    near = [row for row in me.recent if -60_000 < row.at - latest < 60_000]
+    weighty = [row for row in near if row.level <= level and row.status <= order.status]
     if order.sound is None:
+        if len([row for row in weighty if row.type not in SOUNDING]) >= 60:
+            yield "RATE"
         return
-    if sum(1 for at, severity in me.recent if abs(latest - at) < 60_000 and severity >= order.severity) >= 20:
+    if len([row for row in weighty if row.type in SOUNDING and row.severity >= order.severity]) >= 20:
         yield "RATE"
     message = order.sound.message
     there = message in me.blobs if isinstance(message, bytes) else message in me.messages

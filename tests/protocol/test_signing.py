@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.curves import Alg
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import key_id
 from protocol.roles import Role
@@ -56,6 +57,16 @@ VECTOR_SIGN = bytes.fromhex(
     "d8628443a10300a054546869732069732074686520636f6e74656e742e818343a10127a104423131584077f3eacd11852c4bf9cb1d72fabe"
     "6b26fba1d76092b2b5b7ec83b83557652264e69690dbc1172ddc0bf88411c0d25a507fdb247a20c40d5e245fabd3fc9ec106"
 )
+# ecdsa-examples/ecdsa-sig-01.json and sign1-tests/sign-pass-02.json; the key is their "11", compressed.
+VECTOR_P256_PUBLIC = bytes.fromhex("02bac5b11cad8f99f9c72b05cf4b9e26d244dc189f745228255a219a86d6a09eff")
+VECTOR_P256 = bytes.fromhex(
+    "d28445a201260300a10442313154546869732069732074686520636f6e74656e742e5840eae868ecc176883766c5dc5ba5b8dca25dab3c2e"
+    "56a551ce5705b793914348e172727f48461fabbba2e343492ddecac3983686250bc68e9f1a7a07d41225b59f"
+)
+VECTOR_EXTERNAL = bytes.fromhex(
+    "d28443a10126a10442313154546869732069732074686520636f6e74656e742e5840eae868ecc176883766c5dc5ba5b8dca25dab3c2e56a5"
+    "51ce5705b793914348e155388b10c4f1b59a6733eab416870a945111a4b2fbdbef33a77234b1deff2f9b"
+)
 
 
 def test_the_published_cose_sign1_vector_is_reproduced() -> None:
@@ -71,6 +82,17 @@ def test_the_published_cose_sign_vector_is_reproduced() -> None:
     covered = sig_structure(body_protected, sign_protected, b"", payload)
     assert VECTOR_KEY.sign(covered) == value
     assert Signature(b"11", covered, value).verify(VECTOR_PUBLIC)
+
+
+def test_the_published_p256_vectors_verify_the_one_with_external_data_only_over_it() -> None:
+    protected, _, payload, value = cbor2.loads(VECTOR_P256[1:])
+    assert Signature(b"11", sig_structure1(protected, b"", payload), value, Alg.ES256).verify(VECTOR_P256_PUBLIC)
+    protected, _, payload, value = cbor2.loads(VECTOR_EXTERNAL[1:])
+    external = bytes.fromhex("11aa22bb33cc44dd55006699")
+    assert Signature(b"11", sig_structure1(protected, external, payload), value, Alg.ES256).verify(VECTOR_P256_PUBLIC)
+    for other in (b"", external[:-1], external + b"\0"):
+        forged = Signature(b"11", sig_structure1(protected, other, payload), value, Alg.ES256)
+        assert not forged.verify(VECTOR_P256_PUBLIC)
 
 
 def test_our_messages_are_cose_messages_by_the_published_structure() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from protocol.report import Stage
 from tests.oracle import envelope, records, trust
 from tests.oracle import judge as second_gate
-from tests.oracle.judge import Known, OracleMe
+from tests.oracle.judge import Known, OracleMe, Recent
 from tests.oracle.trust import OracleTrust
 from tests.simulation.box import LEAD_IN_MS, SimBox, Sounded
 
@@ -45,7 +45,7 @@ class Picture:
     """True milliseconds."""
     undone: frozenset[bytes] = frozenset()
     used: dict[bytes, frozenset[int]] = field(default_factory=dict)
-    recent: tuple[tuple[int, int], ...] = ()
+    recent: tuple[Recent, ...] = ()
     highest: dict[bytes, int] = field(default_factory=dict)
     checked: int = 0
     """How many of the box's sounds were looked at."""
@@ -127,8 +127,8 @@ class Referee:
         if order.type == records.REINSTATEMENT:
             undone = {name for name in order.references if name in picture.known and level <= picture.known[name].level}
             picture.undone |= undone
+        picture.recent = (*picture.recent, Recent(hi_ms, order.severity, level, order.status, order.type))
         if order.sound is not None:
-            picture.recent = (*picture.recent, (hi_ms, order.severity))
             picture.expires[order.id] = order.expires
 
     # --- after every step

@@ -35,7 +35,7 @@ from protocol.ids import box_id, enrolment_code
 from protocol.manifest import Assignment, Entry, Kind, Level, Manifest, Policy
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.report import Ack, Fault, Hello, LogBatch, LogRow, Receipt, Stage, chain_hash
-from protocol.roles import Holder, Role, Roots, Threshold
+from protocol.roles import FEWEST, Holder, Role, Roots, Threshold
 from protocol.signing import Domain, Family, KeySigner, sign, sign1, verify1
 
 DOMAIN: Final = Domain("77", "test")
@@ -100,8 +100,8 @@ def alert(sequence: int, *, at_s: int | None = None, **changes: Any) -> Order:
 
 
 def signed(order: Order, *names: str) -> bytes:
-    """Signed by Hoa and Minh, or by those who are named."""
-    return signed_order(order, *(key(name) for name in names or ("Hoa", "Minh")))
+    """Signed by those who are named, or by as many of Hoa and Minh as it takes."""
+    return signed_order(order, *(key(name) for name in names or ("Hoa", "Minh")[: FEWEST.get(order.role, 1)]))
 
 
 def approval(bulletin: Bulletin, signer: str = "Hoa", **changes: Any) -> bytes:

@@ -105,6 +105,12 @@ def test_an_update_takes_the_place_of_what_it_names() -> None:
     assert sounds(only(emergency(7, "03:00"), update)) == ["03:00-03:00:20 e7#1 | ended", "03:00:20-03:01:20 e8#1"]
 
 
+def test_what_can_end_no_alert_ends_none_though_it_names_one() -> None:
+    for kind in (MessageType.REINSTATE, MessageType.STOP):
+        other = emergency(8, "03:00:20", type=kind, references=(FLOOD_ID,), sound=None)
+        assert sounds(only(emergency(7, "03:00", repeats=1), other)) == ["03:00-03:01 e7#1"]
+
+
 def test_an_update_that_came_before_its_alert_sounds_alone() -> None:
     update = emergency(8, "02:59", type=MessageType.UPDATE, references=(FLOOD_ID,), repeats=1)
     assert sounds(only(update, emergency(7, "03:00"))) == ["02:59-03:00 e8#1"]
