@@ -7,6 +7,7 @@ and 33). What a jump of the clock means for a plan is the player's business.
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,9 @@ from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
 from protocol.timeline.model import Holdings
+
+MAX_STOPS_OVER: Final = 50
+"""So many locks that are over may be in a plan, which explains what sounds now by what was; then it is made anew."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Keeper:
 
     def touch(self) -> None:
         """An order came or went."""
-        self._rebuild()
+        if len(self._book.stops_over(self._awake_ms)) > MAX_STOPS_OVER:
+            self._awake()
+        else:
+            self._rebuild()
         self.changed.set()
 
     def look_again(self) -> None:
@@ -84,7 +91,8 @@ class Keeper:
 
     def _rebuild(self) -> None:
         locks = tuple(
-            core.lock_of(stop.order, level=stop.level, accepted_ms=stop.accepted_ms) for stop in self._book.stops()
+            core.lock_of(stop.order, level=stop.level, accepted_ms=stop.accepted_ms)
+            for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         orders = [

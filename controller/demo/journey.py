@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts import signing
-from controller.boxes.models import Box, BoxState
+from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE
 from controller.demo import world
@@ -36,7 +36,7 @@ from controller.orders.locking import still_locked
 from controller.orders.models import EmergencyOrder
 from controller.reports.models import PlayLogRow
 from controller.schedules.facts import ENTRY
-from controller.schedules.models import AssignmentRow, Schedule
+from controller.schedules.models import IN_FORCE, AssignmentRow, Schedule
 from protocol.curves import Alg
 from protocol.ids import enrolment_code
 from protocol.report import Result
@@ -208,9 +208,7 @@ class Journey:
         def everywhere() -> bool:
             if Job.objects.filter(state__in=(JobState.WAITING, JobState.RUNNING), due__lte=timezone.now()).exists():
                 return False
-            wanted = dict(AssignmentRow.objects.filter(box__in=self.here).values_list("box", "generation"))
-            held = dict(BoxState.objects.filter(box__in=self.here).values_list("box", "generation"))
-            return set(wanted) == self.here and all(held.get(box) == wanted[box] for box in wanted)
+            return AssignmentRow.objects.filter(IN_FORCE, box__in=self.here).count() == len(self.here)
 
         self.wait("every box holds the newest schedule", everywhere, within_s=FIRST_IN_S + 10)
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import F, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -27,7 +27,7 @@ from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
 from controller.schedules.compiling import COMPILE
 from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, ScheduleForm
-from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
+from controller.schedules.models import IN_FORCE, AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.schedules.preview import preview as preview_of
 from controller.schedules.rules import DEMO
 from controller.units.rules import above, covers
@@ -111,7 +111,7 @@ def schedule(request: HttpRequest, number: int) -> HttpResponse:
         "excluded": row.targets.filter(excluded=True),
         "boxes": Box.objects.filter(pk__in=reached).select_related("unit", "status", "assignment"),
         "reached": len(reached),
-        "in_force": told.filter(box__status__generation__gte=F("generation")).count(),
+        "in_force": told.filter(IN_FORCE).count(),
         "late": arrears(timezone.now()) is not None,
         "compiling": job is not None and job.finished is None,
         "may_withdraw": row.state == State.ACTIVE and may(person_of(request), Action.SCHEDULE, row.unit.code),

@@ -412,6 +412,35 @@ def test_an_exception_that_is_given_up_brings_the_quiet_back(here: Office) -> No
     assert told(here)[1].exceptions == ()
 
 
+def hours_from(here: Office, day: int, hours: int, where: str = "") -> QuietException:
+    start = midnight() + dt.timedelta(days=day)
+    unit = Unit.objects.get(code=where or here.ward.code)
+    return excepting.prepare(here.tuan, [unit], start, start + dt.timedelta(hours=hours), "Tết")
+
+
+@pytest.mark.usefixtures("hoa_above")
+def test_what_boxes_would_pass_over_since_a_week_has_had_its_24_hours_is_said_before_it_is_signed(
+    here: Office,
+) -> None:
+    for day in range(3):
+        row = hours_from(here, day, 7)
+        signs(row, here, "hoa")
+        signs(row, here, "tuan")
+    with pytest.raises(Refused, match="24 giờ trong 7 ngày"):
+        hours_from(here, 3, 4)
+    with pytest.raises(Refused, match="24 giờ trong 7 ngày"):
+        hours_from(here, -1, 4, "77")
+    hours_from(here, 3, 4, NEXT)
+    hours_from(here, 3, 3)
+    hours_from(here, 12, 24)
+    assert len(excepting.stretches(WARD, timezone.now())) == 3
+
+
+def test_an_exception_is_not_signed_more_than_a_year_before(here: Office) -> None:
+    with pytest.raises(Refused, match="366 ngày"):
+        hours_from(here, 366, 1)
+
+
 def test_somebody_who_may_not_sign_exceptions_is_refused(here: Office) -> None:
     row = prepared(here)
     with pytest.raises(NotAllowed, match="không có trong danh sách"):
