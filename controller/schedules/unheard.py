@@ -131,7 +131,8 @@ def _of(
     if row is None:
         return ()
     from_ms = hour * HOUR_S * 1000
-    held = holdings(row, dt.datetime.fromtimestamp(hour * HOUR_S, dt.UTC))
+    # Judged at the hour's end: what was signed a moment ago is not dated ahead.
+    held = holdings(row, dt.datetime.fromtimestamp((hour + 1) * HOUR_S, dt.UTC))
     starts: dict[tuple[int, Against], set[int]] = defaultdict(set)
     for refusal in plan(held, from_ms, from_ms + AHEAD_MS).refusals:
         number = refusal.cause.removeprefix(facts.ENTRY.format(""))

@@ -34,8 +34,7 @@ def standing(key: bytes, now: datetime) -> Standing | None:
     except Refused:
         return None
     at_s = int(now.timestamp())
-    rows = DelegationFile.objects.filter(state=State.PUBLISHED).values_list("unit", flat=True).distinct()
-    lists = {unit: delegating.read(row) for unit, row in services.newest_lists(list(rows)).items()}
+    lists = services.lists_in_force()
     waiting = {row.unit: delegating.read(row) for row in DelegationFile.objects.filter(state=State.WAITING)}
     held = [*roots.holders, *(one for record in lists.values() for one in holders_in_force(record, roots))]
     admins = {one.person for one in roots.holders if Role.DELEGATION in one.roles and one.not_after >= at_s}

@@ -53,9 +53,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
         "units": [(one, one.code in listed) for one in Unit.objects.filter(code__in=mine).order_by("code")],
         "administers": bool(mine),
+        "taken": [] if roots is None else _taken_away(),
         "find": find,
         "unit_options": options(),
-        "taken": [] if roots is None else _taken_away(),
     }
     return render(request, "trust/overview.html", context)
 
@@ -221,14 +221,10 @@ def _taken_away() -> list[dict[str, str]]:
     """Every key that a list in force has taken away: whoever makes roots of a new era leaves these out."""
     people = {sha256(bytes(row.public_key)): row.person for row in PersonKey.objects.select_related("person")}
     return [
-        {"unit": unit, "person": str(people.get(name, "")), "fingerprint": _grouped(name.hex()[:16].upper())}
+        {"unit": _names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
         for unit, one in sorted(services.lists_in_force().items())
         for name in one.revoked
     ]
-
-
-def _grouped(digits: str) -> str:
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def _names(codes: Sequence[str]) -> str:
@@ -257,8 +253,8 @@ def _page(
     except Refused as problem:
         return render(request, "trust/unit.html", context | {"refused": str(problem)}, status=status)
     mine, row = delegating.lines_of(person, shown.code, now), delegating.waiting(shown.code)
-    trust = services.trust_of(shown.code)
     admins = delegating.administrators(roots, shown.code, int(now.timestamp()))
+    trust = services.trust_of(shown.code)
     near = [
         replace(one, roles=trust.roles_left(one))
         for one in roots.holders

@@ -40,10 +40,11 @@ def roles(holder: Holder) -> str:
 
 def fingerprint(key: bytes) -> str:
     """As a person's own page shows it: signers compare it with its holder, by voice."""
-    return _mark(sha256(key))
+    return mark(sha256(key))
 
 
-def _mark(hashed: bytes) -> str:
+def mark(hashed: bytes) -> str:
+    """The same, of the key's SHA-256."""
     digits = hashed.hex()[:16].upper()
     return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
@@ -79,7 +80,7 @@ def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder
     names = {sha256(row.key): row.person for row in (*roots, *old.values())}
     lines += [
         _("Thu hồi khóa %(key)s %(person)s: từ nay các hộp không nhận chữ ký của khóa này")
-        % {"key": _mark(name), "person": names.get(name, "")}
+        % {"key": mark(name), "person": names.get(name, "")}
         for name in after.revoked
         if name not in known
     ]

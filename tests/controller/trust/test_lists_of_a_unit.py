@@ -599,7 +599,7 @@ def test_the_form_chooses_nobody_beforehand_and_says_that_the_list_that_waits_is
     assert "còn chờ ký" not in page
     assert browser.post(unit, {"what": "add", "key": "", "roles": "STOP"}).status_code == 422
     delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)])
-    assert "Danh sách số 1 còn chờ ký: danh sách mới giữ những gì nó đổi" in browser.get(unit).text
+    assert "Danh sách mới tiếp nối và thay danh sách số 1 đang chờ" in browser.get(unit).text
 
 
 def test_a_line_that_newer_roots_do_not_let_a_list_name_hinders_no_later_list(here: Province) -> None:
