@@ -160,6 +160,16 @@ def test_a_bulletin_is_told_as_late_a_millisecond_after_its_window() -> None:
     )
 
 
+def test_a_bulletin_waits_behind_others_and_not_behind_the_interrupted_one_before_it() -> None:
+    entries = (
+        programme("s0", "06:00", "20m", commune_order=0),
+        programme("s1", "06:00", "10m", "2m", commune_order=1, window_s=3600),
+    )
+    for until, rest in (("07:20", ["07:20-07:22 s1#1.2"]), ("07:22", [])):
+        held = box(*entries, locks=(Lock(ms("06:25"), ms(until), "thợ đang làm việc"),))
+        assert sounds(held) == ["06:00-06:20 s0#1.1", "06:20-06:25 s1#1.1 | stopped", *rest]
+
+
 def test_a_programme_that_starts_late_keeps_its_pauses() -> None:
     held = box(programme("s0", "06:00", "10m"), programme("s1", "06:02", "1m", "1m", pause_ms=10_000))
     assert sounds(held) == ["06:00-06:10 s0#1.1", "06:10-06:11 s1#1.1", "06:11:10-06:12:10 s1#1.2"]
