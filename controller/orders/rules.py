@@ -128,6 +128,13 @@ class Line:
     """The box has ended the order, and does not know yet that it was reinstated."""
 
 
+def _last(known: list[Answer]) -> Answer:
+    """What counts of these, by stage: what a stop with an end had silenced and what sounded after it is no more over."""
+    last = known[-1]
+    later = [answer for answer in known if answer.stage is Stage.DONE and answer.at_ms > last.at_ms]
+    return later[-1] if last.stage is Stage.CANCELLED and later else last
+
+
 def line(
     kind: MessageType, status: Status, answers: Iterable[Answer], sent_ms: int | None, *, runs: bool = False
 ) -> Line:
@@ -140,7 +147,7 @@ def line(
     silent = kind not in SOUNDING or status is Status.TEST
     if not known:
         return Line(None, Level.BAD)
-    last = (real or known)[-1]
+    last = _last(real or known)
     if not real:
         has_it = Level.GOOD if silent else Level.BUSY
         return Line(

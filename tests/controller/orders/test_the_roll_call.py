@@ -71,6 +71,14 @@ def test_a_cancel_and_a_test_are_good_once_they_are_accepted() -> None:
     assert rules.line(ALERT, Status.TEST, [Answer(Stage.ACCEPTED)], SENT).level is Level.GOOD
 
 
+def test_what_a_stop_with_an_end_had_silenced_counts_as_heard_once_it_sounded_after_it() -> None:
+    began = [Answer(Stage.STARTED, "", SENT + 640, SENT + 640)]
+    silenced = [*began, Answer(Stage.CANCELLED, at_ms=SENT + 1_000)]
+    assert rules.line(ALERT, Status.ACTUAL, silenced, SENT).stage is Stage.CANCELLED
+    line = rules.line(ALERT, Status.ACTUAL, [*silenced, Answer(Stage.DONE, at_ms=SENT + 90_000)], SENT)
+    assert (line.stage, line.level) == (Stage.DONE, Level.PLAYED)
+
+
 def test_an_order_that_expired_before_it_sounded_is_bad() -> None:
     assert rules.line(ALERT, Status.ACTUAL, [Answer(Stage.ACCEPTED), Answer(Stage.EXPIRED)], SENT).level is Level.BAD
 
