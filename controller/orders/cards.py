@@ -17,7 +17,7 @@ from controller.orders.models import EmergencyOrder, State, Stranger
 from controller.orders.rules import Standing
 from controller.orders.wording import Speech
 from controller.units.rules import covers
-from controller.units.services import inside
+from controller.units.services import inside, names
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -96,7 +96,7 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         title=wording.title(found),
         text=wording.message_text(message if isinstance(message, int) else None),
         before=wording.announcement(content.status) if what is Speech.ALARM else "",
-        area=wording.unit_names(content.area),
+        area=names(content.area),
         status_name="" if what in (Speech.STOP, Speech.REOPEN) else wording.status_name(content.status),
         severity_name=wording.severity_name(content.severity) if content.sound is not None else "",
         role_name=wording.role_name(content.role),

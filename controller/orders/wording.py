@@ -1,6 +1,5 @@
 """Orders and answers in the officers' words."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from django.utils.translation import get_language
@@ -9,7 +8,7 @@ from django.utils.translation import gettext as _
 from controller.orders.capacity import Reach
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Level, Line, Standing
-from controller.units.models import Unit
+from controller.units import services as units
 from controller.units.rules import above
 from protocol.messages import BY_CODE, DRILL
 from protocol.order import SOUNDING, MessageType, Severity, Status
@@ -121,22 +120,10 @@ def _alarm_of(order: EmergencyOrder) -> EmergencyOrder | None:
     return found
 
 
-def unit_names(codes: Iterable[str]) -> str:
-    """In the order in which they are given."""
-    wanted = tuple(codes)
-    names = dict(Unit.objects.filter(code__in=wanted).values_list("code", "name"))
-    return ", ".join(names.get(code, code) for code in wanted)
-
-
-def area_names(order: EmergencyOrder) -> str:
-    """Names of the units, in the order in which they were signed."""
-    return unit_names(order.area)
-
-
 def authority_name(order: EmergencyOrder) -> str:
     """The units as which its signers spoke: "Tỉnh …", "Xã An Phú"."""
     codes = {above(code)[min(order.level or 0, len(above(code)) - 1)] for code in order.area}
-    return unit_names(sorted(codes))
+    return units.names(sorted(codes))
 
 
 def standing_name(standing: Standing, what: Speech = Speech.ALARM) -> str:

@@ -24,9 +24,8 @@ from controller.schedules.compiling import COMPILE
 from controller.schedules.models import AssignmentRow, Schedule, ScheduleItem, State, Unapproved
 from controller.schedules.services import is_over
 from controller.schedules.unheard import QUIETED, Unheard, Whose, unheard
-from controller.units.models import Unit
 from controller.units.rules import covers
-from controller.units.services import inside
+from controller.units.services import inside, names
 from protocol.roles import Role
 
 PATIENCE: Final = dt.timedelta(minutes=2)
@@ -97,7 +96,7 @@ def _silent(row: Unapproved, units: Sequence[str], now: dt.datetime) -> Silent:
         title=str(row),
         bulletin=row.bulletin_id,
         station=row.station_id,
-        places=names(units),
+        places=_first_names(units),
         why=approved.why_not(row.bulletin or row.station, units[0], trust, now),
         who=who_may(Role.CONTENT, scope, trust, now),
         since=row.since,
@@ -125,7 +124,7 @@ def _unreleased(now: dt.datetime, seen: Sequence[str] | None, schedule: Schedule
             title=rows[0].bulletin.title,
             bulletin=number,
             station=None,
-            places=names([row.schedule.unit.code for row in rows]),
+            places=_first_names([row.schedule.unit.code for row in rows]),
             why=_("bản tin đang ở trạng thái “%(state)s”") % {"state": rows[0].bulletin.get_state_display()},
             who=who_may(Role.CONTENT, rows[0].bulletin.unit.code, trust_or_none(rows[0].bulletin.unit.code), now),
             since=rows[0].bulletin.changed,
@@ -164,9 +163,7 @@ def asked(row: Unheard, now: dt.datetime) -> str:
     return _("Chọn giờ khác hoặc rút ngắn; người đặt quy định: %(who)s.") % {"who": who}
 
 
-def names(codes: Sequence[str]) -> str:
+def _first_names(codes: Sequence[str]) -> str:
     """Of the units, the first few."""
     wanted = sorted(set(codes))
-    known = dict(Unit.objects.filter(code__in=wanted[:NAMED]).values_list("code", "name"))
-    more = ", …" if len(wanted) > NAMED else ""
-    return ", ".join(known.get(code, code) for code in wanted[:NAMED]) + more
+    return names(wanted[:NAMED]) + (", …" if len(wanted) > NAMED else "")

@@ -13,7 +13,6 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from controller.accounts.services import audit
 from controller.boxes.models import Box, BoxState
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
@@ -69,12 +68,6 @@ class Outcome:
 def ask_for_compilation() -> None:
     """Have everything compiled soon; many wishes before it begins are one."""
     jobs.ask(COMPILE)
-
-
-def recompile_all(reason: str) -> None:
-    """Have everything compiled soon, and say in the record why."""
-    audit(None, "schedules.recompiled", "schedules", reason=reason)
-    ask_for_compilation()
 
 
 def compile_now(job: Job | None = None) -> Outcome:

@@ -1,13 +1,12 @@
 """What a person's key is good for on the boxes today: whoever registered one should not have to ask."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from controller.core.errors import Refused
 from controller.trust import delegating, services, wording
 from controller.trust.models import DelegationFile, State
-from controller.units.models import Unit
+from controller.units.services import names
 from protocol.delegation import Delegation, holders_in_force
 from protocol.ids import sha256
 from protocol.roles import Holder, Role
@@ -40,8 +39,8 @@ def standing(key: bytes, now: datetime) -> Standing | None:
     admins = {one.person for one in roots.holders if Role.DELEGATION in one.roles and one.not_after >= at_s}
     return Standing(
         lines=tuple(_line(one) for one in held if one.key == key and one.not_after >= at_s),
-        taken_away=_names(unit for unit, record in lists.items() if sha256(key) in record.revoked),
-        waiting=_names(unit for unit, record in waiting.items() if _adds(record, key)),
+        taken_away=names(unit for unit, record in lists.items() if sha256(key) in record.revoked),
+        waiting=names(unit for unit, record in waiting.items() if _adds(record, key)),
         administrators=", ".join(sorted(admins)),
     )
 
@@ -52,10 +51,4 @@ def _adds(record: Delegation, key: bytes) -> bool:
 
 def _line(holder: Holder) -> str:
     dates = wording.dates(holder)
-    return f"{wording.roles(holder)} · {_names(holder.scope)}" + (f" · {dates}" if dates else "")
-
-
-def _names(codes: Iterable[str]) -> str:
-    wanted = list(codes)
-    known = dict(Unit.objects.filter(code__in=wanted).values_list("code", "name"))
-    return ", ".join(known.get(code, code) for code in wanted)
+    return f"{wording.roles(holder)} · {names(holder.scope)}" + (f" · {dates}" if dates else "")

@@ -1,7 +1,6 @@
 """Who is trusted in a unit, and the list by which two administrators of the province change that within minutes."""
 
 import datetime as dt
-from collections.abc import Sequence
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -24,7 +23,7 @@ from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
 from controller.units.models import Unit
 from controller.units.rules import above, covers
-from controller.units.services import options
+from controller.units.services import names, options
 from protocol.delegation import holders_in_force
 from protocol.ids import one_spelling, sha256
 from protocol.roles import Holder, root_fingerprint
@@ -221,15 +220,10 @@ def _taken_away() -> list[dict[str, str]]:
     """Every key that a list in force has taken away: whoever makes roots of a new era leaves these out."""
     people = {sha256(bytes(row.public_key)): row.person for row in PersonKey.objects.select_related("person")}
     return [
-        {"unit": _names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
+        {"unit": names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
         for unit, one in sorted(services.lists_in_force().items())
         for name in one.revoked
     ]
-
-
-def _names(codes: Sequence[str]) -> str:
-    known = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
-    return ", ".join(known.get(code, code) for code in codes)
 
 
 def _line(holder: Holder) -> dict[str, object]:
@@ -237,7 +231,7 @@ def _line(holder: Holder) -> dict[str, object]:
         "person": holder.person,
         "roles": wording.roles(holder),
         "dates": wording.dates(holder),
-        "scope": _names(holder.scope),
+        "scope": names(holder.scope),
         "key": holder.key.hex(),
         "fingerprint": wording.fingerprint(holder.key),
     }

@@ -47,6 +47,13 @@ def descendants(unit: Unit, on: dt.date | None = None) -> UnitQuerySet:
     return units if on is None else units.on(on)
 
 
+def names(codes: Iterable[str]) -> str:
+    """Of the units of these codes, in this order, with commas between; a code of no unit stays a code."""
+    wanted = tuple(codes)
+    known = dict(Unit.objects.filter(code__in=wanted).values_list("code", "name"))
+    return ", ".join(known.get(code, code) for code in wanted)
+
+
 def inside(field: str, codes: Iterable[str]) -> Q:
     """Rows whose unit code, in this field, is one of these or below: what somebody with a role there may see.
 

@@ -241,10 +241,6 @@ class SmallController:
     def order(self, raw: bytes, unit: str = "77-1001") -> None:
         self.mqtt.publish(topics.orders(unit), raw, 1)
 
-    def assign_later(self, box: str, raw: bytes) -> None:
-        """What this box is sent when it says hello."""
-        self._assignments[box] = raw
-
     # What it hears
 
     def _take(self, topic: str, payload: bytes) -> None:
