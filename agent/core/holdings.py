@@ -72,9 +72,9 @@ def approved(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int
     return judge_manifest(manifest, trust, units, at_s).manifest
 
 
-def exceptions(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> tuple[Stretch, ...]:
+def exceptions(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> tuple[Stretch, ...]:
     """When scheduled sound may pass quiet hours here."""
-    found = exceptions_at(manifest, trust, units)
+    found = exceptions_at(manifest, trust, units, at_s)
     return tuple(Stretch(row.start * SECOND_MS, row.end * SECOND_MS) for row in found)
 
 
