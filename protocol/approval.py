@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.bulletin import BulletinClass
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import decode, encode
 from protocol.delegation import covers
 from protocol.errors import ProtocolError, SignatureError
@@ -24,7 +25,13 @@ from protocol.signing import Family, open_signed
 from protocol.trust import Trust
 
 MAX_APPROVAL_BYTES: Final = 2_048
+MAX_APPROVAL_S: Final = 366 * DAY_S
+"""A year. So long, at most, can somebody approve by a date that lies back whose own time is over."""
 MAX_EXCEPTION_S: Final = DAY_S
+"""Of one exception, and of all of a place within a week."""
+EXCEPTION_PERIOD_S: Final = 7 * DAY_S
+MAX_EXCEPTION_LEAD_S: Final = 366 * DAY_S
+"""So long before its end an exception may have been signed."""
 MAX_EXCEPTION_BYTES: Final = 2_048
 
 
@@ -52,6 +59,7 @@ class Approval(msgspec.Struct, frozen=True, array_like=True):
     """Version of the roots under which it was signed."""
     issued: EpochS
     expires: EpochS
+    """At most 366 days after `issued`; not included."""
     title: Text = ""
 
 
@@ -63,15 +71,16 @@ class QuietException(msgspec.Struct, frozen=True, array_like=True):
     area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
     start: EpochS
     end: EpochS
-    """At most 24 hours after `start`."""
+    """At most 24 hours after `start`, and 366 days after `issued`; not included."""
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-def open_approval(data: bytes, trust: Trust) -> Approval:
+def open_approval(data: bytes, trust: Trust, at_s: int | None = None) -> Approval:
     """The approval in these bytes, if as many persons of CONTENT as it takes signed it for its unit.
 
     A signer must be listed today, and have held the role when it was issued: what an officer approved who has left
-    stays good, what a key approved that was taken away does not. Raises `SignatureError` or `ProtocolError`.
+    stays good, what a key approved that was taken away does not. `at_s` is the reader's time (epoch seconds): what is
+    dated after it is refused; None does not ask. Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.APPROVAL, trust.domain, max_bytes=MAX_APPROVAL_BYTES)
     approval = decode(envelope.payload, Approval, max_bytes=MAX_APPROVAL_BYTES)
@@ -83,6 +92,10 @@ def open_approval(data: bytes, trust: Trust) -> Approval:
     _expect_persons(signers, trust, Role.CONTENT, f"an approval for {approval.scope}")
     if approval.epoch > trust.version:
         raise ProtocolError("roots-newer", f"signed under roots {approval.epoch}", field="Approval.epoch")
+    if not approval.issued < approval.expires <= approval.issued + MAX_APPROVAL_S:
+        raise ProtocolError("bad-record", "ends within 366 days after its issue", field="Approval.expires")
+    if at_s is not None and approval.issued > at_s + MAX_AHEAD_S:
+        raise ProtocolError("future", f"issued {approval.issued - at_s} s ahead", field="Approval.issued")
     return approval
 
 
@@ -101,6 +114,8 @@ def open_exception(data: bytes, trust: Trust) -> QuietException:
     _expect_persons(signers, trust, Role.EXCEPTION, "an exception to quiet hours")
     if not exception.start < exception.end <= exception.start + MAX_EXCEPTION_S:
         raise ProtocolError("bad-record", "ends within 24 hours after its start", field="QuietException.end")
+    if exception.end > exception.issued + MAX_EXCEPTION_LEAD_S:
+        raise ProtocolError("bad-record", "ends within 366 days after its issue", field="QuietException.end")
     if exception.epoch > trust.version:
         raise ProtocolError("roots-newer", f"signed under roots {exception.epoch}", field="QuietException.epoch")
     return exception
@@ -154,7 +169,21 @@ def exceptions_at(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> t
             continue
         if any(unit in units for unit in exception.area):
             found.append(exception)
-    return tuple(found)
+    return within_a_week(found)
+
+
+def within_a_week(exceptions: Iterable[QuietException]) -> tuple[QuietException, ...]:
+    """Of one place's exceptions those that count, by their start: many that adjoin are no way around the length of one.
+
+    One that with those before it, whose end lies within a week before its own, would last more than 24 hours means
+    nothing.
+    """
+    taken: list[QuietException] = []
+    for one in sorted(exceptions, key=lambda row: (row.start, row.end)):
+        within = (row.end - row.start for row in taken if row.end > one.end - EXCEPTION_PERIOD_S)
+        if sum(within) + one.end - one.start <= MAX_EXCEPTION_S:
+            taken.append(one)
+    return tuple(taken)
 
 
 def station_hash(station: Station) -> bytes:
@@ -167,7 +196,7 @@ def _approvals(signed: Iterable[bytes], trust: Trust, units: tuple[str, ...], at
     found = []
     for data in signed:
         try:
-            approval = open_approval(data, trust)
+            approval = open_approval(data, trust, at_s)
         except ProtocolError:
             continue
         if approval.scope in units and at_s < approval.expires:

@@ -4,8 +4,12 @@ A judge that is handed a reading can decide without a clock of its own, and can 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from protocol.report import ClockQuality
+
+MAX_AHEAD_S: Final = 300
+"""So much may the clock of whoever signed be ahead of the reader's: what is dated later is not believed."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The people of a unit, changed within minutes by two administrators of the province; the offline roots stay.
 
 A delegation is the whole list of one unit and takes the place of the unit's list before it. It gives only what the
-roots' bounds allow. It can also take a key away, any but a root's or an administrator's: of a lost phone, of a server.
+roots' bounds allow, and nothing to a server's key. It can also take a key away, of a lost phone or of a server: all of
+its roles but ROOT and DELEGATION.
 """
 
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import decode
 from protocol.errors import ProtocolError, SignatureError
-from protocol.ids import Sha256, Text, UnitCode
+from protocol.ids import Sha256, Text, UnitCode, one_spelling
 from protocol.quantities import DAY_S, EpochS
-from protocol.roles import DELEGABLE, Holder, Role, Roots, distinct
+from protocol.roles import DELEGABLE, MACHINES, Holder, Role, Roots, distinct
 from protocol.signing import Family, open_signed
 
 MAX_DELEGATION_BYTES: Final = 65_536
@@ -32,24 +34,25 @@ class Delegation(msgspec.Struct, frozen=True, array_like=True):
     """Version of the roots under which it was signed."""
     issued: EpochS
     expires: EpochS
+    """Of its holders. What it revokes stays revoked until another list of the unit takes its place."""
     holders: Annotated[tuple[Holder, ...], Meta(max_length=200)]
     revoked: Annotated[tuple[Sha256, ...], Meta(max_length=200)] = ()
     """SHA-256 of public keys that count no more at and below this unit."""
     reason: Text = ""
 
 
-def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: int) -> Delegation:
+def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: int | None) -> Delegation:
     """The delegation in these bytes, if it may take the place of the one held for its unit.
 
-    `at_s` is the latest that the time may be (epoch seconds); a box that does not know it takes the roots' `issued`.
-    Raises `SignatureError` or `ProtocolError`.
+    `at_s` is the latest that the time may be (epoch seconds), None where the reader does not know it: then its
+    administrators are judged at the roots' `issued`. Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.DELEGATION, roots.domain, max_bytes=MAX_DELEGATION_BYTES)
     delegation = decode(envelope.payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)
     signers = [
         holder
         for signature in envelope.signatures
-        for holder in roots.holders_of(signature.kid, Role.DELEGATION, at_s)
+        for holder in roots.holders_of(signature.kid, Role.DELEGATION, roots.issued if at_s is None else at_s)
         if covers(holder.scope, delegation.unit) and roots.signed(signature, holder)
     ]
     needed = roots.persons_needed(Role.DELEGATION)
@@ -59,8 +62,11 @@ def open_delegation(data: bytes, roots: Roots, held: Delegation | None, at_s: in
             f"a delegation needs {needed} administrators of {delegation.unit}, {distinct(signers)} signed",
         )
     _expect_current(delegation, roots, held)
+    _expect_dated(delegation, roots, at_s)
+    machines = _machines(roots)
     for holder in delegation.holders:
-        _expect_within(holder, delegation, roots)
+        for wrong in _beyond(holder, delegation, roots, machines):
+            raise ProtocolError("bounds", wrong, field="Delegation.holders")
     return delegation
 
 
@@ -76,19 +82,20 @@ def supersedes(delegation: Delegation, held: Delegation | None) -> bool:
 
 
 def holders_in_force(delegation: Delegation, roots: Roots) -> tuple[Holder, ...]:
-    """Its holders with the ends of their time: their own, the delegation's, the bound's.
+    """Its holders with the ends of their time: their own, the delegation's, the bound's, the roots'.
 
     It was opened under older roots, perhaps: whom these would not let it name any more counts no longer.
     """
     if delegation.era != roots.era(Role.DELEGATION):
         return ()
     found = []
+    machines = _machines(roots)
     for holder in delegation.holders:
-        if any(True for _ in _beyond(holder, delegation, roots)):
+        if any(True for _ in _beyond(holder, delegation, roots, machines)):
             continue
         days = [row.days for row in roots.bounds if _allows(row.role, row.scope, holder)]
-        ends = min(holder.not_after, delegation.expires, delegation.issued + min(days) * DAY_S)
-        found.append(msgspec.structs.replace(holder, not_after=min(ends, 0xFFFF_FFFF)))
+        ends = min(holder.not_after, delegation.expires, delegation.issued + min(days) * DAY_S, roots.expires)
+        found.append(msgspec.structs.replace(holder, not_after=ends))
     return tuple(found)
 
 
@@ -114,13 +121,24 @@ def _expect_current(delegation: Delegation, roots: Roots, held: Delegation | Non
         raise ProtocolError("bad-record", "not after issued", field="Delegation.expires")
 
 
-def _expect_within(holder: Holder, delegation: Delegation, roots: Roots) -> None:
-    for wrong in _beyond(holder, delegation, roots):
-        raise ProtocolError("bounds", wrong, field="Delegation.holders")
+def _expect_dated(delegation: Delegation, roots: Roots, at_s: int | None) -> None:
+    """A date ahead would stretch the days of a bound. Who does not know the time knows when the roots end."""
+    latest = roots.expires if at_s is None else at_s + MAX_AHEAD_S
+    if delegation.issued > latest:
+        raise ProtocolError("future", f"issued {delegation.issued - latest} s too late", field="Delegation.issued")
 
 
-def _beyond(holder: Holder, delegation: Delegation, roots: Roots) -> Iterator[str]:
+def _machines(roots: Roots) -> frozenset[bytes]:
+    """Keys that lie on servers."""
+    return frozenset(row.key for row in roots.holders if MACHINES & set(row.roles))
+
+
+def _beyond(holder: Holder, delegation: Delegation, roots: Roots, machines: frozenset[bytes]) -> Iterator[str]:
     """What this list may not give to this holder."""
+    if holder.key in machines:
+        yield f"the key of {holder.person} is a server's; a person needs one of their own"
+    if holder.person != one_spelling(holder.person):
+        yield f"the name {holder.person!r} is to be written as {one_spelling(holder.person)!r}"
     for role in holder.roles:
         if role not in DELEGABLE:
             yield f"{role.name} cannot be delegated"

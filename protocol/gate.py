@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from protocol import messages
-from protocol.clock import ClockReading
+from protocol.clock import MAX_AHEAD_S, ClockReading
 from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.ids import key_id
@@ -36,7 +36,6 @@ from protocol.trust import Trust
 
 __all__ = ["Accept", "Accepted", "Ending", "Known", "Me", "Reject", "RejectCode", "ReplayWindow", "Verdict", "judge"]
 
-MAX_AHEAD_S: Final = 300
 RATE_LIMIT: Final = 20
 """So many orders with a sound a minute."""
 SILENT_RATE_LIMIT: Final = 60

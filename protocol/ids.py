@@ -1,8 +1,10 @@
 """Names of things, as they travel."""
 
 import base64
+import functools
 import hashlib
-from typing import Annotated
+import unicodedata
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -27,6 +29,21 @@ Text = Annotated[str, Meta(max_length=200)]
 Language = Annotated[
     str, Meta(pattern=r"^[A-Za-z]{2,8}(-[0-9A-Za-z]{1,8}){0,4}\Z", max_length=35, description="BCP 47")
 ]
+
+
+_UNSEEN: Final = frozenset({"Cc", "Cf"})
+"""General categories of what nobody sees: controls, formats."""
+
+
+@functools.lru_cache(4096)
+def one_spelling(name: str) -> str:
+    """The one way in which a person's name is written: NFC (UAX #15), nothing unseen in it, one space between words.
+
+    Two names that look the same must not count as two persons.
+    """
+    words = "".join(" " if char.isspace() else char for char in name)
+    seen = "".join(char for char in words if unicodedata.category(char) not in _UNSEEN)
+    return " ".join(word for word in unicodedata.normalize("NFC", seen).split(" ") if word)
 
 
 def box_id(public_key: bytes) -> str:

@@ -6,7 +6,7 @@ tree of units.
 """
 
 import enum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -35,6 +35,11 @@ Rule = Annotated[str, Meta(max_length=200, description="an RFC 5545 RRULE value 
 ZoneName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z", description="IANA zone")]
 
 DEFAULT_WINDOW_S = 300
+
+PlaceInOrder = tuple[int, int, int]
+"""Of an assignment: era, epoch, generation. The higher takes the place of the lower."""
+NO_ASSIGNMENT: Final[PlaceInOrder] = (0, 1, 0)
+"""Before the first assignment."""
 
 
 class Level(enum.IntEnum):
@@ -166,8 +171,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
     """The roots' era of SCHEDULE."""
 
     @property
-    def place_in_order(self) -> tuple[int, int, int]:
-        """Era, then epoch, then generation: the higher takes the place of the lower."""
+    def place_in_order(self) -> PlaceInOrder:
         return (self.era, self.epoch, self.generation)
 
     def is_later(self, held: "Assignment | None") -> bool:

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from protocol.codec import encode, pack
 from protocol.ids import BoxId, Name, OrderId, Sha256, Text, UnitCode, sha256
+from protocol.manifest import PlaceInOrder
 from protocol.quantities import EpochMs, EpochS
 
 Counter = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF_FFFF)]
@@ -74,7 +75,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     generation: Counter
     """Of the assignment whose manifest is complete and in force; 0 for none."""
     wanted: Counter
-    """Of the newest assignment it has; larger than `generation` while it is fetching."""
+    """Of the newest assignment it has; a later one than that in force while it is fetching."""
     roots_version: Counter
     orders: Annotated[tuple[OrderId, ...], Meta(max_length=64)]
     """Unexpired orders that it has accepted."""
@@ -89,6 +90,20 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     """Of each unit of its place the version of the delegation that it holds."""
     session: Annotated[bytes, Meta(max_length=8)] = b""
     """8 random bytes of this run of the daemon: two runs that take turns are two boxes with one key."""
+    epoch: Counter = 1
+    """With `era` and `generation`: the place in order of the assignment in force."""
+    era: Counter = 0
+    wanted_epoch: Counter = 1
+    """With `wanted_era` and `wanted`: that of the newest assignment it has."""
+    wanted_era: Counter = 0
+
+    @property
+    def place_in_force(self) -> PlaceInOrder:
+        return (self.era, self.epoch, self.generation)
+
+    @property
+    def place_wanted(self) -> PlaceInOrder:
+        return (self.wanted_era, self.wanted_epoch, self.wanted)
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True):
@@ -102,6 +117,12 @@ class Beat(msgspec.Struct, frozen=True, array_like=True):
     faults: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
     """Bit n is FaultCode n."""
     generation: Counter
+    epoch: Counter = 1
+    era: Counter = 0
+
+    @property
+    def place_in_force(self) -> PlaceInOrder:
+        return (self.era, self.epoch, self.generation)
 
 
 class Result(enum.IntEnum):
@@ -206,7 +227,7 @@ def chain_hash(before: bytes, row: LogRow) -> bytes:
 
 
 def holdings_digest(  # noqa: PLR0917 - what it digests, in the order in which it is digested
-    generation: int,
+    place: PlaceInOrder,
     roots_version: int,
     orders: tuple[bytes, ...],
     chain: bytes,
@@ -214,7 +235,10 @@ def holdings_digest(  # noqa: PLR0917 - what it digests, in the order in which i
     log_seq: int,
     delegations: tuple[tuple[str, int], ...] = (),
 ) -> bytes:
-    """16 bytes that change when what the box holds changes, or when it has something that was not acknowledged."""
+    """16 bytes that change when what the box holds changes, or when it has something that was not acknowledged.
+
+    `place` is that of the assignment in force: of another era or epoch the same generation is another assignment.
+    """
     acked = acked_log_seq == log_seq
     lists = [list(row) for row in sorted(delegations)]
-    return sha256(pack([generation, roots_version, sorted(orders), chain, acked, log_seq, lists]))[:16]
+    return sha256(pack([list(place), roots_version, sorted(orders), chain, acked, log_seq, lists]))[:16]

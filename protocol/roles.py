@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from protocol.codec import decode, pack
 from protocol.errors import ProtocolError, SignatureError
-from protocol.ids import Name, PublicKey, UnitCode, key_id, sha256
+from protocol.ids import Name, PublicKey, UnitCode, key_id, one_spelling, sha256
 from protocol.manifest import Policy
 from protocol.passkey import Party
 from protocol.passkey import verify as verify_passkey
@@ -47,6 +47,8 @@ MACHINES: Final = frozenset({Role.SCHEDULE, Role.TIMESTAMP})
 """Roles of keys that lie on a server, day and night."""
 FEWEST: Final = {Role.EMERGENCY: 2, Role.DELEGATION: 2, Role.EXCEPTION: 2}
 """So many persons at least, whatever the roots say."""
+TRIALS: Final = frozenset({"demo", "test"})
+"""Environments in which one root holder may be enough: nobody's village hangs on them."""
 DELEGABLE: Final = frozenset({Role.COMMUNE, Role.CONTENT, Role.STOP})
 
 
@@ -55,7 +57,7 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
 
     key: PublicKey
     person: Name
-    """Two keys of one person count as one signer. A machine has a name here too."""
+    """Two keys of one person count as one signer, so a name has one spelling. A machine has a name here too."""
     roles: Annotated[tuple[Role, ...], Meta(min_length=1, max_length=11)]
     scope: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=64)]
     """Units at or below which it counts."""
@@ -136,11 +138,13 @@ class Roots(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-def open_first_roots(data: bytes, fingerprint: bytes | None = None) -> Roots:
+def open_first_roots(data: bytes, fingerprint: bytes | None = None, at_s: int | None = None) -> Roots:
     """The first roots that a box takes: signed by its own root keys, and by nobody else that the box could know.
 
     Whoever can give a box its first roots owns it; so they come over the channel that `box.toml` pins, or they must
-    have this `fingerprint` (see `root_fingerprint`). Raises `SignatureError` or `ProtocolError`.
+    have this `fingerprint` (see `root_fingerprint`). `at_s` is the latest that the time may be (epoch seconds; None
+    where the reader does not know it): roots that have ended are no beginning. Raises `SignatureError` or
+    `ProtocolError`.
     """
     roots = _roots_in(data)
     _expect_signed(open_signed(data, Family.ROOTS, roots.domain), roots, roots.issued)
@@ -148,6 +152,8 @@ def open_first_roots(data: bytes, fingerprint: bytes | None = None) -> Roots:
         raise SignatureError(
             "fingerprint", f"these roots have the fingerprint {root_fingerprint(roots).hex()}, not {fingerprint.hex()}"
         )
+    if at_s is not None and at_s >= roots.expires:
+        raise ProtocolError("expired", "these roots have ended; fetch newer ones", field="Roots.expires")
     return roots
 
 
@@ -193,11 +199,15 @@ def flaws(roots: Roots) -> tuple[str, ...]:
             found.append(f"holders: the key of {holder.person} is a server's and a person's; a server needs its own")
         if holder.party > len(roots.parties):
             found.append(f"holders: {holder.person} has a passkey of a party that is not listed")
+        if holder.person != one_spelling(holder.person):
+            found.append(f"holders: the name {holder.person!r} is to be written as {one_spelling(holder.person)!r}")
     persons = {holder.person for holder in roots.holders if Role.ROOT in holder.roles}
     if len(persons) < roots.persons_needed(Role.ROOT):
         found.append(
             f"holders: {roots.persons_needed(Role.ROOT)} persons with role ROOT are needed, {len(persons)} named"
         )
+    if roots.environment not in TRIALS and roots.persons_needed(Role.ROOT) < 2:
+        found.append("thresholds: ROOT takes 2 persons at least")
     if roots.expires <= roots.issued:
         found.append("expires: not after issued")
     for name, rows in (("thresholds", roots.thresholds), ("eras", roots.eras)):

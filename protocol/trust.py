@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+import msgspec
+
 from protocol.codec import decode
 from protocol.delegation import Delegation, covers, holders_in_force
 from protocol.errors import ProtocolError, SignatureError
@@ -13,7 +15,7 @@ from protocol.roles import Holder, Role, Roots, distinct
 from protocol.signing import Domain, Envelope, Family, open1
 
 UNTOUCHABLE: Final = frozenset({Role.ROOT, Role.DELEGATION})
-"""No delegation takes these away: two administrators could lock out all others."""
+"""No delegation takes these roles away: two administrators could lock out all others."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,16 @@ class Trust:
 
     @cached_property
     def revoked(self) -> frozenset[bytes]:
-        """SHA-256 of the keys that a delegation has taken away."""
+        """SHA-256 of the keys that a delegation has taken away, also one whose own time is over."""
         era = self.roots.era(Role.DELEGATION)
         return frozenset(name for row in self.delegations if row.era == era for name in row.revoked)
 
     @cached_property
     def holders(self) -> tuple[Holder, ...]:
-        """All of them; a key that stands in several lists has the name of the first, the roots before delegations."""
+        """All of them; a key that stands in several lists has the name of the first, the roots before delegations.
+
+        All else is each line's own: roles, scope, time, `party`.
+        """
         names: dict[bytes, str] = {}
         found = []
         delegated = (
@@ -52,17 +57,17 @@ class Trust:
             for holder in holders_in_force(row, self.roots)
         )
         for holder in (*self.roots.holders, *delegated):
-            if sha256(holder.key) in self.revoked and not UNTOUCHABLE & set(holder.roles):
-                continue
             name = names.setdefault(holder.key, holder.person)
-            found.append(
-                holder
-                if name == holder.person
-                else Holder(
-                    holder.key, name, holder.roles, holder.scope, holder.not_before, holder.not_after, holder.party
-                )
-            )
+            roles = self.roles_left(holder)
+            if roles:
+                found.append(msgspec.structs.replace(holder, person=name, roles=roles))
         return tuple(found)
+
+    def roles_left(self, holder: Holder) -> tuple[Role, ...]:
+        """The roles of this line that no delegation has taken away."""
+        if sha256(holder.key) not in self.revoked:
+            return holder.roles
+        return tuple(role for role in holder.roles if role in UNTOUCHABLE)
 
     def holders_of(self, kid: bytes, role: Role, at: int) -> tuple[Holder, ...]:
         """The keys that this id may mean, that hold the role at this moment (epoch seconds)."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
+from protocol.manifest import PlaceInOrder
 from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import Beat, ClockQuality, Doing, FaultCode
 
@@ -26,19 +27,26 @@ def fault_bits(active: Collection[FaultCode]) -> int:
 
 
 def beat(
-    now_ms: int, digest: bytes, *, now_doing: Doing, clock: ClockQuality, active: Collection[FaultCode], generation: int
+    now_ms: int,
+    digest: bytes,
+    *,
+    now_doing: Doing,
+    clock: ClockQuality,
+    active: Collection[FaultCode],
+    place: PlaceInOrder,
 ) -> Beat:
-    return Beat(now_ms // SECOND_MS, digest, now_doing, clock, fault_bits(active), generation)
+    era, epoch, generation = place
+    return Beat(now_ms // SECOND_MS, digest, now_doing, clock, fault_bits(active), generation, epoch, era)
 
 
 def says_the_same(one: Beat, other: Beat) -> bool:
     """Whether nothing but the time differs."""
-    return (one.digest, one.doing, one.clock, one.faults, one.generation) == (
+    return (one.digest, one.doing, one.clock, one.faults, one.place_in_force) == (
         other.digest,
         other.doing,
         other.clock,
         other.faults,
-        other.generation,
+        other.place_in_force,
     )
 
 

@@ -43,7 +43,8 @@ def held_order(
 ) -> HeldOrder | None:
     """What the planner is told of an accepted order; None for one that has no sound.
 
-    A stop holds back the orders of its level and of lower ones; they go on when it is ended by a reinstatement.
+    A stop holds back the orders of its level and of lower ones; they go on when it is over, by a
+    reinstatement or by its own end.
 
     An order that was done before the box woke is over whatever its tape's length says now: what is done never starts
     again. One that was done since stays as it is, since the plan of the past explains what sounds now.

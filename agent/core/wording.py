@@ -35,13 +35,13 @@ def status(answer: Answer, language: str) -> str:
 def fetched(answer: Answer, language: str) -> str:
     """What looking for newer content will do."""
     words = WORDS[language]
-    if answer["missing"] and answer["generation"] == answer["wanted"]:
+    if answer["missing"] and answer["newest"]:
         return words["fetch.again"].format(**answer)
     if answer["missing"]:
         return words["fetch.missing" if answer["generation"] else "fetch.missing.first"].format(**answer)
     if not answer["wanted"]:
         return words["fetch.nothing"]
-    if answer["generation"] == answer["wanted"]:
+    if answer["newest"]:
         return words["fetch.complete"].format(**answer)
     return words["fetch.unusable" if answer["generation"] else "fetch.unusable.first"].format(**answer)
 
@@ -53,7 +53,7 @@ def _connection(answer: Answer, words: Words) -> str:
 
 
 def _programme(answer: Answer, words: Words) -> str:
-    if answer["generation"] == answer["wanted"]:
+    if answer["newest"]:
         return words["programme.newest" if answer["wanted"] else "programme.none"].format(**answer)
     return words["programme.older" if answer["generation"] else "programme.first"].format(**answer)
 

@@ -1,7 +1,6 @@
 """Time, as the box can have it."""
 
 import asyncio
-import contextlib
 from typing import Protocol
 
 from protocol.clock import ClockReading
@@ -60,6 +59,5 @@ async def wait_for(clock: Clock, event: asyncio.Event, duration_ms: int | None) 
     finally:
         for task in (waiting, sleeping):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait({waiting, sleeping})  # to await each would swallow a cancel of the one who waits here
     return event.is_set()

@@ -25,8 +25,13 @@ class Trust(Protocol):
     def keep_roots(self, raw: bytes, roots: Roots) -> bool:
         """Only called with a higher version than the one kept.
 
-        True where the era of a server's key has begun: the floor of time that was kept is now the roots' `issued`.
+        True where the era of a server's key has begun: the floor of time that was kept has come down to the roots'
+        `issued`, less what a signer's clock may be ahead, where it was higher.
         """
+        ...
+
+    def has_lost_roots(self) -> bool:
+        """There were roots, and nobody can read them any more. Not the same as a box that never had any."""
         ...
 
     def delegations(self) -> Sequence[Delegation]:
@@ -77,7 +82,7 @@ class Desired(Protocol):
         ...
 
     def keep_wanted(self, raw: bytes, assignment: Assignment) -> None:
-        """Only called with a later one than the one kept."""
+        """Only called with a later one than the one kept. Lists of places where the box was long ago are dropped."""
         ...
 
     def in_force(self) -> InForce | None: ...
@@ -162,7 +167,7 @@ class Remembered:
 
 @dataclass(frozen=True)
 class Stopped:
-    """An accepted stop that nobody has ended."""
+    """An accepted stop that nobody has reinstated."""
 
     order: Order
     level: int
@@ -193,7 +198,19 @@ class OrderBook(Protocol):
         ...
 
     def stops(self) -> Sequence[Stopped]:
-        """Stops in effect, their own end not looked at."""
+        """Stops in effect; those whose own end has come too, until `open_locks` has looked at them."""
+        ...
+
+    def stops_over(self, since_ms: int) -> Sequence[Stopped]:
+        """Stops whose own end came after this instant, and since the start: a plan of that time needs them."""
+        ...
+
+    def next_opening_ms(self) -> int | None:
+        """When the next of the stops in effect comes to its own end."""
+        ...
+
+    def open_locks(self, now_ms: int) -> bool:
+        """End what comes to its own end now, as a reinstatement does. True where an order goes on that it silenced."""
         ...
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:

@@ -207,7 +207,9 @@ class Fetcher:
         payload = open_machine(raw, Family.MANIFEST, trust, Role.SCHEDULE, at_s, max_bytes=MAX_MANIFEST_BYTES)
         manifest = decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES)
         validate_manifest(manifest)
-        unapproved = judge_manifest(manifest, trust, wanted.units, at_s).unapproved
+        # What was approved a moment ago by a clock that is ahead of ours is no reason to refuse the rest for good: it
+        # is silent until its time has come (`keeper`).
+        unapproved = judge_manifest(manifest, trust, wanted.units, max(at_s, wanted.issued)).unapproved
         if unapproved:
             names = ", ".join(unapproved[:5])
             raise ProtocolError("unapproved", f"nobody who is trusted has approved {names}", field="Manifest.bulletins")

@@ -20,10 +20,11 @@ from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.recordings import Recordings
 from agent.services.wake import Wakes
+from protocol.clock import MAX_AHEAD_S
 from protocol.codec import decode
 from protocol.delegation import open_delegation, unit_of
 from protocol.errors import ProtocolError, SignatureError
-from protocol.gate import MAX_AHEAD_S, RATE_PERIOD_MS, Accept, Me, Reject, judge
+from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order
 from protocol.quantities import SECOND_MS
@@ -37,6 +38,10 @@ log = structlog.get_logger()
 
 MAX_ASSIGNMENT_BYTES: Final = 4_096
 MAX_ACK_BYTES: Final = 16_384
+LOST_ROOTS: Final = (
+    "the list of signers in this box cannot be read any more, and no other is taken on the channel's word alone: "
+    "write its fingerprint, which `loalang roots show` prints, as controller.roots into box.toml, and start again"
+)
 
 # Somebody trusted signed these, for a place that is ours: they are answered. The rest may be anybody's noise.
 ANSWERED: Final = frozenset(
@@ -59,6 +64,8 @@ ANSWERED: Final = frozenset(
 )
 # Judged again when the roots or the knowledge of time have changed, or a minute has passed.
 WAITS: Final = frozenset({RejectCode.ROOTS_NEWER, RejectCode.ROOTS_EXPIRED, RejectCode.NO_TIME, RejectCode.RATE})
+# What the judge says of a good order where there is no place yet: perhaps its signers are in a list of that place.
+WITHOUT_A_PLACE: Final = frozenset({RejectCode.SIGNATURE, RejectCode.THRESHOLD, RejectCode.AREA})
 # An honest controller sends none of these to this box.
 ANOMALIES: Final = frozenset(
     {
@@ -141,7 +148,7 @@ class Inbox:
             self._faults.cleared(FaultCode.STORE)
 
     def try_again(self) -> None:
-        """Judge once more what had to wait for newer roots, for the time or for its turn."""
+        """Judge once more what had to wait for newer roots, for the time, for a place or for its turn."""
         for raw in self._waiting.take():
             self.take(raw)
 
@@ -159,7 +166,16 @@ class Inbox:
         if self._trust.roots() is not None:
             self._take_roots(raw)
             return
-        roots = open_first_roots(raw, self._identity.fingerprint)
+        if self._trust.has_lost_roots() and self._identity.fingerprint is None:
+            self._faults.raised(FaultCode.TRUST, LOST_ROOTS)
+            raise ProtocolError("lost-roots", LOST_ROOTS)
+        reading = self._clock.reading()
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
+        try:
+            roots = open_first_roots(raw, self._identity.fingerprint, at_s)
+        except ProtocolError as error:
+            self._faults.raised(FaultCode.TRUST, f"the first roots are refused: {error}")
+            raise
         log.warning("the first roots are taken", fingerprint=root_fingerprint(roots).hex(), version=roots.version)
         self._keep_roots(raw, roots)
 
@@ -188,7 +204,7 @@ class Inbox:
         roots, place = self._roots(), self._place()
         held = {row.unit: row for row in self._trust.delegations()}
         reading = self._clock.reading()
-        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
         unit = unit_of(raw, roots)
         if place and unit not in place:
             raise ProtocolError("not-mine", f"a delegation of {unit}", field="Delegation.unit")
@@ -201,6 +217,10 @@ class Inbox:
             if error.code == "not-newer":
                 return
             raise
+        if not place:
+            log.info("a list waits: this box has no place yet", unit=unit)
+            self._waiting.put(raw, None, is_signed=True)
+            return
         self._trust.keep_delegation(raw, delegation)
         self._passed(delegation.issued)
         log.info("delegation", unit=delegation.unit, version=delegation.version, holders=len(delegation.holders))
@@ -226,10 +246,11 @@ class Inbox:
         self._desired.keep_wanted(raw, assignment)
         self._passed(assignment.issued)
         log.info("assignment", generation=assignment.generation, manifest=assignment.manifest.hex()[:12])
-        if held is None or held.units != assignment.units:
-            self._wakes.subscriptions.set()
         self._wakes.fetcher.set()
         self._wakes.reporter.set()
+        if held is None or held.units != assignment.units:
+            self._wakes.subscriptions.set()
+            self.try_again()
 
     def _look_for_a_second_controller(self, raw: bytes, assignment: Assignment, held: Assignment) -> None:
         """The same number for something else, or an older epoch that goes on writing: two controllers have one key."""
@@ -253,14 +274,12 @@ class Inbox:
             self._wakes.reporter.set()
 
     def _take_order(self, raw: bytes) -> None:
-        roots, assignment = self._trust.roots(), self._desired.wanted()
-        if roots is None or assignment is None:
-            log.warning("order not judged: this box has no roots or no place yet")
-            return
-        reading = self._clock.reading()
-        trust = trust_at(roots, self._trust.delegations(), assignment.units)
-        verdict = judge(raw, trust, reading, self._me(trust, assignment, reading.hi_ms - self._clock.now_ms()))
-        if isinstance(verdict, Accept):
+        place, reading = self._place(), self._clock.reading()
+        trust = trust_at(self._roots(), self._trust.delegations(), place)
+        verdict = judge(raw, trust, reading, self._me(trust, place, reading.hi_ms - self._clock.now_ms()))
+        if not place and isinstance(verdict, Reject) and verdict.code in WITHOUT_A_PLACE:
+            self._wait_for_a_place(raw, verdict)
+        elif isinstance(verdict, Accept):
             self._accept(raw, verdict)
         else:
             self._reject(raw, verdict)
@@ -306,12 +325,21 @@ class Inbox:
             self._book.reject(order.id, str(code), self._clock.now_ms())
             self._wakes.reporter.set()
 
-    def _me(self, trust: Trust, assignment: Assignment, ahead_ms: int) -> Me:
+    def _wait_for_a_place(self, raw: bytes, verdict: Reject) -> None:
+        """An alarm that is given while a box is being installed sounds as soon as it has its place, and is answered.
+
+        Refused it would be a false line in the roll call; forgotten it would be late by a beat, after which the
+        controller sends it again.
+        """
+        log.warning("order not judged yet: this box has no place", code=str(verdict.code))
+        self._waiting.put(raw, verdict.order, is_signed=verdict.is_signed)
+
+    def _me(self, trust: Trust, place: tuple[str, ...], ahead_ms: int) -> Me:
         """`ahead_ms`: from the time that acceptances are written down with to the judge's latest possible time."""
         since = self._clock.now_ms() - RATE_PERIOD_MS
         return Me(
             domain=trust.domain,
-            units=assignment.units,
+            units=place,
             seen=self._book.seen(),
             windows=self._book.windows(),
             known=self._book.known(),

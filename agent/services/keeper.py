@@ -8,6 +8,7 @@ clock means for a plan is else the player's business.
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
 from protocol.timeline.model import Holdings
+
+MAX_STOPS_OVER: Final = 50
+"""So many locks that are over may be in a plan, which explains what sounds now by what was; then it is made anew."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ class Keeper:
 
     def touch(self) -> None:
         """An order came or went."""
-        self._rebuild()
+        if len(self._book.stops_over(self._awake_ms)) > MAX_STOPS_OVER:
+            self._awake()
+        else:
+            self._rebuild()
         self.changed.set()
 
     def look_again(self) -> None:
@@ -106,7 +113,7 @@ class Keeper:
                 level=stop.level,
                 accepted_ms=passed(stop.accepted_ms),
             )
-            for stop in self._book.stops()
+            for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         orders = [

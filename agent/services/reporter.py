@@ -4,7 +4,7 @@ Whatever matters is a row in the outbox. It is sent, and sent again after a whil
 controller says that it has it. The controller counts each once by its name.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +20,10 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.wake import Wake
 from protocol.codec import encode
+from protocol.errors import ProtocolError
+from protocol.manifest import NO_ASSIGNMENT, Assignment, PlaceInOrder
 from protocol.quantities import SECOND_MS
-from protocol.report import MAX_LOG_ROWS, Beat, Hello, LogBatch, holdings_digest
+from protocol.report import MAX_LOG_ROWS, Beat, Fault, FaultCode, Hello, LogBatch, Receipt, holdings_digest
 from protocol.roles import Role
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import Segment, SegmentKind
@@ -105,7 +107,7 @@ class Reporter:
                 except LinkError as error:
                     log.info("not sent; it is kept", reason=str(error))
                     wait_ms = LOOK_AGAIN_MS
-                except StoreError as error:
+                except (StoreError, ProtocolError) as error:
                     log.warning("the outbox cannot be read", reason=str(error))
                     wait_ms = SEND_AGAIN_MS
             await self._wake.wait(wait_ms)
@@ -123,26 +125,37 @@ class Reporter:
         if self._greet:
             await self._send("hello", encode(self._hello()), Family.HELLO)
             self._greet = False
-        await self._send_receipts()
+        await self._send_rows(self._send_receipts)
         wait_ms = await self._send_beat()
-        await self._send_faults()
-        await self._send_log()
+        await self._send_rows(self._send_faults)
+        await self._send_rows(self._send_log)
         waiting = self._sent or self._outbox.acked_seq() < self._outbox.log_seq()
         return min(wait_ms, LOOK_AGAIN_MS * 5) if waiting else wait_ms
 
     async def _send_receipts(self) -> None:
-        receipts = self._outbox.receipts()
-        for receipt in receipts:
-            if self._is_due(("receipt", receipt)):
-                await self._send("receipt", encode(receipt), Family.RECEIPT)
-                self._sent[("receipt", receipt)] = self._clock.boot_ms()
+        for receipt in self._outbox.receipts():
+            await self._send_row("receipt", receipt, Family.RECEIPT)
 
     async def _send_faults(self) -> None:
         for fault in self._outbox.faults():
-            if self._is_due(("fault", fault)):
-                await self._send("fault", encode(fault), Family.FAULT)
-                self._sent[("fault", fault)] = self._clock.boot_ms()
+            await self._send_row("fault", fault, Family.FAULT)
         self._forget_old()
+
+    async def _send_rows(self, send: Callable[[], Awaitable[None]]) -> None:
+        """Rows of one kind that cannot be read keep back none of the others."""
+        try:
+            await send()
+        except ProtocolError as error:
+            self._faults.raised(FaultCode.STORE, f"rows of the outbox cannot be read: {error}")
+
+    async def _send_row(self, kind: str, row: Receipt | Fault, family: Family) -> None:
+        """Once in a while, until it is acknowledged. One that cannot be written down keeps back none behind it."""
+        if self._is_due((kind, row)):
+            try:
+                await self._send(kind, encode(row), family)
+            except ProtocolError as error:
+                log.warning("not sent: the wire does not carry it", kind=kind, row=str(row), reason=str(error))
+            self._sent[kind, row] = self._clock.boot_ms()
 
     async def _send_log(self) -> None:
         """The rows behind the last that was acknowledged, or sent a moment ago."""
@@ -179,13 +192,14 @@ class Reporter:
         self._sent = {key: at for key, at in self._sent.items() if now - at <= SEND_AGAIN_MS}
 
     def _hello(self) -> Hello:
-        force, wanted = self._desired.in_force(), self._desired.wanted()
+        era, epoch, generation = self._place_in_force()
+        wanted_era, wanted_epoch, wanted = _place(self._desired.wanted())
         return Hello(
             box=self._sender.box,
             version=self._sender.version,
             at=self._clock.now_ms(),
-            generation=0 if force is None else force.assignment.generation,
-            wanted=0 if wanted is None else wanted.generation,
+            generation=generation,
+            wanted=wanted,
             roots_version=self._roots_version(),
             orders=self._live(),
             chain=self._outbox.chain(),
@@ -194,13 +208,16 @@ class Reporter:
             boot=self._sender.boot_ms,
             delegations=self._delegations(),
             session=self._sender.session,
+            epoch=epoch,
+            era=era,
+            wanted_epoch=wanted_epoch,
+            wanted_era=wanted_era,
         )
 
     def _make_beat(self) -> Beat:
-        force = self._desired.in_force()
-        generation = 0 if force is None else force.assignment.generation
+        place = self._place_in_force()
         digest = holdings_digest(
-            generation,
+            place,
             self._roots_version(),
             self._live(),
             self._outbox.chain(),
@@ -221,8 +238,12 @@ class Reporter:
             now_doing=doing,
             clock=reading.quality,
             active=self._faults.active(),
-            generation=generation,
+            place=place,
         )
+
+    def _place_in_force(self) -> PlaceInOrder:
+        force = self._desired.in_force()
+        return _place(None if force is None else force.assignment)
 
     def _live(self) -> tuple[bytes, ...]:
         now = self._clock.now_ms()
@@ -240,3 +261,7 @@ class Reporter:
     def _roots_version(self) -> int:
         roots = self._trust.roots()
         return 0 if roots is None else roots.version
+
+
+def _place(assignment: Assignment | None) -> PlaceInOrder:
+    return NO_ASSIGNMENT if assignment is None else assignment.place_in_order

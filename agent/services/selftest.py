@@ -102,6 +102,13 @@ class Trials:
 
     async def roots(self) -> Said:
         held = self.trust.roots()
+        if held is None and self.trust.has_lost_roots():
+            raise AgentError(
+                "cannot be read any more: write the fingerprint that `loalang roots show` prints as controller.roots "
+                "into box.toml, and start the box again",
+                vi="không đọc được nữa; hãy ghi vân tay mà “loalang roots show” cho xem vào controller.roots trong "
+                "box.toml rồi khởi động lại hộp",
+            )
         if held is None:
             raise AgentError(
                 "none: approve this box in the console and check controller.roots in box.toml",

@@ -14,6 +14,7 @@ from agent.services.keeper import Keeper
 from agent.services.wake import Wakes
 from protocol.errors import ProtocolError
 from protocol.ids import enrolment_code
+from protocol.manifest import NO_ASSIGNMENT
 from protocol.quantities import SECOND_MS
 from protocol.recurrence import parse_local, to_ms, to_wall, zone_named
 from protocol.timeline import Segment, SegmentKind, explain
@@ -83,8 +84,9 @@ class ServiceDesk:
     async def status(self, request: Request) -> Answer:
         """Codes for programs; `core.wording` makes sentences of them."""
         now, sounding, roots = self._clock.now_ms(), self._sounding(), self._trust.roots()
-        force, wanted = self._desired.in_force(), self._desired.wanted()
+        wanted = self._desired.wanted()
         return {
+            **self._numbers(),
             "id": self._about.box,
             "code": enrolment_code(self._about.box),
             "name": self._about.name,
@@ -96,8 +98,6 @@ class ServiceDesk:
             "connected": self._uplink.connected,
             "silent_s": None if (silent_ms := self._uplink.silent_ms) is None else silent_ms // SECOND_MS,
             "roots": 0 if roots is None else roots.version,
-            "generation": 0 if force is None else force.assignment.generation,
-            "wanted": 0 if wanted is None else wanted.generation,
             "site": "" if wanted is None else wanted.site,
             "units": [] if wanted is None else list(wanted.units),
             "clock": self._clock.reading().quality.name,
@@ -132,12 +132,14 @@ class ServiceDesk:
         """Look for newer roots and for what is missing, now."""
         self._roots.set()
         self._fetcher.set()
+        return {**self._numbers(), "missing": self._missing()}
+
+    def _numbers(self) -> Answer:
+        """Of the assignments in force and wanted, and whether they are one: equal numbers are not, in two eras."""
         force, wanted = self._desired.in_force(), self._desired.wanted()
-        return {
-            "generation": 0 if force is None else force.assignment.generation,
-            "wanted": 0 if wanted is None else wanted.generation,
-            "missing": self._missing(),
-        }
+        has = NO_ASSIGNMENT if force is None else force.assignment.place_in_order
+        wants = NO_ASSIGNMENT if wanted is None else wanted.place_in_order
+        return {"generation": has[-1], "wanted": wants[-1], "newest": has == wants}
 
     async def speak_code(self, _: Request) -> Answer:
         """Over the box's own loudspeaker; returns when it has been heard."""

@@ -8,7 +8,7 @@ from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.store import Store
 from agent.services.faults import Faults
-from agent.services.inbox import Inbox
+from agent.services.inbox import LOST_ROOTS, Inbox
 from agent.services.keeper import Keeper
 from protocol.quantities import DAY_S, MINUTE_MS, SECOND_MS
 from protocol.report import FaultCode
@@ -44,7 +44,7 @@ class Watch:
                 self.look()
             except StoreError as error:
                 self._faults.raised(FaultCode.STORE, str(error))
-            await self._clock.sleep_ms(LOOK_EVERY_MS)
+            await self._clock.sleep_ms(self._pause_ms())
 
     def look(self) -> None:
         """Raises StoreError."""
@@ -54,7 +54,10 @@ class Watch:
         if quality != self._quality:
             self._quality = quality
             self._inbox.try_again()
+            self._keeper.look_again()
         self._inbox.try_the_due()
+        if self._clock.reading().tells_time and self._book.open_locks(self._clock.now_ms()):
+            self._keeper.adopted()
         now = self._clock.boot_ms()
         if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
             self._trust.raise_floor(self._clock.floor_ms())
@@ -68,9 +71,17 @@ class Watch:
             self._keeper.look_again()
             self._look_at_the_roots()
 
+    def _pause_ms(self) -> int:
+        """Until the next look: when a lock comes to its end, since an alarm that it silenced goes on then."""
+        opening_ms = self._book.next_opening_ms()
+        left_ms = LOOK_EVERY_MS if opening_ms is None else opening_ms - self._clock.now_ms()
+        return left_ms if 0 < left_ms < LOOK_EVERY_MS else LOOK_EVERY_MS
+
     def _look_at_the_roots(self) -> None:
         """Roots that will end are said long before: without new ones no order can be given."""
         roots, reading = self._trust.roots(), self._clock.reading()
+        if self._trust.has_lost_roots():
+            self._faults.raised(FaultCode.TRUST, LOST_ROOTS)
         if roots is None or not reading.tells_time:
             return
         left_s = roots.expires - reading.hi_ms // SECOND_MS

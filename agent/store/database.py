@@ -16,10 +16,8 @@ import structlog
 from sqlite_utils import Database as Tables
 
 from agent.errors import StoreError
-from agent.store import trust_file
+from agent.store import inheritance, trust_file
 from agent.store.failure import store_error
-from protocol.codec import pack, unpack
-from protocol.report import Grade, Stage
 
 log = structlog.get_logger()
 
@@ -71,11 +69,6 @@ _IN_MEMORY: Final = (
 or makes up new ones all day must not wear the card out, so none of this reaches the disk. What a restart forgets of it
 the controller asks again: it has no answer yet."""
 
-_LIVE: Final = """
-SELECT id, raw, record, accepted_ms, level, tape_ms, expires_ms, stage, rounds, locks FROM orders
-WHERE locks = 1 OR (ended_ms IS NULL AND expires_ms > ?) ORDER BY locks DESC, accepted_ms DESC LIMIT ?
-"""
-
 
 class Database:
     """The connection, and the few ways in which the rooms of the store use it."""
@@ -100,6 +93,8 @@ class Database:
                     raise
                 self.put_aside = _put_aside(self.path)
                 self._tables = _open(self.path, connect)
+            if trust_file.read(folder).lost:
+                self.keep_trust()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{self.path}: cannot be opened ({error}); check that the disk is there, writable and not full",
@@ -129,44 +124,21 @@ class Database:
         found = self.rows("SELECT value FROM state WHERE key = ?", key)
         return bytes(found[0][0]) if found and isinstance(found[0][0], bytes) else None
 
-    def states(self, prefix: str) -> list[bytes]:
-        """All values whose key begins so, in the order of their keys."""
-        sql = "SELECT value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
-        return [bytes(row[0]) for row in _typed(self.rows(sql, len(prefix), prefix))]
-
-    def _named(self, prefix: str) -> list[tuple[str, bytes]]:
-        sql = "SELECT key, value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
-        return [(str(key), bytes(value)) for key, value in _typed(self.rows(sql, len(prefix), prefix))]
+    def keys(self, prefix: str) -> list[str]:
+        """Of all values whose key begins so, what follows, sorted."""
+        sql = "SELECT key FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return [str(row[0])[len(prefix) :] for row in _typed(self.rows(sql, len(prefix), prefix))]
 
     def heard_before(self) -> dict[bytes, int]:
         """By id, when orders were accepted whose rows a damaged database took with it."""
-        kept = unpack(self.state("heard_before") or pack([]), max_bytes=trust_file.MAX_BYTES)
-        return {bytes(name): int(at_ms) for name, at_ms in _typed(kept)}
+        return inheritance.heard_before(self.rows)
 
     def keep_trust(self) -> None:
         """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same."""
         try:
-            self._write_trust(self.path.parent, self._trust())
+            self._write_trust(self.path.parent, inheritance.choose(self.rows))
         except (OSError, StoreError) as error:
             log.warning("the trust file was not written; the database has it all", reason=str(error))
-
-    def _trust(self) -> trust_file.Kept:
-        sql = "SELECT id, accepted_ms FROM orders ORDER BY accepted_ms DESC LIMIT ?"
-        newest = _typed(self.rows(sql, trust_file.MAX_SEEN))
-        seen = {**self.heard_before(), **dict(reversed(newest))}
-        floor_ms = int.from_bytes(self.state("floor_ms") or b"\0", "big")
-        return trust_file.Kept(
-            roots=self.state("roots") or b"",
-            roots_record=self.state("roots.record") or b"",
-            windows=tuple(_typed(self.rows("SELECT signer, high, bits FROM windows ORDER BY signer"))),
-            seen=tuple(seen.items())[-trust_file.MAX_SEEN :],
-            endings=tuple(
-                _typed(self.rows("SELECT id, ender, type, level, status, at_ms FROM endings ORDER BY id, ender"))
-            ),
-            floor_ms=floor_ms,
-            live=tuple(_typed(self.rows(_LIVE, floor_ms, trust_file.MAX_LIVE))),
-            delegations=tuple((name, value) for name, value in self._named("delegation")),
-        )
 
     def close(self) -> None:
         self._tables.close()
@@ -219,33 +191,10 @@ def _create(tables: Tables, folder: Path) -> None:
         for statement in _SCHEMA.split(";\n"):
             if statement.strip():
                 tables.conn.execute(statement)
-        _remember(tables.conn, trust_file.read(folder))
+        inheritance.put_back(tables.conn, trust_file.read(folder))
         put_state(tables.conn, "chain", secrets.token_bytes(CHAIN_BYTES))
         tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     trust_file.sync_folder(folder)
-
-
-def _remember(connection: sqlite3.Connection, kept: trust_file.Kept) -> None:
-    """What the trust file of a database that is no more has kept.
-
-    An order that had not ended goes on: how far it had come is lost, and a pass too many is better than an alarm that
-    nobody hears. One that had ended is only known to have been heard.
-    """
-    live = {row[0]: row[3] for row in kept.live}
-    if kept.roots:
-        put_state(connection, "roots", kept.roots)
-        put_state(connection, "roots.record", kept.roots_record)
-    put_state(connection, "floor_ms", kept.floor_ms.to_bytes(8, "big"))
-    put_state(connection, "heard_before", pack([list(row) for row in kept.seen if row[0] not in live]))
-    for key, value in kept.delegations:
-        put_state(connection, key, value)
-    connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", kept.live)
-    connection.executemany(
-        "INSERT INTO receipts VALUES (?, ?, ?, '', NULL, ?, 0)",
-        [(name, int(Stage.ACCEPTED), accepted_ms, int(Grade.NONE)) for name, accepted_ms in live.items()],
-    )
-    connection.executemany("INSERT INTO windows VALUES (?, ?, ?)", kept.windows)
-    connection.executemany("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?)", kept.endings)
 
 
 def _typed(value: object) -> Any:

@@ -5,17 +5,22 @@ so. Before it nothing is accepted and the order may come again; after it the ord
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import structlog
 
 from agent.ports.store import Remembered, Stopped
 from agent.store.database import Database
 from protocol.codec import decode, encode
+from protocol.errors import ProtocolError
 from protocol.gate import Accept, Accepted, Ending, Known, ReplayWindow
 from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Status
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Grade, Stage
+
+log = structlog.get_logger()
 
 ENDED: Final = (Stage.DONE, Stage.CANCELLED, Stage.EXPIRED)
 KEEP_MS: Final = 90 * DAY_MS
@@ -49,6 +54,9 @@ class Orders:
         self._enders: dict[bytes, tuple[_Ender, ...]] = {}
         """By id of what they refer to."""
         self._locks: set[bytes] = set()
+        """Stops in effect."""
+        self._over: set[bytes] = set()
+        """Stops whose own end has come since the start."""
         self._load()
 
     def orders(self, since_ms: int) -> Sequence[Remembered]:
@@ -75,11 +83,29 @@ class Orders:
         )
 
     def stops(self) -> Sequence[Stopped]:
-        rows = (self._held[name] for name in self._locks)
-        return sorted(
-            (Stopped(row.order, row.level, row.accepted_ms) for row in rows),
-            key=lambda row: (row.accepted_ms, row.order.id),
-        )
+        return self._stopped(self._locks)
+
+    def stops_over(self, since_ms: int) -> Sequence[Stopped]:
+        return self._stopped(name for name in self._over if _lasts(self._held[name], since_ms))
+
+    def next_opening_ms(self) -> int | None:
+        untils = (self._held[name].order.until for name in self._locks)
+        return min((until * SECOND_MS for until in untils if until is not None), default=None)
+
+    def open_locks(self, now_ms: int) -> bool:
+        over = {name for name in self._locks if not _lasts(self._held[name], now_ms)}
+        if not over:
+            return False
+        revived = self._silenced_by(over, now_ms)
+        with self._database.change() as connection:
+            connection.executemany("UPDATE orders SET locks = 0 WHERE id = ?", [(name,) for name in over])
+            for name in revived:
+                _revive(connection, name)
+        self._locks -= over
+        self._over |= over
+        self._go_on(revived)
+        self._database.keep_trust()
+        return bool(revived)
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
         order = verdict.order
@@ -96,7 +122,7 @@ class Orders:
         ended = [name for name in order.references if ends and self._is_live(name)]
         revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()
         opened = [name for name in order.references if order.type is MessageType.REINSTATE and name in self._locks]
-        locks = order.type is MessageType.STOP and order.status is Status.ACTUAL
+        locks = _locks(order, at_ms)
         with self._database.change() as connection:
             connection.execute(
                 "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -137,9 +163,7 @@ class Orders:
             self._enders[reference] = (*self._enders.get(reference, ()), ender)
         for reference in ended:
             self._held[reference] = replace(self._held[reference], stage=Stage.CANCELLED, ended_ms=at_ms)
-        for name in revived:
-            before = self._held[name]
-            self._held[name] = replace(before, stage=Stage.ACCEPTED, ended_ms=None, rounds=before.rounds + 1)
+        self._go_on(revived)
         self._locks.difference_update(opened)
         if locks:
             self._locks.add(order.id)
@@ -195,6 +219,7 @@ class Orders:
                 connection.executemany("DELETE FROM orders WHERE id = ?", [(name,) for name in old])
                 connection.executemany("DELETE FROM endings WHERE id = ?", [(name,) for name in gone])
             self._locks.difference_update(old)
+            self._over.difference_update(old)
             for name in old:
                 del self._held[name]
             for name in gone:
@@ -217,24 +242,40 @@ class Orders:
 
     def _revived(self, by: _Ender, references: Sequence[bytes]) -> tuple[bytes, ...]:
         """The orders that go on once these cancels and stops count no more."""
-        found: list[bytes] = []
-        for name in references:
-            ending = self._held.get(name)
-            if ending is None or by.level > ending.level:
-                continue
-            if ending.order.type is MessageType.STOP:
-                found += [other for other, held in self._held.items() if self._is_silenced(other, held, ending)]
-            for other in ending.order.references:
+        counting = [name for name in references if name in self._held and by.level <= self._held[name].level]
+        found = self._silenced_by(self._locks.intersection(counting), by.at_ms)
+        for name in counting:
+            for other in self._held[name].order.references:
                 held = self._held.get(other)
-                if held is not None and held.stage is Stage.CANCELLED and not self._is_ended(other, but_for=name):
+                ended = self._is_ended(other, but_for=name)
+                if held is not None and held.stage is Stage.CANCELLED and not ended and _may_sound(held, by.at_ms):
                     found.append(other)
         return tuple(dict.fromkeys(found))
 
-    def _is_silenced(self, name: bytes, held: Remembered, stop: Remembered) -> bool:
-        """Whether this stop has held this order back, and nothing else has ended it."""
-        if held.order.type not in SOUNDING or held.level < stop.level or self._is_ended(name):
-            return False
-        return held.stage is Stage.CANCELLED or held.stage not in ENDED
+    def _silenced_by(self, stops: set[bytes], now_ms: int) -> list[bytes]:
+        """What these stops hold back, and nothing else has ended or holds back, while its time is not over."""
+        ending, staying = ([self._held[name] for name in names] for names in (stops, self._locks - stops))
+        return [
+            name
+            for name, held in self._held.items()
+            if any(_holds_back(stop, held) for stop in ending)
+            and not any(_holds_back(stop, held) for stop in staying)
+            and not self._is_ended(name)
+            and (held.stage is Stage.CANCELLED or held.stage not in ENDED)
+            and _may_sound(held, now_ms)
+        ]
+
+    def _go_on(self, revived: Iterable[bytes]) -> None:
+        for name in revived:
+            before = self._held[name]
+            self._held[name] = replace(before, stage=Stage.ACCEPTED, ended_ms=None, rounds=before.rounds + 1)
+
+    def _stopped(self, names: Iterable[bytes]) -> list[Stopped]:
+        rows = (self._held[name] for name in names)
+        return sorted(
+            (Stopped(row.order, row.level, row.accepted_ms) for row in rows),
+            key=lambda row: (row.accepted_ms, row.order.id),
+        )
 
     def _is_ended(self, alarm: bytes, but_for: bytes = b"") -> bool:
         """Whether another order than this one has ended the alarm: whatever else named it has not."""
@@ -260,7 +301,12 @@ class Orders:
         )
         for row in self._database.rows(sql):
             name, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks = _typed(row)
-            order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
+            try:
+                order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
+            except ProtocolError as error:
+                log.warning("an order cannot be read; that it was heard is known", id=name.hex(), reason=str(error))
+                self._heard_before[bytes(name)] = accepted_ms
+                continue
             held = Remembered(order, accepted_ms, level, tape_ms, Stage(stage), ended_ms, rounds)
             self._held[bytes(name)] = held
             if locks:
@@ -292,6 +338,22 @@ def _revive(connection: sqlite3.Connection, order: bytes) -> None:
 def _lasts(stop: Remembered, now_ms: int) -> bool:
     """Whether its lock has no end of its own, or not yet."""
     return stop.order.until is None or stop.order.until * SECOND_MS > now_ms
+
+
+def _locks(order: Order, at_ms: int) -> bool:
+    """Whether it is a stop whose lock begins before its own end, be it late."""
+    begins_ms = max(at_ms, order.not_before * SECOND_MS)
+    is_stop = order.type is MessageType.STOP and order.status is Status.ACTUAL
+    return is_stop and (order.until is None or begins_ms < order.until * SECOND_MS)
+
+
+def _holds_back(stop: Remembered, held: Remembered) -> bool:
+    """Whether a stop silences this order: of its level or a lower one, and here before the lock's own end."""
+    return held.order.type in SOUNDING and held.level >= stop.level and _lasts(stop, held.accepted_ms)
+
+
+def _may_sound(held: Remembered, now_ms: int) -> bool:
+    return held.order.expires * SECOND_MS > now_ms
 
 
 def _put_receipt(

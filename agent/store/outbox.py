@@ -70,7 +70,7 @@ class Outgoing:
         with self._database.change() as connection:
             connection.execute(
                 "INSERT INTO faults VALUES (?, ?, ?, ?, 0)",
-                (int(code), max(newest + 1, at_ms), int(raised), detail[:_MAX_DETAIL]),
+                (int(code), max(newest + 1, at_ms), int(raised), _utf8(detail)[:_MAX_DETAIL]),
             )
             connection.execute("DELETE FROM faults WHERE code = ? AND acked = 1", (int(code),))
 
@@ -112,3 +112,8 @@ class Outgoing:
 
 def _typed(row: tuple[object, ...]) -> Any:
     return row
+
+
+def _utf8(text: str) -> str:
+    """Names of files may have bytes that are no UTF-8; neither SQLite nor the wire carries those."""
+    return text.encode(errors="replace").decode()

@@ -91,9 +91,15 @@ def administrators_of(person: Person) -> list[Person]:
     """Who administers the person's units, other than the person: whom to call about a lost key."""
     day = local_day(timezone.now())
     units = [one.unit for one in held(person) if one.on(day)] or [settings.LOALANG.province]
+    return [one for one in administrators(*units) if one.pk != person.pk]
+
+
+def administrators(*units: str) -> list[Person]:
+    """Who administers one of these units, or one above it, today."""
+    day = local_day(timezone.now())
     codes = {code for unit in units for code in above(unit)}
     rows = Appointment.objects.filter(role=Role.ADMINISTRATOR, unit__code__in=codes, person__is_active=True)
-    rows = rows.exclude(person=person).filter(valid_from__lte=day).filter(Q(valid_to=None) | Q(valid_to__gt=day))
+    rows = rows.filter(valid_from__lte=day).filter(Q(valid_to=None) | Q(valid_to__gt=day))
     return list(Person.objects.filter(pk__in=rows.values("person")).order_by("display_name"))
 
 

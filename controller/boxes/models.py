@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import Person
 from controller.units.models import Unit
+from protocol.manifest import PlaceInOrder
 
 
 class Stage(models.TextChoices):
@@ -63,7 +64,12 @@ class BoxState(models.Model):
     generation = models.PositiveBigIntegerField(default=0)
     """Of the schedule in force."""
     wanted_generation = models.PositiveBigIntegerField(default=0)
-    """Of the newest assignment that it has."""
+    """Of the newest assignment that it has, as its newest hello said it: that is signed, a beat is not."""
+    epoch = models.PositiveBigIntegerField(default=1)
+    """With `era` and `generation`: the place in order of the assignment in force."""
+    era = models.PositiveBigIntegerField(default=0)
+    wanted_epoch = models.PositiveBigIntegerField(default=1)
+    wanted_era = models.PositiveBigIntegerField(default=0)
     roots_version = models.PositiveBigIntegerField(default=0)
     version = models.CharField(max_length=64, blank=True)
     digest = models.BinaryField(max_length=16, default=bytes)
@@ -83,6 +89,14 @@ class BoxState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.box_id}: {self.last_seen}"
+
+    @property
+    def place_in_force(self) -> PlaceInOrder:
+        return (self.era, self.epoch, self.generation)
+
+    @property
+    def place_wanted(self) -> PlaceInOrder:
+        return (self.wanted_era, self.wanted_epoch, self.wanted_generation)
 
 
 class Group(models.Model):

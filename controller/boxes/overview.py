@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from controller.boxes import rules, services
 from controller.boxes.models import Box
 from controller.boxes.rules import Health, Level, Said
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 
 URGENCY: Final = {level: place for place, level in enumerate(Level)}
 
@@ -49,15 +50,39 @@ def judge_all(boxes: QuerySet[Box], now: dt.datetime) -> list[Judged]:
         "status__doing",
         "status__clock",
         "status__faults",
+        "status__era",
+        "status__epoch",
         "status__generation",
+        "status__wanted_era",
+        "status__wanted_epoch",
         "status__wanted_generation",
+        "assignment__era",
+        "assignment__epoch",
+        "assignment__generation",
         "status__cloned_at",
     )
     judged = []
-    for pk, name, stage, seen, doing, clock, faults, has, wanted, cloned in rows:
-        said = Said(stage, seen, doing, clock, faults or 0, has or 0, wanted or 0, cloned is not None)
+    for pk, name, stage, seen, doing, clock, faults, *places, cloned in rows:
+        has, wanted, told = (_place(places[start : start + 3]) for start in (0, 3, 6))
+        said = Said(
+            stage,
+            seen,
+            doing,
+            clock,
+            faults or 0,
+            has or NO_ASSIGNMENT,
+            wanted or NO_ASSIGNMENT,
+            told,
+            cloned=cloned is not None,
+        )
         judged.append(Judged(pk, name, rules.judge(said, now)[0], doing))
     return sorted(judged, key=lambda box: (URGENCY[box.level], box.name, box.pk))
+
+
+def _place(found: Sequence[int | None]) -> PlaceInOrder | None:
+    """None where there is no row: the box never said anything, or was never told."""
+    era, epoch, generation = found
+    return None if era is None or epoch is None or generation is None else (era, epoch, generation)
 
 
 def tallies(judged: Iterable[Judged]) -> list[Tally]:
@@ -68,5 +93,5 @@ def tallies(judged: Iterable[Judged]) -> list[Tally]:
 
 def lines(judged: Sequence[Judged], now: dt.datetime) -> list[Line]:
     """These few, whole, in the same order."""
-    found = Box.objects.select_related("unit", "status").in_bulk([box.pk for box in judged])
+    found = Box.objects.select_related("unit", "status", "assignment").in_bulk([box.pk for box in judged])
     return [Line(found[box.pk], rules.health(services.said(found[box.pk]), now)) for box in judged if box.pk in found]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _w
 
 from controller.boxes.models import Stage
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.report import ClockQuality, Doing, FaultCode, Hello
 
 SILENT_AFTER: Final = dt.timedelta(seconds=100)
@@ -39,8 +40,10 @@ class Said:
     doing: int | None = None
     clock: int | None = None
     faults: int = 0
-    generation: int = 0
-    wanted_generation: int = 0
+    in_force: PlaceInOrder = NO_ASSIGNMENT
+    wanted: PlaceInOrder = NO_ASSIGNMENT
+    told: PlaceInOrder | None = None
+    """What this controller last wrote for it; None for nothing yet."""
     cloned: bool = False
 
 
@@ -146,6 +149,11 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             Level.FAULT,
             _w("Hai thiết bị đang dùng chung khóa của hộp này. Kiểm tra tại chỗ, rồi thay hộp."),
         ),
+        (
+            said.told is not None and said.wanted > said.told and doing != Doing.EMERGENCY,
+            Level.FAULT,
+            _w("Hộp theo lịch của một máy khác có cùng khóa máy chủ. Nếu không phải máy của tỉnh, khóa đã lộ."),
+        ),
         (doing == Doing.EMERGENCY, Level.EMERGENCY, _w("Đang phát lệnh khẩn cấp.")),
         (said.faults != 0, Level.FAULT, ""),
         (doing is None or clock is None, Level.UNKNOWN, _w("Đã kết nối, chưa báo trạng thái.")),
@@ -155,8 +163,8 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             _w("Không biết giờ nên giữ im lặng. Kiểm tra mạng và pin đồng hồ."),
         ),
         (doing == Doing.STOPPED, Level.WARNING, _w("Loa đang bị dừng tại chỗ hoặc theo lệnh.")),
-        (said.generation == 0, Level.WARNING, _w("Chưa có lịch phát.")),
-        (said.wanted_generation > said.generation, Level.WARNING, _w("Đang tải lịch mới.")),
+        (said.in_force <= NO_ASSIGNMENT, Level.WARNING, _w("Chưa có lịch phát.")),
+        (said.wanted > said.in_force, Level.WARNING, _w("Đang tải lịch mới.")),
         (doing == Doing.SOUNDING, Level.GOOD, _w("Đang phát.")),
         (doing == Doing.SILENT, Level.GOOD, _w("Sẵn sàng.")),
         (True, Level.UNKNOWN, _w("Hộp báo một trạng thái mà hệ thống này chưa biết.")),

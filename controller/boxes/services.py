@@ -249,6 +249,10 @@ def note_hellos(hellos: Iterable[tuple[Hello, Instant]]) -> None:
             clock=hello.clock,
             generation=hello.generation,
             wanted_generation=hello.wanted,
+            epoch=hello.epoch,
+            era=hello.era,
+            wanted_epoch=hello.wanted_epoch,
+            wanted_era=hello.wanted_era,
             roots_version=hello.roots_version,
             version=hello.version,
             log_chain=hello.chain,
@@ -300,6 +304,8 @@ def note_beats(beats: Iterable[tuple[str, Beat, Instant]]) -> frozenset[tuple[st
             clock=beat.clock,
             faults=beat.faults,
             generation=beat.generation,
+            epoch=beat.epoch,
+            era=beat.era,
             digest=beat.digest,
             beat_at=mark.beat_s,
         )
@@ -337,6 +343,10 @@ HELLO_FIELDS: Final = (
     "clock",
     "generation",
     "wanted_generation",
+    "epoch",
+    "era",
+    "wanted_epoch",
+    "wanted_era",
     "roots_version",
     "version",
     "log_chain",
@@ -345,7 +355,18 @@ HELLO_FIELDS: Final = (
     "hello_at",
     "beat_at",
 )
-BEAT_FIELDS: Final = ("last_seen", "box_time", "doing", "clock", "faults", "generation", "digest", "beat_at")
+BEAT_FIELDS: Final = (
+    "last_seen",
+    "box_time",
+    "doing",
+    "clock",
+    "faults",
+    "generation",
+    "epoch",
+    "era",
+    "digest",
+    "beat_at",
+)
 BATCH: Final = 500
 
 
@@ -414,7 +435,8 @@ def said(box: Box) -> Said:
         doing=status.doing,
         clock=status.clock,
         faults=status.faults,
-        generation=status.generation,
-        wanted_generation=status.wanted_generation,
+        in_force=status.place_in_force,
+        wanted=status.place_wanted,
+        told=getattr(getattr(box, "assignment", None), "place_in_order", None),
         cloned=status.cloned_at is not None,
     )

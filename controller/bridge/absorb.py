@@ -24,6 +24,7 @@ from controller.units.rules import above
 from protocol import topics
 from protocol.codec import encode
 from protocol.errors import ProtocolError
+from protocol.manifest import NO_ASSIGNMENT
 from protocol.report import Beat, Hello, LogBatch, Receipt
 from protocol.signing import Domain, Family, Signer, sign1
 
@@ -130,7 +131,10 @@ def _store(
 
 def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
     roots = trust.current()
-    generations = dict(AssignmentRow.objects.filter(box_id__in=names).values_list("box_id", "generation"))
+    assigned = {
+        row.box_id: row.place_in_order
+        for row in AssignmentRow.objects.filter(box_id__in=names).only("era", "epoch", "generation")
+    }
     accepted = rollcall.accepted(now, names)
     owed: dict[str, dict[bytes, bytes]] = defaultdict(dict)
     for box, order in rollcall.owed(now, names):
@@ -141,7 +145,7 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
     for state in BoxState.objects.filter(box_id__in=names):
         chain = bytes(state.log_chain) or NO_CHAIN
         pictures[state.box_id] = Picture(
-            generation=generations.get(state.box_id, 0),
+            place=assigned.get(state.box_id, NO_ASSIGNMENT),
             roots_version=roots.version if roots else 0,
             known_roots=state.roots_version,
             chain=chain,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.report import Ack, Beat, FaultCode, Hello, Stage, holdings_digest
 
 NO_CHAIN = bytes(8)
@@ -13,8 +14,8 @@ MAX_ACKED = 64
 class Picture:
     """What the controller knows of one box after it stored everything that arrived."""
 
-    generation: int = 0
-    """Of its assignment; 0 for none."""
+    place: PlaceInOrder = NO_ASSIGNMENT
+    """Of its assignment."""
     roots_version: int = 0
     """Of the newest roots; 0 for none."""
     known_roots: int = 0
@@ -53,7 +54,7 @@ def after_hello(hello: Hello, picture: Picture) -> Needs:
         since=hello.roots_version,
         lists=tuple(unit for unit, version in picture.lists.items() if (unit, version) not in hello.delegations),
         orders=tuple(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
-        assignment=max(hello.generation, hello.wanted) < picture.generation,
+        assignment=max(hello.place_in_force, hello.place_wanted) < picture.place,
         acknowledge=True,
     )
 
@@ -67,7 +68,7 @@ def after_beat(beat: Beat, picture: Picture) -> Needs | None:
         since=picture.known_roots,
         lists=tuple(picture.lists),
         orders=tuple(picture.owed.values()),
-        assignment=beat.generation < picture.generation,
+        assignment=beat.place_in_force < picture.place,
         acknowledge=True,
     )
 
@@ -75,7 +76,7 @@ def after_beat(beat: Beat, picture: Picture) -> Needs | None:
 def in_step(picture: Picture) -> bytes:
     """The digest of a box that holds everything, every live order too, and has nothing that is not stored here."""
     return holdings_digest(
-        picture.generation,
+        picture.place,
         picture.roots_version,
         tuple({*picture.accepted, *picture.owed}),
         picture.chain,

@@ -89,6 +89,14 @@ def _roots_import(parser: ArgumentParser) -> None:
             'the root fingerprint that "roots show" printed where they were made; give it the first time',
         ),
     )
+    parser.add_argument(
+        "--readmit",
+        action="store_true",
+        help=words(
+            "cho khóa mà danh sách đơn vị đã thu hồi dùng lại (việc thu hồi là giả)",
+            "let keys count again that lists of units took away (their revocation was false)",
+        ),
+    )
     parser.set_defaults(run=run_roots_import)
 
 
@@ -151,7 +159,7 @@ def run_roots_import(args: Namespace) -> int:
     set_up_database()
     from controller.trust.services import import_roots, names_this_controller
 
-    row = import_roots(data, fingerprint)
+    row = import_roots(data, fingerprint, readmit=args.readmit)
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
     if not names_this_controller():
         terminal.say(

@@ -17,13 +17,16 @@ from protocol import keyfile
 from protocol.codec import encode
 from protocol.curves import RAW_ALG
 from protocol.errors import ProtocolError
+from protocol.ids import one_spelling
 from protocol.manifest import Hours, Level, Policy, Volume
 from protocol.passkey import Party
 from protocol.quantities import DAY_S, EVERY_DAY
-from protocol.roles import Bound, Era, Holder, Role, Roots, Threshold, flaws
+from protocol.roles import TRIALS, Bound, Era, Holder, Role, Roots, Threshold, flaws
 
 THRESHOLDS: Final = {"EMERGENCY": 2}
 """Where the file names none."""
+ROOT_PERSONS: Final = 2
+"""Of the threshold of ROOT, where the file names none and the environment is no trial."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FOREVER: Final = 0xFFFF_FFFF
 
@@ -117,15 +120,16 @@ def build(spec: RootsSpec, now_s: int, *, folder: Path = Path(), after: int = 0)
     """
     if spec.version is None and not after:
         raise CliError(words("version: thiếu số; danh sách đầu tiên là 1", "version: missing; the first roots are 1"))
+    listed = {name.upper() for name in spec.thresholds}
+    root = {} if "ROOT" in listed or spec.environment in TRIALS else {"ROOT": ROOT_PERSONS}
+    thresholds = root | spec.thresholds
     return Roots(
         version=spec.version or after + 1,
         province=spec.province,
         environment=spec.environment,
         issued=now_s,
         expires=now_s + spec.valid_days * DAY_S,
-        thresholds=tuple(
-            Threshold(_role(name, "thresholds"), persons) for name, persons in sorted(spec.thresholds.items())
-        ),
+        thresholds=tuple(Threshold(_role(name, "thresholds"), persons) for name, persons in sorted(thresholds.items())),
         holders=tuple(_holder(row, f"holders[{index}]", spec, folder) for index, row in enumerate(spec.holders)),
         eras=tuple(Era(_role(name, "eras"), number) for name, number in sorted(spec.eras.items())),
         policies=tuple(_policy(row, f"policies[{index}]") for index, row in enumerate(spec.policies)),
@@ -200,6 +204,18 @@ _FLAWS: Final = (
         "keys, or lower thresholds.ROOT",
     ),
     (
+        r"thresholds: ROOT takes 2 persons at least",
+        'thresholds: ROOT phải từ 2 người trở lên (chỉ môi trường "demo" và "test" được 1): một khóa gốc bị mất không '
+        "được làm mất cả hệ thống",
+        'thresholds: ROOT takes 2 persons at least (1 only in the environments "demo" and "test"): one root key that '
+        "is stolen must not be enough",
+    ),
+    (
+        r"holders: the name (.+) is to be written as (.+)",
+        "holders: tên {0} phải viết là {1}: hai tên nhìn giống nhau không được tính là hai người",
+        "holders: the name {0} is to be written as {1}: two names that look the same are not two persons",
+    ),
+    (
         r"bounds: (\w+) cannot be delegated",
         "bounds: vai trò {0} không giao lại được; chỉ COMMUNE, CONTENT, STOP",
         "bounds: {0} cannot be delegated; only COMMUNE, CONTENT and STOP can",
@@ -218,7 +234,7 @@ def _explained(flaw: str) -> str:
 def _holder(row: HolderSpec, field: str, spec: RootsSpec, folder: Path) -> Holder:
     return Holder(
         key=_public(row, field, folder),
-        person=row.person,
+        person=one_spelling(row.person),
         roles=tuple(sorted({_role(name, f"{field}.roles") for name in row.roles})),
         scope=row.scope,
         not_before=_moment(row.not_before, f"{field}.not_before", time.min) if row.not_before else 0,

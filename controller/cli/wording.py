@@ -141,7 +141,10 @@ def delegation(record: Delegation) -> list[str]:
         *[f"  {line}" for one in record.holders for line in holder(one)],
         *([] if record.holders else [words("  (không còn ai)", "  (nobody)")]),
         *[
-            words("không tin nữa khóa: ", "believes no more the key: ") + f"SHA-256 {one.hex()}"
+            words(
+                "không tin nữa khóa (trừ ROOT, DELEGATION): ", "believes no more, but as ROOT or DELEGATION, the key: "
+            )
+            + f"SHA-256 {one.hex()}"
             for one in record.revoked
         ],
         *([words("lý do: ", "reason: ") + record.reason] if record.reason else []),
@@ -204,6 +207,15 @@ def roots_changes(before: Roots, after: Roots) -> list[str]:
     old_rest, new_rest = _rest(before), _rest(after)
     lines += [f"  - {line}" for line in old_rest if line not in new_rest]
     lines += [f"  + {line}" for line in new_rest if line not in old_rest]
+    if after.era(Role.DELEGATION) != before.era(Role.DELEGATION):
+        lines.append(
+            words(
+                "  ! KỶ NGUYÊN DELEGATION MỚI: mọi danh sách đơn vị hết hiệu lực, cả việc thu hồi khóa. Xem các khóa "
+                "đã thu hồi ở trang “Người được tin cậy” và bỏ chúng khỏi holders.",
+                "  ! A NEW ERA OF DELEGATION: every list of a unit counts no more, nor what it took away. The page of "
+                "trusted people names the keys that were taken away: leave them out of holders.",
+            )
+        )
     if root_fingerprint(before) != root_fingerprint(after):
         lines.append(
             words(

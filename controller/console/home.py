@@ -22,6 +22,11 @@ from controller.orders.models import EmergencyOrder, Stranger
 from controller.orders.models import State as OrderState
 from controller.orders.services import waits_for
 from controller.orders.views import doors
+from controller.schedules import exceptions
+from controller.schedules.models import QuietException
+from controller.trust import waiting
+from controller.trust.models import DelegationFile
+from controller.units.models import Unit
 from controller.units.services import inside
 from protocol.order import SOUNDING
 from protocol.report import Doing
@@ -43,6 +48,10 @@ class Home:
     """Boxes that have obeyed an order which was not sent from here."""
     to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""
+    lists: list[tuple[DelegationFile, Unit]]
+    """Lists of people that lack this administrator's signature."""
+    exceptions: list[QuietException]
+    """Exceptions to quiet hours that lack this person's signature."""
     to_approve: list[Bulletin]
     """Bulletins that this person may release."""
     tallies: list[Tally]
@@ -72,6 +81,8 @@ def home(person: Person, now: dt.datetime) -> Home:
         told=cards.told(person, now),
         strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],
+        lists=waiting.to_sign(person, now),
+        exceptions=exceptions.to_sign(person, now),
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
         troubled=lines(troubled[:SHOWN], now),
@@ -86,8 +97,8 @@ def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:
     """Only what waits for the person's key: somebody of one commune is not asked, nor told, about another's order."""
     if not accounts.where(person, Action.SIGN):
         return []
-    waiting = EmergencyOrder.objects.filter(state=OrderState.WAITING, expires__gt=now)
-    return [order for order in waiting.exclude(signatures__person=person) if waits_for(person, order, now)]
+    unsigned = EmergencyOrder.objects.filter(state=OrderState.WAITING, expires__gt=now)
+    return [order for order in unsigned.exclude(signatures__person=person) if waits_for(person, order, now)]
 
 
 def _to_approve(person: Person) -> QuerySet[Bulletin]:

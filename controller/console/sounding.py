@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from django.db.models import F
-
 from controller.boxes.models import BoxState
 from controller.boxes.overview import Judged
 from controller.core.times import ZONE
 from controller.schedules import preview
-from controller.schedules.models import AssignmentRow
+from controller.schedules.models import IN_FORCE, AssignmentRow
 from protocol import timeline
 from protocol.report import Doing
 
@@ -54,7 +52,7 @@ def groups(sounding: Iterable[Judged]) -> list[Group]:
 
 def _by_manifest(boxes: Sequence[Judged]) -> Iterable[tuple[list[Judged], tuple[str, dt.datetime] | None]]:
     """The boxes by the programme that they have, and what sounds by that; None where nobody can know."""
-    has = AssignmentRow.objects.filter(generation=F("box__status__generation"))
+    has = AssignmentRow.objects.filter(IN_FORCE)
     told = dict(has.values_list("box_id", "compiled_id")) if boxes else {}
     together: dict[int | None, list[Judged]] = defaultdict(list)
     for box in boxes:

@@ -1,11 +1,13 @@
-"""The emergency of the journey: prepared and signed through the pages by two persons, cancelled by one."""
+"""The orders of the journey, through the pages: an emergency of two persons, cancelled by one; speakers that one person
+stops, and opens again.
+"""
 
 from collections.abc import Collection, Mapping
 
 from django.urls import reverse
 
 from controller.accounts import signing
-from controller.demo.layout import PASSPHRASE
+from controller.demo.layout import PASSPHRASE, Layout
 from controller.demo.officer import Officer, signature_over
 from controller.demo.stage import Stage
 from controller.orders.models import EmergencyOrder, RollCall
@@ -39,7 +41,7 @@ class Alarm:
             lifetime="60",
             reason="make demo",
         )
-        self.order = page.rstrip("/").rsplit("/", 1)[-1]
+        self.order = _last_part(page)
         for username in ("hoa", "minh"):
             self._sign(self.order, username)
 
@@ -50,7 +52,7 @@ class Alarm:
             reverse("orders:cancel", args=[self.order]),
             reason="make demo",
         )
-        self._sign(page.rstrip("/").rsplit("/", 1)[-1], "hoa")
+        self._sign(_last_part(page), "hoa")
 
     @property
     def play(self) -> str:
@@ -76,9 +78,50 @@ class Alarm:
         return set(rows.values_list("box", flat=True)) >= set(boxes)
 
     def _sign(self, order: str, username: str) -> None:
-        payload = bytes(EmergencyOrder.objects.get(pk=order).payload)
-        message = to_be_signed(payload, Family.ORDER, signing.domain())
-        public, value = signature_over(message, self._layout.key_file(username), PASSPHRASE)
-        page = reverse("orders:order", args=[order])
-        fields = {"public_key": public, "signature": value, "alg": str(int(Alg.EDDSA))}
-        self._people[username].submit(page, reverse("orders:sign", args=[order]), **fields)
+        _sign(self._people[username], self._layout, order)
+
+
+class Silence:
+    """Speakers of one commune that Hoa stops and opens."""
+
+    def __init__(self, stage: Stage, people: Mapping[str, Officer], unit: str) -> None:
+        self._layout = stage.layout
+        self._hoa = people["hoa"]
+        self._unit = unit
+        self.stops: list[str] = []
+        """Ids of the stops in hex."""
+
+    def stop(self, minutes: int) -> None:
+        """Until somebody opens them again where `minutes` is 0. Raises `DemoError` with the page's complaint."""
+        page = self._hoa.submit(reverse("orders:stop"), area=[self._unit], until=str(minutes), reason="make demo")
+        order = _last_part(page)
+        _sign(self._hoa, self._layout, order)
+        self.stops.append(order)
+
+    def open(self) -> str:
+        """Reinstate the first stop; the id of the order that does."""
+        first = self.stops[0]
+        page = self._hoa.submit(
+            reverse("orders:order", args=[first]), reverse("orders:reinstate", args=[first]), reason="make demo"
+        )
+        order = _last_part(page)
+        _sign(self._hoa, self._layout, order)
+        return order
+
+    def obeyed(self, order: str, boxes: Collection[str]) -> bool:
+        """Whether each of these boxes has answered that it did what the order wants."""
+        rows = RollCall.objects.filter(order=order, stage=OrderStage.DONE)
+        return set(rows.values_list("box", flat=True)) >= set(boxes)
+
+
+def _sign(officer: Officer, layout: Layout, order: str) -> None:
+    payload = bytes(EmergencyOrder.objects.get(pk=order).payload)
+    message = to_be_signed(payload, Family.ORDER, signing.domain())
+    public, value = signature_over(message, layout.key_file(officer.username), PASSPHRASE)
+    page = reverse("orders:order", args=[order])
+    fields = {"public_key": public, "signature": value, "alg": str(int(Alg.EDDSA))}
+    officer.submit(page, reverse("orders:sign", args=[order]), **fields)
+
+
+def _last_part(page: str) -> str:
+    return page.rstrip("/").rsplit("/", 1)[-1]

@@ -1,4 +1,6 @@
-"""What a visitor of the demo finds: boxes in use, a bulletin about to sound, and one that waits for approval."""
+"""What a visitor of the demo finds: boxes in use, a bulletin about to sound, one that waits for approval, and
+an exception to the quiet hours that lacks its second signature.
+"""
 
 import datetime as dt
 from typing import Final
@@ -18,6 +20,7 @@ from controller.demo.stage import Stage
 from controller.library import approving
 from controller.library import services as library
 from controller.library.models import Bulletin, Class, State, Voice
+from controller.schedules import excepting
 from controller.schedules import services as schedules
 from controller.trust.services import trust_of
 from controller.units.services import unit_by_code
@@ -34,6 +37,9 @@ MEETING: Final = (
     "Mời họp khu phố",
     "UBND phường mời bà con khu phố 1 dự họp lúc 19h00 ngày 28/11 tại nhà văn hóa khu phố, bàn về vệ sinh môi trường.",
 )
+NIGHT_IN: Final = dt.timedelta(days=1, hours=10)
+"""In the middle of the demo's next night but one (`world.regulate`)."""
+NEW_YEAR: Final = "Tập dượt đón giao thừa tại quảng trường, Công văn số 45/UBND-VX"
 
 
 def lay_out(stage: Stage) -> None:
@@ -67,6 +73,10 @@ def lay_out(stage: Stage) -> None:
         gap_s=60,
     )
     schedules.publish(draft, people["lan"])
+    start = timezone.now().replace(minute=0, second=0, microsecond=0) + NIGHT_IN
+    asked = excepting.prepare(people["lan"], [here], start, start + dt.timedelta(hours=1), NEW_YEAR)
+    signed = signed_by(signer, bytes(asked.payload), Family.EXCEPTION, signing.domain())
+    excepting.sign(asked, people["hoa"], signed)
 
 
 def place_of(name: str) -> str:

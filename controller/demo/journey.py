@@ -5,6 +5,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts import signing
-from controller.boxes.models import Box, BoxState
+from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.times import ZONE
 from controller.demo import world
 from controller.demo.ears import Ears
-from controller.demo.emergency import Alarm
+from controller.demo.emergency import Alarm, Silence
 from controller.demo.errors import DemoError
 from controller.demo.exhibits import place_of
 from controller.demo.layout import PASSPHRASE
@@ -31,9 +32,11 @@ from controller.jobs.models import Job
 from controller.jobs.models import State as JobState
 from controller.library.files import path_of
 from controller.library.models import Bulletin, State
+from controller.orders.locking import still_locked
+from controller.orders.models import EmergencyOrder
 from controller.reports.models import PlayLogRow
 from controller.schedules.facts import ENTRY
-from controller.schedules.models import AssignmentRow, Schedule
+from controller.schedules.models import IN_FORCE, AssignmentRow, Schedule
 from protocol.curves import Alg
 from protocol.ids import enrolment_code
 from protocol.report import Result
@@ -117,6 +120,8 @@ class Journey:
         with self.report.step("no box outside the commune sounded; the play log is complete, nothing twice") as remarks:
             self.outside(alarm)
             remarks.append(self.log_complete())
+        with self.report.step("Hoa stops the speakers twice; one act opens them") as remarks:
+            remarks.append(self.silenced())
 
     @property
     def here(self) -> frozenset[str]:
@@ -203,9 +208,7 @@ class Journey:
         def everywhere() -> bool:
             if Job.objects.filter(state__in=(JobState.WAITING, JobState.RUNNING), due__lte=timezone.now()).exists():
                 return False
-            wanted = dict(AssignmentRow.objects.filter(box__in=self.here).values_list("box", "generation"))
-            held = dict(BoxState.objects.filter(box__in=self.here).values_list("box", "generation"))
-            return set(wanted) == self.here and all(held.get(box) == wanted[box] for box in wanted)
+            return AssignmentRow.objects.filter(IN_FORCE, box__in=self.here).count() == len(self.here)
 
         self.wait("every box holds the newest schedule", everywhere, within_s=FIRST_IN_S + 10)
 
@@ -259,6 +262,26 @@ class Journey:
         report.emergency_max_ms = round(max(delays), 1)
         half, slowest = report.emergency_p50_ms, report.emergency_max_ms
         return f"{len(delays)} boxes, half of them within {half:.0f} ms, all within {slowest:.0f} ms"
+
+    def silenced(self) -> str:
+        """Stop, stop as much again (the page refuses), stop for longer; then one reinstatement ends both."""
+        silence = Silence(self.stage, self.people, world.HERE)
+        silence.stop(30)
+        try:
+            silence.stop(30)
+        except DemoError as refused:
+            if "đang bị khóa rồi" not in str(refused):
+                raise
+        else:
+            raise DemoError("the same stop was given twice")
+        silence.stop(0)
+        for order in silence.stops:
+            self.wait("every box has stopped", partial(silence.obeyed, order, self.here), within_s=30)
+        self.wait("every box is open", partial(silence.obeyed, silence.open(), self.here), within_s=30)
+        locked = sum(still_locked(stop).count() for stop in EmergencyOrder.objects.filter(pk__in=silence.stops))
+        if locked:
+            raise DemoError(f"{locked} locks are still there")
+        return f"{len(silence.stops)} locks, one reinstatement, {len(self.here)} boxes"
 
     def outside(self, alarm: Alarm) -> None:
         """Count at the outputs, not in what boxes say, who sounded the emergency."""

@@ -11,7 +11,7 @@ from controller.accounts import services as accounts
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.core.errors import Refused
-from controller.orders import capacity, people, rollcall, rules, services, wording
+from controller.orders import capacity, locking, people, rollcall, rules, services, wording
 from controller.orders.capacity import Reach
 from controller.orders.models import EmergencyOrder, State, Stranger
 from controller.orders.rules import Standing
@@ -23,6 +23,7 @@ from protocol.roles import Role
 
 TOLD_FOR: Final = timedelta(hours=24)
 """So long the other levels read of a commune's own alarm, also when it is over."""
+FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,8 @@ class Lock:
     """Speakers that are silent by order."""
 
     card: Card
+    orders: tuple[str, ...]
+    """Ids of the stops that are this lock: more than one where it was composed again."""
     by_level: str
     """The unit as which its signers spoke."""
     missing: int
@@ -174,22 +177,42 @@ class Lock:
 def locks(person: Person, now: datetime) -> list[Lock]:
     """What is locked in and around the units that the person may see, the newest first."""
     seen = accounts.where(person, Action.VIEW)
-    found = []
     lasting = EmergencyOrder.objects.filter(type=MessageType.STOP, state__in=(State.SENT, State.LIFTED))
-    for stop in lasting.select_related("ends").prefetch_related("signatures"):
-        if not concerns(seen, stop.area) or not services.locks(stop, now):
-            continue
-        lifted = stop.state == State.LIFTED
-        found.append(
-            Lock(
-                card=card(stop, now),
-                by_level=wording.authority_name(stop),
-                missing=0 if lifted else rollcall.unanswered(stop),
-                left=services.still_locked(stop).count() if lifted else 0,
-                may_open=may_end(person, stop, MessageType.REINSTATE, now),
-            )
-        )
-    return found
+    rows = lasting.select_related("ends").prefetch_related("signatures")
+    stops = [stop for stop in rows if concerns(seen, stop.area) and locking.locks(stop, now)]
+    return [_lock(person, same, now) for same in _together(stops)]
+
+
+def in_force(seen: Sequence[str], now: datetime) -> list[Card]:
+    """The stops in force in and around these units, the newest first; one that was composed again is one."""
+    stops = [stop for stop in locking.stops_in_force(now) if concerns(seen, stop.area)]
+    return [card(same[0], now) for same in _together(stops)]
+
+
+def _lock(person: Person, stops: Sequence[EmergencyOrder], now: datetime) -> Lock:
+    stop = stops[0]
+    left = {box for one in stops for box in locking.still_locked(one).values_list("pk", flat=True)}
+    lifted = stop.state == State.LIFTED
+    return Lock(
+        card=card(stop, now),
+        orders=tuple(one.pk for one in stops),
+        by_level=wording.authority_name(stop),
+        missing=0 if lifted else rollcall.unanswered(stops),
+        left=len(left) if lifted else 0,
+        may_open=may_end(person, stop, MessageType.REINSTATE, now),
+    )
+
+
+def _together(stops: Iterable[EmergencyOrder]) -> list[list[EmergencyOrder]]:
+    """Stops of one area and one level are one lock to people: pressed twice, or composed again. What lasts longest is
+    the first of each.
+    """
+    found: dict[tuple[frozenset[str], int | None, str], list[EmergencyOrder]] = {}
+    for stop in stops:
+        found.setdefault((frozenset(stop.area), stop.level, stop.state), []).append(stop)
+    for same in found.values():
+        same.sort(key=lambda stop: stop.until or FOR_EVER, reverse=True)
+    return list(found.values())
 
 
 def may_end(person: Person, order: EmergencyOrder, kind: MessageType, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """From what an officer decides to the order that persons sign. Pure; what comes of it is never changed again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,9 +131,10 @@ def cancel(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> O
     return msgspec.structs.replace(_ending(of, role, trust, slot, reason), expires=slot.now_s + lifetime_s)
 
 
-def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str) -> Order:
-    """The order that ends a cancel or a stop: what that had ended goes on."""
-    return msgspec.structs.replace(_ending(of, role, trust, slot, reason), type=MessageType.REINSTATE)
+def reinstatement(of: Order, role: Role, trust: Trust, slot: Slot, *, reason: str, more: Iterable[bytes] = ()) -> Order:
+    """The order that ends a cancel or a stop, and `more` of them (ids): what they had ended goes on."""
+    made = _ending(of, role, trust, slot, reason)
+    return msgspec.structs.replace(made, type=MessageType.REINSTATE, references=(of.id, *more))
 
 
 def once_more(of: Order, trust: Trust, slot: Slot) -> Order:

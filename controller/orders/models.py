@@ -47,6 +47,8 @@ class EmergencyOrder(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     ends = models.ForeignKey("self", models.PROTECT, null=True, related_name="ended_by")
     """The order that this one ends: of a cancel or an update an alarm, of a reinstatement a cancel or a stop."""
+    also_ends = models.ManyToManyField("self", symmetrical=False, related_name="also_ended_by")
+    """Of a reinstatement: the other stops and cancels that its bytes name, so that one act takes all of them back."""
     created_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
     created = models.DateTimeField()
     first_signer = models.BinaryField(max_length=33)

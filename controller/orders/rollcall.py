@@ -1,7 +1,7 @@
 """Who was meant, who has answered, and who must be told again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from django.db.models import Q
 from controller.boxes.models import Box
 from controller.orders import capacity, rules
 from controller.orders.capacity import Reach
+from controller.orders.locking import boxes_in, stops_in_force
 from controller.orders.models import EmergencyOrder, RollCall, State, Stranger
 from controller.orders.rules import Answer, Level, Line
-from controller.orders.services import boxes_in, stops_in_force
 from protocol.order import SOUNDING, MessageType, Status
 from protocol.report import Grade, Receipt, Stage
 
@@ -199,10 +199,10 @@ def ended(order: EmergencyOrder) -> bool:
     return meant.exists() and not meant.exclude(pk__in=done).exists()
 
 
-def unanswered(order: EmergencyOrder) -> int:
-    """How many boxes of its area have not obeyed it, as far as is known."""
-    obeyed = RollCall.objects.filter(order=order).exclude(stage=Stage.REJECTED).values("box")
-    return boxes_in(order.area).exclude(pk__in=obeyed).count()
+def unanswered(orders: Sequence[EmergencyOrder]) -> int:
+    """How many boxes of the area of these orders, which is the same, have obeyed none of them, as far as is known."""
+    obeyed = RollCall.objects.filter(order__in=orders).exclude(stage=Stage.REJECTED).values("box")
+    return boxes_in(orders[0].area).exclude(pk__in=obeyed).count()
 
 
 def _locked(alarm: EmergencyOrder, now: datetime) -> frozenset[str]:
@@ -228,10 +228,11 @@ def _answers(order: EmergencyOrder) -> dict[str, list[Answer]]:
 
 def _taken_back(order: EmergencyOrder) -> dict[str, int]:
     """By box: when, on its own clock, it last obeyed a reinstatement of what had ended or silenced this order."""
-    undone = Q(order__ends__ends=order)
+    undone = Q(order__ends__ends=order) | Q(order__also_ends__ends=order)
     if order.state == State.SENT:
         lifted = EmergencyOrder.objects.filter(type=MessageType.STOP, state=State.LIFTED, created__lt=order.expires)
-        undone |= Q(order__ends__in=[stop.pk for stop in lifted if _reaches(stop, order)])
+        stops = [stop.pk for stop in lifted if _reaches(stop, order)]
+        undone |= Q(order__ends__in=stops) | Q(order__also_ends__in=stops)
     rows = (
         RollCall.objects.filter(undone, order__type=MessageType.REINSTATE)
         .exclude(stage=Stage.REJECTED)

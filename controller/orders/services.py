@@ -18,10 +18,8 @@ from controller.accounts import services as accounts
 from controller.accounts import signing
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
-from controller.boxes.models import Box
-from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import NotAllowed, Refused
-from controller.orders import capacity, composing, people, rules
+from controller.orders import capacity, composing, locking, people, rules
 from controller.orders.capacity import Capacity, Missing
 from controller.orders.composing import Alarm, Slot, Stop
 from controller.orders.models import EmergencyOrder, OrderSignature, RollCall, State
@@ -29,7 +27,6 @@ from controller.outbox import services as outbox
 from controller.outbox.models import Kind
 from controller.schedules.signing import domain
 from controller.units.models import Unit
-from controller.units.services import inside
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.compose import ENTROPY_BYTES, order_id
@@ -38,7 +35,6 @@ from protocol.gate import Known, Reject
 from protocol.ids import key_id
 from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Sound, Status
 from protocol.refusals import RejectCode
-from protocol.report import Stage
 from protocol.roles import Role
 from protocol.signing import Family, SignedBy, assemble
 from protocol.trust import Trust
@@ -86,6 +82,9 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
 def stop_prepare(by: Person, wanted: Stop, *, now: datetime | None = None) -> EmergencyOrder:
     """Fix the bytes of the order that stops and locks the speakers of an area; one person signs it.
 
+    One's own that waits for its signature and says the same is given back. Where a stop in force does all that this
+    one would do, it is refused: a second lock would have to be opened too.
+
     Raises `Refused` naming the field: area, until, reason, key; `NotAllowed`.
     """
     now = now or timezone.now()
@@ -94,6 +93,11 @@ def stop_prepare(by: Person, wanted: Stop, *, now: datetime | None = None) -> Em
         raise Refused("until", _("Thời gian khóa phải từ 5 phút đến 30 ngày."), _("Hoặc chọn khóa đến khi mở lại."))
     _check_reason(wanted.reason)
     way = people.require(by, MessageType.STOP, wanted.area, now)
+    locking.must_lock_more(wanted, way.level, now)
+    waiting = locking.waiting_stops(way.holder.key, wanted.area).filter(expires__gt=now, reason=wanted.reason)
+    same = next((one for one in waiting if locking.lock_s(one) == wanted.lock_s), None)
+    if same is not None:
+        return same
     trust = people.trust_of(wanted.area)
     return _store(by, way, now, lambda slot: composing.stop(wanted, way.role, trust, slot))
 
@@ -124,7 +128,9 @@ def cancel_prepare(
 def reinstate_prepare(
     order: EmergencyOrder, by: Person, reason: str = "", *, now: datetime | None = None
 ) -> EmergencyOrder:
-    """Fix the bytes of the order that takes back this cancel or this stop. Raises `Refused`, `NotAllowed`."""
+    """Fix the bytes of the order that takes back this cancel or this stop, and every other one that would keep silent
+    what this one silenced. Raises `Refused`, `NotAllowed`.
+    """
     now = now or timezone.now()
     order = EmergencyOrder.objects.select_related("ends").get(pk=order.pk)
     if order.type == MessageType.CANCEL:
@@ -138,7 +144,7 @@ def reinstate_prepare(
                 _("Lệnh đã bị hủy nay cũng đã hết hiệu lực, nên không còn gì để phát tiếp."),
                 _("Nếu còn nguy hiểm, hãy ra lệnh mới."),
             )
-    elif order.type != MessageType.STOP or not locks(order, now):
+    elif order.type != MessageType.STOP or not locking.locks(order, now):
         raise Refused("order", _("Loa ở khu vực này không còn bị khóa bởi lệnh này."), _("Tải lại trang để xem."))
     return _prepare_end(order, MessageType.REINSTATE, by, reason, now)
 
@@ -156,6 +162,7 @@ def again(order: EmergencyOrder, by: Person, *, now: datetime | None = None) -> 
     made = _store(by, way, now, lambda slot: composing.once_more(content, trust, slot))
     made.ends = order if kind in SOUNDING else order.ends
     made.save(update_fields=["ends"])
+    made.also_ends.set(order.also_ends.all())
     return made
 
 
@@ -210,32 +217,6 @@ def drop(order: EmergencyOrder, by: Person, reason: str = "") -> EmergencyOrder:
     order.save(update_fields=["state"])
     accounts.audit(by, "order.dropped", f"order:{order.id}", reason=reason.strip()[:200])
     return order
-
-
-def boxes_in(area: Iterable[str]) -> models.QuerySet[Box]:
-    """The boxes in use at or below these units."""
-    return Box.objects.filter(inside("unit__code", area), state=BoxStage.APPROVED).select_related("unit")
-
-
-def locks(order: EmergencyOrder, now: datetime) -> bool:
-    """Whether this stop keeps speakers silent now, be it only those that have not heard that it was lifted."""
-    if order.type != MessageType.STOP or (order.until is not None and now >= order.until):
-        return False
-    return order.state == State.SENT or (order.state == State.LIFTED and still_locked(order).exists())
-
-
-def still_locked(stop: EmergencyOrder) -> models.QuerySet[Box]:
-    """The boxes that have obeyed this stop and have not answered to its end."""
-    accepted = RollCall.objects.exclude(stage=Stage.REJECTED)
-    obeyed = accepted.filter(order=stop).values("box")
-    opened = accepted.filter(order__ends=stop).values("box")
-    return Box.objects.filter(pk__in=obeyed, state=BoxStage.APPROVED).exclude(pk__in=opened)
-
-
-def stops_in_force(now: datetime) -> models.QuerySet[EmergencyOrder]:
-    """Every stop that was sent, was not lifted, and has not ended by itself; the newest first."""
-    lasting = models.Q(until=None) | models.Q(until__gt=now)
-    return EmergencyOrder.objects.filter(lasting, type=MessageType.STOP, state=State.SENT)
 
 
 def may_sign(person: Person, order: EmergencyOrder, now: datetime | None = None) -> Capacity | None:
@@ -324,7 +305,7 @@ def _check_area(by: Person, area: tuple[str, ...]) -> None:
                 "area", _("Không có đơn vị mã “%(code)s”.") % {"code": code}, _("Kiểm tra lại mã ở trang Đơn vị.")
             )
         accounts.require(by, Action.SIGN, code, field="area")
-    if not boxes_in(area).exists():
+    if not locking.boxes_in(area).exists():
         raise Refused(
             "area",
             _("Khu vực này chưa có hộp thiết bị nào đang dùng."),
@@ -336,13 +317,20 @@ def _prepare_end(of: EmergencyOrder, kind: MessageType, by: Person, reason: str,
     """A cancel or a reinstatement of the level of what it ends, or of a higher one; one's own that waits comes back."""
     way = people.require(by, kind, of.area, now, level=of.level or 0, field="order")
     waiting = of.ended_by.filter(state=State.WAITING, type=kind, expires__gt=now, first_signer=way.holder.key).first()
-    if waiting is not None:
+    others = [] if kind is MessageType.CANCEL else locking.with_it(of, way.level, now)
+    if waiting is not None and {one.pk for one in others} == set(waiting.also_ends.values_list("pk", flat=True)):
         return waiting
-    original, trust = read(of), people.trust_of(of.area)
-    compose = composing.cancel if kind is MessageType.CANCEL else composing.reinstatement
-    made = _store(by, way, now, lambda slot: compose(original, way.role, trust, slot, reason=reason[:200]))
+    original, trust, more = read(of), people.trust_of(of.area), [bytes.fromhex(one.id) for one in others]
+
+    def compose(slot: Slot) -> Order:
+        if kind is MessageType.CANCEL:
+            return composing.cancel(original, way.role, trust, slot, reason=reason[:200])
+        return composing.reinstatement(original, way.role, trust, slot, reason=reason[:200], more=more)
+
+    made = _store(by, way, now, compose)
     made.ends = of
     made.save(update_fields=["ends"])
+    made.also_ends.set(others)
     return made
 
 
@@ -460,7 +448,7 @@ def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:
     rows = rows[: trust.persons_needed(content.role)]
     envelope = assemble(bytes(order.payload), Family.ORDER, tuple(row.signed_by() for row in rows))
     verdict = capacity.trial(
-        envelope, content, people.trusts(content.area), int(now.timestamp() * 1000), known=_known(order.ends)
+        envelope, content, people.trusts(content.area), int(now.timestamp() * 1000), known=_known(_ended(order))
     )
     if isinstance(verdict, Reject):
         raise Refused("order", verdict.sentence(get_language() or "vi"), _("Lệnh chưa được phát; hãy sửa rồi ký lại."))
@@ -469,19 +457,24 @@ def _send(order: EmergencyOrder, by: Person, now: datetime) -> None:
     order.sent_at = now
     order.level = verdict
     order.save(update_fields=["envelope", "state", "sent_at", "level"])
-    if order.ends is not None:
-        _end(order, order.ends, by)
+    for ended in _ended(order):
+        _end(order, ended, by)
+    if order.type == MessageType.STOP:
+        _drop(locking.waiting_stops(bytes(order.first_signer), order.area), order, by)
     outbox.post_many(
         [(topics.orders(unit), envelope) for unit in content.area], Kind.ORDER, now=now, expires=order.expires
     )
     accounts.audit(by, "order.sent", f"order:{order.id}", role=content.role.name, signers=[row.holder for row in rows])
 
 
-def _known(ended: EmergencyOrder | None) -> Mapping[bytes, Known]:
-    """What a box remembers of the order that another one ends."""
-    if ended is None:
-        return {}
-    return {bytes.fromhex(ended.id): Known(ended.level or 0, Status(ended.status), MessageType(ended.type))}
+def _ended(order: EmergencyOrder) -> list[EmergencyOrder]:
+    """All that this one ends."""
+    return [] if order.ends is None else [order.ends, *order.also_ends.all()]
+
+
+def _known(ended: Iterable[EmergencyOrder]) -> Mapping[bytes, Known]:
+    """What a box remembers of the orders that another one ends."""
+    return {bytes.fromhex(one.id): Known(one.level or 0, Status(one.status), MessageType(one.type)) for one in ended}
 
 
 def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
@@ -494,7 +487,12 @@ def _end(by_order: EmergencyOrder, ended: EmergencyOrder, by: Person) -> None:
         alarm.state = State.SENT
         alarm.save(update_fields=["state"])
         accounts.audit(by, "order.reinstated", f"order:{alarm.id}", by=by_order.id)
-    for rival in EmergencyOrder.objects.filter(ends=ended, type=by_order.type, state=State.WAITING):
+    _drop(EmergencyOrder.objects.filter(ends=ended, type=by_order.type, state=State.WAITING), by_order, by)
+
+
+def _drop(rivals: Iterable[EmergencyOrder], instead: EmergencyOrder, by: Person) -> None:
+    """Give up what waits and is done by another order now."""
+    for rival in rivals:
         rival.state = State.DROPPED
         rival.save(update_fields=["state"])
-        accounts.audit(by, "order.dropped", f"order:{rival.id}", instead=by_order.id)
+        accounts.audit(by, "order.dropped", f"order:{rival.id}", instead=instead.id)

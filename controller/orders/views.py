@@ -23,7 +23,7 @@ from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
-from controller.orders import capacity, cards, composing, people, rollcall, rules, services, wording
+from controller.orders import capacity, cards, composing, locking, people, rollcall, rules, services, wording
 from controller.orders.cards import Card, concerns
 from controller.orders.forms import AlarmForm, StopForm, WarnForm
 from controller.orders.models import EmergencyOrder
@@ -49,7 +49,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
     person, now = person_of(request), timezone.now()
     shown = [cards.listed(cards.card(order, now), now) for order in _visible(person)]
     locked = cards.locks(person, now)
-    stops = {lock.card.order.pk for lock in locked}
+    stops = {pk for lock in locked for pk in lock.orders}
     context = {
         "locks": locked,
         "open": [one for one in shown if one.is_open and one.order.pk not in stops],
@@ -79,10 +79,9 @@ def strip(request: HttpRequest) -> HttpResponse:
     person, now = person_of(request), timezone.now()
     seen = accounts.where(person, Action.VIEW)
     running = [order for order in rollcall.alarms(now) if concerns(seen, order.area)]
-    locked = [stop for stop in services.stops_in_force(now) if concerns(seen, stop.area)]
     context = {
         "live": [cards.listed(cards.card(order, now), now) for order in running],
-        "locked": [cards.card(stop, now) for stop in locked],
+        "locked": cards.in_force(seen, now),
     }
     return render(request, "orders/strip.html", context)
 
@@ -268,7 +267,7 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
     context |= _ways_on(found, person, shown, now)
     context |= {
         "refused": refused,
-        "meant": services.boxes_in(shown.content.area).count(),
+        "meant": locking.boxes_in(shown.content.area).count(),
         "link": outbox.link_health(now),
     }
     return render(request, "orders/order.html", context, status=status)
@@ -290,6 +289,9 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
     first = capacity.capacity(bytes(found.first_signer), role, shown.content.area, trust, now_s)
     names = {row.holder for row in signed}
     context |= {
+        "still_locked": [cards.card(stop, now) for stop in locking.locked_otherwise(found, now)]
+        if shown.what is Speech.REOPEN
+        else [],
         "missing": missing.persons,
         "preparer": missing.preparer,
         "others": [name for name in capacity.names((role,), shown.content.area, trust, now_s) if name not in names],
@@ -324,7 +326,7 @@ def _ways_on(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
     kind = None
     if shown.sounds and shown.standing is Standing.SENT and not shown.is_test:
         kind = MessageType.CANCEL
-    elif shown.what is Speech.STOP and services.locks(found, now):
+    elif shown.what is Speech.STOP and locking.locks(found, now):
         kind = MessageType.REINSTATE
     elif shown.what is Speech.CANCEL and found.ends is not None and now < found.ends.expires:
         kind = MessageType.REINSTATE if shown.standing in (Standing.SENT, Standing.ENDED) else None

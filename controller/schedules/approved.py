@@ -8,12 +8,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.library.models import Approval
-from controller.library.papers import Check, is_good, trust_or_none
+from django.utils.translation import gettext as _
+
+from controller.core.times import shown
+from controller.library.models import Approval, Bulletin
+from controller.library.papers import Check, is_good, signers, trust_or_none
 from controller.schedules import facts
 from controller.schedules.compiler import Content, Seal, Signed
 from controller.schedules.models import QuietException, StationApproval
-from controller.units.rules import above
+from controller.schedules.models import Station as StationRow
+from controller.units.models import Unit
+from controller.units.rules import above, covers
 from protocol import approval as wire
 from protocol.approval import Subject, open_approval, open_exception, station_hash
 from protocol.codec import decode
@@ -61,6 +66,28 @@ def signed(
         )
         found[unit] = Signed(seals[Subject.BULLETIN], seals[Subject.STATION], good)
     return found
+
+
+def why_not(what: Bulletin | StationRow | None, unit: str, trust: Trust | None, now: dt.datetime) -> str:
+    """Why no approval of this counts in this unit, in words: what became of the newest one, if there is any."""
+    if trust is None:
+        return _("chưa có danh sách người được tin cậy")
+    rows = () if what is None else what.approvals.exclude(envelope=None).order_by("-at")
+    for row in rows:
+        record, who = decode(bytes(row.payload), wire.Approval), signers(row.signatures.all())
+        if now.timestamp() >= record.expires:
+            end = dt.datetime.fromtimestamp(record.expires, dt.UTC)
+            return _("chữ ký duyệt của %(who)s hết hạn lúc %(end)s") % {"who": who, "end": shown(end)}
+        if not covers(record.scope, unit):
+            return _("%(who)s chỉ duyệt cho đơn vị %(scope)s") % {"who": who, "scope": _name(record.scope)}
+        if not is_good(bytes(row.envelope or b""), trust, open_approval):
+            return _("chữ ký duyệt của %(who)s không còn được tin cậy ở đó") % {"who": who}
+        return _("đã được sửa sau khi %(who)s duyệt") % {"who": who}
+    return _("chưa ai ký duyệt")
+
+
+def _name(code: str) -> str:
+    return Unit.objects.filter(code=code).values_list("name", flat=True).first() or code
 
 
 class _Judge:

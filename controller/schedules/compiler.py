@@ -21,8 +21,9 @@ from controller.units.rules import above
 from protocol.approval import Subject
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import encode
+from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Entry, Kind, Manifest, Policy, Station
+from protocol.manifest import Entry, Kind, Manifest, PlaceInOrder, Policy, Station
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class Signed:
 
 
 NOTHING: Final = Signed()
+Reign = tuple[int, int]
+"""Era and epoch under which a controller writes."""
+MAX_GENERATION: Final = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
@@ -216,13 +220,28 @@ def is_over(entry: Entry, local_now: dt.datetime, *, keep: dt.timedelta = dt.tim
     return last is not None and dt.datetime.fromisoformat(last) + keep < local_now
 
 
-def facts_of(place: Place, manifest_hash: bytes, order: tuple[int, int] = (0, 1)) -> str:
-    """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new assignment.
+def next_generation(reign: Reign, written: PlaceInOrder, seen: PlaceInOrder) -> int:
+    """The number of a box's next assignment in this era and epoch: higher than that last written for it, and than any
+    that it has seen, also after the database was restored from a backup.
 
-    `order` are the era and the epoch.
+    A number of an earlier era or epoch is no measure, however far somebody drove it. Raises `ProtocolError`
+    "outranked" where the box obeys a later one, and "used-up" where the last number was seen.
     """
+    if seen[:2] > reign:
+        said = (
+            f"the box obeys epoch {seen[1]} of era {seen[0]}, this controller writes in epoch {reign[1]} of {reign[0]}"
+        )
+        raise ProtocolError("outranked", said, field="epoch")
+    newest = max((number for *when, number in (written, seen) if tuple(when) == reign), default=0)
+    if newest >= MAX_GENERATION:
+        raise ProtocolError("used-up", f"no number comes after generation {newest}", field="generation")
+    return newest + 1
+
+
+def facts_of(place: Place, manifest_hash: bytes, reign: Reign = (0, 1)) -> str:
+    """What an assignment says besides generation and dates, as a SHA-256 in hex: equal facts need no new one."""
     said = [manifest_hash.hex(), dataclasses.astuple(place)[:2], place.gain_cb, place.site]
-    plain = msgspec.json.encode(said if order == (0, 1) else [*said, order])
+    plain = msgspec.json.encode(said if reign == (0, 1) else [*said, reign])
     return sha256(plain + (encode(place.policy) if place.policy else b"")).hex()
 
 

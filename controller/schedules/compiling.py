@@ -26,7 +26,7 @@ from controller.library.papers import trust_or_none
 from controller.outbox.models import Kind as MessageKind
 from controller.outbox.services import post_many
 from controller.schedules import approved, facts
-from controller.schedules.compiler import Place, compile_all, facts_of
+from controller.schedules.compiler import Place, Reign, compile_all, facts_of, next_generation
 from controller.schedules.models import AssignmentRow, Compiled, Unapproved
 from controller.schedules.signing import domain, schedule_signer
 from controller.trust.epochs import epoch, era
@@ -36,7 +36,7 @@ from protocol.approval import Subject, judge_manifest
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Assignment, Manifest
+from protocol.manifest import NO_ASSIGNMENT, Assignment, Manifest, PlaceInOrder
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import validate_manifest
 
@@ -208,11 +208,19 @@ def _untellable(refused: Mapping[str, ProtocolError]) -> Refused:
     names = list(Box.objects.filter(pk__in=sorted(refused)[:NAMED]).values_list("name", flat=True))
     why = "; ".join(sorted({str(error) for error in refused.values()}))
     more = "…" if len(refused) > NAMED else ""
+    overtaken = any(error.code in ("outranked", "used-up") for error in refused.values())
     return Refused(
         "",
         _("%(n)d hộp không nhận được lịch mới (%(names)s): %(why)s.")
         % {"n": len(refused), "names": ", ".join(names) + more, "why": why},
-        _("Số sau chữ “s” là số của lịch phát bị từ chối: hãy rút lịch đó rồi lập lại. Các hộp khác vẫn được báo."),
+        _(
+            "Máy chủ khác cùng khóa đã đánh số vượt máy này: nhập danh sách gốc mới nhất, chạy “loalang epoch raise”. "
+            "Nếu vẫn bị vượt, khóa máy chủ đã lộ: xem docs/security.md. Các hộp khác vẫn được báo."
+        )
+        if overtaken
+        else _(
+            "Số sau chữ “s” là số của lịch phát bị từ chối: hãy rút lịch đó rồi lập lại. Các hộp khác vẫn được báo."
+        ),
     )
 
 
@@ -224,19 +232,18 @@ def _assign(
     `wanted` says which manifest each box is to hold.
     """
     current = {row.box_id: row for row in AssignmentRow.objects.defer("message")}
-    heard = {box: max(held, wanted) for box, held, wanted in _generations()}
-    order = (era(), epoch())
+    heard = _heard()
+    reign = (era(), epoch())
     made: list[AssignmentRow] = []
     refused: dict[str, ProtocolError] = {}
     for place, compiled in wanted:
-        digest = facts_of(place, bytes.fromhex(compiled.manifest_id), order)
-        old = current.get(place.box)
-        if old is not None and old.facts == digest and old.valid_until - now > AT_LEAST:
+        digest = facts_of(place, bytes.fromhex(compiled.manifest_id), reign)
+        old, seen = current.get(place.box), heard.get(place.box, NO_ASSIGNMENT)
+        if old is not None and _holds(old, digest, seen, now):
             continue
-        # Higher than anything the box has seen, also after the database was restored from a backup.
-        generation = max(old.generation if old else 0, heard.get(place.box, 0)) + 1
         try:
-            content = encode(_assignment(place, compiled, generation, now, order))
+            generation = next_generation(reign, NO_ASSIGNMENT if old is None else old.place_in_order, seen)
+            content = encode(_assignment(place, compiled, generation, now, reign))
         except ProtocolError as error:
             refused[place.box] = error
             continue
@@ -244,6 +251,8 @@ def _assign(
             AssignmentRow(
                 box_id=place.box,
                 generation=generation,
+                epoch=reign[1],
+                era=reign[0],
                 compiled=compiled,
                 facts=digest,
                 message=sign1(content, Family.ASSIGNMENT, where, signer),
@@ -256,15 +265,18 @@ def _assign(
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["box"],
-        update_fields=["generation", "compiled", "facts", "message", "issued", "valid_until"],
+        update_fields=["generation", "epoch", "era", "compiled", "facts", "message", "issued", "valid_until"],
     )
     post_many(((topics.down(row.box_id), bytes(row.message)) for row in made), MessageKind.ASSIGNMENT, now=now)
     return len(made), refused
 
 
-def _assignment(
-    place: Place, compiled: Compiled, generation: int, now: dt.datetime, order: tuple[int, int]
-) -> Assignment:
+def _holds(row: AssignmentRow, facts: str, seen: PlaceInOrder, now: dt.datetime) -> bool:
+    """Whether what the box was told is what it is to have: for long enough, and with nothing later in its hands."""
+    return row.facts == facts and row.valid_until - now > AT_LEAST and seen <= row.place_in_order
+
+
+def _assignment(place: Place, compiled: Compiled, generation: int, now: dt.datetime, reign: Reign) -> Assignment:
     return Assignment(
         box=place.box,
         generation=generation,
@@ -276,8 +288,8 @@ def _assignment(
         policy=place.policy,
         gain_cb=place.gain_cb,
         site=place.site,
-        era=order[0],
-        epoch=order[1],
+        era=reign[0],
+        epoch=reign[1],
     )
 
 
@@ -291,6 +303,8 @@ def _in_batches(hashes: list[str]) -> list[Compiled]:
     ]
 
 
-def _generations() -> list[tuple[str, int, int]]:
+def _heard() -> dict[str, PlaceInOrder]:
+    """By box the newest assignment that it says to have. Of signed words only: a beat may be anybody's, and would have
+    this controller use up its numbers."""
     boxes = BoxState.objects.filter(box__in=Box.objects.filter(state=BoxStage.APPROVED))
-    return list(boxes.values_list("box_id", "generation", "wanted_generation"))
+    return {row.box_id: row.place_wanted for row in boxes.only("wanted_era", "wanted_epoch", "wanted_generation")}

@@ -30,6 +30,8 @@ from protocol.signing import Family, SignedBy
 from protocol.trust import Trust
 
 LONGEST: Final = dt.timedelta(seconds=wire.MAX_EXCEPTION_S)
+FARTHEST: Final = dt.timedelta(seconds=wire.MAX_EXCEPTION_LEAD_S)
+WEEK: Final = dt.timedelta(seconds=wire.EXCEPTION_PERIOD_S)
 MAX_REASON: Final = 200
 MAX_AREA: Final = 32
 
@@ -55,6 +57,12 @@ def prepare(by: Person, area: Sequence[Unit], start: dt.datetime, end: dt.dateti
         raise Refused("end", _("Giờ kết thúc phải sau giờ bắt đầu, nhiều nhất 24 giờ."), _("Chọn lại giờ kết thúc."))
     if end <= now:
         raise Refused("end", _("Khoảng giờ này đã qua."), _("Chọn một khoảng giờ sắp tới."))
+    if end - now > FARTHEST:
+        raise Refused(
+            "end",
+            _("Việc cho phép chỉ được ký trước nhiều nhất %(n)d ngày.") % {"n": FARTHEST.days},
+            _("Lập lại khi gần tới ngày đó."),
+        )
     record = wire.QuietException(
         epoch=current_trust().version,
         issued=int(now.timestamp()),
@@ -63,6 +71,7 @@ def prepare(by: Person, area: Sequence[Unit], start: dt.datetime, end: dt.dateti
         end=int(end.timestamp()),
         reason=reason,
     )
+    _must_fit_in_the_week(record)
     row = QuietException.objects.create(
         payload=encode(record),
         area=list(record.area),
@@ -74,6 +83,25 @@ def prepare(by: Person, area: Sequence[Unit], start: dt.datetime, end: dt.dateti
     )
     audit(by, "exception.prepared", f"exception:{row.pk}", area=row.area, reason=reason)
     return row
+
+
+def _must_fit_in_the_week(record: wire.QuietException) -> None:
+    """Boxes take 24 hours a week at a place: what would go beyond, or push another out, is said before it is signed."""
+    around = QuietException.objects.filter(
+        dropped_at=None,
+        end__gt=dt.datetime.fromtimestamp(record.start, dt.UTC) - WEEK,
+        start__lt=dt.datetime.fromtimestamp(record.end, dt.UTC) + WEEK,
+    )
+    others = [record_of(row) for row in around]
+    places = {code for one in (record, *others) for code in one.area}
+    for place in sorted(places):
+        here = [one for one in (record, *others) if any(code in above(place) for code in one.area)]
+        if record in here and len(wire.within_a_week(here)) < len(here):
+            raise Refused(
+                "end",
+                _("Cùng với những lần đã cho phép ở đây, việc này vượt quá 24 giờ trong 7 ngày; các hộp sẽ bỏ qua."),
+                _("Rút ngắn lại, hoặc bỏ một lần khác không cần nữa."),
+            )
 
 
 @transaction.atomic
@@ -108,8 +136,7 @@ def drop(row: QuietException, by: Person, reason: str = "") -> None:
     row = QuietException.objects.select_for_update().get(pk=row.pk)
     if row.dropped_at is not None:
         raise Refused("", _("Việc cho phép này đã được bỏ rồi."), _("Không cần làm gì thêm."))
-    own = where(by, Action.ADMINISTER)
-    if by.pk != row.prepared_by_id and not all(any(covers(unit, code) for unit in own) for code in row.area):
+    if not may_drop(row, by):
         raise NotAllowed(
             "",
             _("Chỉ người đã lập hoặc quản trị viên của các đơn vị này mới bỏ được."),
@@ -119,6 +146,12 @@ def drop(row: QuietException, by: Person, reason: str = "") -> None:
     row.save(update_fields=["dropped_at"])
     audit(by, "exception.dropped", f"exception:{row.pk}", reason=reason.strip()[:200])
     ask_for_compilation()
+
+
+def may_drop(row: QuietException, person: Person) -> bool:
+    """Whether this person prepared it, or administers all of its area."""
+    own = where(person, Action.ADMINISTER)
+    return person.pk == row.prepared_by_id or all(any(covers(unit, code) for unit in own) for code in row.area)
 
 
 def record_of(row: QuietException) -> wire.QuietException:
@@ -138,8 +171,8 @@ def stretches(unit: str, now: dt.datetime) -> tuple[Stretch, ...]:
             record = wire.open_exception(bytes(row.envelope or b""), trust)
         except ProtocolError:
             continue
-        found.append(Stretch(record.start * 1000, record.end * 1000))
-    return tuple(found)
+        found.append(record)
+    return tuple(Stretch(one.start * 1000, one.end * 1000) for one in wire.within_a_week(found))
 
 
 def signatures_needed(row: QuietException, trust: Trust) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from controller.accounts import signing
 from controller.accounts.access import person_of
+from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import require_anywhere
 from controller.core.errors import Refused
@@ -22,6 +23,7 @@ from controller.library import papers
 from controller.schedules import excepting
 from controller.schedules.forms import ExceptionForm
 from controller.schedules.models import QuietException
+from controller.schedules.places import own_unit
 from controller.units.models import Unit
 from controller.units.services import options
 from protocol.approval import open_exception
@@ -58,10 +60,23 @@ def standing(row: QuietException, now: dt.datetime) -> Standing:
     return Standing(_("đã đủ chữ ký"), "good")
 
 
+def to_sign(person: Person, now: dt.datetime) -> list[QuietException]:
+    """Those that wait for this person's signature."""
+    try:
+        scope = excepting.province()
+    except Refused:
+        return []
+    rows = QuietException.objects.filter(envelope=None, dropped_at=None, end__gt=now).exclude(signatures__person=person)
+    trust = papers.trust_or_none(scope)
+    if trust is None or not rows or not papers.keys_of(person, Role.EXCEPTION, scope, trust, now):
+        return []
+    return list(rows.order_by("start"))
+
+
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Prepare one; nothing sounds before two persons have signed it."""
-    form = ExceptionForm(request.POST or None)
+    form = ExceptionForm(request.POST or None, initial={"unit": own_unit(person_of(request))})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -121,13 +136,17 @@ def _page(request: HttpRequest, row: QuietException, *, refused: str = "", statu
         "signatures": row.signatures.select_related("person"),
         "refused": refused,
         "live": row.dropped_at is None and row.end > now,
+        "may_drop": excepting.may_drop(row, person),
     }
     if shown["live"] and row.envelope is None and trust is not None:
         scope = excepting.province()
         shown["have"], shown["need"] = excepting.signatures_needed(row, trust)
-        shown["who"] = papers.who_may(Role.EXCEPTION, scope, trust, now)
+        signed = {one.holder for one in shown["signatures"]}
+        able = {holder.person: None for holder in papers.holders(Role.EXCEPTION, scope, trust, now)}
+        shown["who"] = ", ".join(name for name in able if name not in signed)
+        shown["has_signed"] = row.signatures.filter(person=person).exists()
         keys = papers.keys_of(person, Role.EXCEPTION, scope, trust, now)
-        if keys and not row.signatures.filter(person=person).exists():
+        if keys and not shown["has_signed"]:
             shown["signing"] = signing.request(
                 person,
                 bytes(row.payload),

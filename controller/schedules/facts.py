@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
+from controller.core.errors import Refused
 from controller.core.times import ZONE, today
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
@@ -16,6 +17,7 @@ from controller.schedules.compiler import Aim, Content, Place, Programme, is_ove
 from controller.schedules.models import Permission, PolicyRecord, Schedule, ScheduleItem, State, Target
 from controller.schedules.models import Station as StationRow
 from controller.schedules.rules import DEMO, Rules
+from controller.trust.services import current_roots
 from protocol.bulletin import Blob as BlobRecord
 from protocol.bulletin import Bulletin as BulletinRecord
 from protocol.bulletin import BulletinClass
@@ -93,6 +95,14 @@ def rules(now: dt.datetime) -> Rules:
         before = early.get(code, end)
         early[code] = max(before, end) if before is not None and end is not None else None
     return Rules(own, early, policy_of(moved)) if moved is not None else Rules(own, early)
+
+
+def bounds() -> tuple[Policy, ...]:
+    """The roots' own policies, which hold at every box beside the regulations and which no server can widen."""
+    try:
+        return current_roots().policies
+    except Refused:
+        return ()
 
 
 def demo_night() -> PolicyRecord | None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from controller.core.times import ZONE
 from controller.schedules import facts
 from controller.schedules.compiler import Content, Place, Programme, compile_all
@@ -36,15 +38,16 @@ def crowded_out(
 
     `sounds` are the draft's bulletins; `first` is its first start, local.
     """
-    regulations = facts.rules(now)
-    capped = [place for place in places if _counts_sessions(place, regulations)]
+    regulations, bounds = facts.rules(now), facts.bounds()
+    capped = [place for place in places if _counts_sessions(place, regulations, bounds)]
     if not capped:
         return None
     there, contents, stations = facts.programmes(now), {**facts.contents(), **sounds}, facts.stations()
 
     def compiled(programmes: Sequence[Programme]) -> list[Manifest]:
         found = compile_all(capped, programmes, zone=ZONE.key, contents=contents, stations=stations, rules=regulations)
-        return [found.manifests[found.of[place.box]] for place in capped]
+        made = (found.manifests[found.of[place.box]] for place in capped)
+        return [msgspec.structs.replace(manifest, policies=(*bounds, *manifest.policies)) for manifest in made]
 
     days = WEEK if draft.entry.rule else 1
     midnight = dt.datetime.combine(first.date(), dt.time(), ZONE)
@@ -61,8 +64,8 @@ def crowded_out(
     return None
 
 
-def _counts_sessions(place: Place, regulations: Rules) -> bool:
-    stack = regulations.stack(place.unit) + ((place.policy,) if place.policy else ())
+def _counts_sessions(place: Place, regulations: Rules, bounds: tuple[Policy, ...]) -> bool:
+    stack = bounds + regulations.stack(place.unit) + ((place.policy,) if place.policy else ())
     return any(policy.max_sessions is not None or policy.max_session_s is not None for policy in stack)
 
 

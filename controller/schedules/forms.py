@@ -143,7 +143,7 @@ class PermissionForm(forms.Form):
 class ExceptionForm(forms.Form):
     """Scheduled sound outside the allowed hours, once."""
 
-    unit = UnitField(label=_("Được phát ở"))
+    unit = UnitField(label=_("Được phát ở"), help_text=_("Gõ tên hoặc mã rồi chọn; cả các đơn vị cấp dưới."))
     start = forms.SplitDateTimeField(
         label=_("Từ lúc"),
         widget=forms.SplitDateTimeWidget(
@@ -157,7 +157,21 @@ class ExceptionForm(forms.Form):
             date_attrs={"type": "date"}, time_attrs={"type": "time"}, date_format="%Y-%m-%d"
         ),
     )
-    reason = forms.CharField(label=_("Lý do"), max_length=200)
+    reason = forms.CharField(
+        label=_("Lý do"), max_length=200, help_text=_("Người ký đọc dòng này: việc gì, theo văn bản nào.")
+    )
+
+
+class StationForm(forms.Form):
+    """An upper station that may be relayed."""
+
+    name = forms.CharField(label=_("Tên đài"), max_length=120)
+    url = forms.CharField(
+        label=_("Địa chỉ luồng phát"),
+        max_length=300,
+        help_text=_("Địa chỉ http:// hoặc https:// mà hộp thiết bị mở để nghe."),
+        widget=forms.URLInput(),
+    )
 
 
 class PreviewForm(forms.Form):

@@ -1,7 +1,9 @@
 """Schedules as officers write them, the rules they stand under, and what was compiled of them for each box."""
 
+from typing import Final
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import Person
@@ -9,7 +11,7 @@ from controller.boxes.models import Box, Group
 from controller.library.models import Blob, Bulletin, Class
 from controller.library.papers import Paper, PaperSignature
 from controller.units.models import Unit
-from protocol.manifest import DEFAULT_WINDOW_S, Kind
+from protocol.manifest import DEFAULT_WINDOW_S, Kind, PlaceInOrder
 from protocol.quantities import EVERY_DAY
 
 
@@ -188,6 +190,9 @@ class AssignmentRow(models.Model):
 
     box = models.OneToOneField(Box, models.CASCADE, primary_key=True, related_name="assignment")
     generation = models.PositiveBigIntegerField()
+    """Begins anew in each epoch and era."""
+    epoch = models.PositiveBigIntegerField(default=1)
+    era = models.PositiveBigIntegerField(default=0)
     compiled = models.ForeignKey(Compiled, models.PROTECT, related_name="assignments")
     facts = models.CharField(max_length=64)
     """SHA-256 in hex of everything in it but generation and dates: as long as it is the same, the box is left alone."""
@@ -198,6 +203,18 @@ class AssignmentRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.box_id} #{self.generation}"
+
+    @property
+    def place_in_order(self) -> PlaceInOrder:
+        return (self.era, self.epoch, self.generation)
+
+
+IN_FORCE: Final = Q(
+    generation=F("box__status__generation"),
+    epoch=F("box__status__epoch"),
+    era=F("box__status__era"),
+)
+"""Of an `AssignmentRow`: the box says that this one is in force."""
 
 
 class StationApproval(Paper):

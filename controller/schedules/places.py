@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from controller.accounts.models import Person
+from controller.accounts.rules import Action
+from controller.accounts.services import where
 from controller.boxes.models import Box, Group, Stage
 from controller.schedules.services import Aimed
 from controller.units.models import Unit
@@ -67,3 +70,10 @@ def aimed(keys: Iterable[str]) -> Aimed:
 
 def _within(scope: Iterable[str], code: str) -> bool:
     return any(covers(unit, code) for unit in scope)
+
+
+def own_unit(person: Person) -> str:
+    """The first unit for which the person makes schedules, as a form offers it; empty for none."""
+    codes = where(person, Action.SCHEDULE)
+    unit = Unit.objects.filter(code=codes[0]).first() if codes else None
+    return f"{unit.code} {unit.name}" if unit else ""

@@ -277,17 +277,19 @@ def _check_regulations(draft: Draft, first: dt.datetime, bulletins: Sequence[Bul
             _("Chọn đơn vị, nhóm hoặc hộp đang dùng; hộp mới phải được duyệt ở trang Hộp thiết bị trước."),
         )
     regulations, long = facts.rules(timezone.now()), length_ms(bulletins, draft.repeats, draft.gap_s)
+    bounds = facts.bounds()
     for place in {(place.unit, place.policy): place for place in places}.values():
         own = (place.policy,) if place.policy else ()
         for start in draft.recurrence.starts(first):
-            stack = regulations.stack(place.unit, start.date()) + own
+            stack = bounds + regulations.stack(place.unit, start.date()) + own
             found = rules.conflict(stack, start, long)
             once = not draft.recurrence.weekdays
             if found and once and found.trouble is not Trouble.TOO_LONG and _excepted(place.unit, start, long):
                 found = None
             if found is not None:
                 where = Unit.objects.get(code=place.unit).name
-                raise wording.refusal(found, where, rules.next_allowed(stack, start, long))
+                by_roots = rules.conflict(bounds, start, long) == found
+                raise wording.refusal(found, where, rules.next_allowed(stack, start, long), by_roots=by_roots)
 
 
 def _excepted(unit: str, start: dt.datetime, long_ms: int) -> bool:

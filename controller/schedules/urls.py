@@ -1,6 +1,6 @@
 from django.urls import path
 
-from controller.schedules import exceptions, views
+from controller.schedules import exceptions, relayed, views
 
 app_name = "schedules"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("ngoai-gio/<int:number>/", exceptions.show, name="exception"),
     path("ngoai-gio/<int:number>/ky/", exceptions.sign, name="exception-sign"),
     path("ngoai-gio/<int:number>/bo/", exceptions.drop, name="exception-drop"),
+    path("dai/", relayed.index, name="stations"),
+    path("dai/<str:code>/", relayed.show, name="station"),
+    path("dai/<str:code>/ky/", relayed.sign, name="station-sign"),
     path("<int:number>/", views.schedule, name="schedule"),
     path("<int:number>/rut/", views.withdraw, name="withdraw"),
     path("hop/<str:box>/", views.preview, name="preview"),

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import F, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,17 +21,18 @@ from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
+from controller.library.papers import trust_or_none
 from controller.schedules import exceptions, facts, places, regulating, services, wording
 from controller.schedules.arrears import arrears
 from controller.schedules.compiler import Aim, Reach
 from controller.schedules.compiling import COMPILE
 from controller.schedules.forms import PermissionForm, PolicyForm, PreviewForm, ScheduleForm
-from controller.schedules.models import AssignmentRow, Permission, PolicyRecord, Schedule, State
+from controller.schedules.models import IN_FORCE, AssignmentRow, Permission, PolicyRecord, Schedule, State
 from controller.schedules.preview import preview as preview_of
 from controller.schedules.rules import DEMO
-from controller.units.models import Unit
 from controller.units.rules import above, covers
 from controller.units.services import inside, options
+from protocol.roles import Role as TrustRole
 
 PER_PAGE = 30
 OFFERED = 100
@@ -61,7 +63,7 @@ def new(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("bulletin", "")
     offered = _offered(request, int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else 0)
     first = offered[0] if offered and str(offered[0].pk) == wanted else None
-    initial = {"unit": _own_unit(request), "title": first.title if first else ""}
+    initial = {"unit": places.own_unit(person_of(request)), "title": first.title if first else ""}
     form = ScheduleForm(request.POST or None, initial=initial, playing=first)
     if request.method == "POST" and form.is_valid():
         try:
@@ -109,7 +111,7 @@ def schedule(request: HttpRequest, number: int) -> HttpResponse:
         "excluded": row.targets.filter(excluded=True),
         "boxes": Box.objects.filter(pk__in=reached).select_related("unit", "status", "assignment"),
         "reached": len(reached),
-        "in_force": told.filter(box__status__generation__gte=F("generation")).count(),
+        "in_force": told.filter(IN_FORCE).count(),
         "late": arrears(timezone.now()) is not None,
         "compiling": job is not None and job.finished is None,
         "may_withdraw": row.state == State.ACTIVE and may(person_of(request), Action.SCHEDULE, row.unit.code),
@@ -157,13 +159,20 @@ def regulations(request: HttpRequest) -> HttpResponse:
         policy = PolicyForm(request.POST)
         if policy.is_valid() and _set_policy(request, policy):
             return redirect("schedules:regulations")
+    trust = trust_or_none(settings.LOALANG.province)
+    roots = None if trust is None else trust.roots
     shown = {
         "policy": policy,
         "permission": permission,
         "everywhere": [wording.hours(hours) for hours in facts.rules(timezone.now()).province.quiet],
+        "bounds": [wording.policy(policy) for policy in facts.bounds()],
+        "roots": roots,
+        "root_holders": []
+        if roots is None
+        else sorted({one.person for one in roots.holders if TrustRole.ROOT in one.roles}),
         "is_demo": facts.demo_night() is not None,
         "policies": [
-            (row, [wording.hours(hours) for hours in facts.policy_of(row).quiet], wording.weekdays(row.days))
+            (row, wording.policy(facts.policy_of(row)))
             for row in PolicyRecord.objects.exclude(unit=None)
             .exclude(template=DEMO)
             .select_related("unit")
@@ -212,7 +221,9 @@ def _scope(request: HttpRequest, field: str) -> Q:
 
 
 def _schedule(request: HttpRequest, number: int) -> Schedule:
-    return get_object_or_404(Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit"), pk=number)
+    return get_object_or_404(
+        Schedule.objects.filter(_scope(request, "unit__code")).select_related("unit", "station"), pk=number
+    )
 
 
 def _reached(row: Schedule) -> list[Any]:
@@ -238,9 +249,3 @@ def _offered(request: HttpRequest, first: int) -> list[Bulletin]:
 
 def _may_schedule(request: HttpRequest) -> bool:
     return bool(where(person_of(request), Action.SCHEDULE))
-
-
-def _own_unit(request: HttpRequest) -> str:
-    codes = where(person_of(request), Action.SCHEDULE)
-    unit = Unit.objects.filter(code=codes[0]).first() if codes else None
-    return f"{unit.code} {unit.name}" if unit else ""

@@ -3,16 +3,18 @@
 import datetime as dt
 from typing import Literal
 
-from django.utils.translation import get_language
+from django.utils.formats import number_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from controller.core.errors import Refused
 from controller.library.wording import length
 from controller.schedules.foresight import Left
 from controller.schedules.rules import Conflict, Recurrence, Trouble
-from protocol.manifest import Hours
+from controller.schedules.unheard import Unheard, Whose
+from protocol.manifest import Hours, Policy
 from protocol.quantities import EVERY_DAY
-from protocol.timeline import refusal_sentence
+from protocol.timeline import RefusalCode, refusal_sentence
 
 
 def hours(stretch: Hours) -> str:
@@ -43,8 +45,11 @@ def moment(local: dt.datetime) -> str:
     return f"{local:%d/%m/%Y %H:%M:%S}" if local.second else f"{local:%d/%m/%Y %H:%M}"
 
 
-def refusal(found: Conflict, place: str, allowed: dt.datetime | None) -> Refused:
-    """What the officer is told of a conflict in this place, with the next time that is allowed."""
+def refusal(found: Conflict, place: str, allowed: dt.datetime | None, *, by_roots: bool = False) -> Refused:
+    """What the officer is told of a conflict in this place, with the next time that is allowed.
+
+    `by_roots`: the roots say so, and no regulation of the server can allow it.
+    """
     at = moment(found.start)
     stretch = hours(found.hours) if found.hours else ""
     match found.trouble:
@@ -58,6 +63,8 @@ def refusal(found: Conflict, place: str, allowed: dt.datetime | None) -> Refused
             message = _("Lúc %(at)s: quy định ở %(place)s không cho phát vào ngày đó trong tuần.")
         case Trouble.TOO_LONG:
             message = _("Chương trình dài hơn %(limit)s, là thời lượng tối đa của một buổi phát ở %(place)s.")
+    if by_roots:
+        place = _("%(place)s, theo danh sách gốc của tỉnh") % {"place": place}
     limit = length((found.limit_s or 0) * 1000)
     field = "bulletins" if found.trouble is Trouble.TOO_LONG else "first"
     if found.trouble is Trouble.TOO_LONG:
@@ -81,6 +88,67 @@ def crowded(left: Left, place: str) -> Refused:
         % {"place": place, "what": what},
         _("Chọn giờ khác, ngày khác hoặc nơi khác."),
     )
+
+
+def unheard(row: Unheard) -> str:
+    """What of a schedule is not heard, how often in the week ahead, and by whose rule."""
+    stretch = hours(row.against.hours) if row.against.hours else ""
+    match row.against.code:
+        case RefusalCode.QUIET if stretch:
+            why = _("không phát: rơi vào giờ yên lặng %(hours)s, %(whose)s")
+        case RefusalCode.QUIET:
+            why = _("không phát: ngày đó trong tuần không được phát, %(whose)s")
+        case RefusalCode.CUT_QUIET:
+            why = _("bị cắt giữa chừng: đến giờ yên lặng %(hours)s, %(whose)s")
+        case RefusalCode.SESSION_COUNT:
+            why = _("không phát: đã hết số buổi phát trong ngày, %(whose)s")
+        case RefusalCode.SESSION_LENGTH:
+            why = _("không phát: dài hơn một buổi phát cho phép, %(whose)s")
+        case RefusalCode.CUT_SESSION:
+            why = _("bị cắt giữa chừng: hết thời lượng một buổi phát, %(whose)s")
+        case RefusalCode.CUT_INTERRUPTED:
+            why = _("bị cắt giữa chừng: lịch khác được ưu tiên chiếm chỗ quá 30 phút")
+        case _:
+            why = _("không phát: lịch khác chiếm chỗ cho đến khi quá giờ được bắt đầu")
+    often = ngettext("%(n)d lần trong 7 ngày tới", "%(n)d lần trong 7 ngày tới", row.times) % {"n": row.times}
+    first = _("lần đầu %(at)s") % {"at": moment(row.first.replace(tzinfo=None))}
+    return f"{why % {'hours': stretch, 'whose': whose(row.against.whose)}} ({often}, {first})"
+
+
+def whose(who: Whose) -> str:
+    """Whose rule it is, as a clause."""
+    return {
+        Whose.ROOTS: _("theo danh sách gốc của tỉnh"),
+        Whose.PROVINCE: _("theo quy định chung của tỉnh"),
+        Whose.UNIT: _("theo quy định của đơn vị"),
+        Whose.BOX: _("theo giờ riêng của hộp"),
+        Whose.NOBODY: "",
+    }[who]
+
+
+def policy(rule: Policy) -> list[str]:
+    """What a policy says, each part a clause: hours, days, sessions, volume."""
+    said = []
+    if rule.quiet:
+        said.append(_("yên lặng %(hours)s") % {"hours": ", ".join(_on_days(one) for one in rule.quiet)})
+    if rule.days != EVERY_DAY:
+        said.append(_("chỉ phát %(days)s") % {"days": weekdays(rule.days)})
+    if rule.max_sessions is not None:
+        said.append(
+            ngettext("%(n)d buổi mỗi ngày", "%(n)d buổi mỗi ngày", rule.max_sessions) % {"n": rule.max_sessions}
+        )
+    if rule.max_session_s is not None:
+        said.append(_("mỗi buổi dài nhất %(length)s") % {"length": length(rule.max_session_s * 1000)})
+    said += [
+        _("âm lượng lớn nhất %(gain)s dB lúc %(hours)s")
+        % {"gain": number_format(volume.gain_cb / 10, 1), "hours": _on_days(volume.hours)}
+        for volume in rule.volume
+    ]
+    return said
+
+
+def _on_days(stretch: Hours) -> str:
+    return hours(stretch) if stretch.days == EVERY_DAY else f"{hours(stretch)} ({weekdays(stretch.days)})"
 
 
 def language() -> Literal["vi", "en"]:

@@ -1,6 +1,6 @@
 """The list of a unit's people: prepared by one administrator, signed by two, published to the boxes of the unit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,19 +17,19 @@ from controller.outbox import services as outbox
 from controller.outbox.models import Kind
 from controller.trust.machine import domain
 from controller.trust.models import DelegationFile, DelegationSignature, State
-from controller.trust.services import current_roots, newest_lists
+from controller.trust.places import gone, places_of, revocable, untouchable
+from controller.trust.services import current_roots, newest_lists, trust_of
 from controller.trust.signals import trust_changed
 from controller.units.models import Unit
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.curves import Alg
-from protocol.delegation import MAX_DELEGATION_BYTES, Delegation, covers, open_delegation
+from protocol.delegation import MAX_DELEGATION_BYTES, Delegation, covers, holders_in_force, open_delegation
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.quantities import DAY_S
-from protocol.roles import DELEGABLE, Holder, Role, Roots
+from protocol.roles import DELEGABLE, MACHINES, Holder, Role, Roots
 from protocol.signing import Assertion, Family, SignedBy, assemble
-from protocol.trust import UNTOUCHABLE
 
 LASTS_S: Final = 400 * DAY_S
 
@@ -61,11 +61,18 @@ def administrators(roots: Roots, unit: str, at_s: int) -> tuple[Holder, ...]:
     )
 
 
-def as_administrator(person: Person, unit: str, now: datetime) -> Holder | None:
-    """As whom this person may sign a list of the unit; None for nobody."""
+def lines_of(person: Person, unit: str, now: datetime) -> tuple[Holder, ...]:
+    """As whom this person may sign a list of the unit: a line for each of their keys, none for who may not."""
     keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
-    found = (row for row in administrators(current_roots(), unit, int(now.timestamp())) if row.key in keys)
-    return next(found, None)
+    return tuple(row for row in administrators(current_roots(), unit, int(now.timestamp())) if row.key in keys)
+
+
+def standing(unit: str) -> Delegation | None:
+    """What the unit's next list goes on from: the one that waits for signatures, else the one in force."""
+    row = waiting(unit)
+    if row is not None and row.era == current_roots().era(Role.DELEGATION):
+        return read(row)
+    return in_force(unit)
 
 
 def with_(before: Delegation | None, *added: Holder) -> tuple[Holder, ...]:
@@ -87,24 +94,23 @@ def prepare(
     """The next list of a unit; it counts when two administrators have signed it. Raises `Refused`.
 
     `revoked` are public keys that are taken away; those of the list before stay taken away. So do those of a list that
-    waits for signatures, whose place this one takes: only `drop` forgets a lost key.
+    waits for signatures, whose place this one takes: only `drop` forgets a lost key. Who adds to what is there already
+    begins with `standing`.
     """
     now = now or timezone.now()
     roots, before = current_roots(), in_force(unit)
     if not Unit.objects.filter(code=unit).exists():
         raise Refused("unit", _("Không có đơn vị này."), _("Chọn một đơn vị trong danh sách."))
-    if as_administrator(by, unit, now) is None:
-        raise NotAllowed(
-            "key",
-            _("Bạn không phải quản trị viên ký danh sách của đơn vị này."),
-            _("Hai quản trị viên cấp tỉnh có vai trò DELEGATION trong danh sách gốc mới lập được."),
-        )
-    era, waits = roots.era(Role.DELEGATION), waiting(unit)
-    taken = before.revoked if before else ()
+    _require_administrator(by, unit, now)
+    era, base = roots.era(Role.DELEGATION), standing(unit)
+    above = trust_of(unit).revoked
     _must_be_revocable(revoked, roots)
-    _must_count(holders, taken)
-    pending = read(waits).revoked if waits is not None and waits.era == era else ()
-    gone = {*taken, *pending, *(sha256(key) for key in revoked)}
+    _must_count([row for row in holders if base is None or row not in base.holders], above)
+    away = {
+        *(before.revoked if before else ()),
+        *(base.revoked if base else ()),
+        *(sha256(key) for key in revoked),
+    }
     record = Delegation(
         unit=unit,
         era=era,
@@ -112,8 +118,8 @@ def prepare(
         epoch=roots.version,
         issued=int(now.timestamp()),
         expires=int(now.timestamp()) + LASTS_S,
-        holders=tuple(row for row in holders if sha256(row.key) not in gone),
-        revoked=tuple(sorted(gone)),
+        holders=tuple(row for row in _with_force(holders, base, roots) if sha256(row.key) not in away | above),
+        revoked=tuple(sorted(away)),
         reason=reason.strip()[:200],
     )
     _must_fit(record, roots)
@@ -127,9 +133,19 @@ def prepare(
     return made
 
 
-def revocable(holder: Holder) -> bool:
-    """Whether a list takes this key away; those of the root and of administrators only new roots can."""
-    return not UNTOUCHABLE & set(holder.roles)
+def _with_force(holders: Sequence[Holder], base: Delegation | None, roots: Roots) -> list[Holder]:
+    """These, less the lines that stood there already and that newer roots do not let a list name any more."""
+    good = {row.key for row in holders_in_force(base, roots)} if base else set()
+    return [row for row in holders if base is None or row not in base.holders or row.key in good]
+
+
+def _require_administrator(person: Person, unit: str, now: datetime) -> None:
+    if not lines_of(person, unit, now):
+        raise NotAllowed(
+            "key",
+            _("Bạn không phải quản trị viên ký danh sách của đơn vị này."),
+            _("Hai quản trị viên cấp tỉnh có vai trò DELEGATION trong danh sách gốc mới lập được."),
+        )
 
 
 def _must_be_revocable(revoked: Sequence[bytes], roots: Roots) -> None:
@@ -144,7 +160,7 @@ def _must_be_revocable(revoked: Sequence[bytes], roots: Roots) -> None:
             )
 
 
-def _must_count(holders: Sequence[Holder], taken: Sequence[bytes]) -> None:
+def _must_count(holders: Sequence[Holder], taken: Collection[bytes]) -> None:
     for holder in holders:
         if sha256(holder.key) in taken:
             raise Refused(
@@ -157,7 +173,15 @@ def _must_count(holders: Sequence[Holder], taken: Sequence[bytes]) -> None:
 
 def _must_fit(record: Delegation, roots: Roots) -> None:
     """What boxes would refuse is said before anybody signs it."""
+    machines = {row.key for row in roots.holders if MACHINES & set(row.roles)}
     for holder in record.holders:
+        if holder.key in machines:
+            raise Refused(
+                "key",
+                _("Khóa ghi cho %(person)s là khóa của máy chủ; máy chủ không duyệt và không báo động được.")
+                % {"person": holder.person},
+                _("Báo cho quản trị viên cấp tỉnh: không ai được đăng ký khóa của máy chủ làm khóa của mình."),
+            )
         for role in holder.roles:
             bounds = tuple(unit for row in roots.bounds if row.role is role for unit in row.scope)
             if role not in DELEGABLE or not all(covers(bounds, unit) for unit in holder.scope):
@@ -216,8 +240,9 @@ def sign(row: DelegationFile, by: Person, signed: SignedBy, now: datetime | None
 
 
 @transaction.atomic
-def drop(row: DelegationFile, by: Person) -> None:
-    """Give up a list that was not published."""
+def drop(row: DelegationFile, by: Person, now: datetime | None = None) -> None:
+    """Give up a list that was not published. Raises `Refused`."""
+    _require_administrator(by, row.unit, now or timezone.now())
     if row.state != State.WAITING:
         raise Refused("list", _("Danh sách này không còn chờ ký."), _("Tải lại trang để xem tình trạng."))
     row.state = State.DROPPED
@@ -234,14 +259,34 @@ def _publish(row: DelegationFile, by: Person, roots: Roots, now: datetime) -> No
         raise Refused(
             "list", _("Các hộp sẽ không nhận danh sách này: %(why)s") % {"why": error}, _("Lập lại danh sách.")
         ) from error
+    record, before = read(row), in_force(row.unit)
+    taken = _registered(set(record.revoked) - set(before.revoked if before else ()))
+    places = {one.pk: places_of(bytes(one.public_key)) for one in taken}
     row.envelope, row.state, row.published = envelope, State.PUBLISHED, now
     row.save(update_fields=["envelope", "state", "published"])
     accounts.audit(by, "delegation.published", f"unit:{row.unit}", version=row.version)
+    for one in taken:
+        _retire(one, places[one.pk], by)
     boxes = Box.objects.filter(state=Stage.APPROVED).values_list("id", "unit__code")
     targets = [box for box, code in boxes if code and covers((row.unit,), code)]
-    expires = datetime.fromtimestamp(read(row).expires, now.tzinfo)
+    expires = datetime.fromtimestamp(record.expires, now.tzinfo)
     outbox.post_many([(topics.down(box), envelope) for box in targets], Kind.ROOTS, now=now, expires=expires)
     transaction.on_commit(lambda: trust_changed.send(DelegationFile, units=[row.unit]))
+
+
+def _registered(names: Collection[bytes]) -> list[PersonKey]:
+    """The keys of persons of which these are the SHA-256."""
+    rows = PersonKey.objects.filter(revoked=None).select_related("person") if names else ()
+    return [row for row in rows if sha256(bytes(row.public_key)) in names]
+
+
+def _retire(key: PersonKey, places: Collection[str], by: Person) -> None:
+    """What was lost signs nothing here either, once no box that counted it does; a root's or administrator's key only
+    the next roots take away.
+    """
+    public = bytes(key.public_key)
+    if places and gone(public, places) and not untouchable(public):
+        accounts.revoke_key(key, by=by)
 
 
 def _signed(row: DelegationSignature) -> SignedBy:
@@ -253,13 +298,13 @@ def _signed(row: DelegationSignature) -> SignedBy:
 
 __all__ = [
     "administrators",
-    "as_administrator",
     "drop",
     "in_force",
+    "lines_of",
     "prepare",
     "read",
-    "revocable",
     "sign",
+    "standing",
     "waiting",
     "with_",
 ]

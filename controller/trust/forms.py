@@ -8,9 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from controller.accounts.models import PersonKey
 from controller.trust.wording import ROLES
+from controller.units.forms import UnitField
 from protocol.roles import Role
 
 KEY = _("Khóa của người được giao")
+
+
+class FindUnitForm(forms.Form):
+    unit = UnitField(label=_("Đơn vị khác"))
 
 
 class OfficerForm(forms.Form):
@@ -32,7 +37,8 @@ class OfficerForm(forms.Form):
 
     def __init__(self, keys: list[PersonKey], *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.fields["key"].choices = [(str(row.pk), f"{row.person.display_name} · {row.label}") for row in keys]  # type: ignore[attr-defined]
+        offered = [(str(row.pk), f"{row.person.display_name} · {row.label} · {row.fingerprint}") for row in keys]
+        self.fields["key"].choices = [("", _("Chọn người và khóa")), *offered]  # type: ignore[attr-defined]
         self.fields["roles"].choices = [(role.name, words) for role, words in ROLES.items()]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class Installation(models.Model):
     """One row: what this controller is among all that have had its key."""
 
     epoch = models.PositiveBigIntegerField(default=1)
+    era = models.PositiveBigIntegerField(default=0)
+    """In which the epoch was raised; in a later one epochs begin anew."""
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"

@@ -4,6 +4,7 @@ controller has neither a root's key nor an administrator's.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from django.db import transaction
@@ -24,9 +25,10 @@ from protocol import topics
 from protocol.codec import decode
 from protocol.delegation import MAX_DELEGATION_BYTES, Delegation
 from protocol.errors import ProtocolError
-from protocol.roles import MAX_ROOTS_BYTES, Role, Roots, open_first_roots, open_next_roots
-from protocol.signing import Family, open_signed
-from protocol.trust import Trust
+from protocol.ids import sha256
+from protocol.roles import MAX_ROOTS_BYTES, Holder, Role, Roots, open_first_roots, open_next_roots
+from protocol.signing import Domain, Family, open_signed
+from protocol.trust import UNTOUCHABLE, Trust
 
 AHEAD_S: Final = 300
 """By so much the clock of the machine that makes roots may be before ours.
@@ -72,6 +74,12 @@ def newest_lists(units: Sequence[str]) -> dict[str, DelegationFile]:
     return {row.unit: row for row in published.filter(era=era).order_by("version")}
 
 
+def lists_in_force() -> dict[str, Delegation]:
+    """Of every unit that has one the list in force. Raises `Refused` before the first roots."""
+    rows = DelegationFile.objects.filter(state=State.PUBLISHED, era=current_roots().era(Role.DELEGATION))
+    return {row.unit: _read(row) for row in rows.order_by("version")}
+
+
 def versions(units: Sequence[str]) -> dict[str, int]:
     """Of each unit the version of its list, for digests."""
     return {unit: row.version for unit, row in newest_lists(units).items()}
@@ -101,18 +109,23 @@ def names_this_controller() -> bool:
 
 def unverified(data: bytes) -> Roots:
     """What roots say, without asking who signed them: they were verified when they were imported."""
-    envelope = open_signed(data, Family.ROOTS, domain(), max_bytes=MAX_ROOTS_BYTES)
-    return decode(envelope.payload, Roots, max_bytes=MAX_ROOTS_BYTES)
+    return _roots_in(data, domain())
 
 
 @transaction.atomic
 def import_roots(
-    data: bytes, fingerprint: bytes | None = None, *, by: Person | None = None, now: datetime | None = None
+    data: bytes,
+    fingerprint: bytes | None = None,
+    *,
+    readmit: bool = False,
+    by: Person | None = None,
+    now: datetime | None = None,
 ) -> RootsFile:
     """Take over a new version and offer it to every box. Raises `Refused`.
 
     The first version is signed by its own root keys, and has this fingerprint where one is given; a later one is signed
-    by the root keys of the version before it too.
+    by the root keys of the version before it too. A new era of DELEGATION forgets what lists took away: roots that
+    bring such a key back are refused without `readmit`.
     """
     now = now or timezone.now()
     before = current()
@@ -120,10 +133,11 @@ def import_roots(
         return before
     try:
         if before is None:
-            roots = open_first_roots(data, fingerprint)
+            roots = open_first_roots(data, fingerprint, int(now.timestamp()))
         else:
             roots = open_next_roots(data, unverified(bytes(before.data)))
         _expect_ours(roots)
+        back = () if before is None or readmit else _coming_back(unverified(bytes(before.data)), roots)
     except ProtocolError as error:
         raise _refusal(error, before) from error
     if roots.issued > now.timestamp() + AHEAD_S:
@@ -133,7 +147,25 @@ def import_roots(
             % {"issued": _local(datetime.fromtimestamp(roots.issued, UTC)), "now": _local(now)},
             _("Chỉnh đồng hồ của máy không nối mạng rồi lập lại danh sách; nếu ngày đó đúng, chỉnh đồng hồ máy chủ."),
         )
+    if back:
+        raise Refused(
+            "holders",
+            _(
+                "Kỷ nguyên DELEGATION mới làm mất hiệu lực mọi danh sách đơn vị, kể cả việc thu hồi khóa; danh sách "
+                "này cho khóa đã thu hồi dùng lại: %(keys)s."
+            )
+            % {"keys": "; ".join(f"{row.person} ({sha256(row.key).hex()[:16].upper()})" for row in back)},
+            _("Bỏ các khóa đó khỏi holders rồi lập lại; nếu việc thu hồi là giả, nhập với --readmit."),
+        )
     return _publish(roots, data, by, now)
+
+
+def _coming_back(before: Roots, after: Roots) -> tuple[Holder, ...]:
+    """Lines of the new roots that a list had taken away, and that count again since the era is another."""
+    if after.era(Role.DELEGATION) == before.era(Role.DELEGATION):
+        return ()
+    taken = {name for one in lists_in_force().values() for name in one.revoked}
+    return tuple(row for row in after.holders if sha256(row.key) in taken and not set(row.roles) <= UNTOUCHABLE)
 
 
 def _expect_ours(roots: Roots) -> None:
@@ -178,4 +210,16 @@ def _publish(roots: Roots, data: bytes, by: Person | None, now: datetime) -> Roo
 
 
 def _read(row: DelegationFile) -> Delegation:
-    return decode(bytes(row.payload), Delegation, max_bytes=MAX_DELEGATION_BYTES)
+    return _list_in(bytes(row.payload))
+
+
+@lru_cache(maxsize=8)
+def _roots_in(data: bytes, where: Domain) -> Roots:
+    """Every page asks whom the boxes trust: the same bytes are read once."""
+    envelope = open_signed(data, Family.ROOTS, where, max_bytes=MAX_ROOTS_BYTES)
+    return decode(envelope.payload, Roots, max_bytes=MAX_ROOTS_BYTES)
+
+
+@lru_cache(maxsize=1024)
+def _list_in(payload: bytes) -> Delegation:
+    return decode(payload, Delegation, max_bytes=MAX_DELEGATION_BYTES)

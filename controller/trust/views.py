@@ -1,25 +1,32 @@
 """Who is trusted in a unit, and the list by which two administrators of the province change that within minutes."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from msgspec.structs import replace
 
 from controller.accounts import signing
 from controller.accounts.access import person_of
 from controller.accounts.models import Person, PersonKey
+from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
-from controller.trust import delegating, services, wording
-from controller.trust.forms import OfficerForm
-from controller.trust.models import DelegationFile
+from controller.trust import delegating, losing, services, waiting, wording
+from controller.trust.forms import FindUnitForm, OfficerForm
+from controller.trust.models import DelegationFile, State
+from controller.trust.places import revocable
 from controller.units.models import Unit
 from controller.units.rules import above, covers
+from controller.units.services import options
 from protocol.delegation import holders_in_force
+from protocol.ids import one_spelling, sha256
 from protocol.roles import Holder, root_fingerprint
 from protocol.signing import Family
 
@@ -29,20 +36,26 @@ WARN_DAYS = 60
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """The roots, and the units that have lists."""
-    person = person_of(request)
+    """What waits for this person, the roots, and the units that have boxes or lists; any other unit by its name."""
+    person, now = person_of(request), timezone.now()
+    find = FindUnitForm(request.GET if "unit" in request.GET else None)
+    if find.is_bound and find.is_valid():
+        return redirect("trust:unit", find.cleaned_data["unit"].code)
     row = services.current()
     roots = None if row is None else services.current_roots()
+    mine = waiting.own_units(person, now, _units_in_use())
+    listed = set(_listed())
     context = {
         "row": row,
         "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
         "people": [] if roots is None else [_line(holder) for holder in roots.holders],
-        "lists": DelegationFile.objects.filter(state="published")
-        .values_list("unit", flat=True)
-        .distinct()
-        .order_by("unit"),
-        "units": Unit.objects.filter(code__in=_own_units(person)).order_by("code"),
-        "now": timezone.now(),
+        "waiting": waiting.to_sign(person, now),
+        "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
+        "units": [(one, one.code in listed) for one in Unit.objects.filter(code__in=mine).order_by("code")],
+        "administers": bool(mine),
+        "taken": [] if roots is None else _taken_away(),
+        "find": find,
+        "unit_options": options(),
     }
     return render(request, "trust/overview.html", context)
 
@@ -83,11 +96,14 @@ def sign(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def drop(request: HttpRequest, code: str) -> HttpResponse:
     """Give up the list that waits."""
-    get_object_or_404(Unit, code=code)
+    shown, person = get_object_or_404(Unit, code=code), person_of(request)
     row = delegating.waiting(code)
-    if row is not None and delegating.as_administrator(person_of(request), code, timezone.now()) is not None:
-        delegating.drop(row, person_of(request))
-        messages.success(request, _("Đã bỏ danh sách đang chờ; không có gì thay đổi."))
+    try:
+        if row is not None:
+            delegating.drop(row, person)
+            messages.success(request, _("Đã bỏ danh sách đang chờ; không có gì thay đổi."))
+    except Refused as refused:
+        return _page(request, shown, person, OfficerForm(_keys(code)), status=422, refused=str(refused))
     return redirect("trust:unit", code)
 
 
@@ -102,18 +118,37 @@ def _refuse_nothing_waits() -> None:
 
 
 def _prepare(request: HttpRequest, person: Person, code: str, form: OfficerForm) -> None:
-    """Add somebody, take somebody out, or take a lost key away."""
-    what, before = request.POST.get("what", ""), delegating.in_force(code)
+    """Add somebody, take somebody out, or take a lost key away.
+
+    The list that waits goes on in the next one, but for its signatures: they were for other bytes.
+    """
+    what, waits, before = request.POST.get("what", ""), delegating.waiting(code), delegating.standing(code)
+    begun = waits is not None and waits.signatures.exists()
     if what == "add":
         if form.is_valid():
             holder = _holder(form, code)
             delegating.prepare(person, code, delegating.with_(before, holder), reason=form.cleaned_data["reason"])
+            _say_what_goes_on(request, begun=begun)
         return
     key = _posted_key(request)
-    left = [row for row in (before.holders if before else ()) if row.key != key]
-    lost = (key,) if what == "lost" else ()
-    reason = _("mất điện thoại hoặc khóa") if lost else ""
-    delegating.prepare(person, code, left, revoked=lost, reason=reason)
+    if what == "lost":
+        made = losing.lose(person, code, key)
+        elsewhere = [row.unit for row in made if row.unit != code]
+        if elsewhere:
+            messages.warning(
+                request,
+                _("Khóa này còn có hiệu lực ở nơi khác: mở và ký cả danh sách của %(units)s.")
+                % {"units": ", ".join(elsewhere)},
+            )
+    else:
+        left = [row for row in (before.holders if before else ()) if row.key != key]
+        delegating.prepare(person, code, left)
+    _say_what_goes_on(request, begun=begun)
+
+
+def _say_what_goes_on(request: HttpRequest, *, begun: bool) -> None:
+    if begun:
+        messages.info(request, _("Danh sách đang chờ đã được gộp vào danh sách mới; ai đã ký thì ký lại."))
 
 
 def _posted_key(request: HttpRequest) -> bytes:
@@ -128,7 +163,7 @@ def _holder(form: OfficerForm, code: str) -> Holder:
     starts, ends = form.cleaned_data["starts"], form.cleaned_data["ends"]
     return Holder(
         bytes(row.public_key),
-        row.person.display_name,
+        one_spelling(row.person.display_name),
         form.chosen(),
         (code,),
         not_before=0 if starts is None else _midnight(starts),
@@ -172,21 +207,29 @@ def _places(person: Person) -> list[str]:
     return [one.unit.code for one in person.appointments.select_related("unit")]
 
 
-def _own_units(person: Person) -> list[str]:
-    """Units of which this person administers the lists: those with boxes or lists, below their scope."""
-    try:
-        roots = services.current_roots()
-    except Refused:
-        return []
-    keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
-    at_s = int(timezone.now().timestamp())
-    codes = Unit.objects.values_list("code", flat=True)
-    return [code for code in codes if any(row.key in keys for row in delegating.administrators(roots, code, at_s))]
+def _units_in_use() -> list[str]:
+    """Codes of the units that have boxes or lists: the others have nobody to trust yet, and are asked for by name."""
+    boxes = Box.objects.filter(state=Stage.APPROVED).exclude(unit=None).values_list("unit__code", flat=True)
+    return sorted({code for box in set(boxes) for code in above(box or "")} | set(_listed()))
 
 
-def _fingerprint(key: bytes) -> str:
-    """As a person's own page shows it."""
-    return PersonKey(public_key=key).fingerprint
+def _listed() -> QuerySet[DelegationFile, str]:
+    return DelegationFile.objects.filter(state=State.PUBLISHED).values_list("unit", flat=True).distinct()
+
+
+def _taken_away() -> list[dict[str, str]]:
+    """Every key that a list in force has taken away: whoever makes roots of a new era leaves these out."""
+    people = {sha256(bytes(row.public_key)): row.person for row in PersonKey.objects.select_related("person")}
+    return [
+        {"unit": _names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
+        for unit, one in sorted(services.lists_in_force().items())
+        for name in one.revoked
+    ]
+
+
+def _names(codes: Sequence[str]) -> str:
+    known = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
+    return ", ".join(known.get(code, code) for code in codes)
 
 
 def _line(holder: Holder) -> dict[str, object]:
@@ -194,9 +237,9 @@ def _line(holder: Holder) -> dict[str, object]:
         "person": holder.person,
         "roles": wording.roles(holder),
         "dates": wording.dates(holder),
-        "scope": ", ".join(holder.scope),
+        "scope": _names(holder.scope),
         "key": holder.key.hex(),
-        "fingerprint": _fingerprint(holder.key),
+        "fingerprint": wording.fingerprint(holder.key),
     }
 
 
@@ -209,32 +252,40 @@ def _page(
         roots, held = services.current_roots(), delegating.in_force(shown.code)
     except Refused as problem:
         return render(request, "trust/unit.html", context | {"refused": str(problem)}, status=status)
-    me, row = delegating.as_administrator(person, shown.code, now), delegating.waiting(shown.code)
-    near = [one for one in roots.holders if any(covers(own, shown.code) for own in one.scope)]
+    mine, row = delegating.lines_of(person, shown.code, now), delegating.waiting(shown.code)
+    admins = delegating.administrators(roots, shown.code, int(now.timestamp()))
+    trust = services.trust_of(shown.code)
+    near = [
+        replace(one, roles=trust.roles_left(one))
+        for one in roots.holders
+        if trust.roles_left(one) and any(covers(own, shown.code) for own in one.scope)
+    ]
     context |= {
         "above": [_line(one) for one in near],
-        "own": [_line(one) for one in (holders_in_force(held, roots) if held else ())],
-        "revocable": [_line(one) for one in near if delegating.revocable(one)],
+        "own": [_line(one) for one in (holders_in_force(held, roots) if held else ()) if trust.roles_left(one)],
+        "revocable": [_line(one) for one in near if revocable(one)],
         "list": held,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
-        "may_change": me is not None,
+        "may_change": bool(mine),
+        "administrators": ", ".join(sorted({one.person for one in admins})),
     }
     if row is not None:
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
-            "changes": wording.changes(held, delegating.read(row)),
+            "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,
+            "others": ", ".join(waiting.others(person, row, now)),
             "has_signed": any(one.person_id == person.pk for one in signatures),
         }
-        if me is not None:
+        if mine:
             context["signing"] = signing.request(
                 person,
                 bytes(row.payload),
                 Family.DELEGATION,
                 action="ky/",
                 button=_("Ký danh sách này"),
-                only=[me.key],
+                only=[one.key for one in mine],
             )
     return render(request, "trust/unit.html", context, status=status)

@@ -1,7 +1,7 @@
 """Lists of people in words."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from django.utils import timezone
@@ -38,6 +38,17 @@ def roles(holder: Holder) -> str:
     return "; ".join(str(names[role]) for role in holder.roles)
 
 
+def fingerprint(key: bytes) -> str:
+    """As a person's own page shows it: signers compare it with its holder, by voice."""
+    return mark(sha256(key))
+
+
+def mark(hashed: bytes) -> str:
+    """The same, of the key's SHA-256."""
+    digits = hashed.hex()[:16].upper()
+    return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
+
+
 def dates(holder: Holder) -> str:
     """From when to when; empty for always."""
     parts = []
@@ -48,13 +59,16 @@ def dates(holder: Holder) -> str:
     return " ".join(parts)
 
 
-def changes(before: Delegation | None, after: Delegation) -> list[str]:
-    """What signing does, line by line; from the bytes that are signed."""
+def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder] = ()) -> list[str]:
+    """What signing does, line by line; from the bytes that are signed. `roots` are the people of the roots, whose keys
+    a list may take away too.
+    """
     old = {row.key: row for row in (before.holders if before else ())}
     new = {row.key: row for row in after.holders}
     known = set(before.revoked if before else ())
     lines = [
-        _("Thêm %(person)s: %(roles)s %(dates)s") % {"person": row.person, "roles": roles(row), "dates": dates(row)}
+        _("Thêm %(person)s, khóa %(key)s: %(roles)s %(dates)s")
+        % {"person": row.person, "key": fingerprint(key), "roles": roles(row), "dates": dates(row)}
         for key, row in new.items()
         if old.get(key) != row
     ]
@@ -63,10 +77,10 @@ def changes(before: Delegation | None, after: Delegation) -> list[str]:
         for key, row in old.items()
         if key not in new
     ]
-    names = {sha256(row.key): row.person for row in old.values()}
+    names = {sha256(row.key): row.person for row in (*roots, *old.values())}
     lines += [
         _("Thu hồi khóa %(key)s %(person)s: từ nay các hộp không nhận chữ ký của khóa này")
-        % {"key": name.hex()[:8], "person": names.get(name, "")}
+        % {"key": mark(name), "person": names.get(name, "")}
         for name in after.revoked
         if name not in known
     ]

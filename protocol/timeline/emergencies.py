@@ -95,7 +95,7 @@ class _Run:
                 begun = [other for other in self.orders if other.start_ms <= self.now_ms]
                 if running in begun and not any(other.outranks(running) for other in begun):
                     running.next_pass = int(segment.play.rpartition("#")[2])
-                    self._pass(running, replace(segment, end_ms=segment.start_ms + running.held.tape_ms, cut=None))
+                    self._pass(running, replace(segment, end_ms=segment.start_ms + running.held.tape_ms))
                 return
 
     def to_the_end(self) -> Emergencies:

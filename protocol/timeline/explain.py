@@ -53,14 +53,11 @@ class _Teller:
         ]
 
     def refusal(self, row: Refusal) -> str:
-        entry = self.entries.get(row.cause)
-        title = self._title_of(row)
-        planned = self.time(row.planned_ms)
         return self.say(
             "refused.line",
-            title=title if entry else row.play,
+            title=self._title_of(row),
             cause=row.cause,
-            planned=planned,
+            planned=self.time(row.planned_ms),
             why=self._why_refused(row),
         )
 

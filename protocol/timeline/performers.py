@@ -46,7 +46,7 @@ class Offer:
     cut: Cut | None = None
     """What ends it, where that is not its natural end."""
     natural_ms: int = 0
-    """When its sound would end with nothing in the way."""
+    """When its sound would end with nothing in the way; only a bulletin asks, to go on after an interruption."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class _Run:
         # What arrives after the end can still cut short what began before it.
         self.horizon_ms = end_ms + self.schedule.longest_ms
         lookback = self.schedule.reach_ms + (self.schedule.window_ms if today_ms is not None else 0)
-        self.from_ms = min(start_ms - lookback, start_ms if today_ms is None else today_ms)
+        self.from_ms = (start_ms if today_ms is None else today_ms) - lookback
         self.closed = programme.closed(self.from_ms - DAY_MS, self.horizon_ms + DAY_MS)
         self.windows = _windows(self.closed, self.from_ms - DAY_MS)
         self.sessions = Sessions(programme.policy)
@@ -155,10 +155,11 @@ class _Run:
     def _unheard_relays(self, plan: Plan, slots: list[tuple[Occurrence, list[SlotPerformer]]]) -> Iterator[Refusal]:
         told = {refusal.play for refusal in plan.refusals}
         for occurrence, parts in slots:
-            end = occurrence.start_ms + occurrence.line.span_ms
-            wanted = parts and parts[0].kind is SegmentKind.RELAY and parts[0].play not in told
+            if not parts or parts[0].kind is not SegmentKind.RELAY or parts[0].play in told:
+                continue
+            end = parts[-1].end_ms
             whole = self.start_ms <= occurrence.start_ms and end < self.end_ms
-            if wanted and whole and not any(part.has_sounded for part in parts):
+            if whole and not any(part.has_sounded for part in parts):
                 yield Refusal(parts[0].play, parts[0].cause, occurrence.start_ms, RefusalCode.LATE, end)
 
     def _window(self, instant_ms: int) -> Window | None:
@@ -202,8 +203,6 @@ class _Run:
         slots = {play.rpartition("#")[0] for play in finished}
         sounded = []
         for occurrence in occurrences:
-            if occurrence.start_ms < today_ms or occurrence.start_ms >= self.start_ms:
-                continue
             if not occurrence.line.batches and occurrence.name in slots:
                 sounded.append((occurrence.start_ms, occurrence.start_ms + occurrence.line.span_ms))
             for batch in occurrence.line.batches:
@@ -211,7 +210,7 @@ class _Run:
                     if f"{occurrence.name}#{item.label}" in finished:
                         start = occurrence.start_ms + item.offset_ms
                         sounded.append((start, start + item.track.duration_ms))
-        return sounded
+        return [(start, end) for start, end in sounded if start >= today_ms]
 
 
 def _begun(carry: Carry | None, now_ms: int) -> Segment | None:

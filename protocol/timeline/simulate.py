@@ -17,7 +17,7 @@ from protocol.policy import EffectivePolicy
 from protocol.priority import Rank
 from protocol.timeline.model import Cut, Plan, Refusal, Segment
 from protocol.timeline.performers import Moment, Offer, Performer
-from protocol.timeline.sessions import FOREVER_MS, Sessions
+from protocol.timeline.sessions import Sessions
 
 _RANKS: Final = (Rank.PRIORITY, Rank.ORDINARY, Rank.FILLER)
 GAIN_CB: Final = (-960, 120)
@@ -47,14 +47,14 @@ class Blocks:
                 return group[index]
         return None
 
-    def after(self, now_ms: int) -> Block | None:
-        """The next block to begin."""
+    def after(self, now_ms: int) -> Block:
+        """The next block to begin: if no other, the end of the assignment's validity."""
         following = []
         for group, begun in zip(self._groups, self._starts, strict=True):
             index = bisect_right(begun, now_ms)
             if index < len(group):
                 following.append(group[index])
-        return min(following, key=lambda block: block.start_ms, default=None)
+        return min(following, key=lambda block: block.start_ms)
 
 
 class Stage:
@@ -83,7 +83,7 @@ class Stage:
     def give(self, performer: Performer, begun: Segment) -> None:
         """It has the speakers when the run starts; `begun` is what it has been sounding."""
         self._has[Rank(performer.precedence.rank)] = performer
-        self._segments.append(replace(begun, end_ms=self.now_ms, cut=None))
+        self._segments.append(replace(begun, end_ms=self.now_ms))
         self._sessions.note(begun.start_ms, self.now_ms)
 
     def run(self, end_ms: int) -> Plan:
@@ -111,11 +111,11 @@ class Stage:
         following = self._blocks.after(self.now_ms)
         if chosen is None:
             ends = [rows[0][0] for rows in self._coming.values() if rows]
-            self.now_ms = min([*ends, FOREVER_MS if following is None else following.start_ms])
+            self.now_ms = min([*ends, following.start_ms])
             return
         performer, offer = chosen
         end, cut = offer.until_ms, offer.cut
-        if following is not None and following.start_ms < end:
+        if following.start_ms < end:
             end, cut = following.start_ms, following.by
         rank = Rank(performer.precedence.rank)
         higher = min((rows[0][0] for above, rows in self._coming.items() if above > rank and rows), default=end)

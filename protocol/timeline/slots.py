@@ -42,13 +42,12 @@ class SlotPerformer:
         if moment.room.until_ms <= now:
             code = RefusalCode.CUT_SESSION if self.has_sounded else moment.room.code
             self.refuse(Refusal(self.play, self.cause, self.occurrence.start_ms, code, now))
-            self.over = True
             return None
         until = min(end, self.end_ms, moment.room.until_ms)
         cut = None
         if until < end:
             cut = self._cut_at(until)
-        return Offer(until, sound, cut, end)
+        return Offer(until, sound, cut)
 
     def _cut_at(self, instant_ms: int) -> Cut:
         if instant_ms == self.slot_end_ms:
@@ -119,7 +118,7 @@ class CarriedSlot:
         sound = Sound(
             row.play, row.bulletin, row.sound if isinstance(row.sound, bytes) else None, row.planned_ms, offset
         )
-        return Offer(end, sound, Cut.SESSION if end < row.end_ms else row.cut, row.end_ms)
+        return Offer(end, sound, Cut.SESSION if end < row.end_ms else row.cut)
 
     def sounded(self, offer: Offer, end_ms: int) -> None:
         """It remembers nothing."""

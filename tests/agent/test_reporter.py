@@ -5,13 +5,18 @@ import itertools
 import random
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from agent.ports.journal import Play
-from protocol.codec import decode
+from protocol.codec import decode, encode
+from protocol.ids import sha256
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.report import MAX_BEAT_BYTES, Ack, Beat, FaultCode, Grade, Hello, LogBatch, Receipt, Result
-from protocol.signing import Family, verify1
+from protocol.roles import Era, Role
+from protocol.signing import Family, sign1, verify1
 from tests.support import virtual_time
-from tests.support.box_parts import BOX, NOW_MS, NOW_S, SIGNER, Parts, parts
-from tests.support.small_controller import DOMAIN, alert, signed
+from tests.support.box_parts import BOX, NOW_MS, NOW_S, SIGNER, Parts, assignment, parts, signed_manifest
+from tests.support.small_controller import DOMAIN, Programme, alert, key, roots, signed, signed_roots
 
 
 def played(box: Parts, *numbers: int) -> None:
@@ -63,6 +68,38 @@ def test_a_box_whose_clock_was_set_back_greets_again_and_once(tmp_path: Path) ->
             assert decode(hellos[1], Hello).at < NOW_MS + 3_600_000
 
     virtual_time.run(main())
+
+
+def test_hello_and_beat_say_the_era_and_epoch_of_what_the_box_has_and_of_what_it_waits_for(tmp_path: Path) -> None:
+    """After a new era a low number is the newer one."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            running = asyncio.create_task(box.reporter.run())
+            await asyncio.sleep(1)
+            assert said(box) == (NO_ASSIGNMENT, NO_ASSIGNMENT, NO_ASSIGNMENT)
+            manifest = signed_manifest(Programme().manifest())
+            box.office.files[sha256(manifest)] = manifest
+            box.trusts()
+            for version, place in enumerate([(1, 7, 9), (2, 3, 4)], 2):
+                era, epoch, generation = place
+                box.inbox.take(signed_roots(replace(roots(version, at_s=NOW_S), eras=(Era(Role.SCHEDULE, era),))))
+                record = replace(assignment(generation, manifest), epoch=epoch, era=era)
+                box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+                while version == 2 and await box.fetcher.step():
+                    pass
+            box.reporter.connected()
+            await asyncio.sleep(5)
+            running.cancel()
+            assert said(box) == ((1, 7, 9), (2, 3, 4), (1, 7, 9))
+
+    virtual_time.run(main())
+
+
+def said(box: Parts) -> tuple[PlaceInOrder, PlaceInOrder, PlaceInOrder]:
+    """In the newest hello: in force and wanted; in the newest beat: in force."""
+    hello = decode(_payloads(box, "hello", Family.HELLO)[-1], Hello)
+    return hello.place_in_force, hello.place_wanted, decode(box.uplink.of("beat")[-1], Beat).place_in_force
 
 
 def test_a_silent_box_beats_once_a_minute(tmp_path: Path) -> None:
@@ -161,6 +198,44 @@ def test_receipts_and_faults_are_said_again_until_they_are_acknowledged(tmp_path
             await asyncio.sleep(300)
             running.cancel()
             assert (len(box.uplink.of("receipt")), len(box.uplink.of("fault"))) == count
+
+    virtual_time.run(main())
+
+
+def test_a_clock_that_the_wire_has_no_number_for_does_not_end_the_reporter(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            running = asyncio.create_task(box.reporter.run())
+            box.clock.jump(200 * 365 * 86_400_000)
+            box.reporter.connected()
+            await asyncio.sleep(60)
+            assert not running.done()
+            box.clock.jump(-200 * 365 * 86_400_000)
+            await asyncio.sleep(60)
+            assert box.uplink.of("beat") != []
+            running.cancel()
+
+    virtual_time.run(main())
+
+
+def test_a_row_that_cannot_be_sent_keeps_back_none_of_the_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts().assigned()
+            box.store.book.reject(b"x" * 16, "a code that is longer than the wire carries", NOW_MS - 1)
+            order = alert(1, at_s=NOW_S)
+            box.inbox.take(signed(order))
+            box.faults.raised(FaultCode.AUDIO_DEVICE, "a name in latin-1: \udce9")
+            played(box, 1)
+            running = asyncio.create_task(box.reporter.run())
+            box.reporter.connected()
+            await asyncio.sleep(30)
+            assert not running.done()
+            running.cancel()
+            receipts = [decode(raw, Receipt) for raw in _payloads(box, "receipt", Family.RECEIPT)]
+            assert {receipt.order for receipt in receipts} == {order.id}
+            assert len(box.uplink.of("fault")) >= 1
+            assert logged(box)[0] == 1
 
     virtual_time.run(main())
 

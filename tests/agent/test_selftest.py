@@ -93,3 +93,15 @@ def test_a_list_of_signers_that_has_expired_fails_it(tmp_path: Path) -> None:
             assert "bản số 1 đã hết hạn" in (await tried(box, "vi"))["roots"].detail
 
     virtual_time.run(main())
+
+
+@pytest.mark.parametrize(("language", "way_out"), [("vi", "hãy ghi vân tay"), ("en", "write the fingerprint")])
+def test_a_box_that_cannot_read_its_roots_says_how_it_gets_others(tmp_path: Path, language: str, way_out: str) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            outcome = (await tried(box, language))["roots"]
+            assert not outcome.ok
+            assert way_out in outcome.detail
+
+    (tmp_path / "trust.2").write_bytes(b"damaged")
+    virtual_time.run(main())

@@ -6,24 +6,32 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import StoreError
 from agent.ports.journal import Play
+from agent.services.inbox import MAX_ASSIGNMENT_BYTES
+from agent.store import inheritance, trust_file
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
+from agent.store.inheritance import MATTERS_MS, MAX_ENDINGS_OF_ONE
 from agent.store.key import load_or_make
 from agent.store.lock import only_one
-from agent.store.memory import Memory
+from agent.store.memory import MAX_LISTS_ELSEWHERE, MAX_MARKS, Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
+from protocol.codec import encode, pack
+from protocol.compose import order_id
+from protocol.delegation import MAX_DELEGATION_BYTES
 from protocol.gate import Accept, Ending
 from protocol.manifest import Assignment, Manifest
 from protocol.order import MessageType, Order, Status
 from protocol.report import Ack, FaultCode, Grade, Result, Stage, chain_hash
+from protocol.roles import MAX_ROOTS_BYTES
 from tests.support.small_controller import alert, key, roots, signed, signed_roots
 
 BOX = "a" * 16
@@ -362,13 +370,20 @@ def test_a_rebuilt_database_goes_on_with_an_alarm_that_had_not_ended_and_with_no
     path.write_bytes(DAMAGE)
     with closing(Database(tmp_path)) as database:
         book = Orders(database)
-        assert [(held.order, held.tape_ms, held.ended_ms) for held in book.orders(0)] == [(live, 10_000, None)]
+        stages = {held.order.id: held.stage for held in book.orders(0)}
+        assert stages == {
+            live.id: Stage.STARTED,
+            done.id: Stage.DONE,
+            called_off.id: Stage.CANCELLED,
+            cancel.id: Stage.DONE,
+        }
+        assert [(held.order, held.tape_ms) for held in book.orders(0) if held.ended_ms is None] == [(live, 10_000)]
         assert set(book.seen()) == {live.id, done.id, called_off.id, cancel.id}
         assert [(each.order, each.stage) for each in Outgoing(database, BOX).receipts()] == [(live.id, Stage.ACCEPTED)]
         assert book.progress(live.id, Stage.DONE, 1_000_500, 1_000_450, Grade.CLAIMED)
     path.write_bytes(DAMAGE)
     with closing(Database(tmp_path)) as database:
-        assert Orders(database).orders(0) == []
+        assert [held for held in Orders(database).orders(0) if held.ended_ms is None] == []
 
 
 def test_an_alarm_that_has_certainly_expired_does_not_come_back_with_a_rebuilt_database(tmp_path: Path) -> None:
@@ -384,16 +399,177 @@ def test_an_alarm_that_has_certainly_expired_does_not_come_back_with_a_rebuilt_d
 
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: b"", lambda data: data[:40] + b"x" + data[41:]])
-def test_a_damaged_trust_file_is_as_good_as_none(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
+def test_a_box_whose_trust_file_is_damaged_is_not_taken_for_one_that_never_had_roots(
+    tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
     with closing(Database(tmp_path)) as database:
+        assert not Memory(database).has_lost_roots()
         Memory(database).keep_roots(signed_roots(roots(2, at_s=1_000)), roots(2, at_s=1_000))
         path = database.path
     path.unlink()
     file = tmp_path / "trust.2"
     file.write_bytes(spoil(file.read_bytes()))
+    for _ in range(2):
+        with closing(Database(tmp_path)) as database:
+            memory = Memory(database)
+            assert (memory.roots(), memory.has_lost_roots()) == (None, True)
+            memory.forget_floor()
+        path.write_bytes(DAMAGE)
     with closing(Database(tmp_path)) as database:
-        assert Memory(database).roots() is None
-        assert Orders(database).seen() == set()
+        memory = Memory(database)
+        memory.keep_roots(signed_roots(roots(3, at_s=1_000)), roots(3, at_s=1_000))
+        assert not memory.has_lost_roots()
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).roots() == roots(3, at_s=1_000)
+
+
+def test_roots_whose_record_cannot_be_read_are_read_from_what_was_signed_and_else_they_are_lost(tmp_path: Path) -> None:
+    held = roots(2, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        Memory(database).keep_roots(signed_roots(held), held)
+        for key_, expected in (("roots.record", (held, False)), ("roots", (None, True))):
+            with database.change() as connection:
+                connection.execute("UPDATE state SET value = x'00' WHERE key = ?", (key_,))
+            memory = Memory(database)
+            assert (memory.roots(), memory.has_lost_roots()) == expected
+
+
+def test_a_trust_file_that_cannot_be_read_is_written_anew_from_a_good_database(tmp_path: Path) -> None:
+    held = roots(2, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        Memory(database).keep_roots(signed_roots(held), held)
+        path = database.path
+    (tmp_path / "trust.2").write_bytes(b"rotten")
+    with closing(Database(tmp_path)):
+        pass
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).roots() == held
+
+
+def cancel_row(signer: str, number: int, of: bytes, at_ms: int) -> tuple[bytes, bytes, int, int, int, int]:
+    """A row of the table `endings`."""
+    name = order_id(key(signer).public_key, number.to_bytes(12, "big"))
+    return of, name, int(MessageType.CANCEL), 0, int(Status.ACTUAL), at_ms
+
+
+def test_no_flood_of_cancels_makes_a_box_with_a_damaged_database_forget_whom_it_trusts_or_what_others_cancelled(
+    tmp_path: Path,
+) -> None:
+    held, called_off, never_seen = roots(2, at_s=1_000), alert(1, at_s=1_000), b"n" * 16
+    with closing(Database(tmp_path)) as database:
+        memory, book = Memory(database), Orders(database)
+        memory.keep_roots(signed_roots(held), held)
+        book.accept(signed(called_off), accept(called_off), 1_000_000, 10_000)
+        flood = [cancel_row("Lan", n, n.to_bytes(16, "little"), 2_000_000 + n) for n in range(120_000)]
+        honest = [cancel_row("Minh", 1, never_seen, 1_000_100), cancel_row("Lan", 1, called_off.id, 1_000_100)]
+        with database.change() as connection:
+            connection.executemany("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?)", [*flood, *honest])
+        database.keep_trust()
+        path = database.path
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).roots() == held
+        ended = Orders(database).ended()
+        assert {called_off.id, never_seen} <= set(ended)
+        assert len(ended) == 1 + MAX_ENDINGS_OF_ONE
+
+
+def test_no_flood_of_stops_and_lesser_alarms_drives_an_alarm_of_the_province_out_of_the_trust_file(
+    tmp_path: Path,
+) -> None:
+    order, template = alert(1, at_s=1_000), alert(2, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        Orders(database).accept(signed(order), accept(order), 1_000_000, 10_000)
+        rows = [
+            (number.to_bytes(16, "little"), b"r" * 900, encode(template), 1_000_001, 1, 9, 1_600_000, 1, None, locks)
+            for number in range(3_000)
+            for locks in [number % 2]
+        ]
+        with database.change() as connection:
+            connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)", rows)
+        database.keep_trust()
+        path = database.path
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert order in [held.order for held in Orders(database).orders(0)]
+
+
+def test_cancels_that_cannot_matter_any_more_are_not_kept(tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        Memory(database).raise_floor(1_000_000 + MATTERS_MS)
+        with database.change() as connection:
+            rows = [cancel_row("Lan", n, n.to_bytes(16, "big"), 1_000_000 + n) for n in (0, 1)]
+            connection.executemany("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?)", rows)
+        database.keep_trust()
+        path = database.path
+    path.write_bytes(DAMAGE)
+    with closing(Database(tmp_path)) as database:
+        assert set(Orders(database).ended()) == {(1).to_bytes(16, "big")}
+
+
+def fullest() -> trust_file.Kept:
+    """As much of everything as there can be."""
+    big = 1 << 47
+    whole = (b"i" * 16, b"r" * 900, b"r" * 900, big, 5, big, big, 5, 1 << 31, 1)
+    return trust_file.Kept(
+        roots=b"r" * MAX_ROOTS_BYTES,
+        windows=((b"k" * 33, 0xFFFF_FFFF, b"b" * 8),) * inheritance.MAX_WINDOWS,
+        seen=((b"i" * 16, big),) * inheritance.MAX_SEEN,
+        endings=((b"i" * 16, b"e" * 16, 4, 5, 2, big),) * inheritance.MAX_ENDINGS,
+        floor_ms=big,
+        live=(whole,) * (inheritance.MAX_LIVE + inheritance.MAX_LOCKS),
+        delegations=(
+            *((f"delegation/{'7' * 32}", b"d" * MAX_DELEGATION_BYTES),) * (6 + MAX_LISTS_ELSEWHERE),
+            *((f"delegation.record/{'7' * 32}", b"m" * 80),) * MAX_MARKS,
+        ),
+        ended=((*whole, big),) * inheritance.MAX_ENDED,
+        wanted=b"w" * MAX_ASSIGNMENT_BYTES,
+    )
+
+
+def test_the_limits_of_what_is_kept_add_up_to_less_than_what_is_read_back(tmp_path: Path) -> None:
+    trust_file.write(tmp_path, fullest())
+    assert trust_file.read(tmp_path) == fullest()
+
+
+def test_where_all_would_be_too_much_the_least_valuable_goes_and_roots_and_lists_never(tmp_path: Path) -> None:
+    kept = msgspec.structs.replace(fullest(), ended=fullest().ended * 20, seen=fullest().seen * 20)
+    trust_file.write(tmp_path, kept)
+    back = trust_file.read(tmp_path)
+    assert not back.lost
+    assert (back.roots, back.delegations, back.wanted, back.live) == (
+        kept.roots,
+        kept.delegations,
+        kept.wanted,
+        kept.live,
+    )
+    with pytest.raises(StoreError, match="more than"):
+        trust_file.write(tmp_path, msgspec.structs.replace(kept, roots=b"r" * trust_file.MAX_BYTES))
+    assert trust_file.read(tmp_path) == back
+
+
+def test_one_order_that_cannot_be_read_makes_no_box_mute_and_is_not_taken_again(tmp_path: Path) -> None:
+    bad, good = alert(1, at_s=1_000), alert(2, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        for order in (bad, good):
+            Orders(database).accept(signed(order), accept(order), 1_000_000, 10_000)
+        with database.change() as connection:
+            connection.execute("UPDATE orders SET record = x'80' WHERE id = ?", (bad.id,))
+        book = Orders(database)
+        assert [held.order for held in book.orders(0)] == [good]
+        assert set(book.seen()) == {bad.id, good.id}
+
+
+def test_a_trust_file_of_the_version_before_is_read(tmp_path: Path) -> None:
+    order, held = alert(1, at_s=1_000), roots(2, at_s=1_000)
+    row = [order.id, signed(order), encode(order), 1_000_100, 0, 10_000, 1_600_000, 1, 0, 0]
+    payload = pack([signed_roots(held), encode(held), [], [[order.id, 1_000_100]], [], 5, [row], []])
+    (tmp_path / "trust.2").write_bytes(hashlib.sha256(payload).digest() + payload)
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).roots() == held
+        assert [each.order for each in Orders(database).orders(0)] == [order]
 
 
 def test_an_order_is_kept_though_the_trust_file_cannot_be_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a box does when those whom it trusts change, when its speakers are stopped, and when two controllers speak."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from agent.services.keeper import MAX_STOPS_OVER
+from agent.services.service_desk import About, ServiceDesk
+from agent.store.memory import MAX_LISTS_ELSEWHERE
 from protocol.approval import QuietException
 from protocol.codec import encode
 from protocol.compose import order_id
@@ -14,12 +18,12 @@ from protocol.delegation import Delegation
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Hours, Level, Policy
 from protocol.order import MessageType, Order
-from protocol.report import FaultCode, Grade, Stage
-from protocol.roles import Bound, Era, Holder, Role, Roots
+from protocol.report import ClockQuality, FaultCode, Grade, Stage
+from protocol.roles import Bound, Era, Holder, Role, Roots, root_fingerprint
 from protocol.signing import Family, sign, sign1
 from protocol.timeline.model import HeldOrder
 from tests.support import virtual_time
-from tests.support.box_parts import NOW_MS, NOW_S, Parts, assignment, parts, signed_manifest
+from tests.support.box_parts import BOX, NOW_MS, NOW_S, Parts, assignment, offer, parts, signed_manifest
 from tests.support.small_controller import (
     DOMAIN,
     Programme,
@@ -31,6 +35,8 @@ from tests.support.small_controller import (
     signed_roots,
     tone,
 )
+
+DAMAGE = b"this was a database" * 400
 
 
 def administered(**changes: Any) -> Roots:
@@ -133,17 +139,96 @@ def test_lists_survive_a_restart_and_a_damaged_database(tmp_path: Path) -> None:
             box.inbox.take(delegation(3, officer("Nga", Role.COMMUNE)))
             box.inbox.take(signed(by("Hoa", MessageType.STOP, 1), "Hoa"))
 
-    async def again(place: bool) -> None:
+    async def again() -> None:
         with parts(tmp_path) as box:
             (held,) = box.store.trust.delegations()
             assert (held.version, [row.person for row in held.holders]) == (3, ["Nga"])
             assert len(box.store.book.stops()) == 1
-            assert (box.store.desired.wanted() is not None) is place
+            assert box.store.desired.wanted() is not None
 
     virtual_time.run(first())
-    virtual_time.run(again(place=True))
-    (tmp_path / "box.sqlite3").write_bytes(b"this was a database")
-    virtual_time.run(again(place=False))
+    virtual_time.run(again())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
+    virtual_time.run(again())
+
+
+def test_after_a_damaged_database_an_older_assignment_is_refused_and_the_box_has_its_place(tmp_path: Path) -> None:
+    older, _ = offer(Programme(), 3)
+    flood = alert(1, at_s=NOW_S)
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box).assigned(generation=4)
+
+    async def second() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take(signed(flood))
+            assert [held.order.id for held in playing(box)] == [flood.id]
+            box.inbox.take(older)
+            wanted = box.store.desired.wanted()
+            assert wanted is not None
+            assert wanted.generation == 4
+
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
+    virtual_time.run(second())
+
+
+def test_after_a_damaged_database_a_cancelled_alarm_stays_cancelled_until_it_is_reinstated(tmp_path: Path) -> None:
+    flood, storm = alert(7, at_s=NOW_S), alert(8, at_s=NOW_S, event="storm")
+    cancel = by("Minh", MessageType.CANCEL, 1, references=(flood.id,), expires=NOW_S + 10)
+    stop = by("Lan", MessageType.STOP, 1)
+    fire = by("Lan", MessageType.ALERT, 2, event="fire")
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            for order, signers in ((flood, ()), (cancel, ("Minh",)), (storm, ()), (fire, ("Lan", "Hoa"))):
+                box.inbox.take(signed(order, *signers))
+            box.inbox.take(signed(stop, "Lan"))
+            box.store.book.progress(fire.id, Stage.CANCELLED, NOW_MS, None, Grade.NONE)
+            box.store.trust.raise_floor(NOW_MS + 20_000)
+            box.store.book.progress(storm.id, Stage.DONE, NOW_MS, None, Grade.NONE)
+
+    async def second() -> None:
+        with parts(tmp_path) as box:
+            box.clock.jump(30_000)
+            box.inbox.take(signed(flood))
+            assert playing(box) == []
+            box.inbox.take(signed(by("Hoa", MessageType.REINSTATE, 9, references=(cancel.id,)), "Hoa"))
+            assert {held.order.id for held in playing(box)} == {flood.id}
+            box.inbox.take(signed(by("Lan", MessageType.REINSTATE, 3, references=(stop.id,)), "Lan"))
+            assert {held.order.id for held in playing(box)} == {flood.id, fire.id}
+
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
+    virtual_time.run(second())
+
+
+def test_a_box_that_lost_its_roots_takes_others_only_by_their_fingerprint_and_says_the_way_out(tmp_path: Path) -> None:
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+
+    async def without() -> None:
+        with parts(tmp_path) as box:
+            box.watch.look()
+            assert FaultCode.TRUST in box.faults.active()
+            assert "controller.roots" in box.store.outbox.faults()[0].detail
+            box.inbox.take_first(signed_roots(administered()))
+            assert box.store.trust.roots() is None
+
+    async def told() -> None:
+        with parts(tmp_path, fingerprint=root_fingerprint(administered())) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            assert box.store.trust.roots() == administered()
+            assert FaultCode.TRUST not in box.faults.active()
+
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
+    (tmp_path / "trust.2").write_bytes(DAMAGE)
+    virtual_time.run(without())
+    virtual_time.run(told())
 
 
 @pytest.mark.parametrize(
@@ -335,6 +420,32 @@ def assigned(generation: int) -> Assignment:
     return assignment(generation, signed_manifest(Programme().manifest()))
 
 
+def test_a_technician_is_told_that_the_programme_of_a_new_era_is_not_in_force_yet_though_it_has_the_same_number(
+    tmp_path: Path,
+) -> None:
+    async def silent() -> None:
+        return
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            await fetched(box)
+            box.inbox.take(next_roots(administered(), eras=(Era(Role.SCHEDULE, 1),)))
+            box.inbox.take(sign1(encode(replace(assigned(1), era=1)), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            desk = ServiceDesk(
+                About(BOX, "loa-thử", "0.1.0", NOW_MS), box.clock, box.store, uplink=box.uplink, keeper=box.keeper,
+                faults=box.faults, wakes=box.wakes, missing=lambda: 0, sounding=lambda: None, checks=(),
+                speak_code=silent,
+            )  # fmt: skip
+            before = await desk.fetch({})
+            await fetched(box)
+            after = await desk.fetch({})
+            assert (before["generation"], before["wanted"], before["newest"]) == (1, 1, False)
+            assert (after["generation"], after["wanted"], after["newest"]) == (1, 1, True)
+
+    virtual_time.run(main())
+
+
 def test_the_time_floor_that_a_stolen_key_raised_falls_back_to_the_day_of_the_new_roots(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
@@ -342,8 +453,90 @@ def test_the_time_floor_that_a_stolen_key_raised_falls_back_to_the_day_of_the_ne
             box.store.trust.raise_floor(NOW_MS + 10**10)
             box.clock.raise_floor(NOW_MS + 10**10)
             box.inbox.take(next_roots(administered(), eras=(Era(Role.TIMESTAMP, 1),), issued=NOW_S + 10))
-            assert box.store.trust.floor_ms() == (NOW_S + 10) * 1000
-            assert box.clock.floor_ms() == (NOW_S + 10) * 1000
+            assert box.store.trust.floor_ms() == (NOW_S + 10 - 300) * 1000
+            assert box.clock.floor_ms() == (NOW_S + 10 - 300) * 1000
+
+    virtual_time.run(main())
+
+
+def test_a_new_era_moves_no_floor_of_time_forward(tmp_path: Path) -> None:
+    """The root holders' machine was a year ahead: the box would be mute for a year."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            held, kept = box.clock.floor_ms(), box.store.trust.floor_ms()
+            assert held < NOW_MS
+            ahead = NOW_S + 365 * 86_400
+            box.inbox.take(
+                next_roots(administered(), eras=(Era(Role.SCHEDULE, 1),), issued=ahead, expires=ahead + 86_400)
+            )
+            roots_now = box.store.trust.roots()
+            assert roots_now is not None
+            assert roots_now.version == 2
+            assert box.store.trust.floor_ms() == kept
+            assert box.clock.floor_ms() <= held
+            assert box.clock.reading().tells_time
+
+    virtual_time.run(main())
+
+
+def test_a_box_that_knows_the_time_begins_with_no_roots_that_have_ended_and_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered(issued=NOW_S - 86_400, expires=NOW_S)))
+            assert box.store.trust.roots() is None
+            assert FaultCode.TRUST in box.faults.active()
+            box.inbox.take_first(signed_roots(administered()))
+            assert box.store.trust.roots() is not None
+            assert FaultCode.TRUST not in box.faults.active()
+
+    virtual_time.run(main())
+
+
+def test_a_box_without_time_begins_with_what_it_is_given(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path, quality=ClockQuality.NONE) as box:
+            box.inbox.take_first(signed_roots(administered(issued=NOW_S - 86_400, expires=NOW_S)))
+            assert box.store.trust.roots() is not None
+
+    virtual_time.run(main())
+
+
+def test_a_list_that_is_dated_ahead_of_the_boxs_time_changes_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            rows = (officer("Nga", Role.COMMUNE),)
+            for version, ahead in ((1, 86_400), (2, 301)):
+                record = Delegation("77-1001", 0, version, 1, NOW_S + ahead, NOW_S + 86_400 * 400, rows)
+                box.inbox.take(sign(encode(record), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy")))
+            assert list(box.store.trust.delegations()) == []
+            box.inbox.take(delegation(1, *rows))
+            assert len(box.store.trust.delegations()) == 1
+
+    virtual_time.run(main())
+
+
+def test_an_approval_that_is_dated_ahead_sounds_nothing_and_counts_as_soon_as_the_time_is_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            programme = bulletin()
+            (named,) = programme.bulletins
+            signed_today = approval(named, issued=NOW_S, expires=NOW_S + 86_400)
+            raw = signed_manifest(replace(programme.manifest(), approvals=(signed_today,)))
+            box.office.files.update({sha256(raw): raw, **programme.sounds})
+            box.inbox.take(sign1(encode(assignment(2, raw)), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await fetched(box)
+            box.clock.jump(-301_000)
+            box.keeper.look_again()
+            assert entries(box) == []
+            box.watch.look()
+            box.clock.jump(301_000)
+            box.clock.quality = ClockQuality.RTC
+            box.watch.look()
+            assert entries(box) == ["tin"]
 
     virtual_time.run(main())
 
@@ -434,6 +627,32 @@ def test_an_approval_that_ends_silences_its_bulletin_within_the_hour(tmp_path: P
     virtual_time.run(main())
 
 
+def test_a_controller_whose_clock_is_ahead_gets_no_manifest_refused_for_what_was_approved_just_now(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            programme, ahead = bulletin(), NOW_S + 900
+            (named,) = programme.bulletins
+            raw = signed_manifest(
+                replace(programme.manifest(), approvals=(approval(named, issued=ahead, expires=ahead + 86_400),))
+            )
+            box.office.files.update({sha256(raw): raw, **programme.sounds})
+            record = replace(assignment(2, raw), issued=ahead)
+            box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+            await fetched(box)
+            force = box.store.desired.in_force()
+            assert force is not None
+            assert force.assignment == record
+            assert entries(box) == []
+            box.clock.jump(600_000)
+            box.keeper.look_again()
+            assert entries(box) == ["tin"]
+
+    virtual_time.run(main())
+
+
 def entries(box: Parts) -> list[str]:
     manifest = box.keeper.holdings().manifest
     return [] if manifest is None else [entry.id for entry in manifest.entries]
@@ -480,13 +699,200 @@ def test_the_lists_of_a_place_where_the_box_was_before_mean_nothing_and_are_not_
     async def main() -> None:
         with parts(tmp_path) as box:
             box.inbox.take_first(signed_roots(administered()))
-            elsewhere = Delegation("77-1002", 0, 1, 1, NOW_S, NOW_S + 86_400, (), (lost("Hoa"),))
-            box.inbox.take(sign(encode(elsewhere), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy")))
-            assert len(box.store.trust.delegations()) == 1, "a box without a place keeps what comes"
-            box.assigned()
+            move(box, 1, "77-1002")
+            box.inbox.take(listed("77-1002", revoked=(lost("Hoa"),)))
+            assert [row.unit for row in box.store.trust.delegations()] == ["77-1002"]
+            move(box, 2, "77-1001")
             flood = alert(1, at_s=NOW_S)
             box.inbox.take(signed(flood))
             assert [held.order.id for held in playing(box)] == [flood.id]
             assert box.reporter._hello().delegations == ()
+
+    virtual_time.run(main())
+
+
+def listed(
+    unit: str, *holders: Holder, version: int = 1, issued: int = NOW_S, revoked: tuple[bytes, ...] = ()
+) -> bytes:
+    record = Delegation(unit, 0, version, 1, issued, NOW_S + 86_400, holders, revoked)
+    return sign(encode(record), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy"))
+
+
+def move(box: Parts, generation: int, unit: str) -> None:
+    record = replace(assigned(generation), units=("77", unit))
+    box.inbox.take(sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key("controller")))
+
+
+def test_lists_of_any_unit_fill_no_box_that_has_no_place_and_those_of_its_place_count_once_it_has_one(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            warning = by("Nga", MessageType.ALERT, 1, role=Role.COMMUNE)
+            for number in range(20):
+                box.inbox.take(listed(f"77-{2000 + number}"))
+            box.inbox.take(signed(warning, "Nga"))
+            box.inbox.take(listed("77-1001", officer("Nga", Role.COMMUNE)))
+            assert box.store.trust.delegations() == ()
+            box.assigned()
+            assert [row.unit for row in box.store.trust.delegations()] == ["77-1001"]
+            assert [held.order.id for held in playing(box)] == [warning.id]
+            assert FaultCode.ORDER_REFUSED not in box.faults.active()
+
+    virtual_time.run(main())
+
+
+def test_a_box_that_is_moved_again_and_again_keeps_few_lists_and_takes_no_older_one_where_it_has_been(
+    tmp_path: Path,
+) -> None:
+    def whole(box: Parts) -> list[Delegation]:
+        return [row for row in box.store.trust.delegations() if row.revoked]
+
+    def place(number: int) -> str:
+        return f"77-{2000 + number}"
+
+    async def first() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            for number in range(20):
+                move(box, number + 1, place(number))
+                box.inbox.take(listed(place(number), version=2, issued=NOW_S - number, revoked=(lost("Nga"),)))
+                assert place(number) in {row.unit for row in whole(box)}
+            assert len(whole(box)) == MAX_LISTS_ELSEWHERE + 1
+
+    async def again() -> None:
+        with parts(tmp_path) as box:
+            assert len(whole(box)) == MAX_LISTS_ELSEWHERE + 1
+            move(box, 100, place(15))
+            for version, count in ((1, 0), (2, 1)):
+                box.inbox.take(listed(place(15), version=version, revoked=(lost("Nga"),)))
+                assert [row.version for row in whole(box) if row.unit == place(15)] == [2] * count
+            move(box, 101, place(15))
+
+    virtual_time.run(first())
+    (tmp_path / "box.sqlite3").write_bytes(DAMAGE)
+    virtual_time.run(again())
+
+
+def test_an_alarm_that_comes_before_the_box_has_a_place_sounds_once_it_has_one_and_noise_takes_no_room(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            flood = alert(1, at_s=NOW_S)
+            expired = alert(2, at_s=NOW_S - 4_000)
+            box.inbox.take(signed(flood))
+            box.inbox.take(signed(expired))
+            for number in range(1, 51):
+                box.inbox.take(signed(by("thief", MessageType.ALERT, number), "thief"))
+            box.assigned()
+            assert [held.order.id for held in playing(box)] == [flood.id]
+            told = {(row.order, row.stage, row.code) for row in box.store.outbox.receipts()}
+            assert told == {(flood.id, Stage.ACCEPTED, ""), (expired.id, Stage.REJECTED, "EXPIRED")}
+
+    virtual_time.run(main())
+
+
+def test_an_alarm_goes_on_when_the_lock_that_silenced_it_comes_to_its_own_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            flood, short = alert(7, at_s=NOW_S), alert(8, at_s=NOW_S, expires=NOW_S + 50)
+            called_off, late = alert(9, at_s=NOW_S), alert(10, at_s=NOW_S)
+            for order in (flood, short, called_off):
+                box.inbox.take(signed(order))
+            box.inbox.take(signed(by("Minh", MessageType.CANCEL, 1, references=(called_off.id,)), "Minh"))
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 11, until=NOW_S + 61), "Hoa"))
+            box.inbox.take(signed(late))
+            for order in (flood, short):
+                box.store.book.progress(order.id, Stage.CANCELLED, NOW_MS, None, Grade.NONE)
+            watching = asyncio.create_task(box.watch.run())
+            await asyncio.sleep(60.9)
+            assert playing(box) == []
+            await asyncio.sleep(0.15)
+            assert {(held.order.id, held.rounds) for held in playing(box)} == {(flood.id, 1), (late.id, 1)}
+            assert box.store.book.stops() == []
+            watching.cancel()
+
+    virtual_time.run(main())
+
+
+def test_an_alarm_stays_silent_while_another_lock_lasts_and_goes_on_when_that_is_opened(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            flood, stays = alert(7, at_s=NOW_S), by("Minh", MessageType.STOP, 1)
+            box.inbox.take(signed(flood))
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 8, until=NOW_S + 60), "Hoa"))
+            box.inbox.take(signed(stays, "Minh"))
+            box.clock.jump(61_000)
+            box.watch.look()
+            assert (playing(box), len(box.store.book.stops())) == ([], 1)
+            open_ = by("Minh", MessageType.REINSTATE, 2, references=(stays.id,))
+            box.inbox.take(signed(open_, "Minh"))
+            assert [(held.order.id, held.rounds) for held in playing(box)] == [(flood.id, 1)]
+
+    virtual_time.run(main())
+
+
+def test_an_alarm_that_came_after_the_end_of_a_lock_is_not_begun_anew_by_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 1, until=NOW_S + 60), "Hoa"))
+            box.clock.jump(61_000)
+            flood = alert(7, at_s=NOW_S + 61)
+            box.inbox.take(signed(flood))
+            box.watch.look()
+            assert [(held.order.id, held.rounds) for held in playing(box)] == [(flood.id, 0)]
+
+    virtual_time.run(main())
+
+
+def test_a_stop_that_comes_after_its_own_end_silences_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            flood = alert(7, at_s=NOW_S)
+            box.inbox.take(signed(flood))
+            box.clock.jump(61_000)
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 8, until=NOW_S + 60), "Hoa"))
+            box.watch.look()
+            assert [(held.order.id, held.rounds) for held in playing(box)] == [(flood.id, 0)]
+            assert box.store.book.stops() == []
+
+    virtual_time.run(main())
+
+
+def test_a_box_without_the_time_opens_no_lock(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            box.inbox.take(signed(by("Hoa", MessageType.STOP, 1, until=NOW_S + 60), "Hoa"))
+            box.clock.jump(61_000)
+            box.clock.quality = ClockQuality.NONE
+            box.watch.look()
+            assert len(box.store.book.stops()) == 1
+
+    virtual_time.run(main())
+
+
+def test_hundreds_of_locks_that_are_over_are_no_burden_for_the_planner(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            at_hand(box)
+            for number in range(1, 160):
+                box.inbox.take(signed(by("Hoa", MessageType.STOP, number, until=NOW_S + 2 * number), "Hoa"))
+                await box.clock.sleep_ms(2_000)
+                box.watch.look()
+                assert len(box.keeper.holdings().locks) <= MAX_STOPS_OVER + 1
+            for number in range(1, 160, 2):
+                stop = by("Minh", MessageType.STOP, number)
+                box.inbox.take(signed(stop, "Minh"))
+                box.inbox.take(signed(by("Minh", MessageType.REINSTATE, number + 1, references=(stop.id,)), "Minh"))
+                await box.clock.sleep_ms(3_000)
+            assert (box.store.book.stops(), box.keeper.holdings().locks) == ([], ())
 
     virtual_time.run(main())

@@ -28,6 +28,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "silent_s": 12,
         "generation": 2,
         "wanted": 2,
+        "newest": True,
         "site": "Nhà văn hóa thôn Ba",
         "units": ["77", "77-1001"],
         "clock": "NTP",
@@ -125,8 +126,15 @@ def test_no_code_reaches_a_person_whatever_the_box_goes_through(language: str) -
 def test_fetch_says_what_is_missing(  # noqa: PLR0917 - a table
     language: str, missing: int, generation: int, wanted: int, vi: str, en: str
 ) -> None:
-    said = wording.fetched({"missing": missing, "generation": generation, "wanted": wanted}, language)
+    numbers = {"generation": generation, "wanted": wanted, "newest": generation == wanted}
+    said = wording.fetched({**numbers, "missing": missing}, language)
     assert (vi if language == "vi" else en) in said
+
+
+def test_the_same_number_of_a_new_era_is_not_the_programme_in_force() -> None:
+    fetching = wording.fetched({"generation": 2, "wanted": 2, "newest": False, "missing": 3}, "vi")
+    assert "Đang tải lịch số 2, còn thiếu ít nhất 3 tệp" in fetching
+    assert "đang dùng lịch số 2; lịch số 2 chưa tải xong" in wording.status(answer(newest=False), "vi")
 
 
 def test_both_languages_say_the_same_things() -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -92,6 +93,9 @@ def test_a_running_demo_is_not_wiped_by_another_and_leaves_nothing_behind(
         assert first.stdout is not None
         said = list(itertools.takewhile(lambda line: "Ctrl-C ends the demo" not in line, first.stdout))
         assert any(line.split()[:1] == ["lan"] for line in said)
+        with closing(sqlite3.connect(f"file:{folder}/controller/db.sqlite3?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT count(*) FROM schedules_exceptionsignature").fetchone()
+        assert rows == (1,), "an exception lacks its second signature"
         second = subprocess.run([*command, str(free_port())], capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 1
         assert "another demo is running here" in second.stdout

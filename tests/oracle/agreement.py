@@ -127,7 +127,7 @@ def _opened(family: int, raw: bytes, both: Trusted) -> bool:
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: open_next_roots(raw, trust.roots),
         envelope.DELEGATION: lambda: open_delegation(raw, trust.roots, None, NOW_S),
-        envelope.APPROVAL: lambda: open_approval(raw, trust),
+        envelope.APPROVAL: lambda: open_approval(raw, trust, NOW_S),
         envelope.EXCEPTION: lambda: open_exception(raw, trust),
     }
     try:
@@ -142,7 +142,7 @@ def _opened_by_oracle(family: int, raw: bytes, both: Trusted) -> bool:
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: oracle.next_roots(raw, trust.roots),
         envelope.DELEGATION: lambda: oracle.delegation(raw, trust.roots, None, NOW_S),
-        envelope.APPROVAL: lambda: oracle.approval(raw, trust),
+        envelope.APPROVAL: lambda: oracle.approval(raw, trust, NOW_S),
         envelope.EXCEPTION: lambda: oracle.exception(raw, trust),
     }
     return opening[family]() is not None

@@ -77,7 +77,9 @@ def odd_value(value: Any, rng: random.Random) -> Any:
                 changed[at] = odd_value(changed[at], rng)
         return changed
     if isinstance(value, int) and not isinstance(value, bool) and rng.random() < 0.3:
-        return max(-(2**64), min(value + rng.choice((-1, 1, -DAY_S, DAY_S)), 2**64 - 1))
+        return max(-(2**64), min(value + rng.choice((-1, 1, -DAY_S, DAY_S, 300, 301, 366 * DAY_S)), 2**64 - 1))
+    if isinstance(value, str) and value and rng.random() < 0.3:
+        return rng.choice((value + " ", " " + value, value + "\u200b", value + "\u0301", value.replace(" ", "\u00a0")))
     return rng.choice(ODD)
 
 

@@ -253,6 +253,9 @@ BAD_DELEGATIONS: Final[dict[str, dict[str, Any]]] = {
     "gives EMERGENCY": {"roles": (EMERGENCY, COMMUNE, STOP)},
     "gives another unit": {"scope": ("77-26506", "77-26560")},
     "expires before it is issued": {"expires": NOW_S - 5 * DAY_S},
+    "dated ahead": {"issued": NOW_S + 301},
+    "names a server's key": {"names": Row(Key("controller"), "Nga too", (COMMUNE,), ("77-26506",))},
+    "writes a name in another way": {"names": Row(Key("Nga's panel"), "Nga ", (COMMUNE,), ("77-26506",))},
 }
 
 
@@ -262,7 +265,8 @@ def bad_delegation(how: str) -> bytes:
     signers = [Key(name) for name in wrong.pop("signers", ("Hoa", "Minh"))]
     row = BADLY_DELEGATED
     row = Row(row.key, row.person, wrong.pop("roles", row.roles), wrong.pop("scope", row.scope), delegated=True)
-    return delegation("77-26506", (row,), *signers, **wrong)
+    names = (wrong.pop("names"),) if "names" in wrong else ()
+    return delegation("77-26506", (row, *names), *signers, **wrong)
 
 
 @lru_cache
@@ -289,6 +293,11 @@ def worlds() -> tuple[World, ...]:
                   NOW_S + 300 * DAY_S, (*bare, BADLY_DELEGATED))
             for how in BAD_DELEGATIONS
         ]  # fmt: skip
+        # Minh administers and signs orders with one key: a list leaves it nothing but the administrator's role.
+        minh = GOOD[2]
+        lost_too = delegation("77-26506", (), Key("Hoa"), Key("Minh"), revoked=[sha256(minh.key.public).digest()])
+        good = tuple(row for row in GOOD if row is not minh)
+        found.append(World((first,), (lost_too,), good, takes, 7, NOW_S + 300 * DAY_S, (*bare, minh)))
         # The next version: Cường is gone, and DELEGATION begins a new era, so that the old lists count no more.
         rest = tuple(row for row in everybody if row.person not in ("Cường", "Mất"))
         new = roots(9, rest, thresholds, expires=NOW_S + 2 * DAY_S, eras=[[DELEGATION, 1]])

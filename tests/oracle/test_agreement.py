@@ -7,11 +7,15 @@ import random
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from protocol.ids import one_spelling
 from protocol.refusals import RejectCode
 from tests.oracle import agreement, cases
 from tests.oracle.judge import judge
 from tests.oracle.persons import worlds
+from tests.oracle.trust import well_spelled
 
 SEED: Final = "make test"
 CASES: Final = 5_000
@@ -41,6 +45,14 @@ def test_neither_raises_anything(tally: agreement.Tally) -> None:
 
 def test_the_cases_are_refused_for_every_reason_that_there_is(tally: agreement.Tally) -> None:
     assert set(RejectCode) <= tally.answers.keys()
+
+
+@given(st.text(st.sampled_from("aò o\u0300\u00a0\u200b\u2028\t \u3000\u1100\u1161Đ") | st.characters(), max_size=8))
+def test_both_read_one_spelling_of_a_name(name: str) -> None:
+    spelled = one_spelling(name)
+    assert one_spelling(spelled) == spelled
+    assert well_spelled(spelled)
+    assert well_spelled(name) is (name == spelled)
 
 
 def test_a_run_can_be_run_again() -> None:

@@ -1,7 +1,8 @@
 """Who may sign: README §4, written anew. A `Grant` is one row of the roots or of a delegation that still counts."""
 
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -14,7 +15,10 @@ LEAST = {records.EMERGENCY: 2, records.DELEGATION: 2, records.EXCEPTION: 2}
 MACHINES = {records.SCHEDULE, records.TIMESTAMP}
 BOUNDED = {records.COMMUNE, records.CONTENT, records.STOP}
 UNTOUCHABLE = {records.ROOT, records.DELEGATION}
+TRIALS = ("demo", "test")
 DAY_S = 86400
+AHEAD_S = 300
+YEAR_S = 366 * DAY_S
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,26 @@ def _grants_of(trust: OracleTrust) -> list[Grant]:
             name = names[holder.key]
             found.append(Grant(holder.key, name, holder.roles, holder.scope, holder.not_before, last, holder.party))
     revoked = {digest for one in counting for digest in one.revoked}
-    return [one for one in found if UNTOUCHABLE & set(one.roles) or sha256(one.key).digest() not in revoked]
+    left = [_without(one) if sha256(one.key).digest() in revoked else one for one in found]
+    return [one for one in left if one.roles]
+
+
+def _without(grant: Grant) -> Grant:
+    """What a revocation leaves of it."""
+    return replace(grant, roles=tuple(role for role in grant.roles if role in UNTOUCHABLE))
+
+
+def well_spelled(name: str) -> bool:
+    """NFC, no controls and formats, no white space but one U+0020 between words."""
+    categories = [unicodedata.category(char) for char in name]
+    spaces = [char for char, category in zip(name, categories, strict=True) if category[0] == "Z"]
+    return (
+        unicodedata.is_normalized("NFC", name)
+        and not {"Cc", "Cf"} & set(categories)
+        and set(spaces) <= {" "}
+        and "  " not in name
+        and name.strip(" ") == name
+    )
 
 
 def _counts(delegation: Delegation, roots: Roots) -> bool:
@@ -81,7 +104,9 @@ def _counts(delegation: Delegation, roots: Roots) -> bool:
 
 
 def _within(holder: records.Holder, delegation: Delegation, roots: Roots) -> bool:
-    return set(holder.roles) <= BOUNDED and all(
+    machines = {one.key for one in roots.holders if MACHINES & set(one.roles)}
+    own = holder.key not in machines and well_spelled(holder.person) and set(holder.roles) <= BOUNDED
+    return own and all(
         covers(delegation.unit, unit)
         and any(bound.role == role and any(covers(top, unit) for top in bound.scope) for bound in roots.bounds)
         for unit in holder.scope
@@ -95,7 +120,7 @@ def _end(holder: records.Holder, delegation: Delegation, roots: Roots) -> int:
         for bound in roots.bounds
         if bound.role in holder.roles and any(covers(top, unit) for top in bound.scope for unit in holder.scope)
     ]
-    return min(holder.not_after, delegation.expires, delegation.issued + min(days) * DAY_S)
+    return min(holder.not_after, delegation.expires, delegation.issued + min(days) * DAY_S, roots.expires)
 
 
 def party_of(roots: Roots, number: int) -> Party | None:
@@ -117,8 +142,9 @@ def signers(opened: Envelope, roots: Roots, grants: Iterable[Grant], role: int, 
     ]
 
 
-def first_roots(raw: bytes) -> Roots | None:
-    return _roots(raw, None)
+def first_roots(raw: bytes, at_s: int | None = None) -> Roots | None:
+    found = _roots(raw, None)
+    return None if found is None or (at_s is not None and found.expires <= at_s) else found
 
 
 def next_roots(raw: bytes, held: Roots) -> Roots | None:
@@ -148,6 +174,8 @@ def _good(roots: Roots) -> None:
         and all(one.party <= len(roots.parties) for one in holders)
         and all(_machine_or_person(one) for one in holders)
         and people(one for one in holders if records.ROOT in one.roles) >= takes(roots, records.ROOT)
+        and all(well_spelled(one.person) for one in holders)
+        and (roots.environment in TRIALS or takes(roots, records.ROOT) >= 2)
         and roots.expires > roots.issued
         and all(len({role for role, _ in rows}) == len(rows) for rows in (roots.thresholds, roots.eras))
         and all(bound.role in BOUNDED for bound in roots.bounds)
@@ -175,21 +203,23 @@ def fingerprint(roots: Roots) -> bytes:
     return sha256(write([roots.province, roots.environment, takes(roots, records.ROOT), keys])).digest()[:16]
 
 
-def delegation(raw: bytes, roots: Roots, held: Delegation | None, at_s: int) -> Delegation | None:
+def delegation(raw: bytes, roots: Roots, held: Delegation | None, at_s: int | None) -> Delegation | None:
     try:
         opened = envelope.open_envelope(raw, envelope.DELEGATION)
         new = records.delegation(opened.payload)
     except RefusedError:
         return None
     newer = held is None or held.unit != new.unit or held.era != new.era or new.version > held.version
-    signed = signers(opened, roots, OracleTrust(roots).grants, records.DELEGATION, at_s * 1000)
+    judged_at, latest = (roots.issued, roots.expires) if at_s is None else (at_s, at_s + AHEAD_S)
+    signed = signers(opened, roots, OracleTrust(roots).grants, records.DELEGATION, judged_at * 1000)
     covering = [one for one in signed if any(covers(top, new.unit) for top in one.scope)]
     within = all(_within(holder, new, roots) for holder in new.holders)
-    good = newer and within and _counts(new, roots) and people(covering) >= takes(roots, records.DELEGATION)
+    dated = new.issued <= latest
+    good = newer and within and dated and _counts(new, roots) and people(covering) >= takes(roots, records.DELEGATION)
     return new if good else None
 
 
-def approval(raw: bytes, trust: OracleTrust) -> records.Approval | None:
+def approval(raw: bytes, trust: OracleTrust, at_s: int) -> records.Approval | None:
     try:
         opened = envelope.open_envelope(raw, envelope.APPROVAL)
         found = records.approval(opened.payload)
@@ -197,7 +227,12 @@ def approval(raw: bytes, trust: OracleTrust) -> records.Approval | None:
         return None
     signed = signers(opened, trust.roots, trust.grants, records.CONTENT, found.issued * 1000)
     covering = [one for one in signed if any(covers(top, found.scope) for top in one.scope)]
-    good = found.epoch <= trust.roots.version and people(covering) >= takes(trust.roots, records.CONTENT)
+    good = (
+        found.epoch <= trust.roots.version
+        and found.issued < found.expires <= found.issued + YEAR_S
+        and found.issued <= at_s + AHEAD_S
+        and people(covering) >= takes(trust.roots, records.CONTENT)
+    )
     return found if good else None
 
 
@@ -212,6 +247,7 @@ def exception(raw: bytes, trust: OracleTrust) -> records.QuietException | None:
     good = (
         found.epoch <= trust.roots.version
         and found.start < found.end <= found.start + DAY_S
+        and found.end <= found.issued + YEAR_S
         and people(covering) >= takes(trust.roots, records.EXCEPTION)
     )
     return found if good else None

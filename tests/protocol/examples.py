@@ -158,8 +158,12 @@ HELLO: Final = Hello(
     boot=NOW_MS - 7_200_000,
     delegations=((COMMUNE, 1),),
     session=bytes.fromhex("0102030405060708"),
+    epoch=1,
+    era=0,
+    wanted_epoch=1,
+    wanted_era=0,
 )
-DIGEST: Final = holdings_digest(3, 7, (FLOOD.id,), CHAIN, 1, 1, ((COMMUNE, 1),))
+DIGEST: Final = holdings_digest((0, 1, 3), 7, (FLOOD.id,), CHAIN, 1, 1, ((COMMUNE, 1),))
 BEAT: Final = Beat(NOW_S, DIGEST, Doing.EMERGENCY, ClockQuality.NTP, 1 << FaultCode.FETCH, 3)
 RECEIPT: Final = Receipt(BOX_ID, FLOOD.id, Stage.STARTED, NOW_MS, first_sample=NOW_MS + 180, grade=Grade.RENDERED)
 FAULT: Final = Fault(BOX_ID, FaultCode.FETCH, True, NOW_MS, "connection refused")

@@ -20,6 +20,7 @@ from protocol.codec import encode
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import sha256
 from protocol.manifest import Entry, Kind, Manifest
+from protocol.quantities import DAY_S
 from protocol.signing import Family, KeySigner, sign
 from protocol.trust import Trust
 from tests.protocol.examples import APPROVAL, EXCEPTION, MANIFEST
@@ -139,6 +140,58 @@ def test_two_persons_of_the_province_make_an_exception_and_one_or_a_commune_does
 def test_an_exception_is_short(end: int) -> None:
     with pytest.raises(ProtocolError, match="24 hours"):
         open_exception(excepted(end=end), TRUST)
+
+
+@pytest.mark.parametrize(
+    ("issued", "expires", "good"),
+    [
+        (NOW_S, NOW_S + 366 * DAY_S, True),
+        (NOW_S, NOW_S + 366 * DAY_S + 1, False),
+        (NOW_S, NOW_S, False),
+        (NOW_S + 300, NOW_S + DAY_S, True),
+        (NOW_S + 301, NOW_S + DAY_S, False),
+    ],
+)
+def test_an_approval_lasts_a_year_at_most_and_is_not_dated_ahead(issued: int, expires: int, good: bool) -> None:
+    assert (unapproved(programme(approved(issued=issued, expires=expires))) == ()) is good
+
+
+def test_an_approval_that_ends_before_it_begins_is_none() -> None:
+    with pytest.raises(ProtocolError, match="366 days"):
+        open_approval(approved(issued=NOW_S, expires=NOW_S), TRUST)
+
+
+def test_who_approves_by_a_date_that_lies_back_does_so_for_a_year_after_their_time_at_most() -> None:
+    ended = NOW_S - 366 * DAY_S - 60
+    rows = tuple(msgspec.structs.replace(row, not_after=ended) if row.person == "Hoa" else row for row in ROOTS.holders)
+    trust = Trust(msgspec.structs.replace(ROOTS, holders=rows))
+    best = approved(issued=ended, expires=ended + 366 * DAY_S)
+    assert open_approval(best, trust).issued == ended
+    assert unapproved(programme(best), trust) == ("b7",)
+    with pytest.raises(ProtocolError, match="366 days"):
+        open_approval(approved(issued=ended, expires=NOW_S + DAY_S), trust)
+
+
+def test_an_exception_was_signed_within_the_year() -> None:
+    last = EXCEPTION.end - 366 * DAY_S
+    assert open_exception(excepted(issued=last), TRUST).issued == last
+    with pytest.raises(ProtocolError, match="366 days"):
+        open_exception(excepted(issued=last - 1), TRUST)
+
+
+def hours(*spans: tuple[int, int]) -> list[int]:
+    """How many hours each of these exceptions, from hour to hour, adds up to: those that count."""
+    rows = [excepted(start=NOW_S + start * 3600, end=NOW_S + end * 3600) for start, end in spans]
+    found = exceptions_at(programme(approved(), exceptions=tuple(rows)), TRUST, PLACE)
+    return [(row.end - row.start) // 3600 for row in found]
+
+
+def test_many_exceptions_that_adjoin_are_no_endless_one() -> None:
+    """50 of a day each are one day in a week; the evenings of Tết are well within it."""
+    assert hours(*((24 * day, 24 * day + 24) for day in range(50))) == [24] * 8
+    assert hours(*((12 * part, 12 * part + 12) for part in range(14))) == [12, 12]
+    assert hours((10, 24), (0, 20), (20, 24)) == [20, 4]
+    assert hours(*((24 * day + 21, 24 * day + 24) for day in range(4))) == [3, 3, 3, 3]
 
 
 def test_an_exception_counts_in_its_area_and_a_bad_one_means_nothing() -> None:

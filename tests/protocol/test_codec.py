@@ -144,5 +144,8 @@ def test_nothing_leaves_that_a_reader_would_refuse(fields: dict[str, Any]) -> No
         encode(changed(FLOOD, **fields))
 
 
-def test_an_idle_beat_is_28_bytes() -> None:
-    assert len(encode(BEAT)) == 28
+def test_an_idle_beat_is_30_bytes_and_the_fullest_one_fits() -> None:
+    assert len(encode(BEAT)) == 30
+    top = 0xFFFF_FFFF_FFFF
+    fullest = msgspec.structs.replace(BEAT, at=0xFFFF_FFFF, faults=0xFFFF_FFFF, generation=top, epoch=top, era=top)
+    assert len(encode(fullest)) <= MAX_BEAT_BYTES

@@ -1,5 +1,6 @@
 """Who may sign orders by a delegation, and who no longer: Hoa and Minh administer, Nga and Quang are of the commune."""
 
+import unicodedata
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from protocol.trust import Trust
 from tests.protocol.people import (
     CLOCK,
     COMMUNE,
+    CONTROLLER,
     DOMAIN,
     FLOOD,
     HAMLET,
@@ -210,11 +212,86 @@ def test_a_delegated_key_is_revoked_too_and_stays_so_when_the_list_has_ended() -
     assert code(signed(WARNING, NGA), province, ended) is RejectCode.SIGNATURE
 
 
-def test_no_delegation_takes_away_a_root_or_an_administrator() -> None:
+def test_a_list_takes_every_role_of_a_key_but_those_of_a_root_and_an_administrator() -> None:
     everyone = tuple(sha256(row.key) for row in HERE.holders)
     trust = Trust(HERE, (other(holders=(), revoked=everyone),))
-    assert {row.person for row in trust.holders} == {"Hoa", "Minh", "Sơn", "Thủy"}
-    assert isinstance(judge(signed(FLOOD), trust, CLOCK, box()), Accept)
+    assert {(row.person, row.roles) for row in trust.holders} == {
+        ("Hoa", (Role.DELEGATION,)),
+        ("Minh", (Role.DELEGATION,)),
+        ("Sơn", (Role.ROOT,)),
+        ("Thủy", (Role.ROOT,)),
+    }
+
+
+def test_an_emergency_signer_who_is_an_administrator_too_is_taken_away_by_a_list() -> None:
+    assert isinstance(judge(signed(FLOOD), Trust(HERE), CLOCK, box()), Accept)
+    taken = opened(other(holders=(), revoked=(sha256(HOA.public_key),)))
+    assert code(signed(FLOOD), taken) is RejectCode.SIGNATURE
+    assert code(signed(changed(FLOOD, id=order_id(MINH.public_key, b"flood at dam")), MINH, HOA), taken) is (
+        RejectCode.THRESHOLD
+    )
+    assert opened(other(version=2), held=taken).version == 2, "Hoa goes on as an administrator"
+
+
+# Whose keys a list may name, and how
+
+
+def test_a_list_gives_nothing_to_the_key_of_a_server() -> None:
+    named = other(holders=(*LIST.holders, holder(CONTROLLER, "Nga too", Role.COMMUNE, scope=(COMMUNE,))))
+    with pytest.raises(ProtocolError, match="a server's") as caught:
+        opened(named)
+    assert caught.value.code == "bounds"
+
+
+def test_a_key_that_the_roots_make_a_servers_later_has_no_force_from_a_list() -> None:
+    warning = changed(WARNING, id=order_id(NGA.public_key, b"dike breaks!"))
+    assert code(signed(warning, NGA), opened()) is None
+    server = msgspec.structs.replace(
+        HERE, version=8, holders=(*HERE.holders, holder(NGA, "controller 2", Role.SCHEDULE))
+    )
+    assert code(signed(warning, NGA), LIST, roots=server) is RejectCode.SIGNATURE
+    assert [row.roles for row in Trust(server, (LIST,)).holders if row.key == NGA.public_key] == [(Role.SCHEDULE,)]
+
+
+@pytest.mark.parametrize("name", ["Hòa", "Nga ", " Nga", "Nga  Võ", "Nga\u00a0Võ", "Nga\u200b", "Nga\tVõ"])
+def test_a_name_that_looks_like_another_is_refused(name: str) -> None:
+    """The first is written with a combining grave accent; the others with what nobody sees."""
+    if name == "Hòa":
+        name = unicodedata.normalize("NFD", name)
+    with pytest.raises(ProtocolError, match="is to be written as"):
+        opened(other(holders=(holder(NGA, name, Role.COMMUNE, scope=(COMMUNE,)),)))
+    with pytest.raises(ProtocolError, match="is to be written as"):
+        open_first_roots(roots(holders=(*HERE.holders, holder(NGA, name, Role.STOP))))
+
+
+def test_a_list_that_was_taken_when_names_were_free_gives_nothing_to_such_a_name() -> None:
+    old = other(holders=(holder(NGA, "Nga ", Role.COMMUNE, scope=(COMMUNE,)),))
+    assert code(signed(WARNING, NGA), old) is RejectCode.SIGNATURE
+
+
+# Dates ahead
+
+
+def test_a_list_that_is_dated_ahead_is_refused_so_that_no_bound_is_stretched() -> None:
+    """A list for 30 days, dated a year ahead, would count for thirteen months."""
+    assert opened(other(issued=NOW_S + 300)).issued == NOW_S + 300
+    for ahead in (301, 300 * DAY_S):
+        with pytest.raises(ProtocolError) as caught:
+            opened(other(issued=NOW_S + ahead, expires=NOW_S + 400 * DAY_S))
+        assert caught.value.code == "future"
+
+
+def test_a_box_without_time_takes_a_list_no_later_than_the_end_of_its_roots() -> None:
+    late = HERE.expires + 1
+    assert opened(other(issued=HERE.expires, expires=late), at_s=None).issued == HERE.expires
+    with pytest.raises(ProtocolError) as caught:
+        opened(other(issued=late, expires=late + DAY_S), at_s=None)
+    assert caught.value.code == "future"
+
+
+def test_nobody_of_a_list_counts_longer_than_the_roots() -> None:
+    ahead = other(issued=HERE.expires - DAY_S, expires=HERE.expires + 60 * DAY_S)
+    assert {row.not_after for row in Trust(HERE, (ahead,)).holders if row.key == NGA.public_key} == {HERE.expires}
 
 
 def test_a_revocation_of_another_era_says_nothing() -> None:
@@ -270,6 +347,7 @@ def roots(**fields: Any) -> bytes:
         ({"holders": (*ROOTS.holders, holder(NGA, "Nga", Role.STOP, party=2))}, "party that is not listed"),
         ({"thresholds": (Threshold(Role.ROOT, 3),)}, "3 persons with role ROOT are needed, 2 named"),
         ({"expires": ROOTS.issued}, "not after issued"),
+        ({"environment": "prod", "thresholds": ()}, "ROOT takes 2 persons at least"),
         ({"bounds": (Bound(Role.EMERGENCY, (PROVINCE,), 1),)}, "EMERGENCY cannot be delegated"),
         ({"thresholds": (Threshold(Role.ROOT, 2), Threshold(Role.STOP, 2), Threshold(Role.STOP, 1))}, "stands twice"),
         ({"eras": (Era(Role.SCHEDULE, 2), Era(Role.SCHEDULE, 1))}, "eras: a role stands twice"),

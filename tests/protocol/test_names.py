@@ -46,18 +46,20 @@ def test_any_topic_is_a_boxs_or_a_protocol_error(topic: str) -> None:
 
 def test_the_digest_changes_with_all_that_a_box_holds_and_with_nothing_else() -> None:
     held = (FLOOD.id, bytes(16))
-    digest = holdings_digest(3, 7, held, CHAIN, 9, 9)
+    digest = holdings_digest((0, 1, 3), 7, held, CHAIN, 9, 9)
     assert len(digest) == 16
-    assert holdings_digest(3, 7, held[::-1], CHAIN, 9, 9) == digest
+    assert holdings_digest((0, 1, 3), 7, held[::-1], CHAIN, 9, 9) == digest
     others = [
-        holdings_digest(4, 7, held, CHAIN, 9, 9),
-        holdings_digest(3, 8, held, CHAIN, 9, 9),
-        holdings_digest(3, 7, held[:1], CHAIN, 9, 9),
-        holdings_digest(3, 7, held, bytes(8), 9, 9),
-        holdings_digest(3, 7, held, CHAIN, 8, 9),
-        holdings_digest(3, 7, held, CHAIN, 10, 10),
+        holdings_digest((0, 1, 4), 7, held, CHAIN, 9, 9),
+        holdings_digest((0, 2, 3), 7, held, CHAIN, 9, 9),
+        holdings_digest((1, 1, 3), 7, held, CHAIN, 9, 9),
+        holdings_digest((0, 1, 3), 8, held, CHAIN, 9, 9),
+        holdings_digest((0, 1, 3), 7, held[:1], CHAIN, 9, 9),
+        holdings_digest((0, 1, 3), 7, held, bytes(8), 9, 9),
+        holdings_digest((0, 1, 3), 7, held, CHAIN, 8, 9),
+        holdings_digest((0, 1, 3), 7, held, CHAIN, 10, 10),
     ]
-    assert len({digest, *others}) == 7
+    assert len({digest, *others}) == 9
 
 
 def test_the_chain_of_the_log_covers_every_row_before() -> None:

@@ -90,6 +90,24 @@ def test_a_box_that_was_told_a_fingerprint_takes_no_other_first_roots() -> None:
     assert open_first_roots(MESSAGES["roots"].data, root_fingerprint(ROOTS)) == ROOTS
 
 
+def test_first_roots_that_have_ended_are_no_beginning_for_a_box_that_knows_the_time() -> None:
+    data = MESSAGES["roots"].data
+    assert open_first_roots(data, at_s=ROOTS.expires - 1) == ROOTS
+    assert open_first_roots(data, at_s=None) == ROOTS
+    with pytest.raises(ProtocolError) as caught:
+        open_first_roots(data, at_s=ROOTS.expires)
+    assert code_of(caught) == "expired"
+
+
+def test_one_root_holder_is_enough_for_trials_alone() -> None:
+    alone = next_roots(thresholds=())
+    for environment in ("test", "demo"):
+        assert flaws(msgspec.structs.replace(alone, environment=environment)) == ()
+    real = msgspec.structs.replace(alone, environment="prod")
+    assert flaws(real) == ("thresholds: ROOT takes 2 persons at least",)
+    assert flaws(msgspec.structs.replace(real, thresholds=(Threshold(Role.ROOT, 2),))) == ()
+
+
 def test_the_fingerprint_stays_while_the_root_keys_and_their_number_stay() -> None:
     assert root_fingerprint(next_roots(holders=without(LAN))) == root_fingerprint(ROOTS)
     fewer = (Threshold(Role.ROOT, 1),)
@@ -241,12 +259,15 @@ def test_a_key_that_stands_in_two_lists_keeps_the_name_of_the_roots() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "gone"), [(LAN, True), (CONTROLLER, True), (TUAN, True), (ROOT_A, False), (HOA, False)]
+    ("lost", "left"),
+    [(LAN, ()), (CONTROLLER, ()), (TUAN, ()), (ROOT_A, (Role.ROOT,)), (HOA, (Role.DELEGATION,))],
 )
-def test_a_lost_key_is_taken_away_but_never_a_roots_or_an_administrators(lost: KeySigner, gone: bool) -> None:
+def test_a_lost_key_is_taken_away_but_never_as_a_roots_or_an_administrators(
+    lost: KeySigner, left: tuple[Role, ...]
+) -> None:
     taken = msgspec.structs.replace(DELEGATION, holders=(), revoked=(sha256(lost.public_key),))
     trust = Trust(ROOTS, (taken,))
-    assert (lost.public_key not in {row.key for row in trust.holders}) is gone
+    assert tuple(role for row in trust.holders if row.key == lost.public_key for role in row.roles) == left
 
 
 def test_a_revocation_of_an_older_era_means_nothing() -> None:

@@ -11,6 +11,7 @@ from controller.bridge.answers import Needs, Picture, Received, acknowledgements
 from controller.orders.rules import Answer, owed
 from protocol.codec import decode, encode
 from protocol.delegation import Delegation
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.order import Order
 from protocol.report import Beat, Fault, FaultCode, Hello, LogBatch, Receipt, Stage, chain_hash
 from protocol.roles import Role, Roots
@@ -29,9 +30,10 @@ class Known:
     units: tuple[str, ...]
     public_key: bytes
     assignment: bytes = b""
-    generation: int = 0
-    in_force: int = 0
-    """The generation that the box last said to be in force."""
+    assigned: PlaceInOrder = NO_ASSIGNMENT
+    """What it last wrote for the box."""
+    in_force: PlaceInOrder = NO_ASSIGNMENT
+    """What the box last said to be in force."""
     roots_version: int = 0
     chain: bytes = bytes(8)
     rows: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Controller:
         if mark is None:
             return
         known.mark, known.seen_ms = mark, self._now_ms()
-        known.chain, known.roots_version, known.in_force = hello.chain, hello.roots_version, hello.generation
+        known.chain, known.roots_version, known.in_force = hello.chain, hello.roots_version, hello.place_in_force
         known.rows.setdefault(hello.chain, [])
         self._send(name, after_hello(hello, self.picture(name)))
 
@@ -136,7 +138,7 @@ class Controller:
         if mark is None:
             return
         known.mark, known.seen_ms = mark, self._now_ms()
-        known.bits, known.doing, known.clock, known.in_force = beat.faults, beat.doing, beat.clock, beat.generation
+        known.bits, known.doing, known.clock, known.in_force = beat.faults, beat.doing, beat.clock, beat.place_in_force
         needs = after_beat(beat, self.picture(name))
         if needs is None:
             known.roots_version = self._newest_roots()
@@ -200,7 +202,7 @@ class Controller:
             if order.expires > now_s and set(order.area) & set(known.units)
         }
         return Picture(
-            generation=known.generation,
+            place=known.assigned,
             roots_version=self._newest_roots(),
             known_roots=known.roots_version,
             chain=known.chain,
@@ -219,7 +221,14 @@ class Controller:
         known = self.known[name]
         seen = None if known.seen_ms is None else dt.datetime.fromtimestamp(known.seen_ms / 1000, dt.UTC)
         said = boxes.Said(
-            BoxStage.APPROVED, seen, known.doing, known.clock, known.bits, known.in_force, known.generation
+            BoxStage.APPROVED,
+            seen,
+            known.doing,
+            known.clock,
+            known.bits,
+            known.in_force,
+            known.assigned,
+            known.assigned,
         )
         return boxes.judge(said, dt.datetime.fromtimestamp(self._now_ms() / 1000, dt.UTC))[0]
 

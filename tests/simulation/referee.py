@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from controller.boxes.rules import SILENT_AFTER, Level
+from protocol.manifest import NO_ASSIGNMENT, PlaceInOrder
 from protocol.report import ClockQuality, FaultCode, Stage, holdings_digest
 from protocol.roles import Role
 from tests.oracle import envelope, records, trust
@@ -440,7 +441,7 @@ class Referee:
         self.asked["I8"] += 1
         known = world.controller.known[box.name]
         believed = (known.in_force, known.chain, known.log_seq, known.shown())
-        held = (truth.generation, truth.chain, truth.log_seq, truth.faults)
+        held = (truth.place, truth.chain, truth.log_seq, truth.faults)
         if believed != held:
             _fail("I8", f"{box.name}: the controller believes {believed}, and the box holds {held}")
         for name, stages in truth.receipts.items():
@@ -516,7 +517,8 @@ class Referee:
 class _Truth:
     """What a box holds, read from its disk."""
 
-    generation: int
+    place: PlaceInOrder
+    """Of the assignment in force."""
     live: tuple[bytes, ...]
     chain: bytes
     log_seq: int
@@ -530,16 +532,16 @@ class _Truth:
 def _truth(box: SimBox) -> _Truth:
     store, now = box.on.store, box.clock.now_ms()
     force, roots, outbox = store.desired.in_force(), store.trust.roots(), store.outbox
-    generation = 0 if force is None else force.assignment.generation
+    place = NO_ASSIGNMENT if force is None else force.assignment.place_in_order
     live = tuple(sorted(row.order.id for row in store.book.orders(now) if row.order.expires * SECOND_MS > now))
     era = 0 if roots is None else roots.era(Role.DELEGATION)
     lists = tuple((row.unit, row.version) for row in store.trust.delegations() if row.era == era)
     version = 0 if roots is None else roots.version
     log_seq, chain = outbox.log_seq(), outbox.chain()
-    digest = holdings_digest(generation, version, live, chain, outbox.acked_seq(), log_seq, lists)
+    digest = holdings_digest(place, version, live, chain, outbox.acked_seq(), log_seq, lists)
     receipts = {name: tuple(sorted(rows)) for name, rows in _receipts(box).items()}
     return _Truth(
-        generation, live, chain, log_seq, frozenset(outbox.active_faults()), receipts, len(outbox.receipts()), digest
+        place, live, chain, log_seq, frozenset(outbox.active_faults()), receipts, len(outbox.receipts()), digest
     )
 
 

@@ -492,7 +492,10 @@ def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None
                     box.id, 1, sha256(mine), len(mine), box.units, world.now_s, world.now_s + 10**7, era=1
                 )
                 known = world.controller.known[name]
-                known.assignment, known.generation = people.signed_assignment(record, "controller 2"), 1
+                known.assignment, known.assigned = (
+                    people.signed_assignment(record, "controller 2"),
+                    record.place_in_order,
+                )
                 world._later(box, known.assignment)
             world.controller.signer = "controller 2"
 

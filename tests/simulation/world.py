@@ -245,7 +245,7 @@ class World:
                 era=era,
             )
             known = self.controller.known[name]
-            known.assignment, known.generation = people.signed_assignment(record), self.generation
+            known.assignment, known.assigned = people.signed_assignment(record), record.place_in_order
             self.referee.pictures[name].placed = True
             if not self.boxes[name].has_power or self.generation == 1 or box.connected:
                 self.deliver(box, known.assignment)

@@ -93,8 +93,8 @@ def acknowledgement(store: Store, signer: str = "controller", box: str = BOX) ->
 
 
 @contextlib.contextmanager
-def parts(folder: Path, quality: ClockQuality = ClockQuality.NTP) -> Iterator[Parts]:
-    """Inside a running loop, virtual or not."""
+def parts(folder: Path, quality: ClockQuality = ClockQuality.NTP, fingerprint: bytes | None = None) -> Iterator[Parts]:
+    """Inside a running loop, virtual or not. `fingerprint`: of the roots, where `box.toml` names it."""
     clock = FakeClock(NOW_MS, quality)
     wakes = Wakes()
     with contextlib.closing(Database(folder)) as database:
@@ -110,7 +110,7 @@ def parts(folder: Path, quality: ClockQuality = ClockQuality.NTP) -> Iterator[Pa
         )
         faults = Faults(store.outbox, clock, wakes.reporter)
         keeper = Keeper(clock, store)
-        identity = Identity(BOX)
+        identity = Identity(BOX, fingerprint)
         inbox = Inbox(identity, clock, store, recordings=Recordings(), keeper=keeper, faults=faults, wakes=wakes)
         uplink, office = FakeUplink(), FakeOffice(BOX)
         fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5)

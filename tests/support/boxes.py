@@ -41,10 +41,14 @@ class SmallBox:
     domain: Domain
     chain: bytes = b"chain001"
     generation: int = 0
+    epoch: int = 1
+    era: int = 0
     roots_version: int = 0
     orders: tuple[bytes, ...] = ()
     rows: list[LogRow] = field(default_factory=list)
     acked: int = 0
+    lists: tuple[tuple[str, int], ...] = ()
+    """Of each unit the version of its delegation."""
 
     @property
     def id(self) -> str:
@@ -66,14 +70,21 @@ class SmallBox:
             len(self.rows),
             ClockQuality.NTP,
             at_ms,
+            self.lists,
+            epoch=self.epoch,
+            era=self.era,
+            wanted_epoch=self.epoch,
+            wanted_era=self.era,
         )
         return self.signed(record, Family.HELLO)
 
     def beat(self, at_ms: int) -> bytes:
+        place = (self.era, self.epoch, self.generation)
         digest = holdings_digest(
-            self.generation, self.roots_version, self.orders, self.chain, self.acked, len(self.rows)
+            place, self.roots_version, self.orders, self.chain, self.acked, len(self.rows), self.lists
         )
-        return encode(Beat(at_ms // 1000, digest, Doing.SILENT, ClockQuality.NTP, 0, self.generation))
+        clock = ClockQuality.NTP
+        return encode(Beat(at_ms // 1000, digest, Doing.SILENT, clock, 0, self.generation, self.epoch, self.era))
 
     def play(self, at_ms: int, *, cause: str = "s1", result: Result = Result.PLAYED) -> LogRow:
         """Write a row of the play log."""

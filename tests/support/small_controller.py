@@ -34,6 +34,7 @@ from protocol.compose import order_id, signed_order
 from protocol.ids import box_id, enrolment_code
 from protocol.manifest import Assignment, Entry, Kind, Level, Manifest, Policy
 from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.quantities import DAY_S
 from protocol.report import Ack, Fault, Hello, LogBatch, LogRow, Receipt, Stage, chain_hash
 from protocol.roles import FEWEST, Holder, Role, Roots, Threshold
 from protocol.signing import Domain, Family, KeySigner, sign, sign1, verify1
@@ -41,6 +42,8 @@ from protocol.signing import Domain, Family, KeySigner, sign, sign1, verify1
 DOMAIN: Final = Domain("77", "test")
 AN_PHU: Final = ("77", "77-1001")
 RATE: Final = 48_000
+VIRTUAL_S: Final = 1_795_500_000
+"""When virtual time begins: 2026-11-24, 13:00 in Vietnam."""
 
 
 def key(name: str) -> KeySigner:
@@ -114,11 +117,17 @@ def approval(bulletin: Bulletin, signer: str = "Hoa", **changes: Any) -> bytes:
         "language": bulletin.language,
         "scope": "77",
         "epoch": 1,
-        "issued": 1_700_000_000,
-        "expires": 0xFFFF_FFFF,
+        "issued": VIRTUAL_S - DAY_S,
+        "expires": VIRTUAL_S + 365 * DAY_S,
         "title": bulletin.title,
     }
     return sign(encode(Approval(**values | changes)), Family.APPROVAL, DOMAIN, key(signer))
+
+
+@functools.cache
+def yesterday() -> int:
+    """By the clock of this machine; the same all the while the tests run."""
+    return int(time.time()) - DAY_S
 
 
 @dataclass
@@ -146,14 +155,15 @@ class Programme:
         self.entries.append(Entry(**{**values, **changes}))
 
     def manifest(self) -> Manifest:
-        """Hoa has approved every bulletin of it."""
+        """Hoa has approved every bulletin of it, for the year of the virtual clock and for the one of this machine."""
+        mine: dict[str, Any] = {"issued": yesterday(), "expires": yesterday() + 366 * DAY_S}
         return Manifest(
             "Asia/Ho_Chi_Minh",
             (Policy(Level.PROVINCE),),
             tuple(self.entries),
             tuple(self.bulletins),
             tuple(self.blobs.values()),
-            approvals=tuple(approval(bulletin) for bulletin in self.bulletins),
+            approvals=tuple(approval(bulletin, **year) for bulletin in self.bulletins for year in ({}, mine)),
         )
 
 

@@ -1,11 +1,14 @@
 """How much of the system's time is to be believed."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.drivers.clock import BUILD_MS, FakeClock, KernelTime, SystemClock, judge, kernel_time
+from agent.ports.clock import wait_for
 from protocol.report import ClockQuality
 from tests.support import virtual_time
 
@@ -115,3 +118,25 @@ def test_a_fake_clock_jumps_on_the_wall_and_never_on_the_boot_clock() -> None:
         assert not clock.reading().tells_time
 
     virtual_time.run(story())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_who_waits_for_an_event_or_an_instant_can_be_ended_at_every_moment(turns: int) -> None:
+    async def main() -> None:
+        event, clock = asyncio.Event(), FakeClock(1_000)
+
+        async def wait_again_and_again() -> None:
+            while True:
+                event.clear()
+                await wait_for(clock, event, 1_000)
+
+        waiting = asyncio.create_task(wait_again_and_again())
+        await asyncio.sleep(0.5)
+        event.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=10)
+        assert waiting.cancelled()
+
+    virtual_time.run(main())

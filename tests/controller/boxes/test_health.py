@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controller.boxes import rules
 from controller.boxes.models import Stage
 from controller.boxes.rules import Level, Said
+from protocol.manifest import NO_ASSIGNMENT
 from protocol.report import ClockQuality, Doing, FaultCode
 
 NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
@@ -19,8 +20,8 @@ WELL = Said(
     last_seen=NOW - dt.timedelta(seconds=30),
     doing=Doing.SILENT,
     clock=ClockQuality.NTP,
-    generation=7,
-    wanted_generation=7,
+    in_force=(0, 1, 7),
+    wanted=(0, 1, 7),
 )
 
 
@@ -51,8 +52,12 @@ def test_after_100_seconds_of_silence_a_box_counts_as_lost() -> None:
         (replace(WELL, doing=Doing.WITHOUT_TIME), Level.FAULT),
         (replace(WELL, faults=1 << FaultCode.DISK_FULL), Level.FAULT),
         (replace(WELL, doing=Doing.STOPPED), Level.WARNING),
-        (replace(WELL, generation=0), Level.WARNING),
-        (replace(WELL, wanted_generation=8), Level.WARNING),
+        (replace(WELL, in_force=NO_ASSIGNMENT), Level.WARNING),
+        (replace(WELL, wanted=(0, 1, 8)), Level.WARNING),
+        (replace(WELL, in_force=(0, 1, 9), wanted=(1, 1, 1)), Level.WARNING),
+        (replace(WELL, told=(0, 1, 7)), Level.GOOD),
+        (replace(WELL, told=(0, 1, 6)), Level.FAULT),
+        (replace(WELL, told=(1, 1, 1)), Level.GOOD),
         (replace(WELL, doing=Doing.SOUNDING), Level.GOOD),
         (replace(WELL, doing=Doing.EMERGENCY, faults=1), Level.EMERGENCY),
     ],
@@ -61,6 +66,7 @@ def test_each_state_has_its_level(said: Said, expected: Level) -> None:
     assert level(said) is expected
 
 
+PLACE = st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 3))
 SAID = st.builds(
     Said,
     stage=st.sampled_from(Stage.values),
@@ -68,8 +74,9 @@ SAID = st.builds(
     doing=st.none() | st.integers(0, 8),
     clock=st.none() | st.integers(0, 8),
     faults=st.integers(0, 2**32 - 1),
-    generation=st.integers(0, 9),
-    wanted_generation=st.integers(0, 9),
+    in_force=PLACE,
+    wanted=PLACE,
+    told=st.none() | PLACE,
 )
 
 
@@ -83,7 +90,8 @@ def test_green_is_only_what_was_heard_lately_without_a_fault_and_with_a_known_ti
         assert said.faults == 0
         assert (said.clock or 0) > ClockQuality.FLOOR
         assert said.doing in (Doing.SILENT, Doing.SOUNDING)
-        assert 0 < said.generation >= said.wanted_generation
+        assert NO_ASSIGNMENT < said.in_force >= said.wanted
+        assert said.told is None or said.wanted <= said.told
 
 
 @given(st.sets(st.integers(0, 31)))

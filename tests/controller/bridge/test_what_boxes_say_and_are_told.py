@@ -1,25 +1,36 @@
 """Batches of messages into the database, and the answers: only what is missing, acknowledged only when it is stored."""
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from django.conf import LazySettings
 
+from controller.accounts.models import Person, PersonKey
 from controller.boxes import rules
 from controller.boxes.models import BoxState, FaultEvent
 from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
+from controller.cli.roots import sign_roots
 from controller.orders import rollcall, services
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
 from controller.reports.models import ChainAnomaly, PlayLogRow
+from controller.schedules.compiling import compile_now
+from controller.schedules.models import AssignmentRow
 from controller.schedules.signing import schedule_signer
+from controller.trust import delegating
+from controller.trust.services import import_roots
 from protocol import topics
 from protocol.codec import decode, pack
 from protocol.ids import box_id
+from protocol.manifest import PlaceInOrder
 from protocol.report import Ack, Fault, FaultCode, Stage
-from protocol.signing import Family, Signer, family_of, sign1, verify1
+from protocol.roles import Bound, Era, Holder, Role, Roots
+from protocol.signing import Family, Signer, family_of, sign1, signed_by, verify1
 from tests.support import province
 from tests.support.boxes import SmallBox
 from tests.support.installation import install
@@ -27,6 +38,7 @@ from tests.support.province import AN_PHU, NOW, Province, key
 
 pytestmark = pytest.mark.django_db
 NOW_MS = int(NOW.timestamp() * 1000)
+LAST = 0xFFFF_FFFF
 
 
 @pytest.fixture
@@ -237,3 +249,129 @@ def test_a_message_that_breaks_the_program_silences_no_other_box(here: Province)
     out = absorb_patiently(batch, province.DOMAIN, signer, NOW)
     assert families(out) == [Family.ROOTS, Family.ACK]
     assert {message.topic for message in out} == {topics.down(good.id)}
+
+
+# Lists of people
+
+
+def administered(here: Province, version: int = 2, **changes: Any) -> Roots:
+    """Sơn and Thủy may appoint; they become persons of the console too."""
+    record = province.roots(here, NOW, version=version)
+    for username, name in (("son", "Đỗ Sơn"), ("thuy", "Bùi Thủy")):
+        person, _made = Person.objects.get_or_create(username=username, defaults={"display_name": name})
+        PersonKey.objects.get_or_create(
+            public_key=key(username).public_key, defaults={"person": person, "label": "1", "created": NOW}
+        )
+        here.people[username] = person
+    admins = tuple(
+        Holder(key(name).public_key, here.people[name].display_name, (Role.DELEGATION,), ("77",))
+        for name in ("son", "thuy")
+    )
+    bounds = (Bound(Role.STOP, ("77",), 400),)
+    return msgspec.structs.replace(record, holders=(*record.holders, *admins), bounds=bounds, **changes)
+
+
+def listed(here: Province, unit: str) -> bytes:
+    """The next list of this unit, without anybody, signed by both: as it travels."""
+    row = delegating.prepare(here.people["son"], unit, [], now=NOW)
+    for name in ("son", "thuy"):
+        signed = signed_by(key(name), bytes(row.payload), Family.DELEGATION, province.DOMAIN)
+        row = delegating.sign(row, here.people[name], signed, now=NOW)
+    return bytes(row.envelope or b"")
+
+
+def of(family: Family, out: list[Outgoing]) -> list[bytes]:
+    return [message.payload for message in out if family_of(message.payload) is family]
+
+
+def test_a_box_that_says_hello_is_told_the_lists_of_its_place_that_it_lacks(here: Province) -> None:
+    import_roots(sign_roots(administered(here), key("root")), now=NOW)
+    ours, provinces, instants = listed(here, AN_PHU), listed(here, "77"), itertools.count(NOW_MS)
+    box, other = box_of(here, "an phú 1"), box_of(here, "bình minh")
+    box.roots_version = other.roots_version = 2
+
+    def told(box: SmallBox, *lists: tuple[str, int]) -> list[bytes]:
+        box.lists = lists
+        out = take(say(box, "hello", box.hello(next(instants))))
+        assert families(out) == [Family.DELEGATION] * (len(out) - 1) + [Family.ACK], "before what they verify"
+        return sorted(of(Family.DELEGATION, out))
+
+    assert told(box) == sorted([ours, provinces])
+    assert told(box, ("77", 1)) == [ours]
+    assert told(box, ("77", 1), (AN_PHU, 1)) == []
+    assert told(other) == [provinces], "nothing of another commune"
+    newer = listed(here, AN_PHU)
+    assert told(box, ("77", 1), (AN_PHU, 1)) == [newer]
+    assert told(box, ("77", 1), (AN_PHU, 2)) == []
+
+
+def test_the_digest_says_whether_a_box_has_its_lists(here: Province) -> None:
+    import_roots(sign_roots(administered(here), key("root")), now=NOW)
+    box = box_of(here, "an phú 1")
+    box.roots_version = 2
+    take(say(box, "hello", box.hello(NOW_MS)))
+    assert take(say(box, "beat", box.beat(NOW_MS))) == []
+    first = listed(here, AN_PHU)
+    assert of(Family.DELEGATION, take(say(box, "beat", box.beat(NOW_MS + 1000)))) == [first]
+    box.lists = ((AN_PHU, 1),)
+    assert take(say(box, "beat", box.beat(NOW_MS + 2000))) == []
+    second = listed(here, AN_PHU)
+    assert of(Family.DELEGATION, take(say(box, "beat", box.beat(NOW_MS + 3000)))) == [second]
+
+
+def test_a_list_of_an_older_era_passes_for_none_of_the_new_one(here: Province) -> None:
+    import_roots(sign_roots(administered(here), key("root")), now=NOW)
+    listed(here, AN_PHU)
+    anew = administered(here, 3, eras=(Era(Role.DELEGATION, 1),))
+    import_roots(sign_roots(anew, key("root")), now=NOW)
+    box = box_of(here, "an phú 1")
+    box.roots_version = 3
+    assert families(take(say(box, "hello", box.hello(NOW_MS)))) == [Family.ACK], "the old one is in force no more"
+    mine = listed(here, AN_PHU)
+    assert of(Family.DELEGATION, take(say(box, "hello", box.hello(NOW_MS + 1)))) == [mine]
+
+
+# Assignments
+
+
+def assigned(here: Province, **place: int) -> SmallBox:
+    """A box of An Phú whose assignment, by the controller's account, is this one of era 1 and epoch 2."""
+    compile_now()
+    box = box_of(here, "an phú 1")
+    AssignmentRow.objects.filter(box=box.id).update(**{"era": 1, "epoch": 2, "generation": 5} | place)
+    box.roots_version = 1
+    return box
+
+
+@pytest.mark.parametrize(
+    ("held", "lacks"),
+    [
+        ((0, 1, 0), True),
+        ((0, LAST, LAST), True),
+        ((1, 1, LAST), True),
+        ((1, 2, 4), True),
+        ((0, 2, 5), True),
+        ((1, 1, 5), True),
+        ((1, 2, 5), False),
+        ((1, 2, 6), False),
+        ((2, 1, 1), False),
+    ],
+)
+def test_an_assignment_is_sent_to_a_box_that_has_none_as_late_whatever_its_number(
+    here: Province, held: PlaceInOrder, lacks: bool
+) -> None:
+    box = assigned(here)
+    box.era, box.epoch, box.generation = held
+    assert (Family.ASSIGNMENT in families(take(say(box, "hello", box.hello(NOW_MS))))) is lacks
+    assert (Family.ASSIGNMENT in families(take(say(box, "beat", box.beat(NOW_MS))))) is lacks
+    state = BoxState.objects.get(box=box.id)
+    assert state.place_in_force == state.place_wanted == held
+
+
+def test_the_same_number_of_another_era_or_epoch_is_not_in_step(here: Province) -> None:
+    box = assigned(here)
+    for second, place in enumerate([(0, 2, 5), (1, 1, 5), (1, 2, 5)]):
+        box.era, box.epoch, box.generation = place
+        take(say(box, "hello", box.hello(NOW_MS + 1000 * second)))
+        answer = take(say(box, "beat", box.beat(NOW_MS + 1000 * second)))
+        assert (answer == []) is (place == (1, 2, 5))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,32 @@ def test_everything_that_roots_may_say_is_written_in_json_and_shown_in_words(mac
         assert said in shown
 
 
+def test_outside_of_trials_two_root_holders_are_asked_for_where_the_file_says_nothing(machine: Machine) -> None:
+    seeds = ("--root-key", machine.seed("gốc 1"), "--root-key", machine.seed("gốc 2"))
+    for environment, persons in (("prod", 2), ("demo", 1)):
+        spec = machine.spec("gốc 1", "gốc 2", version=1, environment=environment)
+        assert machine.run("make", "--holders", spec, *seeds, "--out", machine.path(environment)) == 0
+        assert open_first_roots(machine.data(environment)).persons_needed(Role.ROOT) == persons
+
+
+def test_a_name_is_written_in_its_one_spelling_however_the_file_composes_it(machine: Machine) -> None:
+    people = [holder("gốc 1", "ROOT"), holder("Hoa", "STOP") | {"person": unicodedata.normalize("NFD", " Hòa  Bình")}]
+    spec = machine.spec(version=1, holders=people)
+    assert machine.run("make", "--holders", spec, "--root-key", machine.seed("gốc 1"), "--out", machine.path("r")) == 0
+    assert [row.person for row in open_first_roots(machine.data("r")).holders] == ["gốc 1", "Hòa Bình"]
+
+
+def test_a_new_era_of_delegation_says_what_it_forgets(machine: Machine) -> None:
+    spec = machine.spec("gốc 1", version=1)
+    seed = ("--root-key", machine.seed("gốc 1"))
+    assert machine.run("make", "--holders", spec, *seed, "--out", machine.path("r")) == 0
+    spec = machine.spec("gốc 1", eras={"DELEGATION": 1})
+    words = ("next", "--held", machine.path("r"), "--holders", spec, *seed, "--out", machine.path("n"))
+    assert machine.run(*words) == 0
+    assert "KỶ NGUYÊN DELEGATION MỚI" in machine.out
+    assert "bỏ chúng khỏi holders" in " ".join(machine.out.split())
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -153,6 +180,7 @@ def test_everything_that_roots_may_say_is_written_in_json_and_shown_in_words(mac
         ({"parties": [{"id": "Console", "origins": ["https://c"]}]}, "parties[0].id"),
         ({"holders": [holder("gốc 1", "ROOT"), holder("gốc 2", "ROOT", scope=["a b"])]}, "holders[1].scope"),
         ({"environment": "TEST"}, "environment"),
+        ({"environment": "prod", "thresholds": {"ROOT": 1}}, "ROOT phải từ 2 người trở lên"),
         ({"colour": "red"}, "colour"),
         ({"version": None}, "version"),
     ],

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from controller.bridge.absorb import resend
 from controller.core.errors import NotAllowed, Refused
-from controller.orders import capacity, cards, rollcall, rules, services
+from controller.orders import capacity, cards, locking, rollcall, rules, services
 from controller.orders.capacity import Reach
 from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
@@ -78,13 +78,13 @@ def test_lan_stops_the_speakers_of_her_commune_by_one_signature(here: Province) 
     stop = stopped(here, "lan")
     assert (stop.state, stop.type, stop.until) == (State.SENT, MessageType.STOP, None)
     assert Message.objects.get(kind="order").topic == topics.orders(AN_PHU)
-    assert services.locks(stop, NOW + dt.timedelta(days=20)), "until somebody opens them"
+    assert locking.locks(stop, NOW + dt.timedelta(days=20)), "until somebody opens them"
 
 
 def test_a_lock_with_an_end_ends_by_itself(here: Province) -> None:
     stop = stopped(here, "lan", lock_s=1800)
-    assert services.locks(stop, NOW + 29 * MINUTE)
-    assert not services.locks(stop, NOW + 30 * MINUTE)
+    assert locking.locks(stop, NOW + 29 * MINUTE)
+    assert not locking.locks(stop, NOW + 30 * MINUTE)
     assert cards.card(stop, NOW + 30 * MINUTE).standing is rules.Standing.ENDED
 
 
@@ -102,7 +102,7 @@ def test_reopening_is_one_act_and_the_lock_is_gone(here: Province) -> None:
     opened = signed(services.reinstate_prepare(stop, here.people["lan"], now=NOW), here, "lan")
     stop.refresh_from_db()
     assert (opened.state, opened.type, stop.state) == (State.SENT, MessageType.REINSTATE, State.LIFTED)
-    assert not services.locks(stop, NOW)
+    assert not locking.locks(stop, NOW)
     assert {message.payload for message in resend(NOW)} == {bytes(opened.envelope or b"")}
     with pytest.raises(Refused):
         services.reinstate_prepare(stop, here.people["lan"], now=NOW)
@@ -113,7 +113,7 @@ def test_a_commune_does_not_open_what_the_province_locked_and_is_told_who_can(he
     with pytest.raises(NotAllowed) as refused:
         services.reinstate_prepare(stop, here.people["lan"], now=NOW)
     assert "Lê Minh, Trần Thị Hoa" in refused.value.way_out
-    assert services.locks(stop, NOW)
+    assert locking.locks(stop, NOW)
 
 
 def test_a_box_that_slept_over_the_reopening_stays_listed_until_it_has_heard_it(here: Province) -> None:
@@ -336,3 +336,110 @@ def test_a_box_that_obeys_an_order_from_elsewhere_is_named_on_the_home_page(here
     page = as_(here, "hoa").get("/").text
     assert page.count("không do máy chủ này gửi") == 1, "one row a box, whatever it says"
     assert "Hộp an phú 1 (Xã An Phú) đã nhận lệnh 00000000" in page
+
+
+# Stopped twice
+
+
+def test_whoever_stops_what_is_locked_is_told_who_locked_it_and_since_when(here: Province) -> None:
+    now = timezone.now()
+    stopped(here, "hoa", at=now)
+    answer = as_(here, "lan").post(reverse("orders:stop"), {"area": [AN_PHU], "until": "60", "reason": "đám tang"})
+    assert "Loa ở đây đang bị khóa rồi: Trần Thị Hoa, từ " in answer.text
+    assert "đến khi có người mở lại." in answer.text
+    assert EmergencyOrder.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "area", "lock_s", "later"),
+    [
+        pytest.param("hoa", AN_PHU, 3600, dt.timedelta(), id="of a higher level"),
+        pytest.param("lan", AN_PHU, 7200, dt.timedelta(), id="for longer"),
+        pytest.param("lan", AN_PHU, None, dt.timedelta(), id="until it is opened"),
+        pytest.param("hoa", "77", 60 * 60, dt.timedelta(), id="in a larger area"),
+        pytest.param("lan", AN_PHU, 3600, 61 * MINUTE, id="when the first has ended"),
+    ],
+)
+def test_a_stop_that_locks_more_than_the_one_in_force_is_another_one(
+    here: Province, who: str, area: str, lock_s: int | None, later: dt.timedelta
+) -> None:
+    stopped(here, "lan", lock_s=3600)
+    assert stopped(here, who, area, at=NOW + later, lock_s=lock_s).state == State.SENT
+
+
+def test_a_box_that_slept_over_a_stop_may_be_stopped_again_when_that_is_not_sent_any_more(here: Province) -> None:
+    stop = stopped(here, "lan")
+    answers(here, "an phú 1", stop, Stage.ACCEPTED, at=NOW)
+    later = NOW + dt.timedelta(hours=3)
+    again = stopped(here, "lan", at=later)
+    (lock,) = cards.locks(here.people["lan"], later)
+    assert (set(lock.orders), lock.missing) == ({stop.pk, again.pk}, 1)
+    answers(here, "an phú 2", again, Stage.ACCEPTED, at=later)
+    assert cards.locks(here.people["lan"], later)[0].missing == 0, "each box obeys one of them"
+    answers(here, "an phú 1", again, Stage.ACCEPTED, at=later)
+    with pytest.raises(Refused, match="đang bị khóa rồi"):
+        stopped(here, "lan", at=later + dt.timedelta(hours=3))
+
+
+def test_a_stop_that_waits_for_its_signature_is_given_back_and_goes_with_the_one_that_is_sent(here: Province) -> None:
+    lan = here.people["lan"]
+    first = services.stop_prepare(lan, Stop((AN_PHU,), 3600, "đám tang"), now=NOW)
+    assert services.stop_prepare(lan, Stop((AN_PHU,), 3600, "đám tang"), now=NOW + MINUTE) == first
+    longer = services.stop_prepare(lan, Stop((AN_PHU,), None, "đám tang"), now=NOW)
+    assert longer != first
+    signed(longer, here, "lan")
+    first.refresh_from_db()
+    assert first.state == State.DROPPED
+
+
+def composed_again(here: Province, stop: EmergencyOrder) -> EmergencyOrder:
+    """One box refused the number of this stop: Lan signs it once more."""
+    answers(here, "an phú 1", stop, Stage.ACCEPTED, Stage.DONE, at=NOW)
+    answers(here, "an phú 2", stop, Stage.REJECTED, at=NOW, code=RejectCode.REPLAY)
+    return signed(services.again(stop, here.people["lan"], now=NOW), here, "lan")
+
+
+def test_a_stop_that_was_composed_again_is_one_lock_and_one_act_opens_it(here: Province) -> None:
+    first = stopped(here, "lan")
+    second = composed_again(here, first)
+    lan = here.people["lan"]
+    (lock,) = cards.locks(lan, NOW)
+    assert set(lock.orders) == {first.pk, second.pk}
+    opened = services.reinstate_prepare(first, lan, now=NOW)
+    assert set(services.read(opened).references) == {bytes.fromhex(first.pk), bytes.fromhex(second.pk)}
+    assert services.reinstate_prepare(second, lan, now=NOW) != opened, "each names first what was pressed"
+    page = as_(here, "lan").get(reverse("orders:order", args=[opened.pk])).text
+    assert "Cũng thu hồi 1 lệnh khác cùng làm im ở đây" in page
+    signed(opened, here, "lan")
+    for stop in (first, second):
+        stop.refresh_from_db()
+        assert stop.state == State.LIFTED
+    answers(here, "an phú 1", opened, Stage.ACCEPTED, at=NOW)
+    assert not locking.still_locked(second).exists()
+    assert cards.locks(lan, NOW) == []
+
+
+def test_opening_a_commune_leaves_what_the_province_locked_there_and_says_so(here: Province) -> None:
+    now = timezone.now()
+    own = stopped(here, "lan", at=now)
+    above = stopped(here, "hoa", "77", at=now)
+    opened = services.reinstate_prepare(own, here.people["lan"], now=now)
+    assert services.read(opened).references == (bytes.fromhex(own.pk),)
+    page = as_(here, "lan").get(reverse("orders:order", args=[opened.pk])).text
+    assert "Sau đó loa ở Tỉnh Bà Rịa – Vũng Tàu vẫn bị khóa bởi lệnh dừng của Trần Thị Hoa." in page
+    whole = services.reinstate_prepare(above, here.people["hoa"], now=now)
+    assert set(services.read(whole).references) == {bytes.fromhex(above.pk), bytes.fromhex(own.pk)}
+
+
+def test_an_alarm_that_was_cancelled_twice_is_heard_again_by_one_act(here: Province) -> None:
+    running = own_alarm(here)
+    lan = here.people["lan"]
+    first = signed(services.cancel_prepare(running, lan, now=NOW), here, "lan")
+    second = composed_again(here, first)
+    opened = signed(services.reinstate_prepare(second, lan, now=NOW), here, "lan")
+    assert set(services.read(opened).references) == {bytes.fromhex(first.pk), bytes.fromhex(second.pk)}
+    running.refresh_from_db()
+    assert running.state == State.SENT
+    answers(here, "an phú 1", running, Stage.ACCEPTED, Stage.CANCELLED, at=NOW)
+    answers(here, "an phú 1", opened, Stage.ACCEPTED, at=NOW + MINUTE)
+    assert line(running, here, "an phú 1", NOW + MINUTE).level is rules.Level.BUSY, "it goes on there"

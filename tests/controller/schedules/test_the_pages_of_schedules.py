@@ -57,10 +57,15 @@ def test_lan_plans_and_the_boxes_are_told_at_the_second(here: Office) -> None:
     assert answer.headers["Location"] == f"/lich/{schedule.pk}/"
     assert schedule.first_local == tomorrow(9).replace(second=5).isoformat()
     do_all(timezone.now())
-    BoxState.objects.create(box=here.boxes[0], generation=99, last_seen=timezone.now())
+    told = AssignmentRow.objects.get(box=here.boxes[0])
+    state = BoxState.objects.create(box=here.boxes[0], generation=told.generation, last_seen=timezone.now())
     page = browser(here.lan).get(f"/lich/{schedule.pk}/").content.decode()
     assert "1/2 hộp đã báo là đang dùng lịch mới nhất" in page
     assert "chưa rõ" in page
+    for other in ({"epoch": 2}, {"era": 1, "epoch": 1}, {"era": 0, "generation": told.generation + 1}):
+        BoxState.objects.filter(pk=state.pk).update(**other)
+        page = browser(here.lan).get(f"/lich/{schedule.pk}/").content.decode()
+        assert ("0/2 hộp" in page, "đã nhận" in page) == (True, False), "it holds another's schedule"
 
 
 def test_no_box_has_it_before_it_is_compiled_and_held_by_the_box(here: Office) -> None:

@@ -1,6 +1,7 @@
 """Lan edits, Hoa approves; what nobody approved is left out and named; Hoa and Tuấn allow an hour at midnight."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from django.utils import timezone
 from controller.accounts import signing
 from controller.accounts.models import Person, Role
 from controller.accounts.services import appoint
+from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.library import files
@@ -67,6 +69,12 @@ pytestmark = pytest.mark.django_db
 def here(settings: LazySettings, tmp_path: Path) -> Office:
     install(settings, tmp_path)
     return office()
+
+
+@pytest.fixture(autouse=True)
+def _boxes_have_a_state(here: Office) -> None:
+    for box in here.boxes:
+        BoxState.objects.create(box=box)
 
 
 def browser(person: Person) -> Client:
@@ -296,7 +304,7 @@ def test_a_station_is_relayed_once_somebody_has_signed_its_record(here: Office) 
     compile_now()
     assert [entry.kind for entry in told(here)[1].entries] == [Kind.PROGRAMME]
     assert [row.title for row in silent(timezone.now())] == ["VOV1"]
-    assert "Không tiếp sóng “VOV1” ở Phường 1" in browser(here.lan).get("/lich/").text
+    assert "“VOV1”</a> ở Phường 1: chưa ai ký duyệt" in browser(here.lan).get("/lich/").text
     asked = stations.payload_for(station, WARD, timezone.now())
     stations.approve_station(station, here.hoa, by_hoa(asked), asked)
     compile_now()
@@ -313,6 +321,34 @@ def test_a_station_that_moved_is_not_what_was_signed(here: Office) -> None:
     assert told(here)[1].entries == ()
     with pytest.raises(Refused, match="đã được sửa"):
         stations.approve_station(station, here.hoa, by_hoa(asked), asked)
+
+
+def test_a_station_on_the_pages_from_the_form_to_the_signature_that_boxes_take(here: Office) -> None:
+    lan, hoa, tuan = browser(here.lan), browser(here.hoa), browser(here.tuan)
+    again = {"name": "VOV1", "url": "https://radio.example/vov1"}
+    page = lan.post("/lich/dai/", again).headers["Location"]
+    assert "của đài “VOV1”" in lan.post("/lich/dai/", again).text
+    for url in ("ftp://radio.example/", "radio.example", "https://" + "x" * 300):
+        assert "errorlist" in lan.post("/lich/dai/", {"name": "Đài", "url": url}).text
+    assert Station.objects.count() == 1
+    assert "Chưa ai ký duyệt đài này: không hộp nào tiếp sóng." in lan.get(page).text
+    assert "chưa ai ký duyệt" in lan.get("/lich/dai/").text
+    assert "Bạn sẽ ký duyệt" not in lan.get(page).text
+    shown = hoa.get(page).text
+    assert "<dd>Phường 1</dd>" in shown
+    payload = signing.from_base64url(re.findall(r'name="payload" value="([^"]+)"', shown)[0])
+    assert hoa.post(f"{page}ky/", {"payload": "?"}).status_code == 422
+    sent = fields(key("hoa"), payload, Family.APPROVAL, signing.domain())
+    assert hoa.post(f"{page}ky/", {**sent, "payload": signing.to_base64url(payload)}).status_code == 302
+    assert "đã duyệt: Phường 1" in lan.get("/lich/dai/").text
+    assert "Bạn sẽ ký duyệt" not in hoa.get(page).text, "it is signed"
+    station = Station.objects.get()
+    assert [good for _row, _who, good in stations.standings(station, timezone.now())] == [True]
+    moved = {"name": "VOV1", "url": "https://elsewhere.example/"}
+    assert lan.post(page, moved).status_code == 422
+    assert tuan.post(page, moved).status_code == 302
+    assert "không còn hiệu lực" in lan.get(page).text
+    assert "chưa ai ký duyệt" in lan.get("/lich/dai/").text
 
 
 # Exceptions
@@ -376,6 +412,35 @@ def test_an_exception_that_is_given_up_brings_the_quiet_back(here: Office) -> No
     assert told(here)[1].exceptions == ()
 
 
+def hours_from(here: Office, day: int, hours: int, where: str = "") -> QuietException:
+    start = midnight() + dt.timedelta(days=day)
+    unit = Unit.objects.get(code=where or here.ward.code)
+    return excepting.prepare(here.tuan, [unit], start, start + dt.timedelta(hours=hours), "Tết")
+
+
+@pytest.mark.usefixtures("hoa_above")
+def test_what_boxes_would_pass_over_since_a_week_has_had_its_24_hours_is_said_before_it_is_signed(
+    here: Office,
+) -> None:
+    for day in range(3):
+        row = hours_from(here, day, 7)
+        signs(row, here, "hoa")
+        signs(row, here, "tuan")
+    with pytest.raises(Refused, match="24 giờ trong 7 ngày"):
+        hours_from(here, 3, 4)
+    with pytest.raises(Refused, match="24 giờ trong 7 ngày"):
+        hours_from(here, -1, 4, "77")
+    hours_from(here, 3, 4, NEXT)
+    hours_from(here, 3, 3)
+    hours_from(here, 12, 24)
+    assert len(excepting.stretches(WARD, timezone.now())) == 3
+
+
+def test_an_exception_is_not_signed_more_than_a_year_before(here: Office) -> None:
+    with pytest.raises(Refused, match="366 ngày"):
+        hours_from(here, 366, 1)
+
+
 def test_somebody_who_may_not_sign_exceptions_is_refused(here: Office) -> None:
     row = prepared(here)
     with pytest.raises(NotAllowed, match="không có trong danh sách"):
@@ -410,3 +475,24 @@ def test_an_exception_on_the_pages_from_the_form_to_two_signatures(here: Office)
     row.refresh_from_db()
     assert row.envelope is not None
     assert "đã đủ chữ ký" in tuan.get("/lich/quy-dinh/").text
+
+
+@pytest.mark.usefixtures("hoa_above")
+def test_whoever_may_allow_an_hour_is_told_so_and_the_page_says_who_is_still_missing(here: Office) -> None:
+    row = prepared(here)
+    page = f"/lich/ngoai-gio/{row.pk}/"
+    link = f'<a href="{page}">Chờ bạn ký cho phép phát ngoài giờ: Giao thừa</a>'
+    tuan, hoa, lan = browser(here.tuan), browser(here.hoa), browser(here.lan)
+    assert link in hoa.get("/").text
+    assert link not in lan.get("/").text
+    signs(row, here, "hoa")
+    assert link not in hoa.get("/").text
+    shown = hoa.get(page).text
+    assert "Đã có 1/2 chữ ký. Bạn đã ký. Còn chờ: Phạm Tuấn." in shown
+    assert "Bỏ việc cho phép này" not in shown, "she would be refused"
+    assert "Bỏ việc cho phép này" in tuan.get(page).text
+    signs(row, here, "tuan")
+    assert "Các hộp ở đó tự nhận cùng lịch." in lan.get(page).text
+    trust(roots(2, HOA, TUAN))
+    assert "Một người ký không còn được tin cậy nên các hộp không nhận." in lan.get(page).text
+    assert f'value="{WARD} Phường 1"' in lan.get("/lich/ngoai-gio/moi/").text, "her own unit is offered"

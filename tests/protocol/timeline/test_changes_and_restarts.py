@@ -8,6 +8,7 @@ from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
     NIGHT,
+    RURAL,
     box,
     clock,
     emergency,
@@ -58,6 +59,40 @@ def test_what_had_ended_is_not_repeated_by_the_new_schedule() -> None:
     assert sounds(new) == ["06:02-06:06 s1#1.2"]
 
 
+def test_what_goes_on_is_the_same_before_and_after_an_interruption_but_for_its_times() -> None:
+    old = box(programme("s#1", "06:00", "10m", gain_cb=-10))
+    new = taken_over(old, "06:02", priority("p1", "06:05", "3m"))
+    first, _, rest = plan(new, ms("06:00"), ms("07:00")).segments
+    assert first.play == rest.play == "s#1@2026-11-24T06:00:00#1.1"
+    assert first == replace(rest, start_ms=first.start_ms, end_ms=first.end_ms, offset_ms=0, cut=first.cut)
+
+
+def test_what_was_to_be_cut_goes_on_whole_where_the_new_schedule_does_not_cut_it() -> None:
+    old = box(programme("s1", "06:00", "10m"), priority("p1", "06:05", "3m"))
+    new = taken_over(old, "06:02", programme("s1", "06:00", "10m"))
+    assert sounds(new) == ["06:00-06:10 s1#1.1"]
+
+
+def test_what_has_just_begun_when_the_schedule_changes_goes_on_and_what_has_just_ended_does_not() -> None:
+    old = box(programme("s1", "06:00", "10m"))
+    assert sounds(taken_over(old, "06:00", programme("s2", "09:00", "1m"))) == [
+        "06:00-06:10 s1#1.1",
+        "09:00-09:01 s2#1.1",
+    ]
+    for moment in ("06:10", "06:12"):
+        carry = Carry(sounding(old, "06:05"))
+        new = replace(box(programme("s2", "09:00", "1m")), awake_ms=ms(moment), carry=carry)
+        assert sounds(new) == ["09:00-09:01 s2#1.1"]
+
+
+def test_new_quiet_hours_that_have_begun_silence_at_once_what_sounds() -> None:
+    old = box(programme("s1", "06:00", "10m"))
+    dawn = Policy(Level.COMMUNE, quiet=(Hours(5 * HOUR_S, 7 * HOUR_S),))
+    new = replace(taken_over(old, "06:02"), manifest=manifest(policies=(NIGHT, dawn)))
+    assert at(new, ms("06:02")) is None
+    assert refused(new) == ["06:02 s1#1.1 cut-quiet"]
+
+
 def test_what_goes_on_still_gives_way_to_priority_and_comes_back() -> None:
     old = box(programme("s1", "06:00", "10m"))
     new = taken_over(old, "06:02", priority("p1", "06:05", "3m"))
@@ -74,6 +109,21 @@ def test_a_relay_that_goes_on_ends_with_its_old_slot() -> None:
     old = box(relay("r1", "06:00", 30))
     new = taken_over(old, "06:10", relay("r2", "06:00", 60))
     assert sounds(new) == ["06:00-06:30 r1#1", "06:30-07:00 r2#1 +1800s"]
+
+
+def test_a_slot_that_goes_on_is_the_same_before_and_after_an_interruption_but_for_its_times() -> None:
+    for slot in (relay("r1", "06:00", 30, "3m", gain_cb=-10), filler("r1", "06:00", 30, "20m", gain_cb=-10)):
+        new = taken_over(box(slot), "06:02", priority("p1", "06:05", "3m"))
+        first, _, rest = plan(new, ms("06:00"), ms("07:00")).segments
+        assert first == replace(rest, start_ms=first.start_ms, end_ms=first.end_ms, offset_ms=0, cut=first.cut)
+        assert (clock(first.start_ms), clock(rest.start_ms), rest.offset_ms) == ("06:00", "06:08", 480_000)
+
+
+def test_what_was_to_cut_a_slot_that_goes_on_still_cuts_it() -> None:
+    old = box(filler("f1", "06:00", 6, "10m"))
+    assert sounds(taken_over(old, "06:02")) == ["06:00-06:06 f1#1.1 | slot"]
+    capped = replace(taken_over(box(relay("r1", "06:00", 60)), "06:02"), manifest=manifest(policies=(NIGHT, RURAL)))
+    assert sounds(capped) == ["06:00-06:45 r1#1 | session"]
 
 
 def test_a_fillers_bulletin_that_goes_on_ends_and_the_new_programme_follows() -> None:

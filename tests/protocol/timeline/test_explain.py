@@ -3,11 +3,13 @@
 import string
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from protocol.ids import sha256
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
-from protocol.order import Status
+from protocol.order import Sound, Status
 from protocol.timeline import Carry, Cut, Holdings, Lock, RefusalCode, at, explain, refusal_sentence, refusals_within
 from protocol.timeline.words import EN, VI
 from tests.protocol.timeline.house import (
@@ -163,6 +165,136 @@ def test_what_goes_on_from_an_entry_that_is_gone_is_still_explained() -> None:
     assert sounding is not None
     told = explain(replace(box(), awake_ms=ms("06:05"), carry=Carry(sounding)), ms("06:06"))
     assert "(mục s1, thông thường)" in told
+
+
+def told_next(held: Holdings, moment: str) -> str:
+    return vi(held, moment).splitlines()[-1]
+
+
+def test_what_is_next_is_the_first_to_begin_after_now_programme_or_order() -> None:
+    order = emergency(7, "08:00", repeats=2)
+    held = box(programme("s1", "06:00", "3m"), programme("s2", "10:00", "2m"), orders=(order,))
+    flood = BY_CODE[1].title_vi
+    assert told_next(held, "05:00") == "Tiếp theo: bản tin “Tin 3m” (mục s1) lúc 06:00."
+    assert told_next(held, "06:00") == f"Tiếp theo: lệnh khẩn cấp “{flood}”, lượt 1 lúc 08:00."
+    assert told_next(held, "08:00") == f"Tiếp theo: lệnh khẩn cấp “{flood}”, lượt 2 lúc 08:01:05."
+    assert told_next(held, "08:01:05") == "Tiếp theo: bản tin “Tin 2m” (mục s2) lúc 10:00."
+    assert told_next(held, "10:00") == "Không còn mục nào trong 45 ngày tới."
+
+
+def test_a_refusal_is_told_as_past_from_its_very_instant() -> None:
+    held = box(programme("s1", "20:58", "3m"))
+    before, since = (explain(held, ms("20:58") + shift) for shift in (-1, 0))
+    assert "Trong 24 giờ tới sẽ không phát được:" in before
+    assert "Hôm nay không phát được:" not in before
+    assert "Hôm nay không phát được:" in since
+    assert "Trong 24 giờ tới sẽ không phát được:" not in since
+
+
+def test_today_begins_at_midnight() -> None:
+    held = box(programme("s0", "2026-11-23 23:59:50", "1m"), programme("s1", "00:00", "2m"))
+    assert vi(held, "09:30:15").endswith(
+        "Hôm nay không phát được:\n"
+        "- “Tin 2m” (mục s1, giờ định 00:00): rơi vào giờ yên lặng hoặc ngày không phát, hay kéo dài sang đó; "
+        "hãy chọn giờ khác."
+    )
+
+
+def test_five_refusals_are_all_of_the_list() -> None:
+    told = vi(box(*(programme(f"s{number}", f"03:{number:02}", "1m") for number in range(5))), "02:00")
+    assert told.count("\n- ") == 5
+    assert "mục nữa" not in told
+
+
+def test_a_refusal_names_its_own_bulletin_or_station() -> None:
+    rows = (programme("s#1", "03:00", "3m", "2m"), relay("r1", "03:30", 10, "1m"), filler("f1", "04:00", 10, "4m"))
+    told = vi(box(*rows), "02:00")
+    for line in ("“Tin 3m” (mục s#1", "“Tin 2m” (mục s#1", "“VOV1” (mục r1", "“Tin 4m” (mục f1"):
+        assert f"- {line}" in told
+
+
+def test_what_waited_in_vain_behind_another_is_late_and_a_lock_on_another_day_is_not_blamed() -> None:
+    held = box(
+        relay("r1", "06:00", 10),
+        priority("p1", "06:00", "15m"),
+        locks=(Lock(ms("2026-11-25 06:00"), None, "thay loa"),),
+    )
+    assert "(mục r1, giờ định 06:00): đã quá giờ được phép bắt đầu." in vi(held, "07:00")
+
+
+def test_what_ended_in_the_instant_at_which_it_was_too_late_is_to_blame() -> None:
+    lock = Lock(ms("05:00"), ms("06:05") + 1, "thay loa")
+    order = replace(emergency(7, "05:59", repeats=1), tape_ms=6 * 60_000 + 1)
+    assert "vì loa bị khóa" in vi(box(programme("s1", "06:00", "3m"), locks=(lock,)), "07:00")
+    assert "vì loa phát lệnh khẩn cấp" in vi(box(programme("s1", "06:00", "3m"), orders=(order,)), "07:00")
+
+
+@pytest.mark.parametrize(
+    ("planned", "late"),
+    [("06:01:59", ""), ("06:01:58", "2 giây"), ("06:01:01", "59 giây"), ("06:01", "1 phút"), ("06:00:01", "2 phút")],
+)
+def test_a_delay_is_told_from_two_seconds_on_and_in_minutes_from_the_first(planned: str, late: str) -> None:
+    held = box(programme("s0", "06:00", "2m"), programme("s1", planned, "3m"))
+    (why,) = (line for line in vi(held, "06:03").splitlines() if line.startswith("Lý do"))
+    if late:
+        assert why == f"Lý do: lịch có mục này lúc {planned}; muộn {late} vì loa bận hoặc chưa sẵn sàng."
+    else:
+        assert why == f"Lý do: lịch phát có mục này lúc {planned}."
+
+
+def test_reasons_to_sound_say_the_planned_time_and_a_relay_that_joined_is_not_called_late() -> None:
+    resumed = box(programme("s1", "06:00", "10m"), priority("p1", "06:05", "3m"))
+    assert "Lý do: lịch phát có mục này lúc 06:00; đang phát tiếp" in vi(resumed, "06:09")
+    joined = box(relay("r1", "06:00", 60), awake_ms=ms("06:10"))
+    assert "Lý do: lịch phát có mục này lúc 06:00." in vi(joined, "06:20")
+
+
+def test_an_order_is_named_by_its_first_eight_signs_and_in_the_readers_language() -> None:
+    held = Holdings(None, None, orders=(emergency(7, "03:00"),))
+    assert "Why: order 07070707, signed at province level" in en(held, "03:00:10")
+    assert f"“{BY_CODE[1].title_en}”, pass 1 of 3" in en(held, "03:00:10")
+
+
+def test_an_order_with_its_own_recording_says_so() -> None:
+    held = Holdings(None, None, orders=(emergency(7, "03:00", sound=Sound(sha256(b"voice"), repeats=1)),))
+    assert "“nội dung kèm theo lệnh”, lượt 1/1" in vi(held, "03:00:10")
+
+
+def test_a_reinstated_order_counts_its_passes_from_one() -> None:
+    held = Holdings(None, None, orders=(replace(emergency(7, "03:00"), rounds=1),))
+    assert "lượt 1/3, từ 03:00" in vi(held, "03:00:10")
+
+
+def test_what_goes_on_from_a_station_or_a_bulletin_that_is_gone_is_called_by_its_code() -> None:
+    for old, name in (
+        (box(relay("r1", "06:00", 60)), "vov1 (mục r1"),
+        (box(programme("s1", "06:00", "10m")), "“10m” (mục s1"),
+    ):
+        sounding = at(old, ms("06:05"))
+        assert sounding is not None
+        new = replace(box(), awake_ms=ms("06:05"), carry=Carry(sounding))
+        assert new.manifest is not None
+        assert name in vi(replace(new, manifest=msgspec.structs.replace(new.manifest, stations=())), "06:06")
+
+
+def test_reasons_to_be_silent_hold_from_their_first_instant_and_not_at_their_end() -> None:
+    asleep = box(programme("s0", "2026-11-20 06:00", "3m"), awake_ms=ms("11:00"))
+    assert "trước 11:00." in vi(asleep, "10:00")
+    assert "không có mục nào" in vi(asleep, "11:00")
+    locked = box(locks=(Lock(ms("09:00"), ms("11:00"), "thay loa"),))
+    assert "không có mục nào" in vi(locked, "08:00")
+    assert "loa bị khóa từ 09:00 (thay loa), đến 11:00. Lệnh khẩn cấp vẫn phát." in vi(locked, "09:00")
+    assert "không có mục nào" in vi(locked, "11:00")
+    assert "không có mục nào" in vi(box(orders=(emergency(7, "10:00", repeats=1),)), "10:01")
+    assert "hết hiệu lực từ 09:00" in vi(box(assignment=assignment(valid_until=ms("09:00") // 1000)), "09:00")
+    assert "giờ yên lặng 21:00–05:00" in vi(box(), "21:00")
+
+
+def test_times_are_those_of_the_manifests_zone() -> None:
+    held = replace(box(), manifest=manifest(programme("s1", "06:00", "3m"), zone="Europe/Berlin"))
+    told = vi(held, "12:01")
+    assert told.startswith("Lúc 06:01, thứ Ba ngày 24/11/2026: đang phát bản tin")
+    assert "từ 06:00 đến 06:03" in told
 
 
 def test_whoever_schedules_reads_a_sentence_for_every_refusal() -> None:

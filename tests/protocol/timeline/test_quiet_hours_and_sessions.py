@@ -1,7 +1,7 @@
 """Quiet hours, days and sessions: the shipped templates, how they stack, and what passes them."""
 
 from protocol.manifest import Hours, Level, Policy, Volume
-from protocol.timeline import at, plan, refusals_within
+from protocol.timeline import Refusal, RefusalCode, at, plan, refusals_within
 from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
@@ -12,6 +12,7 @@ from tests.protocol.timeline.house import (
     assignment,
     box,
     clock,
+    day_of,
     emergency,
     filler,
     manifest,
@@ -119,6 +120,55 @@ def test_a_rural_session_is_cut_after_forty_five_minutes() -> None:
     assert refused(held) == ["06:45 r1#1 cut-session"]
 
 
+def test_a_bulletin_may_fill_a_session_to_its_end() -> None:
+    assert sounds(box(programme("s1", "06:00", "15m"), policies=(NIGHT, WARD))) == ["06:00-06:15 s1#1.1"]
+
+
+def test_an_interrupted_bulletin_whose_rest_no_longer_fits_the_session_ends_there() -> None:
+    held = box(programme("s1", "06:00", "10m"), priority("p1", "06:04", "6m"), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:04 s1#1.1 | precedence", "06:04-06:10 p1#1.1"]
+    assert refused(held) == ["06:10 s1#1.1 cut-session"]
+
+
+def test_what_moves_up_for_a_bulletin_too_long_keeps_one_pause_before_it() -> None:
+    held = box(programme("s1", "06:00", "10m", "10m", "10m", "4m", pause_ms=5_000), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:10 s1#1.1", "06:10:05-06:14:05 s1#1.4"]
+    repeated = box(programme("s1", "06:00", "4m", "12m", repeats=2, gap_s=60), policies=(NIGHT, WARD))
+    assert sounds(repeated) == ["06:00-06:04 s1#1.1", "06:05-06:09 s1#2.1"]
+
+
+def test_a_repeat_after_five_minutes_is_a_session_of_its_own_and_does_not_move_up() -> None:
+    held = box(programme("s1", "06:00", "4m", "12m", repeats=2, gap_s=300), policies=(NIGHT, WARD))
+    assert sounds(held) == ["06:00-06:04 s1#1.1", "06:21-06:25 s1#2.1"]
+
+
+def test_a_relay_that_finds_no_session_left_is_refused_with_its_reason() -> None:
+    held = box(
+        programme("s1", "06:00", "5m"), programme("s2", "11:00", "5m"), relay("r1", "17:00", 10), policies=(NIGHT, WARD)
+    )
+    assert sounds(held) == ["06:00-06:05 s1#1.1", "11:00-11:05 s2#1.1"]
+    assert day_of(held).refusals == (
+        Refusal("r1@2026-11-24T17:00:00#1", "r1", ms("17:00"), RefusalCode.SESSION_COUNT, ms("17:00")),
+    )
+
+
+def test_a_relay_that_comes_back_after_its_session_is_over_stays_out() -> None:
+    held = box(relay("r1", "06:00", 60), priority("p1", "06:40", "5m"), policies=(NIGHT, RURAL))
+    assert sounds(held) == ["06:00-06:40 r1#1 | precedence", "06:40-06:45 p1#1.1"]
+    assert refused(held) == ["06:45 r1#1 cut-session"]
+
+
+def test_the_refusal_of_a_relay_cut_by_its_session_names_it() -> None:
+    assert day_of(box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL))).refusals == (
+        Refusal("r1@2026-11-24T06:00:00#1", "r1", ms("06:00"), RefusalCode.CUT_SESSION, ms("06:45")),
+    )
+
+
+def test_an_emergency_makes_a_session_longer_by_itself_and_no_more() -> None:
+    held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL), orders=(emergency(7, "06:05", tape="6m", repeats=1),))
+    assert sounds(held) == ["06:00-06:05 r1#1 | emergency", "06:05-06:11 e7#1", "06:11-06:51 r1#1 +660s | session"]
+
+
 def test_the_sessions_of_a_day_begin_anew_at_midnight() -> None:
     held = box(
         *(programme(f"s{hour}", f"2026-11-20 {hour:02}:00", "5m", rule=DAILY) for hour in (6, 11, 17)),
@@ -158,6 +208,49 @@ def test_what_was_missed_before_a_restart_took_no_session() -> None:
     assert sounds(held) == ["17:00-17:05 s17#1.1"]
 
 
+def test_where_only_names_of_plays_are_left_their_sessions_are_reckoned_as_planned() -> None:
+    entries = (
+        relay("r#6", "06:00", 5),
+        programme("s0", "00:00", "2m", "3m"),
+        programme("s8", "2026-11-23 08:00", "2m", "9m", rule=DAILY, window_s=40_000),
+        programme("s17", "17:00", "5m"),
+    )
+
+    def left(awake: str, *finished: str) -> list[str]:
+        names = frozenset(f"{entry}@2026-11-24T{play}" for entry, play in (name.split(" ") for name in finished))
+        held = box(*entries, policies=(WARD,), awake_ms=ms(awake), finished=names)
+        return [row.rpartition(" ")[0] for row in refused(held) if row.endswith("session-count")]
+
+    both = ("s8 08:00:00#1.1", "s8 08:00:00#1.2")
+    assert left("16:00", *both) == []
+    assert left("16:00", "r#6 06:00:00#1", *both) == ["17:00 s17#1.1"]
+    assert left("16:00", "s0 00:00:00#1.1", *both) == ["17:00 s17#1.1"]
+
+
+def test_a_reckoned_session_is_as_long_as_its_plays_were_to_be() -> None:
+    entries = (programme("s1", "06:00", "6m", "4m"), programme("s2", "06:12", "4m"), relay("r1", "17:00", 10))
+    more = (programme("s3", "17:12", "4m"),)
+    finished = frozenset(f"s1@2026-11-24T06:00:00#1.{place}" for place in (1, 2))
+    held = box(*entries, *more, policies=(NIGHT, WARD), awake_ms=ms("06:11"), finished=finished)
+    assert refused(held) == ["06:12 s2#1.1 session-length", "17:12 s3#1.1 session-length"]
+    later = frozenset({*finished, "r1@2026-11-24T17:00:00#1"})
+    again = box(*entries, *more, policies=(NIGHT, WARD), awake_ms=ms("17:11"), finished=later)
+    assert refused(again)[1:] == ["17:12 s3#1.1 session-length"]
+
+
+def test_of_a_programme_that_began_yesterday_only_what_came_after_midnight_is_reckoned_to_today() -> None:
+    night = programme("s1", "2026-11-24 23:30", "1m", repeats=2, gap_s=3600)
+    relayed = relay("r1", "2026-11-24 20:00", 600)
+    entries = (*(programme(f"s{hour}", f"2026-11-25 {hour:02}:00", "5m") for hour in (6, 11, 17)), night, relayed)
+    finished = {f"s{hour}@2026-11-25T{hour:02}:00:00#1.1" for hour in (6,)}
+    finished |= {"s1@2026-11-24T23:30:00#1.1", "s1@2026-11-24T23:30:00#2.1", "r1@2026-11-24T20:00:00#1"}
+    held = box(*entries, policies=(WARD,), awake_ms=ms("2026-11-25 10:00"), finished=frozenset(finished))
+    assert refused(held, "2026-11-25") == [
+        "2026-11-25 11:00 s11#1.1 session-count",
+        "2026-11-25 17:00 s17#1.1 session-count",
+    ]
+
+
 def test_a_session_goes_on_through_a_restart() -> None:
     heard = ((ms("06:00"), ms("06:30")),)
     held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL), awake_ms=ms("06:32"), heard=heard)
@@ -173,6 +266,26 @@ def test_a_lower_level_can_only_tighten() -> None:
     assert sounds(held, "2026-11-24") == ["06:00-06:04 s6#1.1"]
 
 
+def test_of_stacked_rules_the_fewest_days_the_fewest_sessions_and_the_shortest_cap_hold() -> None:
+    own = Policy(Level.BOX, max_session_s=5 * 60, max_sessions=1, days=0b1111110)
+    for policies in ((NIGHT, own, WARD), (NIGHT, WARD, own)):
+        entries = [programme(f"s{hour}", f"2026-11-20 {hour:02}:00", "4m", "2m", rule=DAILY) for hour in (6, 11)]
+        held = box(*entries, policies=policies)
+        heard = [day for day in range(21, 28) if sounds(held, f"2026-11-{day}")]
+        assert heard == [24, 25, 26, 27]
+        assert sounds(held) == ["06:00-06:04 s6#1.1"]
+        assert refused(held) == [
+            "06:04 s6#1.2 session-length",
+            "11:00 s11#1.1 session-count",
+            "11:00 s11#1.2 session-count",
+        ]
+
+
+def test_the_bounds_of_the_roots_hold_beside_the_schedules_own() -> None:
+    held = box(programme("s1", "04:00", "3m"), programme("s2", "06:00", "3m"), policies=(), bounds=(NIGHT,))
+    assert sounds(held) == ["06:00-06:03 s2#1.1"]
+
+
 def test_the_lowest_volume_of_any_policy_holds_and_the_calibration_is_added() -> None:
     quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(6 * HOUR_S, 7 * HOUR_S), -60),))
     quietest = Policy(Level.BOX, volume=(Volume(Hours(0, 0), -20), Volume(Hours(6 * HOUR_S, 6 * HOUR_S + 1), -80)))
@@ -185,6 +298,12 @@ def test_the_lowest_volume_of_any_policy_holds_and_the_calibration_is_added() ->
     )
     gains = [row.gain_cb for row in plan(held, ms("06:00"), ms("13:00")).segments]
     assert gains == [-5 - 80 - 7, -20 - 7, 0]
+
+
+def test_without_an_assignment_there_is_no_calibration() -> None:
+    row = at(box(programme("s1", "06:00", "3m", gain_cb=-5), assignment=None), ms("06:00"))
+    assert row is not None
+    assert row.gain_cb == -5
 
 
 def test_sound_that_runs_into_a_quieter_period_is_as_quiet_from_its_start() -> None:

@@ -67,6 +67,87 @@ def test_an_entry_that_cannot_be_planned_is_refused_with_its_field(entry: Entry,
     assert "'bad'" in whole.message
 
 
+@pytest.mark.parametrize(
+    ("entry", "code", "sentence"),
+    [
+        (
+            replace(GOOD.entries[0], playlist=("9m",)),
+            "unknown-bulletin",
+            "no bulletin '9m' with a sound in the manifest",
+        ),
+        (replace(GOOD.entries[0], playlist=()), "empty", "nothing to play: put a bulletin into the playlist"),
+        (replace(GOOD.entries[0], length_s=60), "length", "a programme is as long as its playlist; write 0"),
+        (replace(GOOD.entries[0], station="vov1"), "station", "only a relay names a station"),
+        (
+            replace(GOOD.entries[0], pause_ms=300_000),
+            "pause",
+            "a pause between bulletins is shorter than 5 minutes; make two entries instead",
+        ),
+        (replace(GOOD.entries[0], window_s=86_401), "window", "a window is 86400 seconds at most"),
+        (
+            replace(GOOD.entries[0], repeats=3, gap_s=43_000),
+            "length",
+            "with its repeats and gaps it lasts longer than a day; use fewer, or a rule that comes again",
+        ),
+        (
+            replace(GOOD.entries[1], length_s=0),
+            "length",
+            "a relay or filler needs the length of its slot, 1 to 86400 seconds",
+        ),
+        (replace(GOOD.entries[1], station="vov9"), "unknown-station", "no station 'vov9' in the manifest"),
+    ],
+)
+def test_whoever_makes_an_entry_reads_what_to_mend(entry: Entry, code: str, sentence: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        validate_entry(entry, GOOD)
+    assert (caught.value.code, caught.value.message) == (code, sentence)
+    whole = refusal(replace(GOOD, entries=(entry,)))
+    assert (whole.code, whole.message) == (code, f"{sentence} (entry {entry.id!r})")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(GOOD.entries[1], length_s=1),
+        replace(GOOD.entries[1], length_s=86_400),
+        replace(GOOD.entries[0], window_s=86_400),
+        replace(GOOD.entries[0], pause_ms=299_999),
+        # Three times 3 min, 10 s and 2 min, with two gaps between them: a day.
+        replace(GOOD.entries[0], pause_ms=10_000, repeats=3, gap_s=(86_400 - 3 * 310) // 2),
+    ],
+)
+def test_an_entry_may_be_as_long_as_a_day(entry: Entry) -> None:
+    validate_entry(entry, GOOD)
+
+
+def test_an_entry_may_not_be_a_second_longer_than_a_day() -> None:
+    longest = replace(GOOD.entries[0], pause_ms=10_000, repeats=3, gap_s=(86_400 - 3 * 310) // 2)
+    for entry in (replace(longest, gap_s=longest.gap_s + 1), replace(longest, pause_ms=10_001)):
+        with pytest.raises(ProtocolError):
+            validate_entry(entry, GOOD)
+
+
+def test_a_manifest_that_does_not_hold_together_says_what_to_mend() -> None:
+    silent = Bulletin("x", "X", "vi", sha256(b"x"))
+    told = {
+        "no-policy": "no policy of the province in it; set the province's hours, "
+        "and every programme is compiled with them",
+        "no-sound": "bulletin 'x' has no blob with a length; add its sound to the blobs",
+    }
+    for bad in (replace(GOOD, policies=()), replace(GOOD, bulletins=(silent,), entries=())):
+        error = refusal(bad)
+        assert error.message == told[error.code]
+    twice: dict[str, dict[str, Any]] = {
+        f"the blob {GOOD.blobs[0].hash.hex()!r} stands twice": {"blobs": GOOD.blobs[:1] * 2},
+        "the bulletin '2m' stands twice": {"bulletins": GOOD.bulletins[:1] * 2},
+        "the entry 's1' stands twice": {"entries": GOOD.entries[:1] * 2},
+        "the station 'vov1' stands twice": {"stations": GOOD.stations[:1] * 2},
+    }
+    for sentence, part in twice.items():
+        error = refusal(replace(GOOD, **part))
+        assert (error.code, error.message) == ("twice", sentence)
+
+
 def test_a_relay_without_a_fallback_is_allowed() -> None:
     validate_entry(replace(GOOD.entries[1], playlist=()), GOOD)
 
