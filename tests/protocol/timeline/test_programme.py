@@ -137,6 +137,12 @@ def test_the_programmes_of_today_that_a_box_missed_are_told_from_midnight_on() -
     assert refused(held) == ["09:00 s1#1.1 late", "09:00 s2#2.1 late"]
 
 
+def test_what_was_missed_yesterday_is_told_while_its_window_could_have_reached_and_no_longer() -> None:
+    entry = programme("s1", "2026-11-23 22:00", "3m", window_s=7200)
+    assert refused(box(entry, policies=(), awake_ms=ms("00:03"))) == ["00:03 s1#1.1 late"]
+    assert refused(box(entry, policies=(), awake_ms=ms("00:03:01"))) == []
+
+
 def test_the_window_is_the_entrys_own() -> None:
     held = box(programme("s1", "06:00", "3m", window_s=1200), awake_ms=ms("06:20"))
     assert sounds(held) == ["06:20-06:23 s1#1.1"]
