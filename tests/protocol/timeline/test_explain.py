@@ -207,9 +207,14 @@ def test_five_refusals_are_all_of_the_list() -> None:
 
 
 def test_a_refusal_names_its_own_bulletin_or_station() -> None:
-    rows = (programme("s#1", "03:00", "3m", "2m"), relay("r1", "03:30", 10, "1m"), filler("f1", "04:00", 10, "4m"))
+    rows = (programme("s#1.5", "03:00", "3m", "2m"), relay("r1", "03:30", 10, "1m"), filler("f1", "04:00", 10, "4m"))
     told = vi(box(*rows), "02:00")
-    for line in ("“Tin 3m” (mục s#1", "“Tin 2m” (mục s#1", "“VOV1” (mục r1", "“Tin 4m” (mục f1"):
+    for line in (
+        "“Tin 3m” (mục s#1.5, giờ định 03:00)",
+        "“Tin 2m” (mục s#1.5, giờ định 03:03)",
+        "“VOV1” (mục r1",
+        "“Tin 4m” (mục f1",
+    ):
         assert f"- {line}" in told
 
 

@@ -231,6 +231,9 @@ def test_what_begins_after_midnight_interrupts_what_began_before_it() -> None:
     row = at(held, ms("23:55"))
     assert row is not None
     assert clock(row.end_ms) == "2026-11-25 00:05"
+    relayed = at(box(relay("r1", "23:00", 120), priority("p1", "2026-11-25 00:30", "1m"), policies=()), ms("23:55"))
+    assert relayed is not None
+    assert clock(relayed.end_ms) == "2026-11-25 00:30"
 
 
 def test_a_lock_stops_the_programme_and_a_short_one_lets_it_go_on() -> None:

@@ -142,6 +142,7 @@ def test_a_filler_of_three_bulletins_begins_again_after_its_gap_whatever_its_pau
         "06:04:10-06:06:10 f1#1.3",
         "06:06:12-06:08 f1#2.1 | slot",
     ]
+    assert day_of(held).segments[-1].start_ms == ms("06:06:12")
 
 
 def test_a_filler_has_its_bulletins_sound_and_nothing_to_fall_back_on() -> None:
