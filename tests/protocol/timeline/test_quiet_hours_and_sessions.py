@@ -114,6 +114,15 @@ def test_what_would_run_from_friday_into_a_silent_saturday_does_not_start() -> N
     assert sounds(box(programme("s1", "2026-11-27 23:58", "3m"), policies=(weekdays,)), "2026-11-27") == []
 
 
+def test_a_silent_day_begins_and_ends_on_the_stroke_of_midnight() -> None:
+    weekdays = Policy(Level.COMMUNE, days=0b0011111)
+    entries = (relay("r1", "2026-11-27 23:00", 120), relay("r2", "2026-11-29 23:00", 120))
+    held = box(*entries, policies=(weekdays,))
+    assert sounds(held, "2026-11-27") == ["2026-11-27 23:00-2026-11-28 00:00 r1#1 | quiet"]
+    assert sounds(held, "2026-11-28") == sounds(held, "2026-11-29") == []
+    assert sounds(held, "2026-11-30") == ["2026-11-30 00:00-2026-11-30 01:00 r2#1 +3600s"]
+
+
 def test_a_rural_session_is_cut_after_forty_five_minutes() -> None:
     held = box(relay("r1", "06:00", 60), policies=(NIGHT, RURAL))
     assert sounds(held) == ["06:00-06:45 r1#1 | session"]
