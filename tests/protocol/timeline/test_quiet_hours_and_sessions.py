@@ -1,7 +1,9 @@
 """Quiet hours, days and sessions: the shipped templates, how they stack, and what passes them."""
 
+from dataclasses import replace
+
 from protocol.manifest import Hours, Level, Policy, Volume
-from protocol.timeline import Refusal, RefusalCode, at, plan, refusals_within
+from protocol.timeline import Holdings, Refusal, RefusalCode, at, plan, refusals_within
 from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
@@ -320,6 +322,22 @@ def test_sound_that_runs_into_a_quieter_period_is_as_quiet_from_its_start() -> N
     row = at(box(relay("r1", "11:00", 120), policies=(NIGHT, quieter)), ms("11:30"))
     assert row is not None
     assert row.gain_cb == -60
+
+
+def test_a_quieter_period_holds_neither_for_what_ends_as_it_begins_nor_for_what_begins_as_it_ends() -> None:
+    quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(12 * HOUR_S, 13 * HOUR_S), -60),))
+    held = box(*(programme(f"s{n}", moment, "3m") for n, moment in enumerate(("11:57", "12:57", "13:00"))))
+    rows = day_of(replace(held, bounds=(quieter,))).segments
+    assert [row.gain_cb for row in rows] == [0, -60, 0]
+
+
+def test_where_a_clock_is_put_back_quiet_hours_begin_at_the_first_reading_and_end_at_the_last() -> None:
+    night = Policy(Level.PROVINCE, quiet=(Hours(2 * HOUR_S + 1800, 2 * HOUR_S + 2700),))
+    rows = manifest(relay("r1", "2026-10-25 01:00", 240), policies=(night,), zone="Europe/Berlin")
+    found = plan(Holdings(rows, None), ms("2026-10-25 00:00"), ms("2026-10-26 00:00")).segments
+    # 02:30 in summer time is 00:30 UTC, 02:45 in winter time 01:45: 07:30 and 08:45 in Vietnam.
+    before, after = found
+    assert (clock(before.end_ms), clock(after.start_ms)) == ("2026-10-25 07:30", "2026-10-25 08:45")
 
 
 def test_a_filler_leaves_a_session_like_everything_else() -> None:
