@@ -154,6 +154,9 @@ _BECAUSE: Final[Mapping[str, tuple[str, ...]]] = {
     "taken apart and put together again at the same sign": (
         'programme._Run._carried: name, _, label = begun.play.partition("#")',
     ),
+    "a stretch of no length covers no instant: what it cuts in two is joined again": (
+        "policy.merged: elif start <= end:",
+    ),
     "one segment in two steps, which are joined again": (
         "simulate.Stage._step: higher = min((rows[0][0] for above, rows in self._coming.items() if above >= rank and rows), default=end)",
     ),
