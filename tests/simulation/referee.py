@@ -450,7 +450,9 @@ class Referee:
                 _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
         if world.controller.picture(box.name).owed:
             return  # it refuses an order that is sent again and answered again for as long as it lives
-        if truth.unsaid:
+        if (
+            truth.unsaid and not world.malice.misdeliver
+        ):  # what is owed to others is answered by this box, again and again
             _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
         if world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")

@@ -25,10 +25,12 @@ from tests.simulation.world import (
     Heal,
     Jump,
     NoisyBits,
+    PlugIn,
     PowerCut,
     ReplayAll,
     Schedule,
     Step,
+    Unplug,
     Wait,
     World,
     run,
@@ -580,3 +582,19 @@ def test_an_alarm_that_is_stopped_in_its_last_pass_is_not_done_and_comes_back(tm
     assert rows[-1].to_ms - rows[-1].from_ms > 10_000
     assert rows[-1].from_ms > world.given_ms[world.orders["open"][0].id]
     assert Stage.DONE in world.stages("a1", world.orders["flood"][0].id)
+
+
+def test_fault_36_an_alarm_that_gives_way_to_a_higher_one_while_the_device_is_away_still_sounds(tmp_path: Path) -> None:
+    """It waited for the device when the higher one came: it has not sounded, so it is not done (seed 59)."""
+    world = play(
+        tmp_path,
+        Unplug("a1"),
+        Give("rain", changes=(("severity", Severity.MINOR),)),
+        Wait(3),
+        Give("dam", ("Minh", "Hoa"), changes=(("severity", Severity.EXTREME),)),
+        Wait(2),
+        PlugIn("a1"),
+        Wait(120),
+    )
+    assert everybody(world, "dam") == [1, 1, 1]
+    assert heard(world, "a1", "rain") == 1
