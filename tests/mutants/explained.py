@@ -8,9 +8,6 @@ _BECAUSE: Final[Mapping[str, tuple[str, ...]]] = {
         "gate.judge: envelope = open_signed(raw, Family.ORDER, me.domain, )",
         "gate.judge: order = decode(envelope.payload, Order, )",
     ),
-    "who may speak is asked only where something is hit": (
-        "[: self.hit + 1] if self.hit is not None else () → [: (self.hit or 0) + 1]",
-    ),
     "a cache: what is worked out again is the same": (
         "occurrences.ByIdentity.__eq__: return isinstance(other, ByIdentity) and self.value is not other.value",
         "occurrences.ByIdentity.__eq__: return isinstance(other, ByIdentity) or self.value is other.value",
