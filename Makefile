@@ -51,7 +51,7 @@ bench: ## Runs a benchmark of tests/bench/ (NAME=…); its last line is one JSON
 fuzz: ## Asks the gate and its oracle a million questions (N=, SEED=; CASE= asks one again); its last line is one JSON object
 	@$(BIN)/python -m tests.fuzz
 
-mutants: ## Changes the gate and the planner a little, many times, and says which changes no test noticed (docs/mutants.md)
+mutants: ## Changes the gate (NAME=… the planner) a little, many times, and says which changes no test noticed (docs/mutants.md)
 	@$(BIN)/python -m tests.mutants $(NAME)
 
 translations: ## Brings the English catalogues in step with the sentences of the pages

@@ -99,10 +99,10 @@ def open_approval(data: bytes, trust: Trust, at_s: int | None = None) -> Approva
     return approval
 
 
-def open_exception(data: bytes, trust: Trust) -> QuietException:
+def open_exception(data: bytes, trust: Trust, at_s: int | None = None) -> QuietException:
     """The exception in these bytes, if two persons of the province signed it.
 
-    Raises `SignatureError` or `ProtocolError`.
+    `at_s` as for an approval. Raises `SignatureError` or `ProtocolError`.
     """
     envelope = open_signed(data, Family.EXCEPTION, trust.domain, max_bytes=MAX_EXCEPTION_BYTES)
     exception = decode(envelope.payload, QuietException, max_bytes=MAX_EXCEPTION_BYTES)
@@ -118,6 +118,8 @@ def open_exception(data: bytes, trust: Trust) -> QuietException:
         raise ProtocolError("bad-record", "ends within 366 days after its issue", field="QuietException.end")
     if exception.epoch > trust.version:
         raise ProtocolError("roots-newer", f"signed under roots {exception.epoch}", field="QuietException.epoch")
+    if at_s is not None and exception.issued > at_s + MAX_AHEAD_S:
+        raise ProtocolError("future", f"issued {exception.issued - at_s} s ahead", field="QuietException.issued")
     return exception
 
 
@@ -134,7 +136,7 @@ class Judged:
 def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> Judged:
     """Which of its bulletins and stations may sound at this place at this moment (epoch seconds). Raises nothing."""
     approvals = tuple(_approvals(manifest.approvals, trust, units, at_s))
-    sounds = {row.hash: row for row in approvals if row.subject is Subject.BULLETIN}
+    sounds = {(row.hash, row.language): row for row in approvals if row.subject is Subject.BULLETIN}
     stations = {row.hash for row in approvals if row.subject is Subject.STATION}
     bulletins = {row.id: row for row in manifest.bulletins}
     wrong = {row.code for row in manifest.stations if station_hash(row) not in stations}
@@ -144,13 +146,8 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
         bad = {entry.station} if entry.kind is Kind.RELAY and entry.station in wrong else set()
         for name in entry.playlist:
             bulletin = bulletins.get(name)
-            approval = None if bulletin is None else sounds.get(bulletin.sound)
-            if (
-                bulletin is None
-                or approval is None
-                or entry.klass > approval.klass
-                or bulletin.language != approval.language
-            ):
+            approval = None if bulletin is None else sounds.get((bulletin.sound, bulletin.language))
+            if approval is None or entry.klass > approval.klass:
                 bad.add(name)
         if bad:
             unapproved |= {name for name in bad if name is not None}
@@ -159,12 +156,15 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
     return Judged(msgspec.structs.replace(manifest, entries=tuple(left)), tuple(sorted(unapproved)))
 
 
-def exceptions_at(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> tuple[QuietException, ...]:
-    """The manifest's exceptions that are good and are for this place; the rest mean nothing, and quiet stays quiet."""
+def exceptions_at(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> tuple[QuietException, ...]:
+    """The manifest's exceptions that are good at this moment (epoch seconds) and are for this place.
+
+    The rest mean nothing, and quiet stays quiet.
+    """
     found = []
     for data in manifest.exceptions:
         try:
-            exception = open_exception(data, trust)
+            exception = open_exception(data, trust, at_s)
         except ProtocolError:
             continue
         if any(unit in units for unit in exception.area):
@@ -192,7 +192,7 @@ def station_hash(station: Station) -> bytes:
 
 
 def _approvals(signed: Iterable[bytes], trust: Trust, units: tuple[str, ...], at_s: int) -> Iterable[Approval]:
-    """Those that count here and now; of two for one sound the one of the higher class comes last."""
+    """Those that count here and now; of two for one sound in one language the one of the higher class comes last."""
     found = []
     for data in signed:
         try:

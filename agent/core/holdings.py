@@ -18,11 +18,12 @@ REMEMBER_MS = 2 * DAY_MS
 
 
 def begun(order: Order, accepted_ms: int, moved_ms: int) -> Order:
-    """The order with a `not_before` that has passed, if it had at its acceptance and the clock was set back since.
+    """The order with a `not_before` that has passed, if it begins at once or had begun when the clock was set back.
 
-    `moved_ms`: what counts as its acceptance by the clock of now.
+    What begins when it was issued begins when it is here: a clock that is behind must not hold back an alarm, nor a
+    stop. `moved_ms`: what counts as its acceptance by the clock of now.
     """
-    had_come = order.not_before * SECOND_MS <= accepted_ms
+    had_come = order.not_before <= order.issued or order.not_before * SECOND_MS <= accepted_ms
     if had_come and moved_ms < order.not_before * SECOND_MS:
         return replace(order, not_before=moved_ms // SECOND_MS)
     return order
@@ -72,9 +73,9 @@ def approved(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int
     return judge_manifest(manifest, trust, units, at_s).manifest
 
 
-def exceptions(manifest: Manifest, trust: Trust, units: tuple[str, ...]) -> tuple[Stretch, ...]:
+def exceptions(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> tuple[Stretch, ...]:
     """When scheduled sound may pass quiet hours here."""
-    found = exceptions_at(manifest, trust, units)
+    found = exceptions_at(manifest, trust, units, at_s)
     return tuple(Stretch(row.start * SECOND_MS, row.end * SECOND_MS) for row in found)
 
 

@@ -27,7 +27,7 @@ from protocol.errors import ProtocolError, SignatureError
 from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order
-from protocol.quantities import SECOND_MS
+from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.refusals import RejectCode
 from protocol.report import Ack, ClockQuality, FaultCode
 from protocol.roles import Role, Roots, open_first_roots, open_next_roots, root_fingerprint
@@ -121,6 +121,8 @@ class Inbox:
         self._faults = faults
         self._wakes = wakes
         self._waiting = WaitingRoom()
+        self._asked_ms: int | None = None
+        """When an order last made it ask for newer roots, by the boot clock."""
         self._takers: Mapping[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
@@ -212,14 +214,14 @@ class Inbox:
             delegation = open_delegation(raw, roots, held.get(unit), at_s)
         except ProtocolError as error:
             if error.code == "roots-newer":
-                self._waiting.put(raw, None, is_signed=True)
+                self._waiting.put_list(raw)
                 self._wakes.roots.set()
             if error.code == "not-newer":
                 return
             raise
         if not place:
             log.info("a list waits: this box has no place yet", unit=unit)
-            self._waiting.put(raw, None, is_signed=True)
+            self._waiting.put_list(raw)
             return
         self._trust.keep_delegation(raw, delegation)
         self._passed(delegation.issued)
@@ -315,7 +317,7 @@ class Inbox:
             due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
             self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:
-            self._wakes.roots.set()
+            self._ask_for_newer_roots()
         if code is RejectCode.ROOTS_EXPIRED:
             self._wakes.roots.set()
             self._faults.raised(FaultCode.TRUST, verdict.sentence("en"))
@@ -324,6 +326,13 @@ class Inbox:
         if code in ANSWERED and order is not None:
             self._book.reject(order.id, str(code), self._clock.now_ms())
             self._wakes.reporter.set()
+
+    def _ask_for_newer_roots(self) -> None:
+        """Once a minute at most: anybody may write such an order, and roots are large."""
+        now_ms = self._clock.boot_ms()
+        if self._asked_ms is None or now_ms - self._asked_ms >= MINUTE_MS:
+            self._asked_ms = now_ms
+            self._wakes.roots.set()
 
     def _wait_for_a_place(self, raw: bytes, verdict: Reject) -> None:
         """An alarm that is given while a box is being installed sounds as soon as it has its place, and is answered.

@@ -90,12 +90,12 @@ class Keeper:
         if roots is None:  # nothing is approved where nobody is trusted
             return _Programme(force.assignment, msgspec.structs.replace(force.manifest, entries=()), (), ())
         units = force.assignment.units
-        trust = trust_at(roots, self._trust.delegations(), units)
+        trust, at_s = trust_at(roots, self._trust.delegations(), units), self._clock.now_ms() // SECOND_MS
         return _Programme(
             force.assignment,
-            core.approved(force.manifest, trust, units, self._clock.now_ms() // SECOND_MS),
+            core.approved(force.manifest, trust, units, at_s),
             roots.policies,
-            core.exceptions(force.manifest, trust, units),
+            core.exceptions(force.manifest, trust, units, at_s),
         )
 
     def _rebuild(self) -> None:

@@ -107,13 +107,16 @@ class Performance:
             self._log.missed(row, detail)
 
     def give_up_waiting(self, around: Plan | None) -> None:
-        """Close the row of a sound that the device did not take in its time."""
+        """Close the row of a sound that the device did not take in its time.
+
+        A pass of an alarm may have its turn yet: it was not heard, so the order is not done by it.
+        """
         waiting = self._waiting
         if waiting is None or (around is not None and any(row.play == waiting.play for row in around.segments)):
             return
         self._waiting = None
         detail = "the sound device did not answer"
-        self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=True)
+        self._log.end(waiting.play, None, Result.MISSED, Grade.NONE, detail, final=not waiting.emergency)
 
     def take_over_the_time(self, jump_ms: int) -> None:
         """The clock was set by so much; 0: it was not."""

@@ -52,12 +52,13 @@ class Stages:
 
 
 def _conclusion(held: HeldOrder, orders: Collection[HeldOrder], finished: Collection[str], now_ms: int) -> Stage | None:
+    """What was stopped in its last pass is not done: it comes back when the stop is undone."""
     order = held.order
-    if order.sound is not None and f"{order.id.hex()}#{held.last_pass}" in finished:
-        return Stage.DONE
     stopped = ended_at(held, orders)
     if stopped is not None and stopped <= now_ms:
         return Stage.CANCELLED
+    if order.sound is not None and f"{order.id.hex()}#{held.last_pass}" in finished:
+        return Stage.DONE
     if order.status is Status.TEST:
         return Stage.DONE
     return Stage.EXPIRED if now_ms >= order.expires * SECOND_MS else None

@@ -113,7 +113,11 @@ class Orders:
         stage = Stage.DONE if silent else Stage.ACCEPTED
         window = self._windows.get(verdict.first_signer_key, ReplayWindow()).with_(order.sequence)
         ender = _Ender(order.id, order.type, verdict.level, order.status, at_ms)
-        acts = order.type is not MessageType.UPDATE or order.not_before * SECOND_MS <= at_ms
+        acts = (
+            order.type is not MessageType.UPDATE
+            or order.not_before <= order.issued
+            or order.not_before * SECOND_MS <= at_ms
+        )
         ends = order.type in _REPLACING and acts
         ended = [name for name in order.references if ends and self._is_live(name)]
         revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()

@@ -129,7 +129,7 @@ class Line:
 
 
 def _last(known: list[Answer]) -> Answer:
-    """What counts of these, by stage: what a stop with an end had silenced and what sounded after it is no more over."""
+    """What counts of these, sorted by stage: what sounded to its end after a stop that ended by itself is not over."""
     last = known[-1]
     later = [answer for answer in known if answer.stage is Stage.DONE and answer.at_ms > last.at_ms]
     return later[-1] if last.stage is Stage.CANCELLED and later else last

@@ -48,12 +48,13 @@ def holdings(row: AssignmentRow, at: dt.datetime) -> Holdings:
     trust = trust_or_none(assignment.units[-1])
     if trust is None:  # nothing is approved where nobody is trusted
         return Holdings(manifest=msgspec.structs.replace(manifest, entries=()), assignment=assignment)
+    at_s = int(at.timestamp())
     return Holdings(
-        manifest=judge_manifest(manifest, trust, assignment.units, int(at.timestamp())).manifest,
+        manifest=judge_manifest(manifest, trust, assignment.units, at_s).manifest,
         assignment=assignment,
         bounds=trust.roots.policies,
         exceptions=tuple(
-            Stretch(row.start * 1000, row.end * 1000) for row in exceptions_at(manifest, trust, assignment.units)
+            Stretch(row.start * 1000, row.end * 1000) for row in exceptions_at(manifest, trust, assignment.units, at_s)
         ),
     )
 

@@ -197,7 +197,6 @@ def _keys(code: str) -> list[PersonKey]:
         .order_by("person__display_name", "pk")
     )
     near = above(code)
-    rows = rows.order_by("person__display_name", "pk")
     return [row for row in rows if any(unit in near or covers(code, unit) for unit in _places(row.person))]
 
 

@@ -84,6 +84,11 @@ def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder
         for name in after.revoked
         if name not in known
     ]
+    lines += [
+        _("Khóa %(key)s %(person)s không còn bị thu hồi ở đây: nơi nào danh sách gốc cho phép thì lại có giá trị")
+        % {"key": mark(name), "person": names.get(name, "")}
+        for name in known - set(after.revoked)
+    ]
     return lines or [_("Không đổi người nào; chỉ kéo dài thời hạn.")]
 
 

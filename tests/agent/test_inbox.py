@@ -418,6 +418,27 @@ def test_noise_that_nobody_signed_takes_no_place_from_an_order_that_waits(tmp_pa
     virtual_time.run(main())
 
 
+def test_noise_makes_a_box_ask_for_newer_roots_once_a_minute_at_most(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            asked: list[int] = []
+
+            async def fetching() -> None:
+                while True:
+                    await box.wakes.roots.wait()
+                    asked.append(box.clock.boot_ms())
+
+            fetcher = asyncio.create_task(fetching())
+            for number in range(1, 121):
+                box.inbox.take(signed(alert(number, at_s=NOW_S, epoch=9), "nobody", "somebody"))
+                await box.clock.sleep_ms(1_000)
+            fetcher.cancel()
+            assert len(asked) == 2
+
+    virtual_time.run(main())
+
+
 def test_noise_under_roots_that_have_expired_is_not_answered(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:

@@ -1,6 +1,6 @@
 """What waits in a box: bounded, the most urgent first."""
 
-from agent.core.waiting import MAX_SIGNED, MAX_UNSIGNED, WaitingRoom
+from agent.core.waiting import MAX_LISTS, MAX_SIGNED, MAX_UNSIGNED, WaitingRoom
 from protocol.order import Severity
 from tests.support.small_controller import alert
 
@@ -18,10 +18,18 @@ def test_of_more_orders_than_there_are_places_the_most_severe_and_of_these_the_n
 
 def test_lists_of_people_come_before_all_orders_and_stay() -> None:
     room = WaitingRoom()
-    room.put(b"list", None, is_signed=True)
+    room.put_list(b"list")
     for number in range(100):
         room.put(b"%d" % number, alert(1, at_s=1_000 + number, severity=Severity.EXTREME), is_signed=True)
     assert room.take()[0] == b"list"
+
+
+def test_however_many_lists_come_they_take_no_place_from_an_alarm_and_the_last_stay() -> None:
+    room = WaitingRoom()
+    room.put(b"alarm", alert(1, at_s=1, severity=Severity.MINOR), is_signed=True)
+    for number in range(100):
+        room.put_list(b"%d" % number)
+    assert room.take() == [b"%d" % number for number in range(99, 99 - MAX_LISTS, -1)] + [b"alarm"]
 
 
 def test_what_nobody_has_signed_has_few_places_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 
 from protocol.codec import encode
@@ -42,7 +43,7 @@ def decisions_per_s() -> float:
     return len(ready) / (time.perf_counter() - began)
 
 
-def main() -> None:
+def main(cases: int) -> int:
     raw, me = signed_order(FLOOD, HOA, MINH), box()
     payload = encode(FLOOD)
     hoa = Passkey("Hoa", "console.example", "https://console.example")
@@ -56,7 +57,8 @@ def main() -> None:
     )
     signatures = open_signed(raw, Family.ORDER, DOMAIN).signatures
     keys = (HOA.public_key, MINH.public_key)
-    tally = agreement.run(SEED, range(CASES))
+    tally = agreement.run(SEED, range(cases))
+    ok = tally.clean and len(raw) <= LIMIT_PREPARED and len(two) <= LIMIT_PASSKEYS
     print(
         json.dumps(
             {
@@ -74,13 +76,16 @@ def main() -> None:
                 "cases": tally.cases,
                 "accepted": tally.accepted,
                 "wrong_sounds": tally.wrong_sounds,
+                "wrong_accepts": tally.wrong_accepts,
                 "wrong_refusals": tally.wrong_refusals,
                 "disagreements_with_oracle": tally.disagreements,
                 "raised": tally.raised,
+                "ok": ok,
             }
         )
     )
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else CASES))

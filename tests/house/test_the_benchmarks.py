@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).parents[2]
 
 
-def test_the_benchmark_of_compilation_tells_every_box_and_after_a_change_those_of_one_commune() -> None:
-    """40 boxes in 4 communes; of 8 schedules 4 are the province's and 4 one commune's."""
+def ran(*command: str) -> dict[str, Any]:
+    """What the last line says."""
     asked = subprocess.run(
-        [sys.executable, "tests/bench/compile.py", "40", "4", "8"],
+        [sys.executable, *command],
         cwd=REPO,
         env={**os.environ, "PYTHONPATH": str(REPO)},
         capture_output=True,
@@ -20,7 +21,21 @@ def test_the_benchmark_of_compilation_tells_every_box_and_after_a_change_those_o
         check=False,
     )
     assert asked.returncode == 0, asked.stderr
-    figures = json.loads(asked.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(asked.stdout.splitlines()[-1])
+    return figures
+
+
+def test_the_benchmark_of_the_gate_fails_where_a_sound_is_wrong_or_an_order_too_long() -> None:
+    figures = ran("tests/bench/gate.py", "300")
+    named = {"decisions_per_s", "verify_ms", "order_bytes", "cases", "wrong_sounds", "disagreements_with_oracle"}
+    assert named <= figures.keys()
+    assert (figures["cases"], figures["wrong_sounds"], figures["disagreements_with_oracle"]) == (300, 0, 0)
+    assert figures["ok"] is True
+
+
+def test_the_benchmark_of_compilation_tells_every_box_and_after_a_change_those_of_one_commune() -> None:
+    """40 boxes in 4 communes; of 8 schedules 4 are the province's and 4 one commune's."""
+    figures = ran("tests/bench/compile.py", "40", "4", "8")
     counts = {name: number for name, number in figures.items() if not name.endswith("_ms")}
     assert counts == {
         "boxes": 40,

@@ -43,12 +43,15 @@ def main() -> int:
 
 
 def _by_mutmut(name: str) -> tuple[list[str], int]:
+    shutil.rmtree(HERE / "mutants", ignore_errors=True)  # what an older run found is no answer
     program = [MUTMUT, "run", "--max-children", CHILDREN, name]
     subprocess.run(program, cwd=HERE, check=False, stdout=subprocess.DEVNULL)
     codes: dict[str, int | None] = {}
     for path in sorted((HERE / "mutants" / "protocol").rglob("*.meta")):
         codes |= json.loads(path.read_text())["exit_code_by_key"]
-    asked = {one: code for one, code in codes.items() if fnmatch.fnmatch(one, name) and code is not None}
+    asked = {one: code for one, code in codes.items() if fnmatch.fnmatch(one, name)}
+    if not asked or None in asked.values():
+        raise SystemExit(f"mutmut did not run everything of {name}: see what `{' '.join(program)}` says")
     # 33: no test comes near it.
     return sorted(_described(one) for one, code in asked.items() if code in (0, 33)), len(asked)
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from protocol.approval import open_approval, open_exception
-from protocol.delegation import open_delegation
+from protocol.delegation import open_delegation, unit_of
 from protocol.errors import ProtocolError
 from protocol.roles import open_next_roots
 from tests.oracle import bridge, cases, envelope, hostile
@@ -16,7 +16,7 @@ from tests.oracle import trust as oracle
 from tests.oracle.bridge import Trusted
 from tests.oracle.cases import Case
 from tests.oracle.judge import judge
-from tests.oracle.persons import NOW_S, worlds
+from tests.oracle.persons import DAY_S, NOW_S, worlds
 
 REPORTED = 5
 POOL = 300
@@ -111,38 +111,66 @@ def _ask(case: Case, number: int, tally: Tally) -> None:
         tally.note(number, f"{case.name}: the product says {mine}")
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What a reader who holds this world is shown, and when."""
+
+    family: int
+    raw: bytes
+    both: Trusted
+    at_s: int
+    tells_time: bool
+    holds_lists: bool
+
+
 def _ask_for_trust(rng: random.Random, number: int, tally: Tally) -> None:
-    """Whether both believe the same roots, delegations, approvals and exceptions."""
+    """Whether both believe the same roots, lists, approvals and exceptions, whatever they hold and at any time."""
     family, raw = hostile.message_of_trust(rng)
-    both = trusted()[0]
-    mine, theirs = _opened(family, raw, both), _opened_by_oracle(family, raw, both)
+    at_s = NOW_S + rng.choice((0, 0, 0, -DAY_S, -361, -360, -301, DAY_S, 400 * DAY_S))
+    asked = _Question(family, raw, rng.choice(trusted()), at_s, rng.random() < 0.8, rng.random() < 0.5)
+    mine, theirs = _opened(asked), _opened_by_oracle(asked)
     tally.answers["BELIEVED" if mine else "NOT BELIEVED"] += 1
     if mine != theirs:
         tally.disagreements += 1
         tally.note(number, f"family {family}: the product believes it: {mine}, the oracle: {theirs}: {raw.hex()}")
 
 
-def _opened(family: int, raw: bytes, both: Trusted) -> bool:
-    trust = both.product
+def _opened(asked: _Question) -> bool:
+    trust, raw, at_s = asked.both.product, asked.raw, asked.at_s
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: open_next_roots(raw, trust.roots),
-        envelope.DELEGATION: lambda: open_delegation(raw, trust.roots, None, NOW_S),
-        envelope.APPROVAL: lambda: open_approval(raw, trust, NOW_S),
-        envelope.EXCEPTION: lambda: open_exception(raw, trust),
+        envelope.DELEGATION: lambda: _opened_list(asked),
+        envelope.APPROVAL: lambda: open_approval(raw, trust, at_s),
+        envelope.EXCEPTION: lambda: open_exception(raw, trust, at_s),
     }
     try:
-        opening[family]()
+        opening[asked.family]()
     except ProtocolError:
         return False
     return True
 
 
-def _opened_by_oracle(family: int, raw: bytes, both: Trusted) -> bool:
-    trust = both.oracle
+def _opened_list(asked: _Question) -> None:
+    trust = asked.both.product
+    held = {row.unit: row for row in trust.delegations} if asked.holds_lists else {}
+    of_its_unit = held.get(unit_of(asked.raw, trust.roots))
+    open_delegation(asked.raw, trust.roots, of_its_unit, asked.at_s if asked.tells_time else None)
+
+
+def _opened_by_oracle(asked: _Question) -> bool:
+    trust, raw, at_s = asked.both.oracle, asked.raw, asked.at_s
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: oracle.next_roots(raw, trust.roots),
-        envelope.DELEGATION: lambda: oracle.delegation(raw, trust.roots, None, NOW_S),
-        envelope.APPROVAL: lambda: oracle.approval(raw, trust, NOW_S),
-        envelope.EXCEPTION: lambda: oracle.exception(raw, trust),
+        envelope.DELEGATION: lambda: _taken_list(asked),
+        envelope.APPROVAL: lambda: oracle.approval(raw, trust, at_s),
+        envelope.EXCEPTION: lambda: oracle.exception(raw, trust, at_s),
     }
-    return opening[family]() is not None
+    return opening[asked.family]() is not None
+
+
+def _taken_list(asked: _Question) -> Any:
+    """Refused if any that is held stands in its way: one of another unit never does."""
+    trust, at_s = asked.both.oracle, asked.at_s if asked.tells_time else None
+    held = (None, *(trust.delegations if asked.holds_lists else ()))
+    taken = [oracle.delegation(asked.raw, trust.roots, one, at_s) for one in held]
+    return None if None in taken else taken[0]

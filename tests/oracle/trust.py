@@ -236,7 +236,7 @@ def approval(raw: bytes, trust: OracleTrust, at_s: int) -> records.Approval | No
     return found if good else None
 
 
-def exception(raw: bytes, trust: OracleTrust) -> records.QuietException | None:
+def exception(raw: bytes, trust: OracleTrust, at_s: int) -> records.QuietException | None:
     try:
         opened = envelope.open_envelope(raw, envelope.EXCEPTION)
         found = records.exception(opened.payload)
@@ -248,6 +248,7 @@ def exception(raw: bytes, trust: OracleTrust) -> records.QuietException | None:
         found.epoch <= trust.roots.version
         and found.start < found.end <= found.start + DAY_S
         and found.end <= found.issued + YEAR_S
+        and found.issued <= at_s + AHEAD_S
         and people(covering) >= takes(trust.roots, records.EXCEPTION)
     )
     return found if good else None

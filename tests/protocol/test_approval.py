@@ -129,6 +129,24 @@ def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:
     assert (judged.unapproved, [row.id for row in judged.manifest.entries]) == (("b8",), ["s12"])
 
 
+def test_a_sound_that_was_approved_in_two_languages_is_approved_in_both() -> None:
+    other = "kxm" if APPROVAL.language != "kxm" else "vi"
+    for both in ((approved(), approved(language=other)), (approved(language=other), approved())):
+        assert unapproved(programme(*both)) == ()
+    assert unapproved(programme(approved(language=other))) == ("b7",)
+
+
+def test_an_exception_is_not_dated_ahead_of_the_readers_time() -> None:
+    for ahead_s, good in ((300, True), (301, False), (5 * 365 * 86_400, False)):
+        record = {"issued": NOW_S + ahead_s, "start": NOW_S + ahead_s, "end": NOW_S + ahead_s + 3_600}
+        manifest = programme(approved(), exceptions=(excepted(**record),))
+        assert bool(exceptions_at(manifest, TRUST, PLACE, NOW_S)) is good
+        assert exceptions_at(manifest, TRUST, PLACE, NOW_S + ahead_s) != ()
+        if not good:
+            with pytest.raises(ProtocolError, match="ahead"):
+                open_exception(excepted(**record), TRUST, NOW_S)
+
+
 def test_two_persons_of_the_province_make_an_exception_and_one_or_a_commune_does_not() -> None:
     assert open_exception(excepted(), TRUST) == EXCEPTION
     for signers in ((HOA,), (HOA, HOA), (HOA, LAN), (LAN, DUNG)):
@@ -182,7 +200,7 @@ def test_an_exception_was_signed_within_the_year() -> None:
 def hours(*spans: tuple[int, int]) -> list[int]:
     """How many hours each of these exceptions, from hour to hour, adds up to: those that count."""
     rows = [excepted(start=NOW_S + start * 3600, end=NOW_S + end * 3600) for start, end in spans]
-    found = exceptions_at(programme(approved(), exceptions=tuple(rows)), TRUST, PLACE)
+    found = exceptions_at(programme(approved(), exceptions=tuple(rows)), TRUST, PLACE, NOW_S)
     return [(row.end - row.start) // 3600 for row in found]
 
 
@@ -197,8 +215,8 @@ def test_many_exceptions_that_adjoin_are_no_endless_one() -> None:
 def test_an_exception_counts_in_its_area_and_a_bad_one_means_nothing() -> None:
     here, elsewhere, forged = excepted(), excepted(area=(OTHER_COMMUNE,)), excepted(LAN, DUNG)
     manifest = programme(approved(), exceptions=(here, elsewhere, forged, b"noise"))
-    assert exceptions_at(manifest, TRUST, PLACE) == (EXCEPTION,)
-    assert exceptions_at(manifest, TRUST, (PROVINCE, OTHER_COMMUNE)) == (
+    assert exceptions_at(manifest, TRUST, PLACE, NOW_S) == (EXCEPTION,)
+    assert exceptions_at(manifest, TRUST, (PROVINCE, OTHER_COMMUNE), NOW_S) == (
         EXCEPTION,
         msgspec.structs.replace(EXCEPTION, area=(OTHER_COMMUNE,)),
     )

@@ -6,6 +6,7 @@ sees of it the simulated controller tells. The agent may sound what this picture
 implies.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -127,6 +128,8 @@ class Referee:
         """What persons have approved, by the entry's id."""
         self.only: tuple[str, ...] = ()
         """For tests of the referee: the invariants to ask, so that no other one is quicker; empty for all."""
+        self.asked: Counter[str] = Counter()
+        """How often an invariant that needs good conditions could be asked."""
         self.sounds = 0
         self.verdicts = 0
 
@@ -400,6 +403,7 @@ class Referee:
             over = self._now >= order.expires * SECOND_MS or self._now - since < HEARD_MS
             if over or order.sound is None or order.status == records.TEST or not set(order.area) & set(box.units):
                 continue
+            self.asked["I5"] += 1
             if not self.heard(box, order.id) and self._is_due(picture, order.id, raw):
                 seconds = (self._now - since) // 1000
                 _fail("I5", f"{box.name} has not sounded {order.id.hex()} in {seconds} s of health")
@@ -434,6 +438,7 @@ class Referee:
         rest_ms = min(world.well_ms(box.name), self._now - picture.truth_since)
         if truth is None or rest_ms < REST_MS or not set(truth.live) <= set(world.controller.orders):
             return
+        self.asked["I8"] += 1
         known = world.controller.known[box.name]
         believed = (known.in_force, known.chain, known.log_seq, known.shown())
         held = (truth.place, truth.chain, truth.log_seq, truth.faults)
@@ -445,7 +450,9 @@ class Referee:
                 _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
         if world.controller.picture(box.name).owed:
             return  # it refuses an order that is sent again and answered again for as long as it lives
-        if truth.unsaid:
+        if (
+            truth.unsaid and not world.malice.misdeliver
+        ):  # what is owed to others is answered by this box, again and again
             _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
         if world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
@@ -468,6 +475,7 @@ class Referee:
         if linked_ms >= VISIBLE_MS:
             for kind in (picture.ailing, picture.said):
                 for code, since in kind.items():
+                    self.asked["I10"] += self._now - since >= VISIBLE_MS
                     if self._now - since >= VISIBLE_MS and code not in known.shown():
                         _fail("I10", f"{box.name}: {code.name} for {(self._now - since) // 1000} s, and nobody sees it")
         silent_ms = self._now - (known.seen_ms or 0)

@@ -18,6 +18,7 @@ from tests.simulation.world import (
     Give,
     Heal,
     Jump,
+    Mend,
     NoisyBits,
     PlugIn,
     PowerCut,
@@ -28,6 +29,7 @@ from tests.simulation.world import (
     Wait,
 )
 
+REINSTATE: Final = MessageType.REINSTATE
 BOXES: Final = ("a1", "a2", "b1")
 AREAS: Final = ((PROVINCE,), (COMMUNE_A,), (COMMUNE_B,), (COMMUNE_A, COMMUNE_B), (f"{COMMUNE_A}-01",))
 NAMES: Final = ("one", "two", "three", "four")
@@ -77,7 +79,7 @@ def steps(draw: st.DrawFn) -> Step:
         lambda: _endings(draw),
         lambda: draw(st.sampled_from((Cut(box), Heal(box)))),
         lambda: PowerCut(box, draw(st.sampled_from((1, 30))), int(draw(st.sampled_from(QUALITIES)))),
-        lambda: Jump(box, draw(st.sampled_from((-3_600_000, -2_000, 2_000, 3_600_000)))),
+        lambda: Jump(box, draw(st.sampled_from((-3_600_000, -240_000, -2_000, 2_000, 240_000, 3_600_000)))),
         lambda: Broker(*draw(st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from((0, 3_000)), st.booleans()))),
         ReplayAll,
         lambda: Forge(draw(st.sampled_from(THIEVES)), draw(st.sampled_from(AREAS)), number=draw(st.integers(1, 9))),
@@ -85,6 +87,7 @@ def steps(draw: st.DrawFn) -> Step:
         lambda: Schedule(draw(st.sampled_from(("news", "market"))), draw(st.sampled_from((20, 45)))),
         lambda: draw(st.sampled_from((Unplug(box), PlugIn(box)))),
         lambda: ControllerDown(draw(st.sampled_from((5, 200)))),
+        lambda: Mend(box),
     )
     return kinds[draw(st.integers(0, len(kinds) - 1))]()
 
@@ -99,6 +102,8 @@ def by_seed(seed: int, days: float) -> list[Step]:
     script: list[Step] = []
     while sum(step.s for step in script if isinstance(step, Wait)) < days * 86_400:
         script += [_random_step(rng) for _ in range(rng.randrange(5, 25))]
+        if rng.random() < 0.7:  # else everything stays as broken as it is
+            script += [Mend(box) for box in BOXES] + [Broker(), Give("open", ("Hoa",), ("77",), REINSTATE, ("stop",))]
         script.append(Wait(rng.choice((600, 3_600, 4 * 3_600))))
     return script
 
@@ -124,7 +129,7 @@ def _random_step(rng: random.Random) -> Step:
             Heal(box),
             Heal(box),
             PowerCut(box, rng.choice((1, 30)), int(rng.choice(QUALITIES))),
-            Jump(box, rng.choice((-3_600_000, -2_000, 2_000))),
+            Jump(box, rng.choice((-3_600_000, -240_000, -2_000, 2_000, 240_000))),
             Broker(rng.random() < 0.2, rng.randrange(1, 3), rng.choice((0, 3_000)), rng.random() < 0.2),
             ReplayAll(),
             Forge(rng.choice(THIEVES), area, number=rng.randrange(1, 1_000)),

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ def main() -> int:
     args = parser.parse_args()
     seeds = [args.seed] if args.seed is not None else list(range(args.seeds))
     total = {"seeds": 0, "virtual_days": 0.0, "steps": 0, "sounds": 0, "verdicts": 0, "violations": 0}
+    asked: Counter[str] = Counter()
     began = time.monotonic()
     for seed in seeds:
         with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
@@ -45,8 +47,9 @@ def main() -> int:
         total["steps"] += outcome.steps
         total["sounds"] += outcome.sounds
         total["verdicts"] += outcome.verdicts
+        asked += outcome.asked
     total["virtual_days"] = round(total["virtual_days"], 2)
-    sys.stdout.write(json.dumps(total | {"seconds": round(time.monotonic() - began, 1)}) + "\n")
+    sys.stdout.write(json.dumps(total | {"asked": dict(asked), "seconds": round(time.monotonic() - began, 1)}) + "\n")
     return 1 if total["violations"] else 0
 
 

@@ -25,10 +25,12 @@ from tests.simulation.world import (
     Heal,
     Jump,
     NoisyBits,
+    PlugIn,
     PowerCut,
     ReplayAll,
     Schedule,
     Step,
+    Unplug,
     Wait,
     World,
     run,
@@ -107,6 +109,18 @@ def test_fault_12_an_order_that_a_wrong_clock_refused_sounds_when_the_clock_is_r
     script = [Jump("a1", ms), PowerCut("a1", 1), Give("flood"), Wait(30), Jump("a1", -ms), PowerCut("a1", 1), Wait(90)]
     world = play(tmp_path, *script)
     assert everybody(world, "flood") == [1, 1, 1]
+
+
+def test_fault_12_a_clock_that_is_behind_holds_back_neither_an_alarm_nor_a_stop_that_begin_at_once(
+    tmp_path: Path,
+) -> None:
+    """Four minutes slow, which the gate allows."""
+    slow = (Jump("a1", -240_000), PowerCut("a1", 1), Wait(20))
+    stop = Give("stop", ("Hoa",), kind=MessageType.STOP)
+    world = play(tmp_path, *slow, Give("flood", changes=MANY), Wait(30), stop, Wait(60))
+    rows = world.boxes["a1"].sounded
+    assert rows[0].from_ms < world.given_ms[world.orders["flood"][0].id] + 5_000
+    assert rows[-1].to_ms < world.given_ms[world.orders["stop"][0].id] + 1_000
 
 
 @BACK
@@ -551,3 +565,36 @@ def test_stopping_silences_within_seconds_and_reinstating_brings_the_alarm_back(
     assert not [row for row in rows if stop_ms + 5_000 < row.from_ms < open_ms]
     assert len([row for row in rows if row.from_ms > open_ms]) == 4
     assert Stage.DONE in world.stages("a1", world.orders["flood"][0].id)
+
+
+@pytest.mark.parametrize("after_s", [0.3, 1.2, 5], ids=["before its first sample", "just before it", "while it sounds"])
+def test_an_alarm_that_is_stopped_in_its_last_pass_is_not_done_and_comes_back(tmp_path: Path, after_s: float) -> None:
+    world = play(
+        tmp_path,
+        Give("flood"),
+        Wait(after_s),
+        Give("stop", ("Hoa",), kind=MessageType.STOP),
+        Wait(30),
+        Give("open", ("Hoa",), kind=MessageType.REINSTATE, about=("stop",)),
+        Wait(90),
+    )
+    rows = world.boxes["a1"].sounded
+    assert rows[-1].to_ms - rows[-1].from_ms > 10_000
+    assert rows[-1].from_ms > world.given_ms[world.orders["open"][0].id]
+    assert Stage.DONE in world.stages("a1", world.orders["flood"][0].id)
+
+
+def test_fault_36_an_alarm_that_gives_way_to_a_higher_one_while_the_device_is_away_still_sounds(tmp_path: Path) -> None:
+    """It waited for the device when the higher one came: it has not sounded, so it is not done (seed 59)."""
+    world = play(
+        tmp_path,
+        Unplug("a1"),
+        Give("rain", changes=(("severity", Severity.MINOR),)),
+        Wait(3),
+        Give("dam", ("Minh", "Hoa"), changes=(("severity", Severity.EXTREME),)),
+        Wait(2),
+        PlugIn("a1"),
+        Wait(120),
+    )
+    assert everybody(world, "dam") == [1, 1, 1]
+    assert heard(world, "a1", "rain") == 1

@@ -7,6 +7,7 @@ an invariant breaks, the error carries the script as Python that can be pasted i
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -397,6 +398,21 @@ class PlugIn(Step):
 
 
 @dataclass(frozen=True)
+class Mend(Step):
+    """A technician was there: line, sound device and clock are good, and the box was started anew."""
+
+    box: str
+
+    async def do(self, world: World) -> None:
+        box = world.boxes[self.box]
+        if box.has_power:
+            await world.power_cut(self.box)
+        await world.sleep(1)
+        box.skew_ms, box.quality, box.link_up, box.plugged_in = 0, ClockQuality.NTP, True, True
+        world.boot(self.box)
+
+
+@dataclass(frozen=True)
 class ControllerDown(Step):
     """For so long the controller hears and says nothing."""
 
@@ -506,6 +522,8 @@ class Outcome:
     steps: int = 0
     sounds: int = 0
     verdicts: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often the invariants that need good conditions could be asked."""
     virtual_s: float = 0
     world: World | None = field(default=None, repr=False)
 
@@ -540,7 +558,8 @@ def run(
         finally:
             passed_s = (world.now_ms() - EPOCH_S * 1000) / 1000
             await world.end()
-        return Outcome(done, world.referee.sounds, world.referee.verdicts, passed_s, world)
+        referee = world.referee
+        return Outcome(done, referee.sounds, referee.verdicts, referee.asked, passed_s, world)
 
     with _quiet():
         return virtual_time.run(main())

@@ -390,7 +390,7 @@ def test_one_signature_opens_no_hour_and_two_open_it_in_its_area_alone(here: Off
     put_on(bulletin, here, tomorrow(23, 57))
     compile_now()
     assignment, manifest = told(here)
-    assert len(exceptions_at(manifest, trust_of(WARD), assignment.units)) == 1
+    assert len(exceptions_at(manifest, trust_of(WARD), assignment.units, assignment.issued)) == 1
     assert told(here, 2)[1].exceptions == ()
     at = midnight()
     held = holdings(AssignmentRow.objects.get(box=here.boxes[0]), at)

@@ -126,6 +126,13 @@ def test_an_exception_of_the_province_lets_scheduled_sound_pass_quiet_hours_and_
     assert refused(excepted) == ["04:10 s2#1.1 quiet"]
 
 
+def test_an_exception_at_the_edge_of_the_night_joins_it_to_the_day() -> None:
+    held = box(programme("s1", "20:58", "5m"), programme("s2", "05:58", "5m"))
+    for edge, play in ((("21:00", "22:00"), "20:58-21:03 s1#1.1"), (("05:00", "06:00"), "05:58-06:03 s2#1.1")):
+        stretch = Stretch(*(ms(moment) for moment in edge))
+        assert sounds(replace(held, exceptions=(stretch,))) == [play]
+
+
 def test_a_box_in_another_zone_keeps_the_night_and_the_hours_of_its_own_wall() -> None:
     held = in_berlin(box(*(programme(f"s{hour}", f"{hour}:58", "3m") for hour in ("05", "06", "16", "20"))))
     found = plan(held, ms("00:00"), ms("2026-11-25 12:00"))

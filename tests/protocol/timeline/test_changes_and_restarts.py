@@ -79,10 +79,9 @@ def test_what_has_just_begun_when_the_schedule_changes_goes_on_and_what_has_just
         "06:00-06:10 s1#1.1",
         "09:00-09:01 s2#1.1",
     ]
-    for moment in ("06:10", "06:12"):
-        carry = Carry(sounding(old, "06:05"))
-        new = replace(box(programme("s2", "09:00", "1m")), awake_ms=ms(moment), carry=carry)
-        assert sounds(new) == ["09:00-09:01 s2#1.1"]
+    carry = Carry(sounding(old, "06:05"))
+    for moment, then in (("06:10", "06:11-06:12 s2#1.1"), ("06:12", "06:12-06:13 s2#1.1")):
+        assert sounds(replace(box(programme("s2", "06:11", "1m")), awake_ms=ms(moment), carry=carry)) == [then]
 
 
 def test_new_quiet_hours_that_have_begun_silence_at_once_what_sounds() -> None:

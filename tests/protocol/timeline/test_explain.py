@@ -10,6 +10,7 @@ from protocol.ids import sha256
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
 from protocol.order import Sound, Status
+from protocol.policy import Stretch
 from protocol.timeline import Carry, Cut, Holdings, Lock, RefusalCode, at, explain, refusal_sentence, refusals_within
 from protocol.timeline.words import EN, VI
 from tests.protocol.timeline.house import (
@@ -106,6 +107,26 @@ def test_quiet_hours_say_whose_they_are_and_until_when() -> None:
     assert "giờ yên lặng 21:00–05:00 do tỉnh quy định, đến 06:00 ngày 25/11/2026" in vi(held, "23:00")
     noon = Policy(Level.COMMUNE, quiet=(Hours(11 * HOUR_S, 13 * HOUR_S),))
     assert "quiet hours 11:00–13:00 set by the commune, until 13:00" in en(box(policies=(NIGHT, noon)), "12:00")
+
+
+def test_after_midnight_the_quiet_hours_are_still_those_that_began_in_the_evening() -> None:
+    assert "giờ yên lặng 21:00–05:00 do tỉnh quy định, đến 06:00." in vi(box(), "03:00")
+    assert "giờ yên lặng 05:00–06:00 do tỉnh quy định, đến 06:00." in vi(box(), "05:00")
+    assert "không có mục nào" in vi(box(), "06:00")
+
+
+def test_while_an_exception_holds_no_quiet_hours_are_blamed() -> None:
+    held = box(exceptions=(Stretch(ms("22:00"), ms("23:00")),))
+    assert "giờ yên lặng 21:00–05:00 do tỉnh quy định, đến 22:00." in vi(held, "21:59")
+    assert "không có mục nào" in vi(held, "22:00")
+    assert "không có mục nào" in vi(held, "22:59:59")
+    assert "giờ yên lặng 21:00–05:00" in vi(held, "23:00")
+
+
+def test_the_day_without_programme_is_that_of_the_manifests_zone() -> None:
+    friday = replace(box(), manifest=manifest(policies=(NIGHT, WARD), zone="Europe/Berlin"))
+    assert "không có mục nào" in vi(friday, "2026-11-28 02:00")
+    assert "hôm nay không phải ngày phát" in vi(friday, "2026-11-28 12:30")
 
 
 def test_a_day_without_programme() -> None:
@@ -207,9 +228,14 @@ def test_five_refusals_are_all_of_the_list() -> None:
 
 
 def test_a_refusal_names_its_own_bulletin_or_station() -> None:
-    rows = (programme("s#1", "03:00", "3m", "2m"), relay("r1", "03:30", 10, "1m"), filler("f1", "04:00", 10, "4m"))
+    rows = (programme("s#1.5", "03:00", "3m", "2m"), relay("r1", "03:30", 10, "1m"), filler("f1", "04:00", 10, "4m"))
     told = vi(box(*rows), "02:00")
-    for line in ("“Tin 3m” (mục s#1", "“Tin 2m” (mục s#1", "“VOV1” (mục r1", "“Tin 4m” (mục f1"):
+    for line in (
+        "“Tin 3m” (mục s#1.5, giờ định 03:00)",
+        "“Tin 2m” (mục s#1.5, giờ định 03:03)",
+        "“VOV1” (mục r1",
+        "“Tin 4m” (mục f1",
+    ):
         assert f"- {line}" in told
 
 

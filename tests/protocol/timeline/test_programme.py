@@ -137,6 +137,17 @@ def test_the_programmes_of_today_that_a_box_missed_are_told_from_midnight_on() -
     assert refused(held) == ["09:00 s1#1.1 late", "09:00 s2#2.1 late"]
 
 
+def test_a_box_that_wakes_after_midnight_joins_the_long_programme_of_the_evening() -> None:
+    held = box(programme("s1", "2026-11-23 23:30", *["10m"] * 7), policies=(), awake_ms=ms("00:31"))
+    assert sounds(held) == ["00:31-00:41 s1#1.7"]
+
+
+def test_what_was_missed_yesterday_is_told_while_its_window_could_have_reached_and_no_longer() -> None:
+    entry = programme("s1", "2026-11-23 22:00", "3m", window_s=7200)
+    assert refused(box(entry, policies=(), awake_ms=ms("00:03"))) == ["00:03 s1#1.1 late"]
+    assert refused(box(entry, policies=(), awake_ms=ms("00:03:01"))) == []
+
+
 def test_the_window_is_the_entrys_own() -> None:
     held = box(programme("s1", "06:00", "3m", window_s=1200), awake_ms=ms("06:20"))
     assert sounds(held) == ["06:20-06:23 s1#1.1"]
@@ -220,6 +231,9 @@ def test_what_begins_after_midnight_interrupts_what_began_before_it() -> None:
     row = at(held, ms("23:55"))
     assert row is not None
     assert clock(row.end_ms) == "2026-11-25 00:05"
+    relayed = at(box(relay("r1", "23:00", 120), priority("p1", "2026-11-25 00:30", "1m"), policies=()), ms("23:55"))
+    assert relayed is not None
+    assert clock(relayed.end_ms) == "2026-11-25 00:30"
 
 
 def test_a_lock_stops_the_programme_and_a_short_one_lets_it_go_on() -> None:

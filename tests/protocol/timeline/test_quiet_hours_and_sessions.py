@@ -1,7 +1,9 @@
 """Quiet hours, days and sessions: the shipped templates, how they stack, and what passes them."""
 
+from dataclasses import replace
+
 from protocol.manifest import Hours, Level, Policy, Volume
-from protocol.timeline import Refusal, RefusalCode, at, plan, refusals_within
+from protocol.timeline import Holdings, Refusal, RefusalCode, at, plan, refusals_within
 from tests.protocol.timeline.house import (
     DAILY,
     HOUR_S,
@@ -112,6 +114,15 @@ def test_a_ward_is_silent_at_the_weekend() -> None:
 def test_what_would_run_from_friday_into_a_silent_saturday_does_not_start() -> None:
     weekdays = Policy(Level.COMMUNE, days=0b0011111)
     assert sounds(box(programme("s1", "2026-11-27 23:58", "3m"), policies=(weekdays,)), "2026-11-27") == []
+
+
+def test_a_silent_day_begins_and_ends_on_the_stroke_of_midnight() -> None:
+    weekdays = Policy(Level.COMMUNE, days=0b0011111)
+    entries = (relay("r1", "2026-11-27 23:00", 120), relay("r2", "2026-11-29 23:00", 120))
+    held = box(*entries, policies=(weekdays,))
+    assert sounds(held, "2026-11-27") == ["2026-11-27 23:00-2026-11-28 00:00 r1#1 | quiet"]
+    assert sounds(held, "2026-11-28") == sounds(held, "2026-11-29") == []
+    assert sounds(held, "2026-11-30") == ["2026-11-30 00:00-2026-11-30 01:00 r2#1 +3600s"]
 
 
 def test_a_rural_session_is_cut_after_forty_five_minutes() -> None:
@@ -311,6 +322,22 @@ def test_sound_that_runs_into_a_quieter_period_is_as_quiet_from_its_start() -> N
     row = at(box(relay("r1", "11:00", 120), policies=(NIGHT, quieter)), ms("11:30"))
     assert row is not None
     assert row.gain_cb == -60
+
+
+def test_a_quieter_period_holds_neither_for_what_ends_as_it_begins_nor_for_what_begins_as_it_ends() -> None:
+    quieter = Policy(Level.COMMUNE, volume=(Volume(Hours(12 * HOUR_S, 13 * HOUR_S), -60),))
+    held = box(*(programme(f"s{n}", moment, "3m") for n, moment in enumerate(("11:57", "12:57", "13:00"))))
+    rows = day_of(replace(held, bounds=(quieter,))).segments
+    assert [row.gain_cb for row in rows] == [0, -60, 0]
+
+
+def test_where_a_clock_is_put_back_quiet_hours_begin_at_the_first_reading_and_end_at_the_last() -> None:
+    night = Policy(Level.PROVINCE, quiet=(Hours(2 * HOUR_S + 1800, 2 * HOUR_S + 2700),))
+    rows = manifest(relay("r1", "2026-10-25 01:00", 240), policies=(night,), zone="Europe/Berlin")
+    found = plan(Holdings(rows, None), ms("2026-10-25 00:00"), ms("2026-10-26 00:00")).segments
+    # 02:30 in summer time is 00:30 UTC, 02:45 in winter time 01:45: 07:30 and 08:45 in Vietnam.
+    before, after = found
+    assert (clock(before.end_ms), clock(after.start_ms)) == ("2026-10-25 07:30", "2026-10-25 08:45")
 
 
 def test_a_filler_leaves_a_session_like_everything_else() -> None:

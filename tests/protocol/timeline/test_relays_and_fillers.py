@@ -80,6 +80,16 @@ def test_a_refusal_of_a_relay_names_its_slot_its_entry_and_its_planned_start() -
     )
 
 
+def test_every_relay_that_was_never_heard_is_told_whatever_slots_came_before_it() -> None:
+    held = box(
+        relay("r0", "03:00", 10),
+        filler("f1", "05:55", 20, "1m"),
+        relay("r1", "06:00", 10),
+        priority("p1", "06:00", "15m"),
+    )
+    assert refused(held) == ["03:00 r0#1 quiet", "06:10 r1#1 late"]
+
+
 def test_a_relay_that_may_have_been_heard_before_a_restart_is_not_told_as_never_heard() -> None:
     lock = Lock(ms("06:05"), ms("07:30"), "sửa loa")
     assert refused(box(relay("r1", "06:00", 60), locks=(lock,), awake_ms=ms("06:10"))) == []
@@ -132,6 +142,7 @@ def test_a_filler_of_three_bulletins_begins_again_after_its_gap_whatever_its_pau
         "06:04:10-06:06:10 f1#1.3",
         "06:06:12-06:08 f1#2.1 | slot",
     ]
+    assert day_of(held).segments[-1].start_ms == ms("06:06:12")
 
 
 def test_a_filler_has_its_bulletins_sound_and_nothing_to_fall_back_on() -> None:
