@@ -1,7 +1,7 @@
 """Lists of people in words."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from django.utils import timezone
@@ -63,21 +63,10 @@ def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder
     """What signing does, line by line; from the bytes that are signed. `roots` are the people of the roots, whose keys
     a list may take away too.
     """
-    old = {row.key: row for row in (before.holders if before else ())}
-    new = {row.key: row for row in after.holders}
+    held = before.holders if before else ()
+    lines = [*_people(_by_key(held), _by_key(after.holders))]
+    names = {sha256(row.key): row.person for row in (*roots, *after.holders, *held)}
     known = set(before.revoked if before else ())
-    lines = [
-        _("Thêm %(person)s, khóa %(key)s: %(roles)s %(dates)s")
-        % {"person": row.person, "key": fingerprint(key), "roles": roles(row), "dates": dates(row)}
-        for key, row in new.items()
-        if old.get(key) != row
-    ]
-    lines += [
-        _("Bỏ %(person)s (%(roles)s)") % {"person": row.person, "roles": roles(row)}
-        for key, row in old.items()
-        if key not in new
-    ]
-    names = {sha256(row.key): row.person for row in (*roots, *old.values())}
     lines += [
         _("Thu hồi khóa %(key)s %(person)s: từ nay các hộp không nhận chữ ký của khóa này")
         % {"key": mark(name), "person": names.get(name, "")}
@@ -87,9 +76,40 @@ def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder
     lines += [
         _("Khóa %(key)s %(person)s không còn bị thu hồi ở đây: nơi nào danh sách gốc cho phép thì lại có giá trị")
         % {"key": mark(name), "person": names.get(name, "")}
-        for name in known - set(after.revoked)
+        for name in sorted(known - set(after.revoked))
     ]
     return lines or [_("Không đổi người nào; chỉ kéo dài thời hạn.")]
+
+
+def _people(old: Mapping[bytes, frozenset[Holder]], new: Mapping[bytes, frozenset[Holder]]) -> Iterator[str]:
+    """Every line of a list that comes, goes or becomes another one: one key may stand in several."""
+    for key, rows in new.items():
+        if key not in old:
+            yield from (_said(_("Thêm %(person)s, khóa %(key)s: %(what)s"), row) for row in _sorted(rows))
+        elif rows != old[key]:
+            yield from (
+                _said(_("Đổi %(person)s, khóa %(key)s: thôi %(what)s"), row) for row in _sorted(old[key] - rows)
+            )
+            yield from (_said(_("Đổi %(person)s, khóa %(key)s: nay %(what)s"), row) for row in _sorted(rows - old[key]))
+    for key, rows in old.items():
+        if key not in new:
+            yield from (_said(_("Bỏ %(person)s, khóa %(key)s: %(what)s"), row) for row in _sorted(rows))
+
+
+def _by_key(holders: Iterable[Holder]) -> dict[bytes, frozenset[Holder]]:
+    found: dict[bytes, frozenset[Holder]] = {}
+    for row in holders:
+        found[row.key] = found.get(row.key, frozenset()) | {row}
+    return found
+
+
+def _sorted(rows: Iterable[Holder]) -> list[Holder]:
+    return sorted(rows, key=lambda row: (row.person, row.roles, row.scope, row.not_before, row.not_after))
+
+
+def _said(sentence: str, row: Holder) -> str:
+    what = " · ".join(part for part in (roles(row), ", ".join(row.scope), dates(row)) if part)
+    return sentence % {"person": row.person, "key": fingerprint(row.key), "what": what}
 
 
 def _day(at_s: int) -> str:
