@@ -96,7 +96,7 @@ def _silent(row: Unapproved, units: Sequence[str], now: dt.datetime) -> Silent:
         title=str(row),
         bulletin=row.bulletin_id,
         station=row.station_id,
-        places=_first_names(units),
+        places=first_names(units),
         why=approved.why_not(row.bulletin or row.station, units[0], trust, now),
         who=who_may(Role.CONTENT, scope, trust, now),
         since=row.since,
@@ -124,7 +124,7 @@ def _unreleased(now: dt.datetime, seen: Sequence[str] | None, schedule: Schedule
             title=rows[0].bulletin.title,
             bulletin=number,
             station=None,
-            places=_first_names([row.schedule.unit.code for row in rows]),
+            places=first_names([row.schedule.unit.code for row in rows]),
             why=_("bản tin đang ở trạng thái “%(state)s”") % {"state": rows[0].bulletin.get_state_display()},
             who=who_may(Role.CONTENT, rows[0].bulletin.unit.code, trust_or_none(rows[0].bulletin.unit.code), now),
             since=rows[0].bulletin.changed,
@@ -163,7 +163,7 @@ def asked(row: Unheard, now: dt.datetime) -> str:
     return _("Chọn giờ khác hoặc rút ngắn; người đặt quy định: %(who)s.") % {"who": who}
 
 
-def _first_names(codes: Sequence[str]) -> str:
+def first_names(codes: Sequence[str]) -> str:
     """Of the units, the first few."""
     wanted = sorted(set(codes))
     return names(wanted[:NAMED]) + (", …" if len(wanted) > NAMED else "")

@@ -6,10 +6,11 @@ from datetime import datetime
 from controller.core.errors import Refused
 from controller.trust import delegating, services, wording
 from controller.trust.models import DelegationFile, State
+from controller.units.models import Unit
 from controller.units.services import names
 from protocol.delegation import Delegation, holders_in_force
 from protocol.ids import sha256
-from protocol.roles import Holder, Role
+from protocol.roles import Holder
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,20 @@ def standing(key: bytes, now: datetime) -> Standing | None:
     lists = services.lists_in_force()
     waiting = {row.unit: delegating.read(row) for row in DelegationFile.objects.filter(state=State.WAITING)}
     held = [*roots.holders, *(one for record in lists.values() for one in holders_in_force(record, roots))]
-    admins = {one.person for one in roots.holders if Role.DELEGATION in one.roles and one.not_after >= at_s}
+    offices = _offices(key) or [roots.province]
+    admins = {one.person for unit in offices for one in delegating.administrators(roots, unit, at_s)}
     return Standing(
         lines=tuple(_line(one) for one in held if one.key == key and one.not_after >= at_s),
         taken_away=names(unit for unit, record in lists.items() if sha256(key) in record.revoked),
         waiting=names(unit for unit, record in waiting.items() if _adds(record, key)),
         administrators=", ".join(sorted(admins)),
     )
+
+
+def _offices(key: bytes) -> list[str]:
+    """Units in which the key's holder has an office: their lists would name it."""
+    rows = Unit.objects.filter(appointments__person__keys__public_key=key)
+    return list(rows.values_list("code", flat=True).distinct())
 
 
 def _adds(record: Delegation, key: bytes) -> bool:

@@ -68,6 +68,8 @@ def unit(request: HttpRequest, code: str) -> HttpResponse:
         try:
             _prepare(request, person, code, form)
         except Refused as refused:
+            if not form.is_bound:
+                return _page(request, shown, person, form, status=422, refused=str(refused))
             show_refusal(form, refused)
         else:
             if not form.errors:
@@ -129,6 +131,8 @@ def _prepare(request: HttpRequest, person: Person, code: str, form: OfficerForm)
             delegating.prepare(person, code, delegating.with_(before, holder), reason=form.cleaned_data["reason"])
             _say_what_goes_on(request, begun=begun)
         return
+    if what not in ("remove", "lost"):
+        raise Refused("what", _("Trang này không có thao tác đó."), _("Tải lại trang rồi bấm lại."))
     key = _posted_key(request)
     if what == "lost":
         made = losing.lose(person, code, key)

@@ -10,7 +10,7 @@ from controller.accounts.access import person_of
 from controller.accounts.rules import Action
 from controller.accounts.services import where
 from controller.schedules import wording
-from controller.schedules.arrears import NAMED, asked, cut, cut_of, names, silent
+from controller.schedules.arrears import NAMED, asked, cut, cut_of, first_names, silent
 from controller.schedules.arrears import arrears as arrears_now
 from controller.schedules.models import Schedule
 
@@ -36,7 +36,7 @@ def arrears(context: dict[str, Any], schedule: Schedule | None = None) -> dict[s
             {
                 "schedule": row.schedule,
                 "title": titles.get(row.schedule, ""),
-                "places": names(row.units),
+                "places": first_names(row.units),
                 "what": wording.unheard(row),
                 "ask": asked(row, now),
             }

@@ -23,6 +23,7 @@ from controller.schedules.compiling import COMPILE
 from controller.trust import delegating, epochs, losing, services, wording
 from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, RootsFile
+from controller.trust.standing import standing
 from controller.units.models import Unit
 from protocol.codec import decode, encode
 from protocol.compose import order_id, signed_order
@@ -634,3 +635,51 @@ def test_roots_of_the_same_era_leave_to_the_lists_what_they_took_away(here: Prov
     both_sign(here, delegating.prepare(here.people["son"], AN_PHU, [], revoked=[key("lan").public_key]))
     assert services.import_roots(sign_roots(administered(here, 3), key("root"))).version == 3
     assert key("lan").public_key not in {holder.key for holder in services.trust_of(AN_PHU).holders}
+
+
+def test_whoever_asks_whom_to_tell_is_sent_to_those_whose_time_and_scope_it_is(here: Province) -> None:
+    record, later = administered(here, 3), int(timezone.now().timestamp()) + 86_400
+    not_yet = Holder(key("not yet").public_key, "Cao Chưa", (Role.DELEGATION,), ("77",), not_before=later)
+    elsewhere = Holder(key("elsewhere").public_key, "Lâm Khác", (Role.DELEGATION,), (BINH_MINH,))
+    services.import_roots(sign_roots(replace(record, holders=(*record.holders, not_yet, elsewhere)), key("root")))
+
+    def told() -> str:
+        found = standing(key("nga").public_key, timezone.now())
+        assert found is not None
+        return found.administrators
+
+    assert told() == "Bùi Thủy, Đỗ Sơn", "without an office: those of the province"
+    appoint(here.people["nga"], Office.EDITOR, Unit.objects.get(code=AN_PHU))
+    assert told() == "Bùi Thủy, Đỗ Sơn"
+    appoint(here.people["nga"], Office.EDITOR, Unit.objects.get(code=BINH_MINH))
+    assert told() == "Bùi Thủy, Lâm Khác, Đỗ Sơn"
+
+
+@pytest.mark.parametrize("what", ["", "Remove", "erase"])
+def test_a_page_takes_nobody_out_of_a_list_but_when_it_is_asked_to(here: Province, what: str) -> None:
+    published(here, AN_PHU, officer(here, Role.STOP))
+    browser = Client()
+    browser.force_login(here.people["son"])
+    unit, form = reverse("trust:unit", args=[AN_PHU]), {"key": key("nga").public_key.hex()}
+    answer = browser.post(unit, {**form, "what": what})
+    assert (answer.status_code, delegating.waiting(AN_PHU)) == (422, None)
+    assert "Trang này không có thao tác đó" in answer.text
+    assert browser.post(unit, {**form, "what": "remove"}).status_code == 302
+    assert delegating.waiting(AN_PHU) is not None
+
+
+@pytest.mark.parametrize(
+    ("who", "lost", "why"),
+    [
+        ("son", "zz", "Không đọc được khóa này"),
+        ("son", "thuy", "Khóa của Bùi Thủy là"),
+        ("hoa", "nga", "Bạn không phải quản trị viên"),
+    ],
+)
+def test_a_loss_that_no_list_can_say_is_refused_in_words(here: Province, who: str, lost: str, why: str) -> None:
+    browser = Client()
+    browser.force_login(here.people[who])
+    named = lost if lost == "zz" else key(lost).public_key.hex()
+    answer = browser.post(reverse("trust:unit", args=[AN_PHU]), {"what": "lost", "key": named})
+    assert answer.status_code == 422
+    assert why in answer.text

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.errors import Refused
+from controller.schedules.arrears import first_names
 from controller.units import importer, rules, services
 from controller.units.models import Kind, Succession, Unit
 
@@ -152,3 +153,13 @@ def test_inside_is_the_unit_and_below_and_nothing_without_units() -> None:
     assert found("79-1") == ["79-1", "79-1-2"]
     assert found("79-12", "77") == ["77", "79-12"]
     assert found() == []
+
+
+@pytest.mark.django_db
+def test_units_are_named_in_the_order_asked_and_of_many_the_first_few() -> None:
+    for number in range(7):
+        Unit.objects.create(code=f"9{number}", name=f"Tỉnh {number}", kind="province")
+    assert services.names(("93", "91", "none")) == "Tỉnh 3, Tỉnh 1, none"
+    assert first_names([f"9{number}" for number in (6, 5, 4, 3, 2, 1, 1, 0)]) == (
+        "Tỉnh 0, Tỉnh 1, Tỉnh 2, Tỉnh 3, Tỉnh 4, …"
+    )
