@@ -123,6 +123,8 @@ class Inbox:
         self._waiting = WaitingRoom()
         self._asked_ms: int | None = None
         """When an order last made it ask for newer roots, by the boot clock."""
+        self._owes_roots = False
+        """Whether another order has asked since, too early."""
         self._takers: Mapping[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
@@ -155,7 +157,9 @@ class Inbox:
             self.take(raw)
 
     def try_the_due(self) -> None:
-        """Judge once more what was one too many a minute ago."""
+        """What was too much a minute ago: judge it once more, and ask for the roots that are owed."""
+        if self._owes_roots:
+            self._ask_for_newer_roots()
         for raw in self._waiting.take(due_ms=self._clock.boot_ms()):
             self.take(raw)
 
@@ -328,9 +332,10 @@ class Inbox:
             self._wakes.reporter.set()
 
     def _ask_for_newer_roots(self) -> None:
-        """Once a minute at most: anybody may write such an order, and roots are large."""
+        """Once a minute at most: anybody may write such an order, and roots are large. Put off, never left out."""
         now_ms = self._clock.boot_ms()
-        if self._asked_ms is None or now_ms - self._asked_ms >= MINUTE_MS:
+        self._owes_roots = self._asked_ms is not None and now_ms - self._asked_ms < MINUTE_MS
+        if not self._owes_roots:
             self._asked_ms = now_ms
             self._wakes.roots.set()
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from agent.services.enrolment import Enrolment
 from protocol.codec import encode
 from protocol.order import MessageType, Order, Sound
 from protocol.report import ClockQuality, FaultCode, Grade, Stage
@@ -435,6 +436,40 @@ def test_noise_makes_a_box_ask_for_newer_roots_once_a_minute_at_most(tmp_path: P
                 await box.clock.sleep_ms(1_000)
             fetcher.cancel()
             assert len(asked) == 2
+
+    virtual_time.run(main())
+
+
+def test_an_alarm_under_new_roots_that_comes_just_after_noise_is_heard_a_minute_later(tmp_path: Path) -> None:
+    """The noise has made the box ask for roots before there were any: the alarm's question is put off, not left out."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            box.store.trust.keep_broker(box.office.broker)
+            box.office.newest_roots = signed_roots(roots(1, at_s=NOW_S))
+            enrolment = Enrolment(
+                "x",
+                "0",
+                office=box.office,
+                trust=box.store.trust,
+                take=box.inbox.take_first,
+                wakes=box.wakes,
+                draw=lambda: 0.5,
+            )
+            running = asyncio.create_task(enrolment.run())
+            await box.clock.sleep_ms(100_000)
+            box.inbox.take(signed(alert(9, at_s=NOW_S, epoch=7), "thief"))
+            await box.clock.sleep_ms(10_000)
+            box.office.newest_roots = signed_roots(roots(2, at_s=NOW_S))
+            order = alert(1, at_s=NOW_S + 110, epoch=2)
+            box.inbox.take(signed(order))
+            for _ in range(12):
+                await box.clock.sleep_ms(5_000)
+                box.watch.look()
+            await box.clock.sleep_ms(1)
+            running.cancel()
+            assert [held.order for held in box.keeper.holdings().orders] == [order]
 
     virtual_time.run(main())
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from protocol.manifest import Hours, Level, Policy
+from protocol.manifest import Hours, Level, Policy, Volume
 from protocol.policy import Stretch
 from protocol.timeline import HORIZON_MS, Holdings, at, next_change, plan, refusals_within
 from tests.protocol.timeline.house import (
@@ -138,6 +138,26 @@ def test_a_box_in_another_zone_keeps_the_night_and_the_hours_of_its_own_wall() -
     found = plan(held, ms("00:00"), ms("2026-11-25 12:00"))
     assert [clock(row.start_ms - BERLIN) for row in found.segments] == ["06:58", "16:58"]
     assert [clock(row.at_ms - BERLIN) for row in found.refusals] == ["05:58", "20:58"]
+
+
+def test_the_sessions_of_a_day_are_those_of_the_wall() -> None:
+    two = Policy(Level.PROVINCE, max_sessions=2)
+    moments = ("2026-11-24 10:00", "2026-11-24 20:00", "2026-11-25 06:00", "2026-11-25 11:00")
+    held = in_berlin(box(*(programme(f"s{n}", moment, "3m") for n, moment in enumerate(moments)), policies=(two,)))
+    found = plan(held, ms("2026-11-24 00:00"), ms("2026-11-26 00:00"))
+    assert [row.cause for row in found.segments] == ["s0", "s1", "s2", "s3"]
+    assert found.refusals == ()
+
+
+def test_volumes_and_silent_days_are_those_of_the_wall_where_the_day_begins_earlier_too() -> None:
+    quieter = Volume(Hours(HOUR_S, 2 * HOUR_S), -60)
+    rules = Policy(Level.PROVINCE, days=0b0011111, volume=(quieter,))
+    rows = (programme("s1", "01:30", "3m"), relay("r1", "2026-11-27 23:00", 120))
+    held = Holdings(manifest(*rows, policies=(rules,), zone="Pacific/Auckland"), None)
+    bulletin, relayed = plan(held, ms("2026-11-23 12:00"), ms("2026-11-28 12:00")).segments
+    # Six hours before Vietnam, in their summer.
+    assert (clock(bulletin.start_ms), bulletin.gain_cb) == ("2026-11-23 19:30", -60)
+    assert (clock(relayed.start_ms), clock(relayed.end_ms)) == ("2026-11-27 17:00", "2026-11-27 18:00")
 
 
 def test_what_was_missed_today_is_told_after_a_start_and_today_is_that_of_the_wall() -> None:
