@@ -393,6 +393,24 @@ def test_and_the_same_script_breaks_nothing_where_every_part_is_whole(
     run(tmp_path, script, places=("a1",))
 
 
+class Crashing(Inbox):
+    """Raises for what it is given, which nobody awaits: it comes by a timer of the broker."""
+
+    def take(self, raw: bytes) -> None:
+        if b"flood" in raw:
+            raise KeyError("flood")
+        super().take(raw)
+
+
+def test_a_crash_that_nobody_awaits_ends_the_run_with_its_script(tmp_path: Path) -> None:
+    def setup(world: World) -> None:
+        box = world.boxes["a1"]
+        box.parts = replace(box.parts, inbox=Crashing)
+
+    with pytest.raises(ViolationError, match=r"^crash: KeyError: 'flood'\nrun\(tmp_path, \[\n    Give\("):
+        run(tmp_path, [FLOOD, Wait(300)], places=("a1",), setup=setup)
+
+
 def test_a_failure_prints_its_script_as_python_that_fails_again(tmp_path: Path) -> None:
     setup = spoilt("I2", {"player": player_with(living_longer)})
     with pytest.raises(ViolationError) as caught:

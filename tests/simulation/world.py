@@ -549,12 +549,14 @@ def run(
             for step in script:
                 await step.do(world)
                 await asyncio.sleep(0.1)
+                virtual_time.expect_no_failure()
                 world.look()
                 done += 1
             if then is not None:
                 then(world)
-        except ViolationError as error:
-            raise ViolationError(f"{error}\n{as_python(script[: done + 1], seed)}") from error
+        except Exception as error:  # a crash breaks what was promised too, and its script must not be lost
+            what = str(error) if isinstance(error, ViolationError) else f"crash: {type(error).__name__}: {error}"
+            raise ViolationError(f"{what}\n{as_python(script[: done + 1], seed)}") from error
         finally:
             passed_s = (world.now_ms() - EPOCH_S * 1000) / 1000
             await world.end()

@@ -47,6 +47,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._virtual = _Selector()
         super().__init__(self._virtual)
         self._clock_resolution = 1e-6
+        self.failures: list[BaseException] = []
+        """What callbacks and forgotten tasks have raised: nobody awaits those."""
+        self.set_exception_handler(_note)
 
     def time(self) -> float:
         return 1_000.0 + self._virtual.now_s
@@ -64,7 +67,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         raise RuntimeError("no child processes in virtual time")
 
 
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.failures.append(context.get("exception") or RuntimeError(context["message"]))
+
+
+def expect_no_failure() -> None:
+    """Raises what a callback of the running loop has raised, if one has."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    if loop.failures:
+        raise loop.failures[0]
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run this coroutine in virtual time; what it left running is cancelled."""
+    """Run this coroutine in virtual time; what it left running is cancelled. What a callback raises is raised here."""
+
+    async def watched() -> T:
+        result = await main
+        expect_no_failure()
+        return result
+
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(main)
+        return runner.run(watched())
