@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,17 @@ from agent.drivers.clock import FakeClock
 from agent.errors import UntrustedError
 from agent.link.https import HttpsOffice
 from agent.link.tls import Tls
+from agent.services.enrolment import Enrolment
 from agent.services.papers import PaperKeeper
 from agent.store.papers import PaperFiles
 from controller.pki import authority as making
 from controller.pki.authority import Authority
+from protocol.ids import enrolment_code
 from protocol.lifeline import pack
 from protocol.report import ClockQuality
-from protocol.topics import CA_PATH, CERTIFICATE_PATH, LIFELINE_PATH, ROOTS_PATH
+from protocol.topics import CA_PATH, CERTIFICATE_PATH, ENROL_PATH, LIFELINE_PATH, ROOTS_PATH
 from tests.support import virtual_time
+from tests.support.agents import eventually
 from tests.support.box_parts import BOX, NOW_S, SIGNER, Parts, offer, parts
 from tests.support.small_controller import Programme, alert, roots, signed, signed_roots
 from tests.support.tls_office import TlsOffice, bundle
@@ -57,8 +61,17 @@ class Box:
         return b"" if path is None else path.read_bytes()
 
 
-def at_a_box(tmp_path: Path, check: Callable[[Box], Coroutine[Any, Any, None]], pin: str = OLD.fingerprint) -> None:
-    """Real TLS on loopback; a box that trusts its roots, has a place, and is told of a broker with TLS."""
+def at_a_box(
+    tmp_path: Path,
+    check: Callable[[Box], Coroutine[Any, Any, None]],
+    pin: str = OLD.fingerprint,
+    *,
+    is_new: bool = False,
+) -> None:
+    """Real TLS on loopback; a box that trusts its roots, has a place, and is told of a broker with TLS.
+
+    One that `is_new` knows nothing but the fingerprint of the CA.
+    """
 
     async def main() -> None:
         state = tmp_path / "state"
@@ -71,8 +84,9 @@ def at_a_box(tmp_path: Path, check: Callable[[Box], Coroutine[Any, Any, None]], 
         office = TlsOffice(tmp_path, answers)
         office.show(server(OLD), SERVER_KEY)
         with parts(state) as box, office:
-            box.trusts().inbox.take(offer(Programme(), 1)[0])
-            box.store.trust.keep_broker("mqtts://localhost:8883")
+            if not is_new:
+                box.trusts().inbox.take(offer(Programme(), 1)[0])
+                box.store.trust.keep_broker("mqtts://localhost:8883")
             papers = PaperFiles(state)
             tls = Tls(papers, box.clock, pin=pin)
             https = HttpsOffice(office.url, SIGNER, tls, box.clock)
@@ -124,16 +138,54 @@ def test_a_man_in_the_middle_with_a_certificate_of_his_own_is_refused(tmp_path: 
 
 def test_a_box_whose_clock_stands_in_1970_enrols_and_looks_at_dates_once_it_knows_the_time(tmp_path: Path) -> None:
     async def check(box: Box) -> None:
-        box.parts.clock.quality = ClockQuality.NONE
-        box.parts.clock.jump(-box.parts.clock.now_ms())
+        clock, trust = box.parts.clock, box.parts.store.trust
+        clock.quality = ClockQuality.NONE
+        clock.jump(-clock.now_ms())
+        box.parts.watch.look()
         box.server.show(server(OLD, NOW + 3000 * DAY), SERVER_KEY)  # seen from 1970, every certificate is of the future
-        assert await box.office.roots() is not None
-        box.parts.clock.quality = ClockQuality.NTP
-        box.parts.clock.jump(NOW_S * 1000)
+        box.server.answers[ENROL_PATH] = enrolled("waiting")
+        running = asyncio.create_task(enrolment(box).run())
+        await asyncio.to_thread(eventually, lambda: ENROL_PATH in box.server.asked, "its introduction")
+        assert (trust.broker(), trust.roots()) == (None, None)
+        await box.keeper.step()
+        assert box.papers.certificate() is None, "nobody has approved it"
+
+        mine = making.pem([making.issue_client(OLD, KEY, BOX, NOW)])
+        box.server.answers |= {ENROL_PATH: enrolled("approved"), CERTIFICATE_PATH: mine}
+        box.parts.wakes.roots.set()
+        await asyncio.to_thread(eventually, trust.roots, "the roots")
+        await box.keeper.step()
+        assert read(box.papers) == mine
+        running.cancel()
+
+        box.parts.inbox.take(offer(Programme(), 1)[0])
+        box.parts.inbox.take(signed(alert(1, at_s=NOW_S)))
+        assert box.parts.keeper.holdings().orders == (), "without the time nothing sounds"
+        clock.quality = ClockQuality.NTP
+        clock.jump(NOW_S * 1000 - clock.now_ms())
+        box.parts.watch.look()
+        assert [held.order.sequence for held in box.parts.keeper.holdings().orders] == [1]
         with pytest.raises(UntrustedError, match="not yet valid"):
             await box.office.roots()
 
-    at_a_box(tmp_path, check)
+    at_a_box(tmp_path, check, is_new=True)
+
+
+def enrolled(state: str) -> bytes:
+    """What the controller answers to a box that introduces itself."""
+    return json.dumps({"state": state, "code": enrolment_code(BOX), "broker": "mqtts://localhost:8883"}).encode()
+
+
+def enrolment(box: Box) -> Enrolment:
+    return Enrolment(
+        "Cụm loa thử",
+        "0.1.0",
+        office=box.office,
+        trust=box.parts.store.trust,
+        take=box.parts.inbox.take_first,
+        wakes=box.parts.wakes,
+        draw=lambda: 0.5,
+    )
 
 
 def test_fault_30_server_certificate_expired_and_an_order_still_arrives(tmp_path: Path) -> None:

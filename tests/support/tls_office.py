@@ -19,6 +19,8 @@ class TlsOffice:
 
     def __init__(self, folder: Path, answers: Mapping[str, bytes]) -> None:
         self.answers = dict(answers)
+        self.asked: list[str] = []
+        """Paths, the first first."""
         self._folder = folder
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
@@ -40,6 +42,7 @@ class TlsOffice:
                 pass
 
             def do_GET(self) -> None:
+                office.asked.append(self.path)
                 body = office.answers.get(self.path)
                 self.send_response(404 if body is None else 200)
                 self.send_header("Content-Length", str(len(body or b"")))
