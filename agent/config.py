@@ -154,7 +154,6 @@ def _toml(value: object) -> str:
     return str(value)
 
 
-_ABSENT: Final = object()
 Said = tuple[str, str]
 """The same in English and Vietnamese."""
 Check = Callable[[str], Said | None]
@@ -265,16 +264,6 @@ def _one_of(choices: tuple[str, ...]) -> Check:
             return None
         names = ", ".join(choices)
         return f"{text!r} is not possible; choose one of {names}", f"không thể là {text!r}; hãy chọn một trong {names}"
-
-    return check
-
-
-def _like(pattern: re.Pattern[str], *examples: str) -> Check:
-    def check(text: str) -> Said | None:
-        if pattern.match(text):
-            return None
-        en, vi = (word.join(f'"{example}"' for example in examples) for word in (" or ", " hoặc "))
-        return f"{text!r} is not possible here; write such as {en}", f"không thể là {text!r}; hãy viết như {vi}"
 
     return check
 

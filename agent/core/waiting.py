@@ -34,10 +34,10 @@ class WaitingRoom:
         self._unsigned: dict[bytes, _Waiting] = {}
         self._came = 0
 
-    def put(self, raw: bytes, order: Order | None, *, is_signed: bool, due_ms: int | None = None) -> None:
-        """`order` is None where nobody read it; `due_ms` (boot clock): when to try again whatever else happens."""
+    def put(self, raw: bytes, order: Order, *, is_signed: bool, due_ms: int | None = None) -> None:
+        """`due_ms` (boot clock): when to try again whatever else happens."""
         self._came += 1
-        rank = (False, 0, 0, self._came) if order is None else (False, int(order.severity), order.issued, self._came)
+        rank = (False, int(order.severity), order.issued, self._came)
         room, size = (self._signed, MAX_SIGNED) if is_signed else (self._unsigned, MAX_UNSIGNED)
         self._put(room, size, _Waiting(raw, rank, due_ms))
 

@@ -283,10 +283,10 @@ class Inbox:
         place, reading = self._place(), self._clock.reading()
         trust = trust_at(self._roots(), self._trust.delegations(), place)
         verdict = judge(raw, trust, reading, self._me(trust, place, reading.hi_ms - self._clock.now_ms()))
-        if not place and isinstance(verdict, Reject) and verdict.code in WITHOUT_A_PLACE:
-            self._wait_for_a_place(raw, verdict)
-        elif isinstance(verdict, Accept):
+        if isinstance(verdict, Accept):
             self._accept(raw, verdict)
+        elif not place and verdict.code in WITHOUT_A_PLACE and verdict.order is not None:
+            self._wait_for_a_place(raw, verdict.order, verdict)
         else:
             self._reject(raw, verdict)
 
@@ -317,7 +317,7 @@ class Inbox:
             self._wakes.reporter.set()
             return
         log.warning("order rejected", order=name, code=str(code), reason=verdict.sentence("en"))
-        if code in WAITS:
+        if code in WAITS and order is not None:
             due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
             self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:
@@ -339,14 +339,14 @@ class Inbox:
             self._asked_ms = now_ms
             self._wakes.roots.set()
 
-    def _wait_for_a_place(self, raw: bytes, verdict: Reject) -> None:
+    def _wait_for_a_place(self, raw: bytes, order: Order, verdict: Reject) -> None:
         """An alarm that is given while a box is being installed sounds as soon as it has its place, and is answered.
 
         Refused it would be a false line in the roll call; forgotten it would be late by a beat, after which the
         controller sends it again.
         """
         log.warning("order not judged yet: this box has no place", code=str(verdict.code))
-        self._waiting.put(raw, verdict.order, is_signed=verdict.is_signed)
+        self._waiting.put(raw, order, is_signed=verdict.is_signed)
 
     def _me(self, trust: Trust, place: tuple[str, ...], ahead_ms: int) -> Me:
         """`ahead_ms`: from the time that acceptances are written down with to the judge's latest possible time."""

@@ -62,6 +62,7 @@ def encode(wav: Path, ogg: Path, chain: str) -> None:
             "-ac",
             "1",
             *OPUS,
+            *BIT_EXACT,
             str(ogg),
         ],
         check=True,

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlite_utils import Database as Tables
@@ -18,6 +18,7 @@ from sqlite_utils import Database as Tables
 from agent.errors import StoreError
 from agent.store import inheritance, trust_file
 from agent.store.failure import store_error
+from agent.store.rows import typed
 
 log = structlog.get_logger()
 
@@ -127,7 +128,7 @@ class Database:
     def keys(self, prefix: str) -> list[str]:
         """Of all values whose key begins so, what follows, sorted."""
         sql = "SELECT key FROM state WHERE substr(key, 1, ?) = ? ORDER BY key"
-        return [str(row[0])[len(prefix) :] for row in _typed(self.rows(sql, len(prefix), prefix))]
+        return [str(row[0])[len(prefix) :] for row in typed(self.rows(sql, len(prefix), prefix))]
 
     def heard_before(self) -> dict[bytes, int]:
         """By id, when orders were accepted whose rows a damaged database took with it."""
@@ -195,10 +196,6 @@ def _create(tables: Tables, folder: Path) -> None:
         put_state(tables.conn, "chain", secrets.token_bytes(CHAIN_BYTES))
         tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     trust_file.sync_folder(folder)
-
-
-def _typed(value: object) -> Any:
-    return value
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -6,8 +6,9 @@ level said stays, of that the newest, and of no signer all: nobody who may sign 
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
+from agent.store.rows import typed
 from agent.store.trust_file import Kept
 from protocol.clock import MAX_AHEAD_S
 from protocol.codec import pack, unpack
@@ -70,19 +71,19 @@ SELECT key, value FROM state WHERE key LIKE 'delegation/%' OR (
 
 def choose(rows: Rows) -> Kept:
     """What goes into the trust file. Raises what `rows` raises."""
-    state = {str(key): bytes(value) for key, value in map(_typed, rows(_STATE))}
+    state = {str(key): bytes(value) for key, value in map(typed, rows(_STATE))}
     floor_ms = int.from_bytes(state.get("floor_ms", b"\0"), "big")
     newest = rows("SELECT id, accepted_ms FROM orders ORDER BY accepted_ms DESC LIMIT ?", MAX_SEEN)
-    seen = {**heard_before(rows), **dict(map(_typed, newest))}
+    seen = {**heard_before(rows), **dict(map(typed, newest))}
     return Kept(
         roots=state.get("roots", b""),
-        windows=_typed(tuple(rows("SELECT signer, high, bits FROM windows ORDER BY signer LIMIT ?", MAX_WINDOWS))),
+        windows=typed(tuple(rows("SELECT signer, high, bits FROM windows ORDER BY signer LIMIT ?", MAX_WINDOWS))),
         seen=tuple(sorted(seen.items(), key=lambda row: (-row[1], row[0])))[:MAX_SEEN],
-        endings=_typed(tuple(rows(_ENDINGS, floor_ms, floor_ms - MATTERS_MS, MAX_ENDINGS_OF_ONE, MAX_ENDINGS))),
+        endings=typed(tuple(rows(_ENDINGS, floor_ms, floor_ms - MATTERS_MS, MAX_ENDINGS_OF_ONE, MAX_ENDINGS))),
         floor_ms=floor_ms,
-        live=_typed((*rows(_LOCKS, MAX_LOCKS), *rows(_LIVE, floor_ms, MAX_LIVE))),
-        delegations=_typed(tuple(rows(_LISTS))),
-        ended=_typed(tuple(rows(_ENDED, floor_ms, int(Stage.CANCELLED), MAX_ENDED))),
+        live=typed((*rows(_LOCKS, MAX_LOCKS), *rows(_LIVE, floor_ms, MAX_LIVE))),
+        delegations=typed(tuple(rows(_LISTS))),
+        ended=typed(tuple(rows(_ENDED, floor_ms, int(Stage.CANCELLED), MAX_ENDED))),
         wanted=state.get("wanted", b""),
         lost="roots.lost" in state,
     )
@@ -91,7 +92,7 @@ def choose(rows: Rows) -> Kept:
 def heard_before(rows: Rows) -> dict[bytes, int]:
     """By id, when orders were accepted whose rows a damaged database took with it."""
     found = rows("SELECT value FROM state WHERE key = 'heard_before'")
-    kept = unpack(_typed(found[0][0]), max_bytes=_MAX_HEARD_BYTES) if found else []
+    kept = unpack(typed(found[0][0]), max_bytes=_MAX_HEARD_BYTES) if found else []
     return {bytes(name): int(at_ms) for name, at_ms in kept}
 
 
@@ -125,7 +126,3 @@ def put_back(connection: sqlite3.Connection, kept: Kept) -> None:
     )
     connection.executemany("INSERT INTO windows VALUES (?, ?, ?)", kept.windows)
     connection.executemany("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?)", kept.endings)
-
-
-def _typed(value: object) -> Any:
-    return value

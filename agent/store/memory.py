@@ -16,7 +16,7 @@ from protocol.codec import Record, decode, encode, unpack
 from protocol.delegation import Delegation, supersedes
 from protocol.errors import ProtocolError
 from protocol.manifest import Assignment, Manifest
-from protocol.quantities import SECOND_MS
+from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.roles import MACHINES, Roots
 from protocol.signing import MAX_MESSAGE_BYTES, TAG_SIGN, TAG_SIGN1
 
@@ -43,6 +43,8 @@ class Memory:
         self._delegations = {row.unit: row for row in _lists(database)}
         self._wanted = _load(database, "wanted.record", Assignment, "wanted")
         self._in_force = self._load_in_force()
+        self._floor_in_file_ms = 0
+        """As this run wrote it into the trust file: once a start and once a day, for cards wear out."""
 
     def roots(self) -> Roots | None:
         return self._roots
@@ -92,9 +94,13 @@ class Memory:
         return int.from_bytes(self._database.state("floor_ms") or b"\0", "big")
 
     def raise_floor(self, at_ms: int) -> None:
-        if at_ms > self.floor_ms():
-            with self._database.change() as connection:
-                put_state(connection, "floor_ms", at_ms.to_bytes(8, "big"))
+        if at_ms <= self.floor_ms():
+            return
+        with self._database.change() as connection:
+            put_state(connection, "floor_ms", at_ms.to_bytes(8, "big"))
+        if at_ms - self._floor_in_file_ms >= DAY_MS:
+            self._database.keep_trust()
+            self._floor_in_file_ms = at_ms
 
     def forget_floor(self) -> None:
         """What was taken for certain was wrong, says the technician."""

@@ -7,12 +7,13 @@ so. Before it nothing is accepted and the order may come again; after it the ord
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from agent.ports.store import Remembered, Stopped
 from agent.store.database import Database
+from agent.store.rows import typed
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.gate import Accept, Accepted, Ending, Known, ReplayWindow
@@ -41,6 +42,21 @@ class _Ender:
     level: int
     status: Status
     at_ms: int
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An accepted order, and what it does to others."""
+
+    held: Remembered
+    ender: _Ender
+    signer: bytes
+    window: ReplayWindow
+    ended: tuple[bytes, ...]
+    revived: tuple[bytes, ...]
+    opened: tuple[bytes, ...]
+    """Stops whose locks it opens."""
+    locks: bool
 
 
 class Orders:
@@ -108,66 +124,45 @@ class Orders:
         return bool(revived)
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
-        order = verdict.order
-        silent = order.type not in SOUNDING or order.status is Status.TEST
-        stage = Stage.DONE if silent else Stage.ACCEPTED
-        window = self._windows.get(verdict.first_signer_key, ReplayWindow()).with_(order.sequence)
-        ender = _Ender(order.id, order.type, verdict.level, order.status, at_ms)
-        acts = (
-            order.type is not MessageType.UPDATE
-            or order.not_before <= order.issued
-            or order.not_before * SECOND_MS <= at_ms
-        )
-        ends = order.type in _REPLACING and acts
-        ended = [name for name in order.references if ends and self._is_live(name)]
-        revived = self._revived(ender, order.references) if order.type is MessageType.REINSTATE else ()
-        opened = [name for name in order.references if order.type is MessageType.REINSTATE and name in self._locks]
-        locks = _locks(order, at_ms)
+        taken = self._taken(verdict, at_ms, tape_ms)
         with self._database.change() as connection:
-            connection.execute(
-                "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-                (
-                    order.id,
-                    raw,
-                    encode(order),
-                    at_ms,
-                    verdict.level,
-                    tape_ms,
-                    order.expires * SECOND_MS,
-                    int(stage),
-                    at_ms if silent else None,
-                    int(locks),
-                ),
-            )
-            connection.execute(
-                "INSERT OR REPLACE INTO windows VALUES (?, ?, ?)",
-                (verdict.first_signer_key, window.high, window.bits.to_bytes(_WINDOW_BYTES, "big")),
-            )
-            _put_receipt(connection, order.id, Stage.ACCEPTED, at_ms)
-            if silent:
-                _put_receipt(connection, order.id, Stage.DONE, at_ms)
-            for reference in order.references:
-                connection.execute(
-                    "INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?)",
-                    (reference, order.id, int(order.type), verdict.level, int(order.status), at_ms),
-                )
-            for reference in ended:
-                _end(connection, reference, Stage.CANCELLED, at_ms)
-                _put_receipt(connection, reference, Stage.CANCELLED, at_ms)
-            for name in revived:
-                _revive(connection, name)
-            connection.executemany("UPDATE orders SET locks = 0 WHERE id = ?", [(name,) for name in opened])
-        self._windows[verdict.first_signer_key] = window
-        self._put(order.id, Remembered(order, at_ms, verdict.level, tape_ms, stage, at_ms if silent else None))
-        for reference in order.references:
-            self._enders[reference] = (*self._enders.get(reference, ()), ender)
-        for reference in ended:
-            self._held[reference] = replace(self._held[reference], stage=Stage.CANCELLED, ended_ms=at_ms)
-        self._go_on(revived)
-        self._locks.difference_update(opened)
-        if locks:
-            self._locks.add(order.id)
+            _put_order(connection, raw, taken.held, taken.locks)
+            _put_effects(connection, taken)
+        self._follow(taken)
         self._database.keep_trust()
+
+    def _taken(self, verdict: Accept, at_ms: int, tape_ms: int) -> "_Taken":
+        """What follows from this order; nothing is changed yet."""
+        order, reinstates = verdict.order, verdict.order.type is MessageType.REINSTATE
+        silent = order.type not in SOUNDING or order.status is Status.TEST
+        stage, ended_ms = (Stage.DONE, at_ms) if silent else (Stage.ACCEPTED, None)
+        ender = _Ender(order.id, order.type, verdict.level, order.status, at_ms)
+        window = self._windows.get(verdict.first_signer_key, ReplayWindow()).with_(order.sequence)
+        ends = order.type in _REPLACING and _acts(order, at_ms)
+        return _Taken(
+            held=Remembered(order, at_ms, verdict.level, tape_ms, stage, ended_ms),
+            ender=ender,
+            signer=verdict.first_signer_key,
+            window=window,
+            ended=tuple(name for name in order.references if ends and self._is_live(name)),
+            revived=self._revived(ender, order.references) if reinstates else (),
+            opened=tuple(name for name in order.references if reinstates and name in self._locks),
+            locks=_locks(order, at_ms),
+        )
+
+    def _follow(self, taken: "_Taken") -> None:
+        """In memory as on the disk."""
+        order, at_ms = taken.held.order, taken.held.accepted_ms
+        self._windows[taken.signer] = taken.window
+        self._put(order.id, taken.held)
+        for reference in order.references:
+            self._enders[reference] = (*self._enders.get(reference, ()), taken.ender)
+        for reference in taken.ended:
+            self._held[reference] = replace(self._held[reference], stage=Stage.CANCELLED, ended_ms=at_ms)
+        self._go_on(taken.revived)
+        self._locks.difference_update(taken.opened)
+        if taken.locks:
+            self._locks.add(order.id)
 
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
         with self._database.change() as connection:
@@ -300,7 +295,7 @@ class Orders:
             "ORDER BY accepted_ms, id"
         )
         for row in self._database.rows(sql):
-            name, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks = _typed(row)
+            name, record, accepted_ms, level, tape_ms, stage, ended_ms, rounds, locks = typed(row)
             try:
                 order = decode(bytes(record), Order, max_bytes=MAX_ORDER_BYTES)
             except ProtocolError as error:
@@ -311,16 +306,62 @@ class Orders:
             self._held[bytes(name)] = held
             if locks:
                 self._locks.add(bytes(name))
-        for signer, high, bits in map(_typed, self._database.rows("SELECT signer, high, bits FROM windows")):
+        for signer, high, bits in map(typed, self._database.rows("SELECT signer, high, bits FROM windows")):
             self._windows[bytes(signer)] = ReplayWindow(high, int.from_bytes(bits, "big"))
         sql = "SELECT id, ender, type, level, status, at_ms FROM endings ORDER BY at_ms, id, ender"
-        for name, by, kind, level, status, at_ms in map(_typed, self._database.rows(sql)):
+        for name, by, kind, level, status, at_ms in map(typed, self._database.rows(sql)):
             ender = _Ender(bytes(by), MessageType(kind), level, Status(status), at_ms)
             self._enders[bytes(name)] = (*self._enders.get(bytes(name), ()), ender)
 
 
-def _typed(row: tuple[object, ...]) -> Any:
-    return row
+def _put_order(connection: sqlite3.Connection, raw: bytes, held: Remembered, locks: bool) -> None:
+    order = held.order
+    connection.execute(
+        "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        (
+            order.id,
+            raw,
+            encode(order),
+            held.accepted_ms,
+            held.level,
+            held.tape_ms,
+            order.expires * SECOND_MS,
+            int(held.stage),
+            held.ended_ms,
+            int(locks),
+        ),
+    )
+
+
+def _put_effects(connection: sqlite3.Connection, taken: _Taken) -> None:
+    """The signer's window, the first receipts, and what becomes of other orders."""
+    held, ender, window = taken.held, taken.ender, taken.window
+    connection.execute(
+        "INSERT OR REPLACE INTO windows VALUES (?, ?, ?)",
+        (taken.signer, window.high, window.bits.to_bytes(_WINDOW_BYTES, "big")),
+    )
+    _put_receipt(connection, ender.id, Stage.ACCEPTED, ender.at_ms)
+    if held.stage is Stage.DONE:
+        _put_receipt(connection, ender.id, Stage.DONE, ender.at_ms)
+    connection.executemany(
+        "INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (name, ender.id, int(ender.type), ender.level, int(ender.status), ender.at_ms)
+            for name in held.order.references
+        ],
+    )
+    for name in taken.ended:
+        _end(connection, name, Stage.CANCELLED, ender.at_ms)
+        _put_receipt(connection, name, Stage.CANCELLED, ender.at_ms)
+    for name in taken.revived:
+        _revive(connection, name)
+    connection.executemany("UPDATE orders SET locks = 0 WHERE id = ?", [(name,) for name in taken.opened])
+
+
+def _acts(order: Order, at_ms: int) -> bool:
+    """Whether an update that comes now takes over at once; of other types it is so."""
+    begins_at_once = order.not_before <= order.issued or order.not_before * SECOND_MS <= at_ms
+    return order.type is not MessageType.UPDATE or begins_at_once
 
 
 def _end(connection: sqlite3.Connection, order: bytes, stage: Stage, at_ms: int) -> None:

@@ -1,10 +1,11 @@
 """What goes up at least once: log rows, receipts, faults, each until the controller has it in its database."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
 from agent.store.database import Database, put_state
 from agent.store.plays import CHAIN_START
+from agent.store.rows import typed
 from protocol.codec import decode
 from protocol.quantities import DAY_MS
 from protocol.report import Ack, Fault, FaultCode, Grade, LogRow, Receipt, Stage
@@ -28,7 +29,7 @@ class Outgoing:
         return self._chain
 
     def log_seq(self) -> int:
-        return int(_typed(self._database.rows("SELECT coalesce(max(seq), 0) FROM log")[0])[0])
+        return int(typed(self._database.rows("SELECT coalesce(max(seq), 0) FROM log")[0])[0])
 
     def acked_seq(self) -> int:
         return int.from_bytes(self._database.state("acked_seq") or b"\0", "big")
@@ -37,8 +38,8 @@ class Outgoing:
         before = self._database.rows("SELECT hash FROM log WHERE seq = ?", seq)
         rows = self._database.rows("SELECT row FROM log WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
         return (
-            bytes(_typed(before[0])[0]) if before else CHAIN_START,
-            tuple(decode(bytes(_typed(row)[0]), LogRow) for row in rows),
+            bytes(typed(before[0])[0]) if before else CHAIN_START,
+            tuple(decode(bytes(typed(row)[0]), LogRow) for row in rows),
         )
 
     def receipts(self) -> Sequence[Receipt]:
@@ -53,20 +54,20 @@ class Outgoing:
         )
         return [
             Receipt(self._box, bytes(name), Stage(stage), at_ms, code, first_sample_ms, Grade(grade))
-            for name, stage, at_ms, code, first_sample_ms, grade in map(_typed, self._database.rows(sql, BATCH))
+            for name, stage, at_ms, code, first_sample_ms, grade in map(typed, self._database.rows(sql, BATCH))
         ]
 
     def faults(self) -> Sequence[Fault]:
         sql = "SELECT code, raised, at_ms, detail FROM faults WHERE acked = 0 ORDER BY at_ms, code LIMIT ?"
         return [
             Fault(self._box, FaultCode(code), bool(raised), at_ms, detail)
-            for code, raised, at_ms, detail in map(_typed, self._database.rows(sql, BATCH))
+            for code, raised, at_ms, detail in map(typed, self._database.rows(sql, BATCH))
         ]
 
     def note_fault(self, code: FaultCode, raised: bool, at_ms: int, detail: str) -> None:
         """Notes of one code follow each other by at least a millisecond: (code, at) names them on the wire."""
         sql = "SELECT coalesce(max(at_ms), -1) FROM faults WHERE code = ?"
-        newest = int(_typed(self._database.rows(sql, int(code))[0])[0])
+        newest = int(typed(self._database.rows(sql, int(code))[0])[0])
         with self._database.change() as connection:
             connection.execute(
                 "INSERT INTO faults VALUES (?, ?, ?, ?, 0)",
@@ -75,7 +76,7 @@ class Outgoing:
             connection.execute("DELETE FROM faults WHERE code = ? AND acked = 1", (int(code),))
 
     def active_faults(self) -> Collection[FaultCode]:
-        rows = map(_typed, self._database.rows("SELECT code, raised FROM faults ORDER BY at_ms"))
+        rows = map(typed, self._database.rows("SELECT code, raised FROM faults ORDER BY at_ms"))
         newest = {FaultCode(code): bool(raised) for code, raised in rows}
         return {code for code, raised in newest.items() if raised}
 
@@ -108,10 +109,6 @@ class Outgoing:
                 [(int(code), at) for code, at in ack.faults],
             )
         return True
-
-
-def _typed(row: tuple[object, ...]) -> Any:
-    return row
 
 
 def _utf8(text: str) -> str:

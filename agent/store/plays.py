@@ -5,10 +5,11 @@ both and never neither.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from agent.ports.journal import Play, is_emergency
 from agent.store.database import Database
+from agent.store.rows import typed
 from protocol.codec import decode, encode
 from protocol.report import Grade, LogRow, Result, chain_hash
 
@@ -74,7 +75,7 @@ class Plays:
 
     def heard(self, since_ms: int) -> tuple[tuple[int, int], ...]:
         found = self._database.rows("SELECT row FROM log WHERE closed_ms > ? ORDER BY seq", since_ms)
-        rows = [decode(bytes(_typed(row)[0]), LogRow) for row in found]
+        rows = [decode(bytes(typed(row)[0]), LogRow) for row in found]
         return tuple(
             (row.started, row.started if row.ended is None else row.ended)
             for row in rows
@@ -96,7 +97,7 @@ class Plays:
         final: bool,
     ) -> None:
         last = self._database.rows("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1")
-        seq, before = _typed(last[0]) if last else (0, CHAIN_START)
+        seq, before = typed(last[0]) if last else (0, CHAIN_START)
         error_ms = 0 if started_ms is None else max(-_MAX_ERROR_MS, min(_MAX_ERROR_MS, started_ms - play.intended_ms))
         row = LogRow(
             seq=seq + 1,
@@ -130,9 +131,5 @@ class Plays:
 
 
 def _play(row: tuple[object, ...]) -> Play:
-    play, cause, bulletin, sound, planned_ms, intended_ms, emergency, _ = _typed(row)
+    play, cause, bulletin, sound, planned_ms, intended_ms, emergency, _ = typed(row)
     return Play(play, cause, bulletin, sound, planned_ms, intended_ms, bool(emergency))
-
-
-def _typed(row: tuple[object, ...]) -> Any:
-    return row

@@ -190,6 +190,24 @@ def test_the_same_receipts_go_out_again_when_an_order_comes_again(tmp_path: Path
         assert outbox.receipts() == first
 
 
+def test_the_floor_of_time_outlives_a_damaged_database_and_wears_no_card_out(tmp_path: Path) -> None:
+    written: list[int] = []
+
+    def counting(folder: Path, kept: trust_file.Kept) -> None:
+        written.append(kept.floor_ms)
+        trust_file.write(folder, kept)
+
+    day_ms = 86_400_000
+    with closing(Database(tmp_path, write_trust=counting)) as database:
+        memory = Memory(database)
+        for number in range(3 * 144 + 1):  # every ten minutes of three days
+            memory.raise_floor(100 * day_ms + number * 600_000)
+    assert written == [100 * day_ms, 101 * day_ms, 102 * day_ms, 103 * day_ms]
+    (tmp_path / "box.sqlite3").write_bytes(b"this was a database once" * 400)
+    with closing(Database(tmp_path)) as database:
+        assert Memory(database).floor_ms() == 103 * day_ms
+
+
 def test_roots_and_generations_only_rise(tmp_path: Path) -> None:
     with closing(Database(tmp_path)) as database:
         memory = Memory(database)
