@@ -539,42 +539,72 @@ def test_a_leaked_online_key_changes_no_word_that_sounds(tmp_path: Path) -> None
     run(tmp_path, [Theft(), Wait(600), Recovery(), Wait(60)], then=recovered)
 
 
+class Lists(Step):
+    """Two administrators have signed this list of commune A; the controller has it."""
+
+    def __init__(self, version: int, *holders: Holder, revoked: tuple[bytes, ...] = ()) -> None:
+        super().__init__()
+        object.__setattr__(self, "what", (version, holders, revoked))
+
+    async def do(self, world: World) -> None:
+        version, holders, revoked = self.what  # type: ignore[attr-defined]
+        now = world.now_s
+        record = Delegation(COMMUNE_A, 0, version, 1, now, now + 86_400 * 100, holders, revoked)
+        world.trust(people.signed_delegation(record))
+
+
+def officer(name: str) -> Holder:
+    return Holder(key(name).public_key, "Nga", (Role.COMMUNE,), (COMMUNE_A,))
+
+
+BY_ONE: tuple[tuple[str, Any], ...] = (("role", Role.COMMUNE),)
+
+
 def test_a_new_officer_and_a_lost_phone(tmp_path: Path) -> None:
     """The walks "new officer" and "lost phone" from the list to the loudspeaker."""
-
-    class Lists(Step):
-        def __init__(self, version: int, *holders: Holder, revoked: tuple[bytes, ...] = ()) -> None:
-            super().__init__()
-            object.__setattr__(self, "what", (version, holders, revoked))
-
-        async def do(self, world: World) -> None:
-            version, holders, revoked = self.what  # type: ignore[attr-defined]
-            now = world.now_s
-            record = Delegation(COMMUNE_A, 0, version, 1, now, now + 86_400 * 100, holders, revoked)
-            world.trust(people.signed_delegation(record))
-
-    def officer(name: str) -> Holder:
-        return Holder(key(name).public_key, "Nga", (Role.COMMUNE,), (COMMUNE_A,))
-
-    by_one: tuple[tuple[str, Any], ...] = (("role", Role.COMMUNE),)
     lost = (sha256(key("Nga").public_key),)
     world = play(
         tmp_path,
-        Give("too early", ("Nga",), (COMMUNE_A,), changes=(*by_one, ("expires", EPOCH_S + 30))),
+        Give("too early", ("Nga",), (COMMUNE_A,), changes=(*BY_ONE, ("expires", EPOCH_S + 30))),
         Wait(40),
         Lists(1, officer("Nga")),
-        Give("flood", ("Nga",), (COMMUNE_A,), changes=by_one),
+        Give("flood", ("Nga",), (COMMUNE_A,), changes=BY_ONE),
         Wait(60),
         Lists(2, officer("Nga's new phone"), revoked=lost),
         Wait(5),
-        Give("thief", ("Nga",), (COMMUNE_A,), changes=by_one),
-        Give("fire", ("Nga's new phone",), (COMMUNE_A,), changes=(*by_one, ("event", "fire"))),
+        Give("thief", ("Nga",), (COMMUNE_A,), changes=BY_ONE),
+        Give("fire", ("Nga's new phone",), (COMMUNE_A,), changes=(*BY_ONE, ("event", "fire"))),
         Wait(60),
     )
     assert everybody(world, "too early") == [0, 0, 0]
     assert everybody(world, "flood") == [1, 1, 0]
     assert everybody(world, "thief") == [0, 0, 0]
     assert everybody(world, "fire") == [1, 1, 0]
+
+
+def test_an_officer_counts_within_fifteen_minutes_of_the_signatures_also_where_the_link_was_away_for_twelve(
+    tmp_path: Path,
+) -> None:
+    """Design §4: DELEGATION adds and takes away within 15 minutes, the offline roots untouched."""
+    told: list[bool] = []
+
+    class Look(Step):
+        async def do(self, world: World) -> None:
+            told.append(world.now_s - EPOCH_S <= 900)
+
+    world = play(
+        tmp_path,
+        Cut("a1"),
+        Lists(1, officer("Nga")),
+        Wait(720),
+        Heal("a1"),
+        Wait(60),
+        Give("flood", ("Nga",), (COMMUNE_A,), changes=BY_ONE),
+        Wait(30),
+        Look(),
+    )
+    assert everybody(world, "flood") == [1, 1, 0]
+    assert told == [True]
 
 
 def test_stopping_silences_within_seconds_and_reinstating_brings_the_alarm_back(tmp_path: Path) -> None:
