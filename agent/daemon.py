@@ -5,6 +5,7 @@ state folder → store → identity → clock → holdings → sound → control
 
 import asyncio
 import contextlib
+import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -19,6 +20,7 @@ from agent.config import Config
 from agent.core import code
 from agent.drivers import audio, boards
 from agent.drivers.amplifier import AlwaysOn
+from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
@@ -144,7 +146,8 @@ class _Mind:
 
 def _remember(config: Config, database: Database, me: _Me) -> _Mind:
     wakes, memory = Wakes(), Memory(database)
-    clock = SystemClock(config.clock_trust, memory.floor_ms())
+    anchors = AnchorFile(Path(os.environ.get("RUNTIME_DIRECTORY", config.state_dir)) / "network-time")
+    clock = SystemClock(config.clock_trust, memory.floor_ms(), anchors=anchors)
     store = Store(
         trust=memory,
         desired=memory,

@@ -1,31 +1,37 @@
 """The box's clock: what the kernel says of the system time, and how much of that is to be believed (design §5).
 
 A Pi without network boots with whatever time it saved, and playing the morning's programme at night is worse than
-silence. So the time counts as known only when the kernel says that it is synchronised, or when an RTC agrees with it.
+silence. So the time counts as known only when the kernel says that it is synchronised, since it was (`core.holdover`),
+or when an RTC agrees with it.
 """
 
 import asyncio
 import ctypes
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from agent.core.holdover import Drift, Holdover, Kept
 from agent.core.past import Past
+from agent.drivers.anchor_file import AnchorFile
 from protocol.clock import ClockReading
+from protocol.quantities import MINUTE_MS
 from protocol.report import ClockQuality
 
 BUILD_MS: Final = 1_793_491_200_000
 """2026-11-01T00:00:00Z: this version did not exist before; an earlier time is wrong."""
 FAR_MS: Final = 253_402_300_799_000
 """9999-12-31: the upper bound of a clock that has none."""
-RTC_ERROR_MS: Final = 10_000
-RTC_AGREES_MS: Final = 60_000
 SYSTEM_ERROR_MS: Final = 1_000
 SET_BACK_MS: Final = 60_000
 """A clock that is so far behind what was believed was set back, and is no matter of slewing."""
+ALONE_TOO_LONG_MS: Final = 60_000
+"""So wrong may a clock be before a technician should hear of it: three days and a half without network time or RTC."""
+SAVE_EVERY_MS: Final = 10 * MINUTE_MS
 RTC: Final = Path("/sys/class/rtc/rtc0/since_epoch")
 
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
@@ -66,39 +72,50 @@ def kernel_time() -> KernelTime:
     return KernelTime(synchronised, int(timex.maxerror) // 1000)
 
 
-def judge(now_ms: int, *, floor_ms: int, trust: str, kernel: KernelTime, rtc_ms: int | None) -> ClockReading:
+def judge(now_ms: int, *, floor_ms: int, trust: str, kernel: KernelTime, kept: Kept | None) -> ClockReading:
     """What a system time is worth. Pure.
 
-    `trust` is "system" (the installer vouches for it, counted like NTP) or "synchronised"; `rtc_ms` is what the
-    battery-backed clock shows at the same moment. A time before `floor_ms` is wrong whoever vouches for it.
+    `trust` is "system" (the installer vouches for it, counted like NTP) or "synchronised"; `kept` is what is known
+    without either. A time before `floor_ms` is wrong whoever vouches for it.
     """
-    if now_ms < floor_ms:
-        return ClockReading(floor_ms, FAR_MS, ClockQuality.FLOOR)
     if kernel.synchronised:
-        return _around(now_ms, kernel.max_error_ms, ClockQuality.NTP)
-    if trust == "system":
-        return _around(now_ms, SYSTEM_ERROR_MS, ClockQuality.NTP)
-    if rtc_ms is not None and rtc_ms >= floor_ms and abs(rtc_ms - now_ms) <= RTC_AGREES_MS:
-        return _around(now_ms, RTC_ERROR_MS, ClockQuality.RTC)
-    return ClockReading(floor_ms, FAR_MS, ClockQuality.FLOOR)
+        reading = _around(now_ms, kernel.max_error_ms, ClockQuality.NTP)
+    elif trust == "system":
+        reading = _around(now_ms, SYSTEM_ERROR_MS, ClockQuality.NTP)
+    elif kept is not None:
+        now_ms, reading = kept.now_ms, ClockReading(kept.lo_ms, kept.hi_ms, ClockQuality.RTC)
+    else:
+        return ClockReading(floor_ms, FAR_MS, ClockQuality.FLOOR)
+    return reading if now_ms >= floor_ms else ClockReading(floor_ms, FAR_MS, ClockQuality.FLOOR)
 
 
 def _around(now_ms: int, error_ms: int, quality: ClockQuality) -> ClockReading:
     return ClockReading(now_ms - error_ms, now_ms + error_ms, quality)
 
 
-def complaint(reading: ClockReading, shown_ms: int, floor_ms: int, language: str = "en") -> str:
-    """What is wrong with the time and the way out; empty when nothing is. Pure. `shown_ms` is what the clock shows."""
+def complaint(
+    reading: ClockReading, shown_ms: int, floor_ms: int, language: str = "en", *, believed_ms: int | None = None
+) -> str:
+    """What is wrong with the time and the way out; empty when nothing is. Pure.
+
+    `shown_ms` is what the clock shows; `believed_ms` is the upper bound that was left of an earlier belief, if any.
+    """
     if shown_ms < floor_ms:
         key = "behind"
     elif reading.quality < ClockQuality.RTC:
         key = "unknown"
-    elif reading.tells_time and reading.hi_ms - shown_ms > SET_BACK_MS:
+    elif believed_ms is not None and believed_ms - max(shown_ms, reading.hi_ms) > SET_BACK_MS:
         key = "set back"
+    elif (reading.hi_ms - reading.lo_ms) // 2 > ALONE_TOO_LONG_MS:
+        key = "alone"
     else:
         return ""
     return _COMPLAINTS[language][key].format(
-        shown=_iso(shown_ms), floor=_iso(floor_ms), high=_iso(reading.hi_ms), quality=reading.quality.name
+        shown=_iso(shown_ms),
+        floor=_iso(floor_ms),
+        high=_iso(reading.hi_ms if believed_ms is None else believed_ms),
+        quality=reading.quality.name,
+        error_s=(reading.hi_ms - reading.lo_ms) // 2000,
     )
 
 
@@ -115,6 +132,10 @@ _COMPLAINTS: Final[dict[str, dict[str, str]]] = {
             "đồng hồ bị vặn lùi từ {high} về {shown}; trong hai giờ tới, một lệnh chỉ có hiệu lực nếu chưa hết hạn "
             "theo cả hai giờ đó; nếu giờ bây giờ đã đúng, hãy khởi động lại loalang-agent"
         ),
+        "alone": (
+            "lâu rồi không lấy được giờ mạng: giờ của hộp có thể sai tới {error_s} giây; hãy xem cổng UDP 123 (NTP) có "
+            "bị chặn không, hoặc lắp mạch giờ"
+        ),
     },
     "en": {
         "behind": (
@@ -126,6 +147,10 @@ _COMPLAINTS: Final[dict[str, dict[str, str]]] = {
         "set back": (
             "the clock was set back from {high} to {shown}; for two hours an order counts only if it has expired by "
             "neither; if the time is right now, restart loalang-agent"
+        ),
+        "alone": (
+            "no network time for long: the box's clock may be off by up to {error_s} s; see whether UDP port 123 (NTP) "
+            "is blocked, or fit a clock chip"
         ),
     },
 }
@@ -143,32 +168,40 @@ class SystemClock:
         trust: str,
         floor_ms: int = BUILD_MS,
         *,
+        anchors: AnchorFile | None = None,
         kernel: Callable[[], KernelTime] = kernel_time,
         rtc: Path = RTC,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        boot_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
     ) -> None:
-        """`floor_ms`: an instant that has certainly passed; the build date is one too."""
+        """`floor_ms`: an instant that has certainly passed; the build date is one too. `anchors`: where this boot's
+        last network time is kept."""
         self._trust = trust
+        self._boot_ms = boot_ms
         self._past = Past(max(floor_ms, BUILD_MS), self.boot_ms())
+        self._anchors = anchors
+        self._holdover = Holdover(None if anchors is None else anchors.load())
+        self._saved_boot_ms: int | None = None
+        self._keeps = False
+        """Whether the time is kept by the holdover: then the system's time may be anybody's."""
         self._kernel = kernel
         self._rtc = rtc
         self._wall_ms = wall_ms
+        self._lock = threading.Lock()
 
     def now_ms(self) -> int:
-        return max(self.floor_ms(), self._wall_ms())
+        return max(self.floor_ms(), self._shown_ms())
 
     def boot_ms(self) -> int:
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return self._boot_ms()
 
     def reading(self) -> ClockReading:
-        reading = judge(
-            self._wall_ms(),
-            floor_ms=self.floor_ms(),
-            trust=self._trust,
-            kernel=self._kernel(),
-            rtc_ms=self._rtc_ms(),
-        )
-        return self._past.widened(reading, self.boot_ms())
+        with self._lock:
+            return self._past.widened(self._look(), self.boot_ms())
+
+    def measured(self) -> Drift | None:
+        with self._lock:
+            return self._holdover.measured()
 
     def floor_ms(self) -> int:
         return self._past.floor_ms(self.boot_ms())
@@ -180,10 +213,34 @@ class SystemClock:
         self._past.raise_floor(at_ms, self.boot_ms())
 
     def complaint(self, language: str = "en") -> str:
-        return complaint(self.reading(), self._wall_ms(), self.floor_ms(), language)
+        with self._lock:
+            now = self._look()
+            believed_ms = self._past.widened(now, self.boot_ms()).hi_ms if now.tells_time else None
+            return complaint(now, self._shown_ms(), self.floor_ms(), language, believed_ms=believed_ms)
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(max(0, duration_ms) / 1000)
+
+    def _look(self) -> ClockReading:
+        """What the time is worth now, before an earlier belief is asked; the holdover learns from it."""
+        wall_ms, boot_ms, kernel, kept = self._wall_ms(), self.boot_ms(), self._kernel(), None
+        if kernel.synchronised and wall_ms >= self.floor_ms():
+            self._holdover.synchronised(wall_ms, kernel.max_error_ms, boot_ms)
+            self._save(boot_ms)
+        elif not kernel.synchronised and self._trust != "system":
+            kept = self._holdover.kept(wall_ms, self._rtc_ms(), boot_ms)
+        self._keeps = kept is not None
+        return judge(wall_ms, floor_ms=self.floor_ms(), trust=self._trust, kernel=kernel, kept=kept)
+
+    def _shown_ms(self) -> int:
+        shown_ms = self._holdover.now_ms(self.boot_ms()) if self._keeps else None
+        return self._wall_ms() if shown_ms is None else shown_ms
+
+    def _save(self, boot_ms: int) -> None:
+        due = self._saved_boot_ms is None or boot_ms - self._saved_boot_ms >= SAVE_EVERY_MS
+        if self._anchors is not None and self._holdover.anchor is not None and due:
+            self._anchors.save(self._holdover.anchor)
+            self._saved_boot_ms = boot_ms
 
     def _rtc_ms(self) -> int | None:
         try:
@@ -201,9 +258,15 @@ class FakeClock:
         self._loop = asyncio.get_running_loop()
         self._offset_ms = wall_ms - self.boot_ms()
         self._past = Past(0, self.boot_ms())
+        self.drift: Drift | None = None
+        """What `measured` is to say next."""
 
     def now_ms(self) -> int:
         return self.boot_ms() + self._offset_ms
+
+    def measured(self) -> Drift | None:
+        drift, self.drift = self.drift, None
+        return drift
 
     def boot_ms(self) -> int:
         return round(self._loop.time() * 1000)
@@ -226,7 +289,10 @@ class FakeClock:
         self._past.raise_floor(at_ms, self.boot_ms())
 
     def complaint(self, language: str = "en") -> str:
-        return complaint(self.reading(), self.now_ms(), self.floor_ms(), language)
+        now, reading = self.now_ms(), self.reading()
+        believed_ms = reading.hi_ms if reading.tells_time else None
+        alone = replace(reading, hi_ms=now + self.error_ms) if reading.tells_time else reading
+        return complaint(alone, now, self.floor_ms(), language, believed_ms=believed_ms)
 
     def jump(self, by_ms: int) -> None:
         """The wall clock is set to another time; the boot clock does not notice."""

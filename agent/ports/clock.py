@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from agent.core.holdover import Drift
 from protocol.clock import ClockReading
 
 
@@ -34,6 +35,10 @@ class Clock(Protocol):
 
     def raise_floor(self, at_ms: int) -> None:
         """Somebody who is trusted has signed after this instant; an earlier one than is known changes nothing."""
+        ...
+
+    def measured(self) -> Drift | None:
+        """How wrong the clock had become, where network time has come back since this was asked last."""
         ...
 
     def complaint(self, language: str = "en") -> str:

@@ -4,13 +4,14 @@ from typing import Final
 
 import structlog
 
+from agent.core.holdover import Drift
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.inbox import LOST_ROOTS, Inbox
 from agent.services.keeper import Keeper
-from protocol.quantities import DAY_S, MINUTE_MS, SECOND_MS
+from protocol.quantities import DAY_MS, DAY_S, MINUTE_MS, SECOND_MS
 from protocol.report import FaultCode
 
 log = structlog.get_logger()
@@ -48,8 +49,7 @@ class Watch:
 
     def look(self) -> None:
         """Raises StoreError."""
-        complaint = self._clock.complaint()
-        self._faults.note(FaultCode.CLOCK, bool(complaint), complaint)
+        self._look_at_the_clock()
         quality = self._clock.reading().quality
         if quality != self._quality:
             self._quality = quality
@@ -71,6 +71,13 @@ class Watch:
             self._keeper.look_again()
             self._look_at_the_roots()
 
+    def _look_at_the_clock(self) -> None:
+        """What is wrong with it; and what was, told by network time that has come back."""
+        complaint, drift = self._clock.complaint(), self._clock.measured()
+        if drift is not None and drift.is_worth_a_word:
+            self._faults.was(FaultCode.CLOCK, _sentence(drift))
+        self._faults.note(FaultCode.CLOCK, bool(complaint), complaint)
+
     def _pause_ms(self) -> int:
         """Until the next look: when a lock comes to its end, since an alarm that it silenced goes on then."""
         opening_ms = self._book.next_opening_ms()
@@ -87,3 +94,14 @@ class Watch:
         left_s = roots.expires - reading.hi_ms // SECOND_MS
         if left_s < WARN_BEFORE_S:
             self._faults.raised(FaultCode.TRUST, f"the list of signers ends in {max(left_s, 0) // DAY_S} days")
+
+
+def _sentence(drift: Drift) -> str:
+    """For the row that goes up, and the log."""
+    off = f"{abs(drift.off_ms) / SECOND_MS:.1f} s {'ahead' if drift.off_ms > 0 else 'behind'}"
+    if drift.is_a_jump:
+        return (
+            f"network time differs from what it said {drift.over_ms // MINUTE_MS} min ago: the clock was {off}, more "
+            "than an oscillator can lose; one of the two was wrong"
+        )
+    return f"the clock was {off} after {drift.over_ms / DAY_MS:.1f} days without network time ({drift.ppm:+.0f} ppm)"

@@ -194,7 +194,7 @@ def clock_name(quality: int | None) -> str:
         ClockQuality.NONE: _("không có"),
         ClockQuality.FLOOR: _("chỉ biết mốc đã lưu"),
         ClockQuality.NITZ: _("giờ nhà mạng"),
-        ClockQuality.RTC: _("chip đồng hồ"),
+        ClockQuality.RTC: _("đồng hồ của chính hộp"),
         ClockQuality.GNSS: _("vệ tinh"),
         ClockQuality.NTP: _("mạng (NTP)"),
         ClockQuality.SIGNED: _("giờ có chữ ký"),

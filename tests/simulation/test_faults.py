@@ -167,7 +167,7 @@ def test_fault_13_an_order_that_has_expired_stays_dead_when_the_time_is_spoofed_
     assert heard(world, "a2", "flood") == 1
 
 
-def test_fault_14_a_box_that_drifted_for_30_days_still_starts_within_its_own_minute(tmp_path: Path) -> None:
+def test_fault_14_a_box_that_drifted_for_30_days_starts_when_its_own_clock_says_so(tmp_path: Path) -> None:
     drift_ms = 30 * 86_400 * 100 // 1_000
     world = play(tmp_path, Schedule("news", 600), Jump("a1", drift_ms), Wait(700))
     (off,), (right,) = world.boxes["a1"].sounded, world.boxes["a2"].sounded

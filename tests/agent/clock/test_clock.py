@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.holdover import Kept
 from agent.drivers.clock import BUILD_MS, FakeClock, KernelTime, SystemClock, judge, kernel_time
 from agent.ports.clock import wait_for
 from protocol.report import ClockQuality
@@ -19,21 +20,23 @@ SYNCHRONISED = KernelTime(synchronised=True, max_error_ms=40)
 
 
 def test_a_synchronised_kernel_is_believed_with_its_own_error() -> None:
-    reading = judge(NOW, floor_ms=BUILD_MS, trust="synchronised", kernel=SYNCHRONISED, rtc_ms=None)
+    reading = judge(NOW, floor_ms=BUILD_MS, trust="synchronised", kernel=SYNCHRONISED, kept=None)
     assert (reading.quality, reading.lo_ms, reading.hi_ms) == (ClockQuality.NTP, NOW - 40, NOW + 40)
 
 
-def test_an_rtc_that_agrees_is_believed_and_one_that_does_not_is_not() -> None:
-    def quality(rtc_ms: int | None) -> ClockQuality:
-        return judge(NOW, floor_ms=BUILD_MS, trust="synchronised", kernel=FREE, rtc_ms=rtc_ms).quality
+def test_an_rtc_that_agrees_is_believed_and_one_that_does_not_is_not(tmp_path: Path) -> None:
+    def quality(rtc_s: int) -> ClockQuality:
+        (rtc := tmp_path / "since_epoch").write_text(f"{rtc_s}\n")
+        clock = SystemClock("synchronised", NOW - 1, kernel=lambda: FREE, rtc=rtc, wall_ms=lambda: NOW)
+        return clock.reading().quality
 
-    assert quality(NOW + 2_000) is ClockQuality.RTC
-    assert quality(NOW + 3_600_000) is ClockQuality.FLOOR
-    assert quality(None) is ClockQuality.FLOOR
+    assert quality(NOW // 1000 + 2) is ClockQuality.RTC
+    assert quality(NOW // 1000 + 3_600) is ClockQuality.FLOOR
+    assert quality(1) is ClockQuality.FLOOR
 
 
 def test_the_installer_may_vouch_for_the_system_clock() -> None:
-    assert judge(NOW, floor_ms=BUILD_MS, trust="system", kernel=FREE, rtc_ms=None).quality is ClockQuality.NTP
+    assert judge(NOW, floor_ms=BUILD_MS, trust="system", kernel=FREE, kept=None).quality is ClockQuality.NTP
 
 
 @given(
@@ -41,18 +44,21 @@ def test_the_installer_may_vouch_for_the_system_clock() -> None:
     floor=st.integers(BUILD_MS, 2 * NOW),
     trust=st.sampled_from(["system", "synchronised"]),
     kernel=st.sampled_from([FREE, SYNCHRONISED]),
-    rtc=st.none() | st.integers(0, 2 * NOW),
+    kept_ms=st.none() | st.integers(0, 2 * NOW),
 )
 def test_a_time_before_the_floor_is_never_believed(
-    now: int, floor: int, trust: str, kernel: KernelTime, rtc: int | None
+    now: int, floor: int, trust: str, kernel: KernelTime, kept_ms: int | None
 ) -> None:
-    reading = judge(now, floor_ms=floor, trust=trust, kernel=kernel, rtc_ms=rtc)
+    kept = None if kept_ms is None else Kept(kept_ms, kept_ms - 5, kept_ms + 5)
+    reading = judge(now, floor_ms=floor, trust=trust, kernel=kernel, kept=kept)
     assert reading.lo_ms <= reading.hi_ms
-    if now < floor:
+    by_itself = kept_ms is not None and not kernel.synchronised and trust != "system"
+    believed = kept_ms if by_itself and kept_ms is not None else now
+    if believed < floor:
         assert not reading.tells_time
         assert reading.lo_ms == floor
     elif reading.tells_time:
-        assert reading.lo_ms <= now <= reading.hi_ms
+        assert reading.lo_ms <= believed <= reading.hi_ms
 
 
 def test_the_clock_of_a_box_never_shows_less_than_its_floor(tmp_path: Path) -> None:

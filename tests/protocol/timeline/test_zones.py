@@ -72,7 +72,7 @@ def test_the_tz_database_has_zones_that_change_in_both_directions() -> None:
     assert len(changes()) - forward > 20
 
 
-def test_no_zone_loses_or_repeats_an_item() -> None:
+def test_fault_15_no_zone_loses_or_repeats_an_item_where_clocks_are_put_forward_or_back() -> None:
     for change in changes():
         held = Holdings(half_hourly(change), None)
         found = plan(held, ms(change.at - 3 * DAY), ms(change.at + 3 * DAY))
