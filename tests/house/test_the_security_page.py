@@ -1,4 +1,4 @@
-"""docs/security.md and docs/etsi-en-303-645.md name tests: each of them exists."""
+"""docs/security.md and docs/etsi-en-303-645.md name tests: each of them exists, and no threat is without one."""
 
 import re
 from pathlib import Path
@@ -21,3 +21,15 @@ def test_every_test_and_file_that_the_page_names_exists(page: str) -> None:
     assert named - TESTS == set()
     for path in re.findall(r"`((?:agent|controller|protocol|tests|docs)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_each_threat_has_a_mechanism_a_test_and_what_remains() -> None:
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Threats\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in table.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        threat, mechanism, tests, remains = (cell.strip() for cell in row)
+        assert mechanism, threat
+        assert remains, threat
+        assert re.search(r"`test_\w+`", tests), threat
