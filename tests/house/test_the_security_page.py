@@ -32,4 +32,4 @@ def test_each_threat_has_a_mechanism_a_test_and_what_remains() -> None:
         threat, mechanism, tests, remains = (cell.strip() for cell in row)
         assert mechanism, threat
         assert remains, threat
-        assert re.search(r"`test_\w+`", tests), threat
+        assert re.search(r"`(?:test_\w+|tests/[\w/]*test_\w+\.py)`", tests), threat
