@@ -1,5 +1,6 @@
 """Manifests and assignments: README §3 (machines), §5, written anew from the specification alone."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,27 +13,28 @@ from tests.oracle import records
 from tests.oracle import trust as trusted
 from tests.oracle.cbor import RefusedError, read, write
 from tests.oracle.envelope import key_id, raw_verifies
-from tests.oracle.records import QuietException, gain, many, octets, optional, policy, row, text, uint, unit
-from tests.oracle.trust import DAY_S, Grant, OracleTrust, covers
+from tests.oracle.records import QuietException, gain, language, many, octets, optional, policy, row, text, uint, unit
+from tests.oracle.trust import DAY_S, Grant, OracleTrust
 
 MANIFEST, ASSIGNMENT = 65002, 65003
 LONGEST = {MANIFEST: 4 << 20, ASSIGNMENT: 4096}
 BULLETIN, STATION = 1, 2
-RELAY = 2
+PROGRAMME, RELAY = 1, 2
 YEAR_S = 366 * DAY_S
 WEEK_S = 7 * DAY_S
 LONGEST_IN_A_WEEK_S = DAY_S
 
 name = text(".{1,64}")
-language = text(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def local_time(item: Any) -> str:
     said: str = text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")(item)
     try:
-        datetime.fromisoformat(said)
+        year = datetime.fromisoformat(said).year
     except ValueError:
         raise RefusedError("no such moment") from None
+    if not 2000 <= year < 2200:
+        raise RefusedError("not of these centuries")
     return said
 
 
@@ -80,11 +82,8 @@ def assignment(payload: bytes) -> Assignment:
         uint(),
     ]
     found = Assignment(*row(read(payload), checkers, None, 0, "", 1, 0))
-    path = found.units
-    down = all(low != high and covers(high, low) for high, low in pairwise(path))
-    of_its_box = found.policy is None or found.policy[0] == 2
-    if not down or not of_its_box or found.valid_until < found.issued + 45 * DAY_S:
-        raise RefusedError("no assignment is good in which this is so")
+    if any(lower.split("-")[:-1] != upper.split("-") for upper, lower in pairwise(found.units)):
+        raise RefusedError("no place")
     return found
 
 
@@ -109,10 +108,61 @@ class Entry:
     gain_cb: int
 
 
+WEEKDAY = "(MO|TU|WE|TH|FR|SA|SU)"
+NUMBERED = "(MONTHLY|YEARLY)"
+PARTS = {
+    "FREQ": "DAILY|WEEKLY|MONTHLY|YEARLY",
+    "UNTIL": "[0-9]{8}T[0-9]{6}",
+    "WKST": WEEKDAY,
+    "BYDAY": f"([+-]?[1-9][0-9]?)?{WEEKDAY}(,([+-]?[1-9][0-9]?)?{WEEKDAY})*",
+}
+NUMBERS = {
+    "INTERVAL": (1, 1000), "COUNT": (1, 100_000), "BYMONTH": (1, 12), "BYMONTHDAY": (-31, 31), "BYYEARDAY": (-366, 366),
+    "BYWEEKNO": (-53, 53), "BYSETPOS": (-366, 366), "BYHOUR": (0, 23), "BYMINUTE": (0, 59), "BYSECOND": (0, 59),
+}  # fmt: skip
+OF_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
+
+
 def rule(item: Any) -> str:
-    """RFC 5545 §3.3.10, as far as its grammar goes."""
     said: str = text(".{0,200}")(item)
+    if said:
+        parts = [part.partition("=")[::2] for part in said.split(";")]
+        known = dict(parts)
+        starts = [known.get(key, "0").count(",") + 1 for key in OF_A_DAY]
+        good = (
+            len(known) == len(parts)
+            and "FREQ" in known
+            and all(_part(key, value) for key, value in parts)
+            and not {"COUNT", "UNTIL"} <= known.keys()
+            and (not re.search("[0-9]", known.get("BYDAY", "")) or known["FREQ"] in ("MONTHLY", "YEARLY"))
+            and starts[0] * starts[1] * starts[2] <= 96
+        )
+        if not good:
+            raise RefusedError("no rule")
     return said
+
+
+def _part(key: str, value: str) -> bool:
+    if key == "UNTIL":
+        return bool(re.fullmatch(PARTS[key], value)) and _is_a_moment(value)
+    if key in PARTS:
+        return bool(re.fullmatch(PARTS[key], value))
+    if key not in NUMBERS or (key in ("INTERVAL", "COUNT") and "," in value):
+        return False
+    low, high = NUMBERS[key]
+    numbers = value.split(",")
+    return all(
+        re.fullmatch("[+-]?[0-9]{1,6}", one) and low <= int(one) <= high and (int(one) or key in OF_A_DAY)
+        for one in numbers
+    )
+
+
+def _is_a_moment(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def entry(item: Any) -> Entry:
@@ -161,9 +211,15 @@ def bulletin(item: Any) -> Bulletin:
     return Bulletin(*row(item, [name, text(".{0,200}"), language, octets(32)]))
 
 
-def blob(item: Any) -> bytes:
-    found: bytes = row(item, [octets(32), uint(), uint(0, YEAR_S * 1000)])[0]
-    return found
+@dataclass(frozen=True)
+class Blob:
+    hash: bytes
+    size: int
+    duration_ms: int
+
+
+def blob(item: Any) -> Blob:
+    return Blob(*row(item, [octets(32), uint(), uint(0, YEAR_S * 1000)]))
 
 
 def station(item: Any) -> Station:
@@ -179,7 +235,7 @@ class Manifest:
     policies: tuple[Any, ...]
     entries: tuple[Entry, ...]
     bulletins: tuple[Bulletin, ...]
-    blobs: tuple[bytes, ...]
+    blobs: tuple[Blob, ...]
     stations: tuple[Station, ...]
     approvals: tuple[bytes, ...]
     exceptions: tuple[bytes, ...]
@@ -207,15 +263,26 @@ def _whole(found: Manifest) -> bool:
     bulletins = [one.id for one in found.bulletins]
     stations = [one.code for one in found.stations]
     entries = [one.id for one in found.entries]
-    once = all(len(set(names)) == len(names) for names in (bulletins, stations, entries, found.blobs))
+    blobs = {one.hash: one.duration_ms for one in found.blobs}
+    once = all(len(set(names)) == len(names) for names in (bulletins, stations, entries))
+    lengths = {one.id: blobs.get(one.sound, 0) for one in found.bulletins}
     return (
         once
+        and len(blobs) == len(found.blobs)
         and any(rules[0] == 0 for rules in found.policies)
-        and all(one.sound in found.blobs for one in found.bulletins)
+        and all(lengths.values())
         and all(set(one.playlist) <= set(bulletins) for one in found.entries)
         and all((one.station is not None) == (one.kind == RELAY) for one in found.entries)
         and all(one.station is None or one.station in stations for one in found.entries)
+        and all(_can_be_planned(one, lengths) for one in found.entries)
     )
+
+
+def _can_be_planned(one: Entry, lengths: dict[str, int]) -> bool:
+    round_ms = sum(lengths[name] for name in one.playlist) + one.pause_ms * (len(one.playlist) - 1)
+    all_ms = one.repeats * round_ms + (one.repeats - 1) * one.gap_s * 1000
+    slot = one.length_s == 0 and all_ms <= DAY_S * 1000 if one.kind == PROGRAMME else 0 < one.length_s <= DAY_S
+    return slot and one.window_s <= DAY_S and one.pause_ms < 300_000 and (one.kind == RELAY or bool(one.playlist))
 
 
 def machines(raw: bytes, family: int, trust: OracleTrust, at_s: int) -> tuple[bytes, list[Grant]]:
@@ -269,9 +336,9 @@ def open_assignment(raw: bytes, trust: OracleTrust, at_s: int) -> Assignment | N
 
 @dataclass(frozen=True)
 class Judged:
-    """What may sound: each entry that has something left, with what is left of it; and the names without approval."""
+    """The entries that may sound, and the names without approval."""
 
-    sounds: tuple[tuple[str, tuple[str, ...], str | None], ...]
+    sounds: tuple[str, ...]
     unapproved: frozenset[str]
 
 
@@ -288,20 +355,17 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
             for had in good
         )
 
-    def heard_by_a_person(one: str | None, klass: int) -> bool:
-        return one is not None and any(
-            (had.subject, had.hash) == (STATION, stations[one].hash) and klass <= had.klass for had in good
-        )
+    def heard_by_a_person(one: str, klass: int) -> bool:
+        return any((had.subject, had.hash) == (STATION, stations[one].hash) and klass <= had.klass for had in good)
 
     sounds, unapproved = [], set()
     for one in found.entries:
-        said = tuple(name for name in one.playlist if read_by_a_person(name, one.klass))
-        relayed = one.station if heard_by_a_person(one.station, one.klass) else None
-        unapproved |= set(one.playlist) - set(said)
-        if one.station is not None and relayed is None:
-            unapproved.add(one.station)
-        if said or relayed is not None:
-            sounds.append((one.id, said, relayed))
+        missing = {name for name in one.playlist if not read_by_a_person(name, one.klass)}
+        if one.station is not None and not heard_by_a_person(one.station, one.klass):
+            missing.add(one.station)
+        unapproved |= missing
+        if not missing:
+            sounds.append(one.id)
     return Judged(tuple(sounds), frozenset(unapproved))
 
 
