@@ -334,6 +334,40 @@ def open_assignment(raw: bytes, trust: OracleTrust, at_s: int) -> Assignment | N
     return found if mine and in_era and found.units[0] == trust.roots.province else None
 
 
+Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]
+"""What became of it; if it is in force, the entries that may sound, and when quiet hours may be passed."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What comes to one box, and two moments (epoch seconds): when it comes, and a later one when it might sound."""
+
+    assignment: bytes
+    manifest: bytes
+    box: str
+    held: tuple[int, int, int] | None
+    """Era, epoch and generation of the assignment that the box has."""
+    at_s: int
+    later_s: int
+
+
+def programme(brought: Brought, trust: OracleTrust) -> Answer:
+    """What the box does with it, and what of it sounds later."""
+    taken = open_assignment(brought.assignment, trust, brought.at_s)
+    held = brought.held or (0, 1, 0)
+    if taken is None or taken.box != brought.box or (taken.era, taken.epoch, taken.generation) <= held:
+        return "NOT TAKEN", (), ()
+    if sha256(brought.manifest).digest() != taken.manifest:
+        return "NOT HERE", (), ()
+    found = open_manifest(brought.manifest, trust, brought.at_s)
+    asked_s = max(brought.at_s, taken.issued)
+    if found is None or judge_manifest(found, trust, taken.units, asked_s).unapproved:
+        return "REFUSED", (), ()
+    sounds = judge_manifest(found, trust, taken.units, brought.later_s).sounds
+    passes = tuple((one.start, one.end) for one in exceptions_at(found, trust, taken.units, brought.later_s))
+    return "IN FORCE", sounds, passes
+
+
 @dataclass(frozen=True)
 class Judged:
     """The entries that may sound, and the names without approval."""
