@@ -24,6 +24,8 @@ YEAR_S = 366 * DAY_S
 WEEK_S = 7 * DAY_S
 LONGEST_IN_A_WEEK_S = DAY_S
 
+ZONES = available_timezones()
+
 name = text(".{1,64}")
 
 
@@ -39,7 +41,7 @@ def local_time(item: Any) -> str:
 
 
 def zone(item: Any) -> str:
-    if type(item) is not str or item not in available_timezones():
+    if type(item) is not str or item not in ZONES:
         raise RefusedError("no such zone")
     return item
 

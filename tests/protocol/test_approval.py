@@ -123,6 +123,16 @@ def test_a_station_is_approved_like_a_bulletin_by_its_name_and_address() -> None
     assert unapproved(programme(named, entries=(relay,), stations=(moved,))) == ("vov1",)
 
 
+def test_a_station_that_was_approved_as_ordinary_is_not_relayed_as_priority() -> None:
+    station = {"subject": Subject.STATION, "hash": station_hash(MANIFEST.stations[0]), "text": None}
+    relay = Entry("r1", Kind.RELAY, BulletinClass.PRIORITY, "2026-11-24T05:30:00", (), length_s=600, station="vov1")
+    ordinary = approved(**station, klass=BulletinClass.ORDINARY)
+    urgent = approved(**station, klass=BulletinClass.PRIORITY)
+    assert unapproved(programme(ordinary, entries=(relay,))) == ("vov1",)
+    for both in ((ordinary, urgent), (urgent, ordinary)):
+        assert unapproved(programme(*both, entries=(relay,))) == ()
+
+
 def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:
     other = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
     judged = judge_manifest(programme(approved(), entries=(*MANIFEST.entries, other)), TRUST, PLACE, NOW_S)

@@ -294,6 +294,23 @@ def test_what_a_thief_drove_forward_is_forgotten_with_the_next_era_of_schedules(
     assert code_of(caught) == "era"
 
 
+@pytest.mark.parametrize(
+    "units",
+    [(COMMUNE, HAMLET), (PROVINCE, HAMLET), (PROVINCE, COMMUNE, OTHER_COMMUNE), (HAMLET, COMMUNE, PROVINCE), ("79",)],
+)
+def test_an_assignment_to_units_that_are_no_way_down_from_the_province_is_refused(units: tuple[str, ...]) -> None:
+    """On a path without the province a commune's order would have the province's level; on two paths two of them."""
+    everywhere = tuple(
+        msgspec.structs.replace(row, scope=(*row.scope, COMMUNE, HAMLET, "79")) if Role.SCHEDULE in row.roles else row
+        for row in ROOTS.holders
+    )
+    record = msgspec.structs.replace(ASSIGNMENT, units=units)
+    raw = sign1(encode(record), Family.ASSIGNMENT, DOMAIN, CONTROLLER)
+    with pytest.raises(ProtocolError) as caught:
+        open_assignment(raw, Trust(msgspec.structs.replace(ROOTS, holders=everywhere)), NOW_S, max_bytes=4096)
+    assert code_of(caught) == "bad-place"
+
+
 def test_of_two_controllers_the_higher_epoch_wins_whatever_the_generation() -> None:
     old = msgspec.structs.replace(ASSIGNMENT, epoch=1, generation=900)
     new = msgspec.structs.replace(ASSIGNMENT, epoch=2, generation=1)
