@@ -81,6 +81,7 @@ class Draft:
     domain: tuple[str, str] = DOMAIN
     odd: Callable[[list[Any]], list[Any]] = lambda fields: fields
     """What is written into the manifest otherwise than its tables say."""
+    odd_assignment: Callable[[list[Any]], list[Any]] = lambda fields: fields
     shipped: Callable[[bytes], bytes] = lambda raw: raw
     """What happens to the manifest's finished bytes, before the assignment names them."""
     misnamed: bool = False
@@ -101,7 +102,11 @@ class Draft:
         manifest = self.shipped(sign1(write(self.odd(fields)), schedule.MANIFEST, self.of_manifest, self.domain))
         named = sha256(manifest).digest()
         record = self.assignment | {"manifest": bytes(32) if self.misnamed else named, "size": len(manifest)}
-        raw = self.sent(sign1(write(list(record.values())), schedule.ASSIGNMENT, self.of_assignment, self.domain))
+        raw = self.sent(
+            sign1(
+                write(self.odd_assignment(list(record.values()))), schedule.ASSIGNMENT, self.of_assignment, self.domain
+            )
+        )
         brought = Brought(raw, manifest, BOX, self.held, self.at_s, self.later_s)
         return ProgrammeCase(name, self.number, brought, legitimate)
 
@@ -445,7 +450,7 @@ def any_case(rng: random.Random) -> ProgrammeCase:
                 DEFECTS[name](made)
         return made.case(" and ".join(names), legitimate=None)
     if chance < 0.9:
-        made.odd = lambda fields: hostile.odd_value(fields, rng)
+        setattr(made, rng.choice(("odd", "odd", "odd_assignment")), lambda fields: hostile.odd_value(fields, rng))
         return made.case("odd values", legitimate=None)
     if chance < 0.95:
         made.of_assignment = made.of_manifest = Key("lost server")

@@ -232,6 +232,69 @@ def test_an_exception_counts_in_its_area_and_a_bad_one_means_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "code", "field", "message"),
+    [
+        ({"epoch": 8}, "roots-newer", "epoch", "signed under roots 8"),
+        ({"expires": APPROVAL.issued}, "bad-record", "expires", "ends within 366 days after its issue"),
+        ({"issued": NOW_S + 301, "expires": NOW_S + 999}, "future", "issued", "issued 301 s ahead"),
+    ],
+)
+def test_of_an_approval_that_is_not_good_it_is_said_why(
+    changes: dict[str, Any], code: str, field: str, message: str
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        open_approval(approved(**changes), TRUST, NOW_S)
+    assert (caught.value.code, caught.value.field, caught.value.message) == (code, f"Approval.{field}", message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field", "message"),
+    [
+        ({"epoch": 8}, "roots-newer", "epoch", "signed under roots 8"),
+        ({"end": EXCEPTION.start}, "bad-record", "end", "ends within 24 hours after its start"),
+        ({"issued": EXCEPTION.end - 367 * DAY_S}, "bad-record", "end", "ends within 366 days after its issue"),
+        ({"issued": NOW_S + 301}, "future", "issued", "issued 301 s ahead"),
+    ],
+)
+def test_of_an_exception_that_is_not_good_it_is_said_why(
+    changes: dict[str, Any], code: str, field: str, message: str
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        open_exception(excepted(**changes), TRUST, NOW_S)
+    assert (caught.value.code, caught.value.field, caught.value.message) == (code, f"QuietException.{field}", message)
+
+
+def test_who_is_lacking_is_said() -> None:
+    for data, opening, what, role, needed in (
+        (approved(TUAN), open_approval, f"an approval for {APPROVAL.scope}", "CONTENT", 1),
+        (excepted(TUAN), open_exception, "an exception to quiet hours", "EXCEPTION", 2),
+    ):
+        with pytest.raises(SignatureError) as caught:
+            opening(data, TRUST)
+        said = f"{what} needs {needed} person(s) with role {role}, 0 signed"
+        assert (caught.value.code, caught.value.message) == ("bad-signature", said)
+
+
+@pytest.mark.parametrize("opening", [open_approval, open_exception])
+def test_what_is_longer_than_its_family_may_be_is_refused_before_it_is_read(opening: Any) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        opening(bytes(2_049), TRUST)
+    assert caught.value.code == "too-long"
+
+
+def test_what_is_no_approval_or_not_for_here_hides_none_that_comes_after_it() -> None:
+    for worse in (b"noise", approved(scope=OTHER_COMMUNE)):
+        assert unapproved(programme(worse, approved())) == ()
+    manifest = programme(approved(), exceptions=(b"noise", excepted()))
+    assert exceptions_at(manifest, TRUST, PLACE, NOW_S) == (EXCEPTION,)
+
+
+def test_everything_that_nobody_approved_is_named_and_not_the_last_alone() -> None:
+    first = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
+    assert unapproved(programme(entries=(first, *MANIFEST.entries))) == ("b7", "b8")
+
+
 def test_the_records_are_what_the_page_says() -> None:
     assert isinstance(APPROVAL, Approval)
     assert isinstance(EXCEPTION, QuietException)
