@@ -70,3 +70,6 @@ def test_what_a_clock_ahead_approved_keeps_nothing_out_once_the_assignment_is_as
 def test_a_manifest_is_4_mib_at_most() -> None:
     assert MAX_MANIFEST_BYTES == 4 * 1024 * 1024
     assert refused(bytes(MAX_MANIFEST_BYTES + 1)).code == "too-long"
+    long = signed(approvals=(*RECORD.approvals, *(bytes([number]) * 2_048 for number in range(64))))
+    assert len(long) > 128 * 1_024
+    assert len(opened(long).approvals) == 65
