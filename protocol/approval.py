@@ -18,7 +18,7 @@ from protocol.codec import decode, encode
 from protocol.delegation import covers
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import Language, Sha256, Text, UnitCode, sha256
-from protocol.manifest import Kind, Manifest, Station
+from protocol.manifest import Entry, Manifest, Station
 from protocol.quantities import DAY_S, EpochS
 from protocol.roles import Holder, Role, distinct
 from protocol.signing import Family, open_signed
@@ -137,23 +137,27 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
     """Which of its bulletins and stations may sound at this place at this moment (epoch seconds). Raises nothing."""
     approvals = tuple(_approvals(manifest.approvals, trust, units, at_s))
     sounds = {(row.hash, row.language): row for row in approvals if row.subject is Subject.BULLETIN}
-    stations = {row.hash for row in approvals if row.subject is Subject.STATION}
+    relayed = {row.hash: row for row in approvals if row.subject is Subject.STATION}
     bulletins = {row.id: row for row in manifest.bulletins}
-    wrong = {row.code for row in manifest.stations if station_hash(row) not in stations}
+    stations = {row.code: relayed.get(station_hash(row)) for row in manifest.stations}
     unapproved: set[str] = set()
     left = []
     for entry in manifest.entries:
-        bad = {entry.station} if entry.kind is Kind.RELAY and entry.station in wrong else set()
+        named: dict[str, Approval | None] = {}
         for name in entry.playlist:
             bulletin = bulletins.get(name)
-            approval = None if bulletin is None else sounds.get((bulletin.sound, bulletin.language))
-            if approval is None or entry.klass > approval.klass:
-                bad.add(name)
-        if bad:
-            unapproved |= {name for name in bad if name is not None}
-        else:
+            named[name] = None if bulletin is None else sounds.get((bulletin.sound, bulletin.language))
+        bad = {name for name, approval in named.items() if not _allows(approval, entry)}
+        if entry.station is not None and not _allows(stations.get(entry.station), entry):
+            bad.add(entry.station)
+        unapproved |= bad
+        if not bad:
             left.append(entry)
     return Judged(msgspec.structs.replace(manifest, entries=tuple(left)), tuple(sorted(unapproved)))
+
+
+def _allows(approval: Approval | None, entry: Entry) -> bool:
+    return approval is not None and entry.klass <= approval.klass
 
 
 def exceptions_at(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_s: int) -> tuple[QuietException, ...]:

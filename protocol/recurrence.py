@@ -41,6 +41,7 @@ _NUMBERS: Final = {
 }
 _ZERO_ALLOWED: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
+_UNTIL: Final = re.compile(r"[0-9]{8}T[0-9]{6}", re.ASCII)
 _WEEKDAY: Final = re.compile(r"([+-]?[1-9][0-9]?)?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -205,6 +206,8 @@ def _check_part(key: str, value: str, frequency: str) -> None:
 
 def _until(value: str) -> datetime:
     try:
+        if not _UNTIL.fullmatch(value):
+            raise ValueError(value)  # noqa: TRY301 - one answer to every wrong time
         return datetime.strptime(value, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - wall time
     except ValueError as error:
         raise _bad(f"UNTIL={value} must be a local time such as 20261231T235959, without Z") from error

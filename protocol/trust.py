@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -110,7 +111,7 @@ def open_assignment(data: bytes, trust: Trust, at_s: int, *, max_bytes: int) -> 
     """The assignment in these bytes, if a holder of SCHEDULE signed it whose scope has a unit of the box's place.
 
     Raises as `open_machine`; `SignatureError` "scope" for a key of another place, `ProtocolError` "era" for one that
-    was made before the counters of SCHEDULE began anew.
+    was made before the counters of SCHEDULE began anew, "bad-place" for units that are no way down from the province.
     """
     payload, signers = _open_machine(data, Family.ASSIGNMENT, trust, Role.SCHEDULE, at_s, max_bytes=max_bytes)
     assignment = decode(payload, Assignment, max_bytes=max_bytes)
@@ -119,9 +120,18 @@ def open_assignment(data: bytes, trust: Trust, at_s: int, *, max_bytes: int) -> 
         raise SignatureError(
             "scope", f"{person} may not make schedules for {place}; the roots name the scope of each key"
         )
+    if not _is_a_place(assignment.units, trust.domain.province):
+        message = f"{', '.join(assignment.units)} are no place: the province comes first, then each step down"
+        raise ProtocolError("bad-place", message, field="Assignment.units")
     if assignment.era != trust.roots.era(Role.SCHEDULE):
         raise ProtocolError("era", "of another era of SCHEDULE than the roots name", field="Assignment.era")
     return assignment
+
+
+def _is_a_place(units: tuple[str, ...], province: str) -> bool:
+    """Whether each unit lies one step below the one before; the level of an order is counted on this path."""
+    steps = all(lower.rpartition("-")[0] == upper for upper, lower in pairwise(units))
+    return units[0] == province and steps
 
 
 def _open_machine(

@@ -15,21 +15,18 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.wake import Wakes
-from protocol.approval import judge_manifest
+from protocol.adoption import MAX_MANIFEST_BYTES, open_programme
 from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Manifest
 from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode
-from protocol.roles import Role
 from protocol.signing import Domain, Family, open1
-from protocol.timeline.validation import validate_manifest
-from protocol.trust import Trust, open_machine
+from protocol.trust import Trust
 
 log = structlog.get_logger()
 
-MAX_MANIFEST_BYTES = 4_194_304
 ATTEMPTS_BEFORE_FAULT = 3
 
 
@@ -203,16 +200,7 @@ class Fetcher:
         raw = self._read(wanted.manifest)
         if raw is None:
             return None
-        at_s = self._clock.now_ms() // SECOND_MS
-        payload = open_machine(raw, Family.MANIFEST, trust, Role.SCHEDULE, at_s, max_bytes=MAX_MANIFEST_BYTES)
-        manifest = decode(payload, Manifest, max_bytes=MAX_MANIFEST_BYTES)
-        validate_manifest(manifest)
-        # What was approved a moment ago by a clock that is ahead of ours is no reason to refuse the rest for good: it
-        # is silent until its time has come (`keeper`).
-        unapproved = judge_manifest(manifest, trust, wanted.units, max(at_s, wanted.issued)).unapproved
-        if unapproved:
-            names = ", ".join(unapproved[:5])
-            raise ProtocolError("unapproved", f"nobody who is trusted has approved {names}", field="Manifest.bulletins")
+        manifest = open_programme(raw, trust, wanted, self._clock.now_ms() // SECOND_MS)
         self._manifest = (wanted, trust, manifest)
         return manifest
 

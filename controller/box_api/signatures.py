@@ -1,7 +1,7 @@
 """Whose request it is: HTTP message signatures (RFC 9421) and digests of bodies (RFC 9530).
 
 Python's ASGI servers do not hand client certificates to the application; a signed request works behind any TLS proxy.
-Path and method are covered, not host and scheme, which a proxy may change.
+Path, method and body are covered, not host and scheme, which a proxy may change. A query is refused: no box sends one.
 """
 
 import datetime as dt
@@ -70,6 +70,8 @@ def verify(request: HttpRequest, box: str, public_key: bytes, *, any_age: bool =
 
     `any_age` is for enrolment: a box that has never been told the time must be able to introduce itself.
     """
+    if request.META.get("QUERY_STRING"):
+        raise SignatureError("bad-signature", "no request of a box has a query, and its signature covers none")
     verifier = _Verifier(signature_algorithm=algorithms.ED25519, key_resolver=_OneKey({box: public_key}))
     if any_age:
         verifier.max_clock_skew = dt.timedelta(days=36_500)

@@ -1,7 +1,8 @@
 """`make fuzz`: asks the gate and its oracle a million questions (N=, SEED=, PROCESSES=), or one of them again (CASE=).
 
 Three in five are orders that were built to be right or to be wrong in one way or in several, the others bytes that
-were mutated; one in twenty is of roots, a delegation, an approval or an exception. The last line is one JSON object.
+were mutated; one in twenty is of roots, a delegation, an approval or an exception, and one in twenty an assignment with
+its manifest. The last line is one JSON object.
 """
 
 import json

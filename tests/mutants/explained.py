@@ -7,6 +7,9 @@ _BECAUSE: Final[Mapping[str, tuple[str, ...]]] = {
     "the length was asked for already: the reader's own limit is a second one": (
         "gate.judge: envelope = open_signed(raw, Family.ORDER, me.domain, )",
         "gate.judge: order = decode(envelope.payload, Order, )",
+        "trust.open_assignment: assignment = decode(payload, Assignment, )",
+        "approval.open_approval: approval = decode(envelope.payload, Approval, )",
+        "approval.open_exception: exception = decode(envelope.payload, QuietException, )",
     ),
     "a cache: what is worked out again is the same": (
         "occurrences.ByIdentity.__eq__: return isinstance(other, ByIdentity) and self.value is not other.value",

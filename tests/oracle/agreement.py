@@ -11,12 +11,13 @@ from protocol.approval import open_approval, open_exception
 from protocol.delegation import open_delegation, unit_of
 from protocol.errors import ProtocolError
 from protocol.roles import open_next_roots
-from tests.oracle import bridge, cases, envelope, hostile
+from tests.oracle import bridge, cases, envelope, hostile, programmes, schedule
 from tests.oracle import trust as oracle
 from tests.oracle.bridge import Trusted
 from tests.oracle.cases import Case
 from tests.oracle.judge import judge
 from tests.oracle.persons import DAY_S, NOW_S, worlds
+from tests.oracle.programmes import ProgrammeCase
 
 REPORTED = 5
 POOL = 300
@@ -84,8 +85,11 @@ def run(seed: str, numbers: Iterable[int]) -> Tally:
         rng = random.Random(f"{seed} kind {number}")
         tally.cases += 1
         try:
-            if rng.random() < 0.05:
+            kind = rng.random()
+            if kind < 0.05:
                 _ask_for_trust(rng, number, tally)
+            elif kind < 0.10:
+                ask_for_a_programme(programmes.any_case(rng), number, tally)
             else:
                 _ask(case_of(seed, number), number, tally)
         except Exception as error:  # whatever it is: neither may raise
@@ -109,6 +113,23 @@ def _ask(case: Case, number: int, tally: Tally) -> None:
         tally.wrong_accepts += yes
         tally.wrong_sounds += yes and case.sounding
         tally.note(number, f"{case.name}: the product says {mine}")
+
+
+def ask_for_a_programme(case: ProgrammeCase, number: int, tally: Tally) -> None:
+    """Whether both take the same assignments and manifests, and let the same of them sound."""
+    both, brought = trusted()[case.world], case.brought
+    mine, theirs = bridge.product_programme(brought, both.product), schedule.programme(brought, both.oracle)
+    yes = mine[0] == "IN FORCE"
+    tally.answers[mine[0]] += 1
+    if mine != theirs:
+        tally.disagreements += 1
+        shown = f"{brought.assignment.hex()} {brought.manifest.hex()}"
+        tally.note(number, f"{case.name}, world {case.world}: the product says {mine}, the oracle {theirs}: {shown}")
+    if case.legitimate is not None and yes != case.legitimate:
+        tally.wrong_refusals += not yes
+        tally.wrong_accepts += yes
+        tally.wrong_sounds += yes
+        tally.note(number, f"{case.name}, world {case.world}: the product says {mine}")
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,28 @@
 
 from dataclasses import dataclass
 
+from agent.services.inbox import MAX_ASSIGNMENT_BYTES
+from protocol.adoption import open_programme
+from protocol.approval import exceptions_at, judge_manifest
 from protocol.clock import ClockReading
 from protocol.delegation import Delegation, open_delegation
 from protocol.errors import ProtocolError
 from protocol.gate import Accept, Accepted, Ending, Known, Me, Verdict, judge
+from protocol.ids import sha256
+from protocol.manifest import Assignment
 from protocol.messages import DRILL
 from protocol.order import MessageType, Severity, Status
 from protocol.replay import WINDOW, ReplayWindow
 from protocol.report import ClockQuality
 from protocol.roles import Roots, open_first_roots, open_next_roots
 from protocol.signing import Domain
-from protocol.trust import Trust
+from protocol.trust import Trust, open_assignment
 from tests.oracle import records
 from tests.oracle import trust as oracle
 from tests.oracle.judge import OracleMe
 from tests.oracle.judge import Verdict as OracleVerdict
 from tests.oracle.persons import World
+from tests.oracle.schedule import Answer, Brought
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,31 @@ def _window(used: frozenset[int]) -> ReplayWindow:
 
 def product_verdict(raw: bytes, trust: Trust, clock: tuple[int, int, int], me: OracleMe) -> Verdict:
     return judge(raw, trust, ClockReading(clock[0], clock[1], ClockQuality(clock[2])), product_me(me))
+
+
+def product_programme(brought: Brought, trust: Trust) -> Answer:
+    """As the box's inbox and its fetcher ask, one after the other."""
+    held = None if brought.held is None else _assignment_of(brought.held)
+    try:
+        taken = open_assignment(brought.assignment, trust, brought.at_s, max_bytes=MAX_ASSIGNMENT_BYTES)
+    except ProtocolError:
+        return "NOT TAKEN", (), ()
+    if taken.box != brought.box or not taken.is_later(held):
+        return "NOT TAKEN", (), ()
+    if sha256(brought.manifest) != taken.manifest:
+        return "NOT HERE", (), ()
+    try:
+        manifest = open_programme(brought.manifest, trust, taken, brought.at_s)
+    except ProtocolError:
+        return "REFUSED", (), ()
+    sounds = judge_manifest(manifest, trust, taken.units, brought.later_s).manifest.entries
+    passes = exceptions_at(manifest, trust, taken.units, brought.later_s)
+    return "IN FORCE", tuple(row.id for row in sounds), tuple((row.start, row.end) for row in passes)
+
+
+def _assignment_of(order: tuple[int, int, int]) -> Assignment:
+    era, epoch, generation = order
+    return Assignment("a" * 16, generation, bytes(32), 1, ("77",), 0, 1, epoch=epoch, era=era)
 
 
 def plain(verdict: Verdict) -> OracleVerdict:

@@ -100,7 +100,7 @@ def verifies(envelope: Envelope, one: Signed, domain: tuple[str, str], key: byte
         if not _asserted(authenticator, client, sha256(message).digest(), party):
             return False
         message = authenticator + sha256(client).digest()
-    return _raw(key, message, one.signature)
+    return raw_verifies(key, message, one.signature)
 
 
 def client_data(challenge: bytes, origin: str, rest: bytes) -> bytes:
@@ -109,7 +109,7 @@ def client_data(challenge: bytes, origin: str, rest: bytes) -> bytes:
     return b'{"type":"webauthn.get","challenge":"' + said + b'","origin":"' + origin.encode() + b'"' + rest
 
 
-def _raw(key: bytes, message: bytes, signature: bytes) -> bool:
+def raw_verifies(key: bytes, message: bytes, signature: bytes) -> bool:
     try:
         if len(key) == 32:
             Ed25519PublicKey.from_public_bytes(key).verify(signature, message)

@@ -176,6 +176,13 @@ USELESS: Final = (
     Row(Key("lost phone"), "Mất", (*_ORDERS, COMMUNE), ("77", "77-26506")),
 )
 """Who may not: of another place, of another time, of other roles, and one whose key is revoked."""
+MACHINES: Final = (
+    Row(Key("commune's server"), "Máy chủ xã", (SCHEDULE,), ("77-26506",)),
+    Row(Key("far server"), "Máy chủ xa", (SCHEDULE,), ("77-26560",)),
+    Row(Key("old server"), "Máy chủ cũ", (SCHEDULE,), until=NOW_S - 2 * DAY_S),
+    Row(Key("lost server"), "Máy chủ mất", (SCHEDULE,)),
+)
+"""Whose schedules count here, those of another place, those of another time; the last is revoked by a list."""
 STRANGER: Final = Row(Key("nobody"), "Nobody", ())
 DELEGATED: Final = (
     Row(Key("Nga's panel"), "Nga", (COMMUNE,), ("77-26506",), delegated=True),
@@ -273,8 +280,8 @@ def bad_delegation(how: str) -> bytes:
 def worlds() -> tuple[World, ...]:
     """Every mixture of thresholds, delegations and roots that followed others."""
     found = []
-    everybody = GOOD + USELESS
-    lost = [sha256(Key("lost phone").public).digest(), sha256(Key("root A").public).digest()]
+    everybody = GOOD + USELESS + MACHINES
+    lost = [sha256(Key(name).public).digest() for name in ("lost phone", "root A", "lost server")]
     good_delegations = (
         delegation("77-26506-03", DELEGATED_LOWER, Key("Minh"), Key("Hoa")),
         delegation("77-26506", DELEGATED, Key("Hoa"), Key("Minh"), revoked=lost),

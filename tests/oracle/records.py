@@ -78,6 +78,7 @@ def row(item: Any, checkers: list[Checker], *defaults: Any, strict: bool = False
 seconds = uint(0, FOREVER)
 role = uint(0, 10)
 digest = octets(32)
+language = text(r"(?=.{2,35}\Z)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 public_key = octets(32, 33)
 environment = text("[a-z]{1,12}")
 event = text("[A-Za-z0-9_-]{1,12}")
@@ -230,7 +231,7 @@ def approval(payload: bytes) -> Approval:
         digest,
         optional(digest),
         uint(1, 2),
-        text(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"),
+        language,
         unit,
         uint(1),
         seconds,

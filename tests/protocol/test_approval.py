@@ -123,6 +123,16 @@ def test_a_station_is_approved_like_a_bulletin_by_its_name_and_address() -> None
     assert unapproved(programme(named, entries=(relay,), stations=(moved,))) == ("vov1",)
 
 
+def test_a_station_that_was_approved_as_ordinary_is_not_relayed_as_priority() -> None:
+    station = {"subject": Subject.STATION, "hash": station_hash(MANIFEST.stations[0]), "text": None}
+    relay = Entry("r1", Kind.RELAY, BulletinClass.PRIORITY, "2026-11-24T05:30:00", (), length_s=600, station="vov1")
+    ordinary = approved(**station, klass=BulletinClass.ORDINARY)
+    urgent = approved(**station, klass=BulletinClass.PRIORITY)
+    assert unapproved(programme(ordinary, entries=(relay,))) == ("vov1",)
+    for both in ((ordinary, urgent), (urgent, ordinary)):
+        assert unapproved(programme(*both, entries=(relay,))) == ()
+
+
 def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:
     other = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
     judged = judge_manifest(programme(approved(), entries=(*MANIFEST.entries, other)), TRUST, PLACE, NOW_S)
@@ -220,6 +230,69 @@ def test_an_exception_counts_in_its_area_and_a_bad_one_means_nothing() -> None:
         EXCEPTION,
         msgspec.structs.replace(EXCEPTION, area=(OTHER_COMMUNE,)),
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field", "message"),
+    [
+        ({"epoch": 8}, "roots-newer", "epoch", "signed under roots 8"),
+        ({"expires": APPROVAL.issued}, "bad-record", "expires", "ends within 366 days after its issue"),
+        ({"issued": NOW_S + 301, "expires": NOW_S + 999}, "future", "issued", "issued 301 s ahead"),
+    ],
+)
+def test_of_an_approval_that_is_not_good_it_is_said_why(
+    changes: dict[str, Any], code: str, field: str, message: str
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        open_approval(approved(**changes), TRUST, NOW_S)
+    assert (caught.value.code, caught.value.field, caught.value.message) == (code, f"Approval.{field}", message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field", "message"),
+    [
+        ({"epoch": 8}, "roots-newer", "epoch", "signed under roots 8"),
+        ({"end": EXCEPTION.start}, "bad-record", "end", "ends within 24 hours after its start"),
+        ({"issued": EXCEPTION.end - 367 * DAY_S}, "bad-record", "end", "ends within 366 days after its issue"),
+        ({"issued": NOW_S + 301}, "future", "issued", "issued 301 s ahead"),
+    ],
+)
+def test_of_an_exception_that_is_not_good_it_is_said_why(
+    changes: dict[str, Any], code: str, field: str, message: str
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        open_exception(excepted(**changes), TRUST, NOW_S)
+    assert (caught.value.code, caught.value.field, caught.value.message) == (code, f"QuietException.{field}", message)
+
+
+def test_who_is_lacking_is_said() -> None:
+    for data, opening, what, role, needed in (
+        (approved(TUAN), open_approval, f"an approval for {APPROVAL.scope}", "CONTENT", 1),
+        (excepted(TUAN), open_exception, "an exception to quiet hours", "EXCEPTION", 2),
+    ):
+        with pytest.raises(SignatureError) as caught:
+            opening(data, TRUST)
+        said = f"{what} needs {needed} person(s) with role {role}, 0 signed"
+        assert (caught.value.code, caught.value.message) == ("bad-signature", said)
+
+
+@pytest.mark.parametrize("opening", [open_approval, open_exception])
+def test_what_is_longer_than_its_family_may_be_is_refused_before_it_is_read(opening: Any) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        opening(bytes(2_049), TRUST)
+    assert caught.value.code == "too-long"
+
+
+def test_what_is_no_approval_or_not_for_here_hides_none_that_comes_after_it() -> None:
+    for worse in (b"noise", approved(scope=OTHER_COMMUNE)):
+        assert unapproved(programme(worse, approved())) == ()
+    manifest = programme(approved(), exceptions=(b"noise", excepted()))
+    assert exceptions_at(manifest, TRUST, PLACE, NOW_S) == (EXCEPTION,)
+
+
+def test_everything_that_nobody_approved_is_named_and_not_the_last_alone() -> None:
+    first = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
+    assert unapproved(programme(entries=(first, *MANIFEST.entries))) == ("b7", "b8")
 
 
 def test_the_records_are_what_the_page_says() -> None:

@@ -291,7 +291,55 @@ def test_what_a_thief_drove_forward_is_forgotten_with_the_next_era_of_schedules(
     assert opened(mended) == mended
     with pytest.raises(ProtocolError) as caught:
         opened(driven)
-    assert code_of(caught) == "era"
+    said = "of another era of SCHEDULE than the roots name"
+    assert (code_of(caught), caught.value.field, caught.value.message) == ("era", "Assignment.era", said)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [(COMMUNE, HAMLET), (PROVINCE, HAMLET), (PROVINCE, COMMUNE, OTHER_COMMUNE), (HAMLET, COMMUNE, PROVINCE), ("79",)],
+)
+def test_an_assignment_to_units_that_are_no_way_down_from_the_province_is_refused(units: tuple[str, ...]) -> None:
+    """On a path without the province a commune's order would have the province's level; on two paths two of them."""
+    everywhere = tuple(
+        msgspec.structs.replace(row, scope=(*row.scope, COMMUNE, HAMLET, "79")) if Role.SCHEDULE in row.roles else row
+        for row in ROOTS.holders
+    )
+    record = msgspec.structs.replace(ASSIGNMENT, units=units)
+    raw = sign1(encode(record), Family.ASSIGNMENT, DOMAIN, CONTROLLER)
+    with pytest.raises(ProtocolError) as caught:
+        open_assignment(raw, Trust(msgspec.structs.replace(ROOTS, holders=everywhere)), NOW_S, max_bytes=4096)
+    said = f"{', '.join(units)} are no place: the province comes first, then each step down"
+    assert (code_of(caught), caught.value.field, caught.value.message) == ("bad-place", "Assignment.units", said)
+
+
+def test_of_a_server_of_another_place_it_is_said_for_which_place_it_may_not() -> None:
+    elsewhere = tuple(
+        msgspec.structs.replace(row, scope=(OTHER_COMMUNE,)) if Role.SCHEDULE in row.roles else row
+        for row in ROOTS.holders
+    )
+    trust = Trust(msgspec.structs.replace(ROOTS, holders=elsewhere))
+    with pytest.raises(SignatureError) as caught:
+        open_assignment(MESSAGES["assignment"].data, trust, NOW_S, max_bytes=4096)
+    said = f"controller may not make schedules for {HAMLET}; the roots name the scope of each key"
+    assert (code_of(caught), caught.value.message) == ("scope", said)
+
+
+def test_a_servers_time_begins_with_its_first_second_and_has_its_last_whole() -> None:
+    def opened_at(at_s: int) -> Assignment:
+        rows = tuple(
+            msgspec.structs.replace(row, not_before=NOW_S, not_after=NOW_S + 9) if Role.SCHEDULE in row.roles else row
+            for row in ROOTS.holders
+        )
+        trust = Trust(msgspec.structs.replace(ROOTS, holders=rows))
+        return open_assignment(MESSAGES["assignment"].data, trust, at_s, max_bytes=4096)
+
+    assert opened_at(NOW_S) == opened_at(NOW_S + 9) == ASSIGNMENT
+    for at_s in (NOW_S - 1, NOW_S + 10):
+        with pytest.raises(SignatureError) as caught:
+            opened_at(at_s)
+        said = ("bad-signature", "no holder of SCHEDULE signed this assignment")
+        assert (code_of(caught), caught.value.message) == said
 
 
 def test_of_two_controllers_the_higher_epoch_wins_whatever_the_generation() -> None:

@@ -18,7 +18,7 @@ from controller.library.models import BlobKind
 from controller.schedules.models import AssignmentRow, Compiled
 from protocol.ids import enrolment_code, sha256
 from protocol.roles import open_first_roots
-from protocol.topics import BLOB_PATH, ENROL_PATH, MANIFEST_PATH, ROOTS_PATH
+from protocol.topics import BLOB_PATH, CERTIFICATE_PATH, ENROL_PATH, MANIFEST_PATH, ROOTS_PATH
 from tests.support import province
 from tests.support.boxes import SmallBox
 from tests.support.installation import install
@@ -106,6 +106,19 @@ def test_a_changed_body_a_changed_path_and_an_old_signature_are_refused(here: Pr
     created = int(old["Signature-Input"].partition("created=")[2].partition(";")[0])
     old["Signature-Input"] = old["Signature-Input"].replace(str(created), str(created - 60))
     assert Client().get(ROOTS_PATH, headers=old).status_code == 401
+
+
+@pytest.mark.django_db
+def test_a_changed_method_an_added_query_and_an_added_body_are_refused(here: Province) -> None:
+    box = SmallBox(here.box_key("an phú 1"), province.DOMAIN)
+    signed = box.signed_headers("GET", ROOTS_PATH)
+    assert Client().get(ROOTS_PATH, headers=signed).status_code == 200
+    assert Client().get(f"{ROOTS_PATH}?version=1", headers=signed).status_code == 401
+    assert Client().generic("GET", ROOTS_PATH, b"x", headers=signed).status_code == 401
+    got = box.signed_headers("GET", CERTIFICATE_PATH)
+    assert Client().post(CERTIFICATE_PATH, headers=got).status_code == 401
+    posted = box.signed_headers("POST", CERTIFICATE_PATH)
+    assert Client().post(CERTIFICATE_PATH, headers=posted).status_code != 401
 
 
 @pytest.mark.django_db(transaction=True)

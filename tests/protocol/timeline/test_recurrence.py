@@ -84,6 +84,7 @@ def test_the_last_friday_of_a_month() -> None:
         "FREQ=DAILY;COUNT=0",
         "FREQ=DAILY;COUNT=3;UNTIL=20261201T000000",
         "FREQ=DAILY;UNTIL=20261201",
+        "FREQ=DAILY;UNTIL=2026121T000000",
         "FREQ=DAILY;UNTIL=20261201T000000Z",
         "FREQ=DAILY;BYHOUR=24",
         "FREQ=DAILY;BYMONTH=13",
