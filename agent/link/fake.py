@@ -61,8 +61,11 @@ class FakeOffice:
     chain: bytes | None = None
     """The certificate that it gives this box."""
     owed: tuple[bytes, ...] = ()
-    """What the lifeline carries."""
-    lifelines: int = 0
+    """What the lifeline carries, beside the roots that follow the box's."""
+    all_roots: dict[int, bytes] = field(default_factory=dict)
+    """By version."""
+    lifelines: list[int] = field(default_factory=list)
+    """The version of the roots that the box said it has, at each question."""
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         del name, version
@@ -85,10 +88,11 @@ class FakeOffice:
         self._answer_at_all()
         return self.chain
 
-    async def lifeline(self) -> bytes:
+    async def lifeline(self, roots: int) -> bytes:
         self._answer_at_all()
-        self.lifelines += 1
-        return pack(self.owed)
+        self.lifelines.append(roots)
+        newer = tuple(data for version, data in sorted(self.all_roots.items()) if version > roots)
+        return pack(newer, self.owed)
 
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
         self._answer_at_all()
