@@ -56,6 +56,8 @@ class FakeOffice:
     served: list[tuple[bytes, int]] = field(default_factory=list)
     """(name, first byte) of every download."""
     enrolments: int = 0
+    roots_asked: int = 0
+    """Whether it was down then or not."""
     bundle: bytes | None = None
     """Its CAs; None for a controller without."""
     chain: bytes | None = None
@@ -75,6 +77,7 @@ class FakeOffice:
         return Enrolled(self.approved, enrolment_code(self.box), self.broker if self.approved else None)
 
     async def roots(self) -> bytes | None:
+        self.roots_asked += 1
         self._answer_at_all()
         if self.forgot:
             raise LinkError("the controller answered 401 unknown-box", permanent=True)
