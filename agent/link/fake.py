@@ -56,13 +56,18 @@ class FakeOffice:
     served: list[tuple[bytes, int]] = field(default_factory=list)
     """(name, first byte) of every download."""
     enrolments: int = 0
+    roots_asked: int = 0
+    """Whether it was down then or not."""
     bundle: bytes | None = None
     """Its CAs; None for a controller without."""
     chain: bytes | None = None
     """The certificate that it gives this box."""
     owed: tuple[bytes, ...] = ()
-    """What the lifeline carries."""
-    lifelines: int = 0
+    """What the lifeline carries, beside the roots that follow the box's."""
+    all_roots: dict[int, bytes] = field(default_factory=dict)
+    """By version."""
+    lifelines: list[int] = field(default_factory=list)
+    """The version of the roots that the box said it has, at each question."""
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         del name, version
@@ -72,6 +77,7 @@ class FakeOffice:
         return Enrolled(self.approved, enrolment_code(self.box), self.broker if self.approved else None)
 
     async def roots(self) -> bytes | None:
+        self.roots_asked += 1
         self._answer_at_all()
         if self.forgot:
             raise LinkError("the controller answered 401 unknown-box", permanent=True)
@@ -85,10 +91,11 @@ class FakeOffice:
         self._answer_at_all()
         return self.chain
 
-    async def lifeline(self) -> bytes:
+    async def lifeline(self, roots: int) -> bytes:
         self._answer_at_all()
-        self.lifelines += 1
-        return pack(self.owed)
+        self.lifelines.append(roots)
+        newer = tuple(data for version, data in sorted(self.all_roots.items()) if version > roots)
+        return pack(newer, self.owed)
 
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
         self._answer_at_all()

@@ -4,9 +4,11 @@ Client certificates do not reach an application behind a proxy; a signature over
 """
 
 import base64
+import json
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -117,27 +119,24 @@ class HttpsOffice:
     async def enrol(self, name: str, version: str) -> Enrolled:
         public = base64.urlsafe_b64encode(self._public_key).rstrip(b"=").decode()
         body = {"public_key": public, "name": name, "version": version}
-        response = await self._verified(lambda: self._ask("POST", ENROL_PATH, json=body))
+        response = await self._verified(lambda: self._ask("POST", ENROL_PATH, body=body))
         return _enrolled(response, enrolment_code(box_id(self._public_key)))
 
     async def roots(self) -> bytes | None:
         response = await self._verified(lambda: self._ask("GET", ROOTS_PATH, missing_is_fine=True))
-        if response.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        if len(response.content) > MAX_ANSWER:
-            raise LinkError(f"{ROOTS_PATH}: longer than {MAX_ANSWER} bytes; is this the controller?")
-        return response.content
+        return None if response.status_code == HTTPStatus.NOT_FOUND else response.content
 
     async def authorities(self) -> bytes | None:
         answer = await self._unverified("GET", CA_PATH, missing_is_fine=True)
-        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content[:MAX_ANSWER]
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content
 
     async def certificate(self) -> bytes | None:
         answer = await self._unverified("POST", CERTIFICATE_PATH, missing_is_fine=True)
-        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content[:MAX_ANSWER]
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content
 
-    async def lifeline(self) -> bytes:
-        return (await self._unverified("GET", LIFELINE_PATH)).content[: lifeline.MAX_BYTES + 1]
+    async def lifeline(self, roots: int) -> bytes:
+        answer = await self._unverified("GET", LIFELINE_PATH.format(roots=roots), max_bytes=lifeline.MAX_BYTES)
+        return answer.content
 
     async def fetch(self, kind: str, name: bytes, intake: Intake) -> None:
         path = (MANIFEST_PATH if kind == "manifest" else BLOB_PATH).format(hash=name.hex())
@@ -148,7 +147,7 @@ class HttpsOffice:
             self.on_untrusted()
             raise
 
-    async def _verified(self, ask: Callable[[], requests.Response]) -> requests.Response:
+    async def _verified(self, ask: Callable[[], "_Answer"]) -> "_Answer":
         self._dated = self._tls.checks_dates()
         try:
             return await in_thread(lambda _: ask())
@@ -156,9 +155,13 @@ class HttpsOffice:
             self.on_untrusted()
             raise
 
-    async def _unverified(self, method: str, path: str, *, missing_is_fine: bool = False) -> requests.Response:
-        def ask(_: threading.Event) -> requests.Response:
-            return self._ask(method, path, missing_is_fine=missing_is_fine, context=believing_anybody())
+    async def _unverified(
+        self, method: str, path: str, *, missing_is_fine: bool = False, max_bytes: int = MAX_ANSWER
+    ) -> "_Answer":
+        def ask(_: threading.Event) -> _Answer:
+            return self._ask(
+                method, path, missing_is_fine=missing_is_fine, context=believing_anybody(), max_bytes=max_bytes
+            )
 
         return await in_thread(ask)
 
@@ -175,7 +178,8 @@ class HttpsOffice:
                 if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     intake.restart()
                     raise LinkError(f"{path}: the part that is here is longer than the file there; it is fetched anew")
-                _check(answer, path)
+                if answer.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                    _check(_whole(answer, path), path)
                 if intake.received and not _continues(answer, intake.received):
                     intake.restart()
                 for chunk in answer.iter_content(CHUNK):
@@ -190,13 +194,17 @@ class HttpsOffice:
         method: str,
         path: str,
         *,
-        json: dict[str, str] | None = None,
+        body: dict[str, str] | None = None,
         missing_is_fine: bool = False,
         context: ssl.SSLContext | None = None,
-    ) -> requests.Response:
+        max_bytes: int = MAX_ANSWER,
+    ) -> "_Answer":
         try:
-            with self._session(context) as session:
-                answer = self._request(session, method, path, json=json)
+            with (
+                self._session(context) as session,
+                self._request(session, method, path, json=body, stream=True) as response,
+            ):
+                answer = _whole(response, path, max_bytes)
         except requests.RequestException as error:
             raise _broken(self._url, path, error) from error
         if not (missing_is_fine and answer.status_code == HTTPStatus.NOT_FOUND):
@@ -223,10 +231,34 @@ class HttpsOffice:
         )
 
 
-def _check(answer: requests.Response, path: str) -> None:
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that has been read to its end."""
+
+    status_code: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def _whole(response: requests.Response, path: str, max_bytes: int = MAX_ANSWER) -> _Answer:
+    """Whoever answers may not be the controller, and must not fill the memory. Raises LinkError."""
+    content = bytearray()
+    for chunk in response.iter_content(CHUNK):
+        content += chunk
+        if len(content) > max_bytes:
+            raise LinkError(f"{path}: longer than {max_bytes} bytes; is this the controller?")
+    return _Answer(response.status_code, response.reason, response.headers, bytes(content))
+
+
+def _check(answer: _Answer, path: str) -> None:
     if answer.status_code in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         return
-    said = answer.text[:200] if not answer.headers.get("Content-Type", "").startswith("text/html") else answer.reason
+    said = (
+        answer.content.decode(errors="replace")[:200]
+        if not answer.headers.get("Content-Type", "").startswith("text/html")
+        else answer.reason
+    )
     permanent = 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429)
     way_out = "the address in box.toml may be another server's, or this box is not approved; see the console"
     raise LinkError(
@@ -251,10 +283,10 @@ def _broken(url: str, path: str, error: requests.RequestException) -> LinkError:
     return LinkError(f"{url}{path}: {error}")
 
 
-def _enrolled(response: requests.Response, own_code: str) -> Enrolled:
+def _enrolled(response: _Answer, own_code: str) -> Enrolled:
     """The controller's answer, believed only for the way to the broker; trust comes from the pinned root keys."""
     try:
-        answer = response.json()
+        answer = json.loads(response.content)
         state, code, broker = answer["state"], answer.get("code", own_code), answer.get("broker")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LinkError(f"{ENROL_PATH}: not the answer of a controller; check controller.url in box.toml") from error

@@ -63,6 +63,6 @@ class Office(Protocol):
         """PEM of this box's certificate for the broker, not yet believed; None when the controller has no CA."""
         ...
 
-    async def lifeline(self) -> bytes:
-        """What this box is owed, as `protocol.lifeline` packs it."""
+    async def lifeline(self, roots: int) -> bytes:
+        """What a box that has this version of the roots is owed, as `protocol.lifeline` packs it; not yet believed."""
         ...

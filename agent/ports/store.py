@@ -52,7 +52,9 @@ class Trust(Protocol):
         """An instant that has certainly passed; only rises."""
         ...
 
-    def raise_floor(self, at_ms: int) -> None: ...
+    def raise_floor(self, at_ms: int) -> None:
+        """Called every ten minutes; what else has waited for its turn to be written is written too."""
+        ...
 
     def try_disk(self) -> None:
         """Write something and read it back. Raises StoreError."""

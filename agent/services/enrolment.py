@@ -3,6 +3,7 @@
 A box that was approved once does not wait for this at the next start: it has its roots and the broker's address.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from agent.errors import LinkError, StoreError
 from agent.ports.link import Office
 from agent.ports.store import Trust
 from agent.services.wake import Wakes
+from protocol.quantities import SECOND_MS
 
 log = structlog.get_logger()
 
@@ -53,8 +55,10 @@ class Enrolment:
         self._roots_wanted.set()
 
     async def run(self) -> None:
+        """Only a box that has its roots is woken. A pause is kept to its end: noise must not make it ask more often."""
         backoff = Backoff()
         while True:
+            self._roots_wanted.clear()
             try:
                 wait_ms = await self._round()
                 backoff = backoff.reset()
@@ -65,7 +69,10 @@ class Enrolment:
             except StoreError as error:
                 wait_ms = ASK_PATIENTLY_MS
                 log.warning("enrolment not written", reason=str(error))
-            await self._roots_wanted.wait(wait_ms)
+            if wait_ms is None:
+                await self._roots_wanted.wait()
+            else:
+                await asyncio.sleep(wait_ms / SECOND_MS)
 
     async def _round(self) -> int | None:
         """One question; milliseconds until the next one, None for when woken."""

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from agent.core import tape
+from agent.core.asking import Asking
 from agent.core.trusted import trust_at
 from agent.core.waiting import WaitingRoom
 from agent.errors import StoreError
@@ -27,7 +28,7 @@ from protocol.errors import ProtocolError, SignatureError
 from protocol.gate import RATE_PERIOD_MS, Accept, Me, Reject, judge
 from protocol.manifest import Assignment
 from protocol.order import MessageType, Order
-from protocol.quantities import MINUTE_MS, SECOND_MS
+from protocol.quantities import SECOND_MS
 from protocol.refusals import RejectCode
 from protocol.report import Ack, ClockQuality, FaultCode
 from protocol.roles import Role, Roots, open_first_roots, open_next_roots, root_fingerprint
@@ -121,10 +122,8 @@ class Inbox:
         self._faults = faults
         self._wakes = wakes
         self._waiting = WaitingRoom()
-        self._asked_ms: int | None = None
-        """When an order last made it ask for newer roots, by the boot clock."""
-        self._owes_roots = False
-        """Whether another order has asked since, too early."""
+        self._asking = {is_signed: Asking() for is_signed in (True, False)}
+        """For newer roots, by whether somebody who is trusted has signed what asks."""
         self._takers: Mapping[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
@@ -158,8 +157,9 @@ class Inbox:
 
     def try_the_due(self) -> None:
         """What was too much a minute ago: judge it once more, and ask for the roots that are owed."""
-        if self._owes_roots:
-            self._ask_for_newer_roots()
+        for is_signed, asking in self._asking.items():
+            if asking.owes:
+                self._ask_for_newer_roots(is_signed=is_signed)
         for raw in self._waiting.take(due_ms=self._clock.boot_ms()):
             self.take(raw)
 
@@ -219,7 +219,7 @@ class Inbox:
         except ProtocolError as error:
             if error.code == "roots-newer":
                 self._waiting.put_list(raw)
-                self._wakes.roots.set()
+                self._ask_for_newer_roots(is_signed=True)
             if error.code == "not-newer":
                 return
             raise
@@ -321,9 +321,9 @@ class Inbox:
             due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
             self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:
-            self._ask_for_newer_roots()
+            self._ask_for_newer_roots(is_signed=verdict.is_signed)
         if code is RejectCode.ROOTS_EXPIRED:
-            self._wakes.roots.set()
+            self._ask_for_newer_roots(is_signed=True)
             self._faults.raised(FaultCode.TRUST, verdict.sentence("en"))
         if code in ANOMALIES:
             self._faults.raised(FaultCode.ORDER_REFUSED, f"{code}: {verdict.sentence('en')}")
@@ -331,12 +331,11 @@ class Inbox:
             self._book.reject(order.id, str(code), self._clock.now_ms())
             self._wakes.reporter.set()
 
-    def _ask_for_newer_roots(self) -> None:
-        """Once a minute at most: anybody may write such an order, and roots are large. Put off, never left out."""
-        now_ms = self._clock.boot_ms()
-        self._owes_roots = self._asked_ms is not None and now_ms - self._asked_ms < MINUTE_MS
-        if not self._owes_roots:
-            self._asked_ms = now_ms
+    def _ask_for_newer_roots(self, *, is_signed: bool) -> None:
+        """Now, or when the pause of such questions is over."""
+        asking = self._asking[is_signed].wanted(self._clock.boot_ms(), self._roots().version)
+        self._asking[is_signed] = asking
+        if not asking.owes:
             self._wakes.roots.set()
 
     def _wait_for_a_place(self, raw: bytes, order: Order, verdict: Reject) -> None:
@@ -395,7 +394,6 @@ class Inbox:
     def _roots(self) -> Roots:
         roots = self._trust.roots()
         if roots is None:
-            self._wakes.roots.set()
             raise ProtocolError("no-roots", "nothing can be verified before the roots are here; they are being fetched")
         return roots
 

@@ -113,9 +113,10 @@ class PaperKeeper:
 
     async def _reach_for_the_lifeline(self) -> None:
         """Not for the first roots: whom to trust at all must come by a connection that is verified."""
-        if self._trust.roots() is None:
+        held = self._trust.roots()
+        if held is None:
             return
-        messages = unpack(await self._office.lifeline())
+        messages = unpack(await self._office.lifeline(held.version))
         log.info("the lifeline", messages=len(messages))
         for message in messages:
             self._take(message)

@@ -21,6 +21,10 @@ class Wake:
                 await self._event.wait()
         self._event.clear()
 
+    def clear(self) -> None:
+        """What follows answers all taps so far."""
+        self._event.clear()
+
 
 @dataclass(frozen=True)
 class Wakes:

@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 SCHEMA_VERSION: Final = 2
 CHAIN_BYTES: Final = 8
+PROMPT_WRITES: Final = 20
+"""So often between two settlements, ten minutes apart, the trust file is written at once, whatever for."""
 
 _SCHEMA: Final = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -83,6 +85,8 @@ class Database:
         """Open or create `box.sqlite3` in this folder. Raises `StoreError` when the disk will not have it."""
         self.path: Final = folder / "box.sqlite3"
         self._write_trust = write_trust
+        self._prompt_left = PROMPT_WRITES
+        self._owes_trust = False
         self.put_aside: Path | None = None
         """Where a damaged file of before lies now."""
         try:
@@ -134,14 +138,36 @@ class Database:
         """By id, when orders were accepted whose rows a damaged database took with it."""
         return inheritance.heard_before(self.rows)
 
-    def keep_trust(self) -> None:
-        """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same."""
+    def keep_trust(self, *, can_wait: bool = False) -> None:
+        """Bring the trust file up to date. Only said when the disk refuses: an order must sound all the same.
+
+        `can_wait` is for what costs a pass too many at most, should the database be damaged meanwhile: an alarm has
+        come to its end. In a flood of orders it waits for the next one that is accepted, which writes everything, or
+        for the settlement: stolen keys shall not wear the card out twice as fast. What is accepted, cancelled or
+        stopped, and whom to trust, never waits: the controller sends nothing again that was answered, so that an alarm
+        which the file does not know would fall silent.
+        """
+        if can_wait and self._prompt_left <= 0:
+            self._owes_trust = True
+            return
+        self._prompt_left -= 1
         try:
             self._write_trust(self.path.parent, inheritance.choose(self.rows))
         except (OSError, StoreError) as error:
+            self._owes_trust = True
             log.warning("the trust file was not written; the database has it all", reason=str(error))
+        else:
+            self._owes_trust = False
+
+    def settle_trust(self) -> None:
+        """Write what has waited. Called every ten minutes while the box is up."""
+        self._prompt_left = PROMPT_WRITES
+        if self._owes_trust:
+            self.keep_trust()
 
     def close(self) -> None:
+        if self._owes_trust:
+            self.keep_trust()
         self._tables.close()
 
 

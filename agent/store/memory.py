@@ -94,6 +94,7 @@ class Memory:
         return int.from_bytes(self._database.state("floor_ms") or b"\0", "big")
 
     def raise_floor(self, at_ms: int) -> None:
+        self._database.settle_trust()
         if at_ms <= self.floor_ms():
             return
         with self._database.change() as connection:

@@ -198,7 +198,7 @@ class Orders:
         ended_ms = at_ms if stage in ENDED else held.ended_ms
         self._held[order] = replace(held, stage=stage, ended_ms=ended_ms)
         if stage in ENDED:
-            self._database.keep_trust()
+            self._database.keep_trust(can_wait=stage is not Stage.CANCELLED)
         return True
 
     def prune(self, now_ms: int) -> None:

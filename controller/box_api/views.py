@@ -31,6 +31,7 @@ from controller.trust import services as trust
 from controller.units.rules import above
 from protocol.errors import SignatureError
 from protocol.ids import Name, box_id, enrolment_code
+from protocol.lifeline import MAX_ORDERS
 from protocol.lifeline import pack as packed
 from protocol.topics import CERTIFICATE_PATH
 
@@ -137,19 +138,20 @@ def certificate(request: HttpRequest) -> HttpResponseBase:
 
 @_for_boxes
 @require_GET
-def lifeline(request: HttpRequest) -> HttpResponseBase:
-    """All roots in order, the delegations of its place, and every order that the box is owed.
+def lifeline(request: HttpRequest, roots: int) -> HttpResponseBase:
+    """The roots after this version in order, the delegations of its place, and the orders that the box is owed.
 
     Each verifies itself: no channel needs to be trusted for it.
     """
     box, now = _living(request), timezone.now()
     units = above(box.unit.code) if box.unit is not None else ()
-    messages = trust.messages_for(units, 0, {})
+    papers = trust.messages_for(units, roots, {})
     assignment = AssignmentRow.objects.filter(box=box).first()
     if assignment is not None:
-        messages.append(bytes(assignment.message))
-    messages += [bytes(order.envelope or b"") for _box, order in rollcall.owed(now, {box.pk})]
-    return HttpResponse(packed(tuple(filter(None, messages))), content_type=OCTETS)
+        papers.append(bytes(assignment.message))
+    owed = [order for _box, order in rollcall.owed(now, {box.pk})]
+    orders = [bytes(order.envelope or b"") for order in rollcall.most_urgent(owed, MAX_ORDERS)]
+    return HttpResponse(packed(papers, orders), content_type=OCTETS)
 
 
 def _living(request: HttpRequest) -> Box:

@@ -56,6 +56,13 @@ def owed(now: datetime, boxes: Collection[str] | None = None) -> list[tuple[str,
     return found
 
 
+def most_urgent(orders: Sequence[EmergencyOrder], limit: int) -> list[EmergencyOrder]:
+    """Of so many the most earnest, of these those of the highest level, the most severe, the newest; oldest first."""
+    ranked = sorted(orders, key=lambda order: order.created, reverse=True)
+    ranked.sort(key=lambda order: (order.status, order.level or 0, -order.severity))
+    return sorted(ranked[:limit], key=lambda order: order.created)
+
+
 def accepted(now: datetime, boxes: Collection[str]) -> Mapping[str, tuple[bytes, ...]]:
     """By box: ids of the unexpired orders that it has said to have accepted."""
     rows = (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.core import certificates
 from agent.drivers.clock import FakeClock
-from agent.errors import UntrustedError
+from agent.errors import LinkError, UntrustedError
 from agent.link.https import HttpsOffice
 from agent.link.tls import Tls
 from agent.services.enrolment import Enrolment
@@ -23,14 +23,16 @@ from agent.services.papers import PaperKeeper
 from agent.store.papers import PaperFiles
 from controller.pki import authority as making
 from controller.pki.authority import Authority
+from protocol.codec import encode
 from protocol.ids import enrolment_code
-from protocol.lifeline import pack
+from protocol.lifeline import MAX_BYTES, pack
 from protocol.report import ClockQuality
+from protocol.signing import Family, sign
 from protocol.topics import CA_PATH, CERTIFICATE_PATH, ENROL_PATH, LIFELINE_PATH, ROOTS_PATH
 from tests.support import virtual_time
 from tests.support.agents import eventually
 from tests.support.box_parts import BOX, NOW_S, SIGNER, Parts, offer, parts
-from tests.support.small_controller import Programme, alert, roots, signed, signed_roots
+from tests.support.small_controller import DOMAIN, Programme, alert, key, roots, signed, signed_roots
 from tests.support.tls_office import TlsOffice, bundle
 
 NOW = dt.datetime.now(dt.UTC)
@@ -79,7 +81,7 @@ def at_a_box(
         answers = {
             CA_PATH: bundle(OLD),
             ROOTS_PATH: signed_roots(roots(1, at_s=NOW_S)),
-            LIFELINE_PATH: pack(()),
+            LIFELINE_PATH.format(roots=1): pack(()),
         }
         office = TlsOffice(tmp_path, answers)
         office.show(server(OLD), SERVER_KEY)
@@ -237,7 +239,7 @@ def test_fault_30_device_certificate_expired_and_the_box_gets_another(tmp_path: 
         box.server.answers[CERTIFICATE_PATH] = fresh
         box.keeper.trouble()  # what the link says when the broker refuses the certificate
         raw = signed(alert(7, at_s=NOW_S))
-        box.server.answers[LIFELINE_PATH] = pack((raw,))
+        box.server.answers[LIFELINE_PATH.format(roots=1)] = pack((raw,))
         await box.keeper.step()
         assert [held.order.sequence for held in box.parts.store.book.orders(0)] == [7]
         path = box.papers.certificate()
@@ -252,7 +254,7 @@ async def an_order_arrives(box: Box, said: str) -> None:
     with pytest.raises(UntrustedError, match=said):
         await box.office.roots()
     forged = signed(alert(8, at_s=NOW_S), "Hoa")
-    box.server.answers[LIFELINE_PATH] = pack((forged, signed(alert(7, at_s=NOW_S)), b"noise"))
+    box.server.answers[LIFELINE_PATH.format(roots=1)] = pack((forged, signed(alert(7, at_s=NOW_S)), b"noise"))
     await box.keeper.step()
     assert [held.order.sequence for held in box.parts.store.book.orders(0)] == [7]
 
@@ -337,19 +339,77 @@ def test_while_certificates_are_refused_the_lifeline_is_asked_several_times_a_mi
             running = asyncio.create_task(service.run())
             service.trouble()
             await asyncio.sleep(600)
-            assert box.office.lifelines == 0, "never for the first roots: nobody verifies this connection"
+            assert box.office.lifelines == [], "never for the first roots: nobody verifies this connection"
             box.trusts()
             for _ in range(10):
                 service.trouble()
                 await asyncio.sleep(30)
-            assert box.office.lifelines >= 20
+            assert len(box.office.lifelines) >= 20
             service.connected()
-            before = box.office.lifelines
+            before = len(box.office.lifelines)
             await asyncio.sleep(3_600)
-            assert box.office.lifelines == before
+            assert len(box.office.lifelines) == before
             running.cancel()
 
     virtual_time.run(main())
+
+
+def test_a_box_that_is_years_behind_says_what_it_has_and_asks_on_until_it_has_the_newest_roots(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.store.trust.keep_broker("mqtts://localhost:8883")
+            box.trusts(1).assigned()
+            box.office.all_roots = {number: signed_roots(roots(number, at_s=NOW_S)) for number in range(1, 601)}
+            now, later = alert(7, at_s=NOW_S), alert(8, at_s=NOW_S, epoch=600)
+            box.office.owed = (signed(now), signed(later))
+            service = keeper(box, PaperFiles(tmp_path))
+            service.trouble()
+            await service.step()
+            assert [held.order for held in box.store.book.orders(0)] == [now], "no order waits behind the roots"
+            await service.step()
+            await service.step()
+            assert [held.order for held in box.store.book.orders(0)] == [now, later]
+            await service.step()
+            assert box.office.lifelines == [1, 255, 509, 600]
+
+    virtual_time.run(main())
+
+
+def test_roots_in_a_lifeline_that_their_predecessor_did_not_sign_change_nothing(tmp_path: Path) -> None:
+    """Nobody verifies the connection: whoever sits in it may answer whatever they like."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.store.trust.keep_broker("mqtts://localhost:8883")
+            box.trusts(3).assigned()
+            forged = sign(encode(roots(4, at_s=NOW_S)), Family.ROOTS, DOMAIN, key("thief"))
+            older, order = signed_roots(roots(2, at_s=NOW_S)), alert(7, at_s=NOW_S)
+            box.office.owed = (b"", forged, older, signed(alert(8, at_s=NOW_S), "thief", "nobody"), signed(order))
+            service = keeper(box, PaperFiles(tmp_path))
+            service.trouble()
+            await service.step()
+            trusted = box.store.trust.roots()
+            assert trusted is not None
+            assert trusted.version == 3
+            assert [held.order for held in box.store.book.orders(0)] == [order]
+
+    virtual_time.run(main())
+
+
+def test_an_answer_without_an_end_fills_no_memory_and_the_box_asks_again(tmp_path: Path) -> None:
+    async def check(box: Box) -> None:
+        box.keeper.trouble()
+        path = LIFELINE_PATH.format(roots=1)
+        box.server.endless.add(path)
+        with pytest.raises(LinkError, match="longer than 2097152 bytes"):
+            await box.keeper.step()
+        assert box.server.sent < 64 * MAX_BYTES
+        box.server.endless.clear()
+        box.server.answers[path] = pack((), (signed(alert(7, at_s=NOW_S)),))
+        await box.keeper.step()
+        assert [held.order.sequence for held in box.parts.store.book.orders(0)] == [7]
+
+    at_a_box(tmp_path, check)
 
 
 def keeper(box: Parts, papers: PaperFiles) -> PaperKeeper:

@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.services.enrolment import Enrolment
 from tests.support import virtual_time
 from tests.support.box_parts import NOW_S, Parts, parts
-from tests.support.small_controller import roots, signed_roots
+from tests.support.small_controller import alert, roots, signed, signed_roots
 
 
 def enrolment(box: Parts) -> Enrolment:
@@ -68,6 +68,40 @@ def test_an_approved_box_does_not_enrol_again_unless_its_broker_is_lost(tmp_path
             await asyncio.sleep(5)
             running.cancel()
             assert box.store.trust.broker() == box.office.broker
+
+    virtual_time.run(main())
+
+
+def test_noise_does_not_cut_short_the_wait_after_a_fetch_that_failed(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.store.trust.keep_broker(box.office.broker)
+            box.trusts(1)
+            box.office.newest_roots = signed_roots(roots(2, at_s=NOW_S))
+            box.office.down = True
+            running = asyncio.create_task(enrolment(box).run())
+            for _ in range(6_000):
+                box.wakes.roots.set()
+                await asyncio.sleep(0.1)
+            assert 20 < box.office.roots_asked < 60
+            box.office.down = False
+            await asyncio.sleep(31)
+            running.cancel()
+            assert box.store.trust.roots() == roots(2, at_s=NOW_S)
+
+    virtual_time.run(main())
+
+
+def test_a_box_that_has_no_roots_yet_is_not_hurried_by_noise(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            running = asyncio.create_task(enrolment(box).run())
+            for number in range(600):
+                box.inbox.take(signed(alert(number + 1, at_s=NOW_S)))
+                box.wakes.roots.set()
+                await asyncio.sleep(0.1)
+            running.cancel()
+            assert 20 <= box.office.roots_asked <= 42
 
     virtual_time.run(main())
 

@@ -440,6 +440,84 @@ def test_noise_makes_a_box_ask_for_newer_roots_once_a_minute_at_most(tmp_path: P
     virtual_time.run(main())
 
 
+def fetching_roots(box: Parts) -> Enrolment:
+    box.store.trust.keep_broker(box.office.broker)
+    return Enrolment(
+        "x",
+        "0",
+        office=box.office,
+        trust=box.store.trust,
+        take=box.inbox.take_first,
+        wakes=box.wakes,
+        draw=lambda: 0.5,
+    )
+
+
+async def noise(box: Parts, minutes: int, *signers: str) -> None:
+    """An order every five seconds under roots that do not exist; the box looks after itself as ever."""
+    for number in range(minutes * 12):
+        box.inbox.take(signed(alert(1_000 + number, at_s=NOW_S, epoch=9), *signers))
+        await box.clock.sleep_ms(5_000)
+        box.watch.look()
+
+
+def test_noise_brings_ever_fewer_fetches_of_roots_that_stay_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            box.office.newest_roots = signed_roots(roots(1, at_s=NOW_S))
+            running = asyncio.create_task(fetching_roots(box).run())
+            await box.clock.sleep_ms(1)
+            at_start = box.office.roots_asked
+            await noise(box, 90, "nobody", "somebody")
+            running.cancel()
+            assert box.office.roots_asked - at_start == 9
+
+    virtual_time.run(main())
+
+
+def test_after_hours_of_noise_an_alarm_that_trusted_persons_signed_under_new_roots_is_heard_at_once(
+    tmp_path: Path,
+) -> None:
+    """Nobody's noise makes the pauses of what is signed longer."""
+
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.trusts(1).assigned()
+            box.office.newest_roots = signed_roots(roots(1, at_s=NOW_S))
+            running = asyncio.create_task(fetching_roots(box).run())
+            await noise(box, 180, "nobody", "somebody")
+            box.office.newest_roots = signed_roots(roots(2, at_s=NOW_S))
+            order = alert(1, at_s=NOW_S + 180 * 60, epoch=2)
+            box.inbox.take(signed(order))
+            await box.clock.sleep_ms(1)
+            running.cancel()
+            assert [held.order for held in box.keeper.holdings().orders] == [order]
+
+    virtual_time.run(main())
+
+
+def test_an_order_under_expired_roots_that_is_repeated_makes_no_more_fetches_than_noise(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            ending = replace(roots(1, at_s=NOW_S), expires=NOW_S + 60)
+            box.inbox.take_first(signed_roots(ending))
+            box.assigned()
+            box.office.newest_roots = signed_roots(ending)
+            running = asyncio.create_task(fetching_roots(box).run())
+            await box.clock.sleep_ms(61_000)
+            at_start = box.office.roots_asked
+            raw = signed(alert(1, at_s=NOW_S))
+            for _ in range(90 * 12):
+                box.inbox.take(raw)
+                await box.clock.sleep_ms(5_000)
+                box.watch.look()
+            running.cancel()
+            assert 0 < box.office.roots_asked - at_start <= 9
+
+    virtual_time.run(main())
+
+
 def test_an_alarm_under_new_roots_that_comes_just_after_noise_is_heard_a_minute_later(tmp_path: Path) -> None:
     """The noise has made the box ask for roots before there were any: the alarm's question is put off, not left out."""
 

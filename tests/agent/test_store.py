@@ -208,6 +208,59 @@ def test_the_floor_of_time_outlives_a_damaged_database_and_wears_no_card_out(tmp
         assert Memory(database).floor_ms() == 103 * day_ms
 
 
+def test_in_a_flood_the_ends_of_alarms_wait_for_the_next_write_and_acceptances_never_do(tmp_path: Path) -> None:
+    written: list[int] = []
+
+    def counting(folder: Path, kept: trust_file.Kept) -> None:
+        written.append(len(kept.ended))
+        trust_file.write(folder, kept)
+
+    def alarm(number: int) -> bytes:
+        """Comes and sounds to its end; its id."""
+        order = alert(number, at_s=1_000 + number)
+        book.accept(signed(order), accept(order), 1_000_000 + number, 10_000)
+        assert order.id in {row[0] for row in trust_file.read(tmp_path).seen}
+        assert book.progress(order.id, Stage.DONE, 1_000_500 + number, None, Grade.NONE)
+        return order.id
+
+    def kept_as_done() -> set[bytes]:
+        return {row[0] for row in trust_file.read(tmp_path).ended}
+
+    with closing(Database(tmp_path, write_trust=counting)) as database:
+        book, memory = Orders(database), Memory(database)
+        few = [alarm(number) for number in range(1, 11)]
+        assert kept_as_done() == set(few), "ten alarms in ten minutes are no flood"
+        many = [alarm(number) for number in range(11, 111)]
+        assert len(written) == 20 + 100
+        assert kept_as_done() == {*few, *many[:-1]}, "each acceptance writes the ends before it too"
+        memory.raise_floor(0)
+        assert kept_as_done() == {*few, *many}
+        last = alarm(111)
+        assert last in kept_as_done(), "after the settlement the first are written at once again"
+        for number in range(112, 140):
+            last = alarm(number)
+        assert last not in kept_as_done()
+    assert last in kept_as_done(), "a box that is stopped owes nothing"
+
+
+@pytest.mark.parametrize("kind", [MessageType.CANCEL, MessageType.STOP])
+def test_what_silences_is_in_the_trust_file_at_once_in_a_flood_too(kind: MessageType, tmp_path: Path) -> None:
+    with closing(Database(tmp_path)) as database:
+        book = Orders(database)
+        for number in range(1, 41):
+            order = alert(number, at_s=1_000 + number)
+            book.accept(signed(order), accept(order), 1_000_000 + number, 10_000)
+            book.progress(order.id, Stage.DONE, 1_000_500 + number, None, Grade.NONE)
+        order = alert(41, at_s=1_041)
+        book.accept(signed(order), accept(order), 1_000_041, 10_000)
+        references = (order.id,) if kind is MessageType.CANCEL else ()
+        silencing = alert(42, at_s=1_042, type=kind, sound=None, references=references)
+        book.accept(signed(silencing), accept(silencing), 1_000_042, 0)
+        kept = trust_file.read(tmp_path)
+        locks = {row[0] for row in kept.live if row[9]}
+        assert silencing.id in (locks if kind is MessageType.STOP else {row[1] for row in kept.endings})
+
+
 def test_roots_and_generations_only_rise(tmp_path: Path) -> None:
     with closing(Database(tmp_path)) as database:
         memory = Memory(database)

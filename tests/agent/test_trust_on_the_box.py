@@ -119,6 +119,34 @@ def lost(name: str) -> bytes:
     return sha256(key(name).public_key)
 
 
+def test_a_list_under_newer_roots_that_is_repeated_asks_for_them_ever_more_rarely(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.inbox.take_first(signed_roots(administered()))
+            at_hand(box)
+            record = Delegation("77-1001", 0, 1, 2, NOW_S, NOW_S + 86_400 * 400, ())
+            raw = sign(encode(record), Family.DELEGATION, DOMAIN, key("Sơn"), key("Thủy"))
+            asked = 0
+
+            async def fetching() -> None:
+                nonlocal asked
+                while True:
+                    await box.wakes.roots.wait()
+                    asked += 1
+
+            running = asyncio.create_task(fetching())
+            for _ in range(90 * 12):
+                box.inbox.take(raw)
+                await box.clock.sleep_ms(5_000)
+                box.watch.look()
+            running.cancel()
+            assert asked == 9
+            box.inbox.take(next_roots(administered()))
+            assert [row.version for row in box.store.trust.delegations()] == [1]
+
+    virtual_time.run(main())
+
+
 def test_a_delegation_of_another_place_or_of_one_administrator_changes_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:

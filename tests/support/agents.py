@@ -17,11 +17,13 @@ from typing import IO
 PATIENCE_S = 60.0
 
 
-def eventually(true: Callable[[], object], what: str) -> None:
-    """Wait for what must come; fail with its name if it does not."""
+def eventually(true: Callable[[], object], what: str, progress: Callable[[], object] = lambda: None) -> None:
+    """Wait for what must come; fail with its name if it does not. While `progress` changes, patience begins anew."""
     pause = threading.Event()
-    until = time.monotonic() + PATIENCE_S
+    until, seen = time.monotonic() + PATIENCE_S, progress()
     while not true():
+        if (now := progress()) != seen:
+            until, seen = time.monotonic() + PATIENCE_S, now
         assert time.monotonic() < until, f"never: {what}"
         pause.wait(0.02)
 

@@ -1,5 +1,6 @@
 """A controller's HTTPS server for tests of a box's channel: its certificate is whatever the test says."""
 
+import contextlib
 import ssl
 import threading
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from controller.pki import authority as making
 from controller.pki.authority import Authority
 
+MOST_SENT = 268_435_456
+"""Of an endless answer: more than any box may read of it."""
+
 
 class TlsOffice:
     """`with TlsOffice(folder, authority, certificate times…) as office:` answers paths with bytes."""
@@ -21,6 +25,10 @@ class TlsOffice:
         self.answers = dict(answers)
         self.asked: list[str] = []
         """Paths, the first first."""
+        self.endless: set[str] = set()
+        """Paths whose answer goes on until the box hangs up."""
+        self.sent = 0
+        """So many bytes of endless answers were written."""
         self._folder = folder
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
@@ -43,11 +51,23 @@ class TlsOffice:
 
             def do_GET(self) -> None:
                 office.asked.append(self.path)
+                if self.path in office.endless:
+                    self.send_response(200)
+                    self.end_headers()
+                    self.pour()
+                    return
                 body = office.answers.get(self.path)
                 self.send_response(404 if body is None else 200)
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")
+
+            def pour(self) -> None:
+                self.close_connection = True
+                with contextlib.suppress(OSError):
+                    while office.sent < MOST_SENT:
+                        self.wfile.write(bytes(65_536))
+                        office.sent += 65_536
 
             def do_POST(self) -> None:
                 self.do_GET()

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 RATE_HZ = 48_000
+PATIENCE_S = 60.0
+"""For what must come, however busy the machine is."""
 INSTALLED = all(shutil.which(program) for program in ("pulseaudio", "parec", "pactl"))
 WAY_OUT = "PulseAudio is not installed: `make test` installs it, or: apt-get install pulseaudio pulseaudio-utils"
 
@@ -41,7 +43,8 @@ class NullSink:
         command = ["pulseaudio", *options, *(part for module in modules for part in ("-L", module))]
         self._server = subprocess.Popen(command, env=self._env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = threading.Event()
-        for _ in range(200):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
             if subprocess.run(["pactl", "info"], env=self._env(), capture_output=True, check=False).returncode == 0:
                 return
             ready.wait(0.05)
@@ -81,7 +84,7 @@ class Ear:
         )
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
-        assert self._awake.wait(10), "nothing comes from the null sink's monitor"
+        assert self._awake.wait(PATIENCE_S), "nothing comes from the null sink's monitor"
 
     def close(self) -> tuple[npt.NDArray[np.float32], float]:
         """All samples, and the wall instant of the first, in milliseconds."""
