@@ -30,7 +30,7 @@ from protocol.signing import Family, family_of
 from tests.simulation import people
 from tests.simulation.box import SimBox
 from tests.simulation.controller import Controller, Known
-from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, Pen
+from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, QUIET, Pen
 from tests.simulation.referee import Airing, Referee, ViolationError
 from tests.support import virtual_time
 from tests.support.small_controller import Programme, key, tone
@@ -356,6 +356,15 @@ class Wait(Step):
 
 
 @dataclass(frozen=True)
+class Evening(Step):
+    """Time passes until shortly before quiet hours begin."""
+
+    async def do(self, world: World) -> None:
+        second = (world.now_s + 7 * 3_600) % 86_400
+        await world.sleep((QUIET.start - 90 - second) % 86_400)
+
+
+@dataclass(frozen=True)
 class Give(Step):
     """Officers give an order; `name` is how the script speaks of it."""
 
@@ -365,6 +374,8 @@ class Give(Step):
     kind: MessageType = MessageType.ALERT
     about: tuple[str, ...] = ()
     changes: tuple[tuple[str, Any], ...] = ()
+    until_s: int | None = None
+    """For so long a stop holds; None: until somebody reinstates."""
 
     async def do(self, world: World) -> None:
         references = tuple(world.orders[name][0].id for name in self.about if name in world.orders)
@@ -373,6 +384,8 @@ class Give(Step):
         changes = dict(self.changes)
         if isinstance(changes.get("sound"), tuple):
             changes["sound"] = replace(_SOUND, **dict(changes["sound"]))
+        if self.until_s is not None:
+            changes["until"] = world.now_s + self.until_s
         order, raw = world.pen.order(world.now_s, self.kind, self.signers, self.area, references=references, **changes)
         world.orders[self.name] = (order, raw)
         world.give(order, raw)
