@@ -521,7 +521,8 @@ class Referee:
         if well_ms < HEARD_MS:
             return
         for order, raw in self._world.controller.orders.values():
-            since = max(self._world.given_ms[order.id], order.not_before * SECOND_MS, self._now - well_ms)
+            began = order.not_before * SECOND_MS, self._now - well_ms, picture.trusted_ms
+            since = max(self._world.given_ms[order.id], *began)
             over = self._now >= order.expires * SECOND_MS or self._now - since < HEARD_MS
             if over or order.sound is None or order.status == records.TEST or not set(order.area) & set(box.units):
                 continue
@@ -576,8 +577,17 @@ class Referee:
             truth.unsaid and not world.malice.misdeliver
         ):  # what is owed to others is answered by this box, again and again
             _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
-        if world.controller.in_step(box.name) != truth.digest and not world.is_led_astray(box.name):
+        if not self._may_be_in_force(picture):
+            return
+        if world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
+
+    def _may_be_in_force(self, picture: Picture) -> bool:
+        """Whether the controller's newest is: it is refused here when its approver's key was taken away, and stands
+        behind that of a thief."""
+        if self._world.is_led_astray(picture.box.name):
+            return False
+        return all(self._is_approved(picture, row.sound.hex()) for row in self._world.programme.bulletins)
 
     def _no_receipt_lies(self, box: SimBox) -> None:
         for name, answers in self._world.controller.known[box.name].answers.items():

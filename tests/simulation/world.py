@@ -306,10 +306,13 @@ class World:
         return people.signed_assignment(record, signer)
 
     def is_led_astray(self, name: str) -> bool:
-        """Whether this box holds an assignment above the one that the controller wrote for it: somebody has its key."""
-        box = self.boxes[name]
-        wanted = box.on.store.desired.wanted() if box.has_power else None
-        return wanted is not None and wanted.place_in_order > self.controller.known[name].assigned
+        """Whether this box holds another assignment than its controller's, and none below it: somebody has the key."""
+        box, known = self.boxes[name], self.controller.known[name]
+        desired = box.on.store.desired if box.has_power else None
+        wanted = None if desired is None else desired.wanted()
+        if desired is None or wanted is None:
+            return False
+        return wanted.place_in_order >= known.assigned and desired.wanted_bytes() != known.assignment
 
     # --- upward
 
