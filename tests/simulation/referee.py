@@ -196,12 +196,13 @@ class Referee:
         assert picture.roots is not None
         reading = picture.box.clock.reading()
         at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
-        for unit in picture.box.units:
-            taken = trust.delegation(raw, picture.roots, picture.lists.get(unit), at_s)
-            if taken is not None and taken.unit == unit:
-                picture.lists[unit], picture.trusted_ms = taken, self._now
-                return
-        if _epoch_of_list(raw) > picture.roots.version:
+        said = _list_in(raw)
+        if said is None or said.unit not in picture.box.units:
+            return
+        taken = trust.delegation(raw, picture.roots, picture.lists.get(said.unit), at_s)
+        if taken is not None:
+            picture.lists[said.unit], picture.trusted_ms = taken, self._now
+        elif said.epoch > picture.roots.version:
             picture.waiting_lists[raw] = None
 
     def interrupted(self, box: SimBox, before: Trusted) -> None:
@@ -264,7 +265,12 @@ class Referee:
         elif verdict[1] in WAITS:
             picture.waiting.add(raw)
         if verdict[0] == "REJECT" and verdict[1] in HOSTILE and picture.box.has_power:
-            picture.ailing.setdefault(FaultCode.ORDER_REFUSED, self._now)
+            self.must_show(picture.box, FaultCode.ORDER_REFUSED)
+
+    def must_show(self, box: SimBox, code: FaultCode) -> None:
+        """It happened to this box now. Where the fault stands already, it is not said anew."""
+        if box.has_power and not box.has_fault(code):
+            self.pictures[box.name].ailing.setdefault(code, self._now)
 
     def _on_accept(self, picture: Picture, raw: bytes) -> None:
         """The box takes up what it had put aside: the second gate judges it at this instant once more."""
@@ -707,12 +713,12 @@ def _payload(raw: bytes) -> bytes:
     return envelope.open_envelope(raw, envelope.ORDER).payload
 
 
-def _epoch_of_list(raw: bytes) -> int:
-    """Version of the roots under which it says that it was signed; 0 for what is no list."""
+def _list_in(raw: bytes) -> records.Delegation | None:
+    """What it says, not yet believed."""
     try:
-        return records.delegation(envelope.open_envelope(raw, envelope.DELEGATION).payload).epoch
+        return records.delegation(envelope.open_envelope(raw, envelope.DELEGATION).payload)
     except RefusedError:
-        return 0
+        return None
 
 
 def _message(order: records.Order) -> object:

@@ -89,8 +89,8 @@ class ForgeRoots(Step):
         raw = people.signed_roots(structs.replace(mine, holders=(*thieves, *mine.holders)), *self.signers)
         for name, box in world.boxes.items():
             held = world.referee.pictures[name].roots
-            if box.has_power and held is not None and version > held.version:
-                world.referee.pictures[name].ailing.setdefault(FaultCode.TRUST, world.now_ms())
+            if held is not None and version > held.version:
+                world.referee.must_show(box, FaultCode.TRUST)
         world.deliver_everywhere(raw)
 
 
@@ -226,5 +226,5 @@ class TwoControllers(Step):
             roots = box.on.store.trust.roots()
             knows = roots is not None and any(row.key == key(machine).public_key for row in roots.holders)
             if wanted.place_in_order == (era, world.epoch, 1) and knows:
-                world.referee.pictures[name].ailing.setdefault(FaultCode.CONFLICT, world.now_ms())
+                world.referee.must_show(box, FaultCode.CONFLICT)
             world.deliver(box, world.assignment(box, (era, world.epoch - 1, FOREVER), manifest, machine))

@@ -43,6 +43,8 @@ PLACES: Final = {
 RESEND_S: Final = 10
 LOOK_EVERY_S: Final = 30
 KEPT_BY_THE_BROKER: Final = 20
+REPEAT_ROUNDS: Final = 6
+"""After so many times `RESEND_S` a frozen broker says again what it kept."""
 
 
 @dataclass
@@ -329,8 +331,9 @@ class World:
                 box.connect()
                 if self._is_linked(name):
                     self.controller.send_what_is_owed(name)
-                for raw in self._retained:
-                    self._later(box, raw)
+                if self.now_s // RESEND_S % REPEAT_ROUNDS == 0:
+                    for raw in self._retained:
+                        self._later(box, raw)
 
     def answers(self, name: str, order: bytes) -> list[Answer]:
         """What this box's receipts say of the order."""
