@@ -215,6 +215,8 @@ class SimBox:
         self.watched_by: Disk | None = None
         """Another disk that remembers every call."""
         self.skew_ms = 0
+        self.jumped_ms = 0
+        """When its clock was last set, true time."""
         self.quality = ClockQuality.NTP
         self.link_up = True
         self.plugged_in = True
@@ -325,7 +327,7 @@ class SimBox:
         """The power goes at one of the next calls that its disk hears, and what was not synced may be lost, torn or
         out of order; where the disk hears too few of them within this time, at its end."""
         random = Random(seed)
-        calls, loss = random.choice((1, 2, 3, 5, 8, 13, 21)), random.choice(tuple(Loss))
+        calls, loss = random.choice((1, 2, 3, 5, 8, 13, 21, 34, 55, 89)), random.choice(tuple(Loss))
         cut = asyncio.Event()
 
         def heard() -> None:
@@ -387,6 +389,7 @@ class SimBox:
 
     def jump(self, by_ms: int) -> None:
         self.skew_ms += by_ms
+        self.jumped_ms = self._now_ms()
         self.clock.jump(by_ms)
 
     def plug(self, *, in_: bool) -> None:

@@ -510,7 +510,7 @@ class Referee:
             if len(ends) > 1:
                 _fail("I6", f"{box.name}: {name.hex()} ended twice: {_names(stages)}")
             over = order.expires * SECOND_MS + 2 * HEARD_MS < box.clock.now_ms()
-            settled = self._world.powered_ms(box.name) > 2 * HEARD_MS
+            settled = min(self._world.powered_ms(box.name), self._now - box.jumped_ms) > 2 * HEARD_MS
             if over and settled and not ends and not box.audible and box.clock.reading().tells_time:
                 _fail("I6", f"{box.name}: {name.hex()} is over, and nothing says how it ended")
 
@@ -564,7 +564,7 @@ class Referee:
         truth = _truth(box) if box.has_power else None
         if truth != picture.truth:
             picture.truth, picture.truth_since = truth, self._now
-        rest_ms = min(world.well_ms(box.name), self._now - picture.truth_since)
+        rest_ms = min(world.well_ms(box.name), self._now - max(picture.truth_since, world.trusted_ms))
         if truth is None or rest_ms < REST_MS or not set(truth.live) <= set(world.controller.orders):
             return
         self.asked["I8"] += 1
@@ -577,8 +577,8 @@ class Referee:
             told = {answer.stage for answer in known.answers.get(name, ())}
             if not set(stages) <= told:
                 _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
-        if world.controller.picture(box.name).owed:
-            return  # it refuses an order that is sent again and answered again for as long as it lives
+        if self._is_asked_again(picture):
+            return
         if (
             truth.unsaid and not world.malice.misdeliver
         ):  # what is owed to others is answered by this box, again and again
@@ -587,6 +587,15 @@ class Referee:
             return
         if world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
+
+    def _is_asked_again(self, picture: Picture) -> bool:
+        """An order that it refuses is sent again and answered again for as long as it lives."""
+        return any(
+            order.expires * SECOND_MS > self._now - REST_MS
+            and set(order.area) & set(picture.box.units)
+            and order.id not in picture.orders
+            for order, _ in self._world.controller.orders.values()
+        )
 
     def _may_be_in_force(self, picture: Picture) -> bool:
         """Whether the controller's newest is: it is refused here when its approver's key was taken away, and stands

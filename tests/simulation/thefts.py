@@ -219,7 +219,7 @@ class TwoControllers(Step):
         await world.sleep(2)
         machine, era = world.charter.machine, world.charter.era(Role.SCHEDULE)
         manifest = world.compiled(Programme(), machine)
-        for name, box in world.boxes.items():
+        for box in world.boxes.values():
             wanted = box.on.store.desired.wanted() if box.has_power else None
             if wanted is None:
                 continue

@@ -87,6 +87,8 @@ class World:
         self.controller = Controller(self.now_ms, self._down)
         self.charter = people.Charter()
         """What the newest roots of the province say."""
+        self.trusted_ms = 0
+        """When new roots or a new list were published last."""
         self.epoch = 1
         self.generation = 0
         self.programme = Programme()
@@ -269,6 +271,7 @@ class World:
     def trust(self, raw: bytes) -> None:
         """New roots or a new delegation is published, and kept for those who are away."""
         self.controller.trust(raw)
+        self.trusted_ms = self.now_ms()
         self.send(list(self.boxes), raw)
 
     def publish_programme(self, programme: Programme, exceptions: tuple[bytes, ...] = ()) -> None:
