@@ -44,7 +44,21 @@ from protocol.trust import Trust
 from tests.simulation.people import COMMUNE_A, DOMAIN, EPOCH_S
 from tests.simulation.referee import ViolationError
 from tests.simulation.thefts import Appoint, ForgeRoots, Night, Rotate, StealSchedule, TwoControllers
-from tests.simulation.world import Evening, Forge, Give, Jump, PowerCut, Schedule, Step, Unplug, Wait, World, _wall, run
+from tests.simulation.world import (
+    Broker,
+    Evening,
+    Forge,
+    Give,
+    Jump,
+    PowerCut,
+    Schedule,
+    Step,
+    Unplug,
+    Wait,
+    World,
+    _wall,
+    run,
+)
 
 FLOOD = Give("flood")
 LONG = Give("flood", changes=(("expires", EPOCH_S + 60), ("sound", Sound(1, chime=0, repeats=20, gap_s=0))))
@@ -448,7 +462,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[Step, ...]]] = [
     ("I1", {"fetcher": Trusting, "keeper": Unjudging}, (StealSchedule("unapproved"), Wait(60))),
     ("I1", {"keeper": Unjudging}, (Schedule("news", 60), Wait(30), Rotate(without=("Hoa",)), Wait(90))),
     ("I11", {"keeper": Wakeful}, (Evening(), Night(in_s=120, signers=("Sơn",)), Wait(200))),
-    ("I1/I6", {"database": hasty}, (FLOOD, PowerCut("a1", torn=TORN), Wait(5))),
+    ("I1/I6", {"database": hasty}, (Broker(shuffle_ms=6_000), FLOOD, PowerCut("a1", torn=TORN), Wait(5))),
     ("I12", {"amplifier": StuckAmplifier}, (FLOOD, Wait(60))),
     ("alive", {"player": Dying}, (Wait(1),)),
 ]
