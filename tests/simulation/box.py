@@ -215,8 +215,8 @@ class SimBox:
         self.watched_by: Disk | None = None
         """Another disk that remembers every call."""
         self.skew_ms = 0
-        self.jumped_ms = 0
-        """When its clock was last set, true time."""
+        self.jumped_ms: list[int] = [0]
+        """When its clock was set, true time."""
         self.quality = ClockQuality.NTP
         self.link_up = True
         self.plugged_in = True
@@ -389,7 +389,7 @@ class SimBox:
 
     def jump(self, by_ms: int) -> None:
         self.skew_ms += by_ms
-        self.jumped_ms = self._now_ms()
+        self.jumped_ms.append(self._now_ms())
         self.clock.jump(by_ms)
 
     def plug(self, *, in_: bool) -> None:

@@ -510,7 +510,7 @@ class Referee:
             if len(ends) > 1:
                 _fail("I6", f"{box.name}: {name.hex()} ended twice: {_names(stages)}")
             over = order.expires * SECOND_MS + 2 * HEARD_MS < box.clock.now_ms()
-            settled = min(self._world.powered_ms(box.name), self._now - box.jumped_ms) > 2 * HEARD_MS
+            settled = min(self._world.powered_ms(box.name), self._now - box.jumped_ms[-1]) > 2 * HEARD_MS
             if over and settled and not ends and not box.audible and box.clock.reading().tells_time:
                 _fail("I6", f"{box.name}: {name.hex()} is over, and nothing says how it ended")
 
@@ -547,6 +547,8 @@ class Referee:
             if name in picture.orders[other].references or picture.orders[other].type != records.ALERT
         ]
         lately = self._now - HEARD_MS
+        if self._was_over_by_a_wrong_clock(picture, name):
+            return False
         if picture.silences(self._now, name) is not None or max(touched, default=0) > lately:
             return False
         severity = picture.orders[name].severity
@@ -556,6 +558,12 @@ class Referee:
             if row.to_ms > lately and _is_order(row) and picture.orders[bytes.fromhex(row.cause)].severity >= severity
         )
         return taken_ms < HEARD_MS // 2
+
+    def _was_over_by_a_wrong_clock(self, picture: Picture, name: bytes) -> bool:
+        """Its clock was set ahead, so that the order expired: that is said, and an end is an end (I6)."""
+        stage, at_ms = picture.box.ended.get(name, (None, 0))
+        since = picture.accepted_at[name]
+        return stage is Stage.EXPIRED and any(since <= jumped <= at_ms for jumped in picture.box.jumped_ms)
 
     def _the_picture_is_true(self, picture: Picture) -> None:
         """I8: at rest; and at all times, no receipt tells of a sound that nobody heard."""
