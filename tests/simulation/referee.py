@@ -217,7 +217,8 @@ class Referee:
         picture.waiting_lists = {}
         if picture.doubtful is not None:
             roots, lists = picture.doubtful
-            if roots is not None and store.trust.roots().version == roots.version:
+            kept = store.trust.roots()
+            if roots is not None and kept is not None and kept.version == roots.version:
                 picture.roots = roots
             held = {row.unit: (row.era, row.version) for row in store.trust.delegations()}
             for unit in box.units:

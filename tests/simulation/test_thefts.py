@@ -42,7 +42,7 @@ def test_root_keys_are_exchanged_one_after_the_other_also_for_a_box_that_was_awa
     world = play(
         tmp_path, Cut("a1"), *rotations, Broker(shuffle_ms=3_000), Heal("a1"), Wait(200), Give("flood"), Wait(60)
     )
-    assert {box.on.store.trust.roots().version for box in world.boxes.values() if box.has_power} <= {4}
+    assert {known.roots_version for known in world.controller.known.values()} == {4}
     assert everybody(world, "flood") == [1, 1, 1]
 
 
