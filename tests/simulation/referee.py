@@ -202,7 +202,7 @@ class Referee:
         taken = trust.delegation(raw, picture.roots, picture.lists.get(said.unit), at_s)
         if taken is not None:
             picture.lists[said.unit], picture.trusted_ms = taken, self._now
-        elif said.epoch > picture.roots.version:
+        elif said.epoch > picture.roots.version and _are_administrators(raw, said.unit, picture.roots, at_s):
             picture.waiting_lists[raw] = None
 
     def interrupted(self, box: SimBox, before: Trusted) -> None:
@@ -547,6 +547,8 @@ class Referee:
             for other, at_ms in picture.accepted_at.items()
             if name in picture.orders[other].references or picture.orders[other].type != records.ALERT
         ]
+        opened = [order.until * SECOND_MS for order in picture.orders.values() if order.until is not None]
+        touched += [at_ms for at_ms in opened if at_ms <= self._now]
         lately = self._now - HEARD_MS
         if self._was_over_by_a_wrong_clock(picture, name):
             return False
@@ -737,6 +739,14 @@ def _list_in(raw: bytes) -> records.Delegation | None:
         return records.delegation(envelope.open_envelope(raw, envelope.DELEGATION).payload)
     except RefusedError:
         return None
+
+
+def _are_administrators(raw: bytes, unit: str, roots: records.Roots, at_s: int | None) -> bool:
+    """Whether as many have signed this list as it takes; who did not will not be waited for."""
+    opened, at_ms = envelope.open_envelope(raw, envelope.DELEGATION), (at_s or roots.issued) * SECOND_MS
+    signed = trust.signers(opened, roots, OracleTrust(roots).grants, records.DELEGATION, at_ms)
+    of_the_unit = [grant for grant in signed if any(trust.covers(top, unit) for top in grant.scope)]
+    return trust.people(of_the_unit) >= trust.takes(roots, records.DELEGATION)
 
 
 def _message(order: records.Order) -> object:
