@@ -150,7 +150,8 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
             _w("Hai thiết bị đang dùng chung khóa của hộp này. Kiểm tra tại chỗ, rồi thay hộp."),
         ),
         (
-            said.told is not None and said.wanted > said.told and doing != Doing.EMERGENCY,
+            # Hellos tell what it wants, beats what is in force: the thief may have come since the last hello.
+            said.told is not None and max(said.wanted, said.in_force) > said.told and doing != Doing.EMERGENCY,
             Level.FAULT,
             _w("Hộp theo lịch của một máy khác có cùng khóa máy chủ. Nếu không phải máy của tỉnh, khóa đã lộ."),
         ),

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, Final, cast
 
 from agent.drivers.amplifier import FakeAmplifier
@@ -39,7 +40,7 @@ from agent.store.plays import Plays
 from protocol.gate import Accept
 from protocol.ids import box_id
 from protocol.report import ClockQuality, FaultCode, Grade, Stage
-from tests.simulation.disk import Disk, Event, Meter, connected
+from tests.simulation.disk import Disk, Event, Loss, Meter, connected
 from tests.simulation.people import DOMAIN
 from tests.support.small_controller import key
 
@@ -74,21 +75,26 @@ class Parts:
     plays: Callable[..., Plays] = Plays
     outbox: Callable[[Database, str], Outgoing] = Outgoing
     faults: Callable[..., Faults] = Faults
+    keeper: Callable[..., Keeper] = Keeper
+    fetcher: Callable[..., Fetcher] = Fetcher
+    database: Callable[[Database], Database] = lambda database: database
     speaker: Callable[[Any], Any] = lambda speaker: speaker
     """Around the speaker: what the player is given."""
     amplifier: Callable[[Any], Any] = lambda amplifier: amplifier
 
 
 class _Book:
-    """An order book that says what it is about to accept."""
+    """An order book that says what it is about to accept, and when it has."""
 
-    def __init__(self, book: Orders, tell: Callable[[bytes], None]) -> None:
+    def __init__(self, book: Orders, tell: Callable[[bytes], None], kept: Callable[[], None]) -> None:
         self._book = book
         self._tell = tell
+        self._kept = kept
 
     def accept(self, raw: bytes, verdict: Accept, at_ms: int, tape_ms: int) -> None:
         self._tell(raw)
         self._book.accept(raw, verdict, at_ms, tape_ms)
+        self._kept()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._book, name)
@@ -209,11 +215,19 @@ class SimBox:
         self.watched_by: Disk | None = None
         """Another disk that remembers every call."""
         self.skew_ms = 0
+        self.jumped_ms: list[int] = [0]
+        """When its clock was set, true time."""
         self.quality = ClockQuality.NTP
         self.link_up = True
         self.plugged_in = True
         self.on_accept: Callable[[bytes], None] = lambda _: None
         """Told of every order before it is written down."""
+        self.on_sound: Callable[[Sounded], None] = lambda _: None
+        """Told of every first sample."""
+        self.half: bytes | None = None
+        """An order that was being written down when the power went: the disk has it or has it not."""
+        self._dead: tuple[Running, Path] | None = None
+        """Of the life that has just ended, what is left to be taken away."""
         self._folder = folder
         self._life = 0
         self._now_ms = now_ms
@@ -250,24 +264,24 @@ class SimBox:
         """Power comes: everything is built from what lies in the folder."""
         clock = self._clock = FakeClock(self._now_ms() + self.skew_ms, self.quality)
         parts, wakes = self.parts, Wakes()
-        database = Database(self.folder, lambda path: connected(path, self), self._write_trust)
+        database = parts.database(Database(self.folder, lambda path: connected(path, self), self._write_trust))
         memory = Memory(database)
         clock.raise_floor(memory.floor_ms())
         store = Store(
             trust=memory,
             desired=memory,
-            book=cast("OrderBook", _Book(parts.book(database), self.on_accept)),
+            book=cast("OrderBook", _Book(parts.book(database), self._accepting, self._accepted)),
             outbox=parts.outbox(database, self.id),
             shelf=BlobShelf(database, self.folder / "blobs"),
             journal=parts.plays(database, clock.now_ms, wakes.reporter.set),
         )
         faults = parts.faults(store.outbox, clock, wakes.reporter)
-        keeper = Keeper(clock, store)
+        keeper = parts.keeper(clock, store)
         inbox = parts.inbox(
             Identity(self.id), clock, store, recordings=RECORDINGS, keeper=keeper, faults=faults, wakes=wakes
         )
         uplink = _Uplink(lambda kind, payload: self._publish(self.name, kind, payload))
-        fetcher = Fetcher(self.office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5)
+        fetcher = parts.fetcher(self.office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=lambda: 0.5)
         speaker = _Speaker(clock, self._heard, self._now_ms)
         if not self.plugged_in:
             speaker.unplug()
@@ -305,10 +319,42 @@ class SimBox:
 
     async def power_cut(self) -> None:
         """Nothing is finished and nothing is said. What the dying daemon still writes goes to a disk that is gone."""
+        if self._on is not None:
+            self._die(None)
+        await self._bury()
+
+    async def power_cut_while_it_writes(self, seed: int, aside: Path, within_s: float) -> None:
+        """The power goes at one of the next calls that its disk hears, and what was not synced may be lost, torn or
+        out of order; where the disk hears too few of them within this time, at its end."""
+        random = Random(seed)
+        calls, loss = random.choice((1, 2, 3, 5, 8, 13, 21, 34, 55, 89)), random.choice(tuple(Loss))
+        cut = asyncio.Event()
+
+        def heard() -> None:
+            if len(disk.events) == calls and self._on is not None:
+                self._die(disk.left_at(calls, loss, random))
+                cut.set()
+
+        shutil.rmtree(aside, ignore_errors=True)
+        disk = self.watched_by = Disk(self.folder, aside, heard)
+        with disk.recording(), contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(cut.wait(), within_s)
+        if self._on is not None:
+            self._die(disk.left_at(len(disk.events), loss, random))
+        self.watched_by = None
+        await self._bury()
+
+    def _die(self, files: dict[str, bytes] | None) -> None:
+        """At this instant, perhaps in the middle of a call; `files` are what the cut leaves of those in the folder."""
         running, old = self.on, self.folder
         self._life += 1
         shutil.copytree(old, self.folder, ignore=shutil.ignore_patterns("*-shm"))
-        self._on = None
+        if files is not None:
+            for path in [path for path in self.folder.iterdir() if path.is_file()]:
+                path.unlink()
+            for name, data in files.items():
+                (self.folder / name).write_bytes(data)
+        self._on, self._dead = None, (running, old)
         for row in self.sounded:
             row.to_ms = min(row.to_ms, self._now_ms())
         if running.amplifier.on:
@@ -318,6 +364,10 @@ class SimBox:
         running.speaker.fall_silent()
         for task in running.tasks:
             task.cancel()
+
+    async def _bury(self) -> None:
+        assert self._dead is not None
+        (running, old), self._dead = self._dead, None
         await asyncio.gather(*running.tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             running.database.close()
@@ -339,6 +389,7 @@ class SimBox:
 
     def jump(self, by_ms: int) -> None:
         self.skew_ms += by_ms
+        self.jumped_ms.append(self._now_ms())
         self.clock.jump(by_ms)
 
     def plug(self, *, in_: bool) -> None:
@@ -372,8 +423,18 @@ class SimBox:
         row = Sounded(self.name, track.cause, track.name, sources, self._now_ms(), self.clock.now_ms())
         if self._on is not None:
             self.sounded.append(row)
+            self.on_sound(row)
             self._mark("sounds")
         return row
+
+    def _accepting(self, raw: bytes) -> None:
+        if self._on is not None:
+            self.half = raw
+            self.on_accept(raw)
+
+    def _accepted(self) -> None:
+        if self._on is not None:
+            self.half = None
 
     def _noting(self, progress: Progress, store: Store) -> Callable[[str, Stage, int, int | None, Grade], None]:
         """Remembers when the end of an order came to be on the disk."""

@@ -34,6 +34,8 @@ class Known:
     """What it last wrote for the box."""
     in_force: PlaceInOrder = NO_ASSIGNMENT
     """What the box last said to be in force."""
+    wanted: PlaceInOrder = NO_ASSIGNMENT
+    """The newest that it had at its last hello."""
     roots_version: int = 0
     chain: bytes = bytes(8)
     rows: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class Controller:
             return
         known.mark, known.seen_ms = mark, self._now_ms()
         known.chain, known.roots_version, known.in_force = hello.chain, hello.roots_version, hello.place_in_force
+        known.wanted = (hello.wanted_era, hello.wanted_epoch, hello.wanted)
         known.rows.setdefault(hello.chain, [])
         self._send(name, after_hello(hello, self.picture(name)))
 
@@ -227,7 +230,7 @@ class Controller:
             known.clock,
             known.bits,
             known.in_force,
-            known.assigned,
+            known.wanted,
             known.assigned,
         )
         return boxes.judge(said, dt.datetime.fromtimestamp(self._now_ms() / 1000, dt.UTC))[0]

@@ -93,8 +93,10 @@ class Recorder(Protocol):
 class Disk:
     """`with disk.recording():` around what is to be cut."""
 
-    def __init__(self, folder: Path, aside: Path) -> None:
+    def __init__(self, folder: Path, aside: Path, then: Callable[[], None] = lambda: None) -> None:
         self.folder = folder
+        self._then = then
+        """Called after every call that was written down."""
         self.events: list[Event] = []
         self._base = aside / "base"
         self._aside = aside
@@ -104,6 +106,7 @@ class Disk:
     def note(self, event: Event) -> None:
         if self._on:
             self.events.append(event)
+            self._then()
 
     def mark(self, what: str) -> None:
         self.note(Mark(what))
@@ -129,20 +132,25 @@ class Disk:
 
         `in_turn`: of each moment one loss only, of the next moment the next.
         """
-        names = {path.name: path.name for path in self._base.iterdir() if path.is_file()}
+        names = [path.name for path in self._base.iterdir() if path.is_file()]
         for moment in range(len(self.events) + 1):
             if moment and isinstance(self.events[moment - 1], Mark):
                 continue
             for loss in losses if not in_turn else (losses[moment % len(losses)],):
-                state = _State(dict(names), {name: (self._base / name).read_bytes() for name in names})
-                for event in self.events[:moment]:
-                    state.apply(event)
                 image = self._aside / "image"
                 shutil.rmtree(image, ignore_errors=True)
-                shutil.copytree(self._base, image, ignore=lambda *_: list(names))
-                for name, data in state.after_the_cut(loss, Random(f"{seed} {moment}")).items():
+                shutil.copytree(self._base, image, ignore=lambda *_: names)
+                for name, data in self.left_at(moment, loss, Random(f"{seed} {moment}")).items():
                     (image / name).write_bytes(data)
                 yield moment, loss, image
+
+    def left_at(self, moment: int, loss: Loss, random: Random) -> dict[str, bytes]:
+        """By name, the files that a cut at this moment leaves: after so many of the events."""
+        files = {path.name: path.read_bytes() for path in self._base.iterdir() if path.is_file()}
+        state = _State({name: name for name in files}, files)
+        for event in self.events[:moment]:
+            state.apply(event)
+        return state.after_the_cut(loss, random)
 
     def happened_before(self, what: str, moment: int) -> int:
         return self.events[:moment].count(Mark(what))

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from protocol.approval import QuietException
 from protocol.codec import encode
 from protocol.compose import order_id, signed_order
 from protocol.delegation import Delegation
@@ -28,25 +29,39 @@ _PEOPLE: Final = {
     "Dung": (COMMUNE_B, (Role.EMERGENCY, Role.CANCEL, Role.COMMUNE)),
     "Sơn": (PROVINCE, (Role.DELEGATION, Role.EXCEPTION)),
     "Thủy": (PROVINCE, (Role.DELEGATION, Role.EXCEPTION)),
-    "controller": (PROVINCE, (Role.SCHEDULE, Role.TIMESTAMP)),
-    "root": (PROVINCE, (Role.ROOT,)),
 }
+ROOTERS: Final = ("root", "second root")
+"""Who holds the first root keys; both of them sign."""
+MACHINE: Final = "controller"
 
 
-def roots(version: int = 1, *, without: tuple[str, ...] = (), eras: tuple[Era, ...] = (), **changes: Any) -> Roots:
-    """`without` are people who were taken out."""
+def roots(
+    version: int = 1,
+    *,
+    without: tuple[str, ...] = (),
+    eras: tuple[Era, ...] = (),
+    rooters: tuple[str, ...] = ROOTERS,
+    machine: str = MACHINE,
+    **changes: Any,
+) -> Roots:
+    """`without` are people who were taken out, `machine` is the name of the controller's key."""
+    people = {
+        **_PEOPLE,
+        machine: (PROVINCE, (Role.SCHEDULE, Role.TIMESTAMP)),
+        **dict.fromkeys(rooters, (PROVINCE, (Role.ROOT,))),
+    }
     holders = tuple(
         Holder(key(name).public_key, name, roles, (scope,))
-        for name, (scope, roles) in _PEOPLE.items()
+        for name, (scope, roles) in people.items()
         if name not in without
     )
     record = Roots(
         version,
         PROVINCE,
         "test",
-        EPOCH_S - 3_600 + version,
+        EPOCH_S - 3_600 + min(version, 3_600),
         EPOCH_S + 400 * 86_400,
-        (Threshold(Role.EMERGENCY, 2),),
+        (Threshold(Role.ROOT, 2), Threshold(Role.EMERGENCY, 2)),
         holders,
         eras=eras,
         policies=(Policy(Level.PROVINCE, quiet=(QUIET,)),),
@@ -58,11 +73,15 @@ def roots(version: int = 1, *, without: tuple[str, ...] = (), eras: tuple[Era, .
 
 def signed_roots(record: Roots, *signers: str) -> bytes:
     domain = Domain(record.province, record.environment)
-    return sign(encode(record), Family.ROOTS, domain, *(key(name) for name in signers or ("root",)))
+    return sign(encode(record), Family.ROOTS, domain, *(key(name) for name in signers or ROOTERS))
 
 
 def signed_delegation(record: Delegation, *signers: str) -> bytes:
     return sign(encode(record), Family.DELEGATION, DOMAIN, *(key(name) for name in signers or ("Sơn", "Thủy")))
+
+
+def signed_exception(record: QuietException, *signers: str) -> bytes:
+    return sign(encode(record), Family.EXCEPTION, DOMAIN, *(key(name) for name in signers or ("Sơn", "Thủy")))
 
 
 def signed_manifest(record: Manifest, signer: str = "controller") -> bytes:
@@ -71,6 +90,27 @@ def signed_manifest(record: Manifest, signer: str = "controller") -> bytes:
 
 def signed_assignment(record: Assignment, signer: str = "controller") -> bytes:
     return sign1(encode(record), Family.ASSIGNMENT, DOMAIN, key(signer))
+
+
+@dataclass(frozen=True)
+class Charter:
+    """What the province's newest roots say, as far as a script changes it."""
+
+    version: int = 1
+    without: tuple[str, ...] = ()
+    rooters: tuple[str, ...] = ROOTERS
+    machine: str = MACHINE
+    eras: tuple[Era, ...] = ()
+
+    def record(self) -> Roots:
+        return roots(self.version, without=self.without, eras=self.eras, rooters=self.rooters, machine=self.machine)
+
+    def signed(self, *more: str) -> bytes:
+        """By its own root keys, and by `more`."""
+        return signed_roots(self.record(), *dict.fromkeys((*self.rooters, *more)))
+
+    def era(self, role: Role) -> int:
+        return next((row.number for row in self.eras if row.role is role), 0)
 
 
 @dataclass

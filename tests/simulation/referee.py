@@ -19,6 +19,7 @@ from protocol.report import ClockQuality, FaultCode, Stage, holdings_digest
 from protocol.roles import Role
 from tests.oracle import envelope, records, trust
 from tests.oracle import judge as second_gate
+from tests.oracle.cbor import RefusedError
 from tests.oracle.judge import OracleMe, Recent
 from tests.oracle.trust import OracleTrust
 from tests.simulation.box import STILL, SimBox, Sounded
@@ -44,6 +45,8 @@ DAILY_BYTES: Final = 20_000_000
 GAP_MS: Final = 6_000
 """Between two passes of an alarm no other sounds."""
 WAITS: Final = {"ROOTS_NEWER", "ROOTS_EXPIRED", "NO_TIME", "RATE"}
+ONCE: Final = {FaultCode.ORDER_REFUSED, FaultCode.TRUST, FaultCode.CONFLICT}
+"""What happened, and does not last."""
 HOSTILE: Final = {"SIGNATURE", "THRESHOLD", "SCOPE"}
 """Refusals that no honest controller causes: somebody must be told."""
 
@@ -66,6 +69,21 @@ class Airing:
     length_ms: int
 
 
+@dataclass(frozen=True)
+class _Before:
+    """The picture's accepted orders before this one came."""
+
+    order: bytes
+    known: dict[bytes, second_gate.Known]
+    used: dict[bytes, frozenset[int]]
+    undone: dict[bytes, int]
+    recent: tuple[Recent, ...]
+
+
+Trusted = tuple[records.Roots | None, dict[str, records.Delegation]]
+"""The roots, and by unit the list of its people."""
+
+
 @dataclass
 class Picture:
     """One box, as the referee knows it."""
@@ -85,6 +103,16 @@ class Picture:
     recent: tuple[Recent, ...] = ()
     waiting: set[bytes] = field(default_factory=set)
     """What was refused for a reason that passes; the box may come back to it."""
+    waiting_lists: dict[bytes, None] = field(default_factory=dict)
+    """Lists of people that wait for newer roots, in the box's memory; the first first."""
+    trusted_ms: int = 0
+    """When whom it trusts last changed."""
+    before: "_Before | None" = None
+    """The last order that it accepted, and what the picture was before."""
+    doubtful: "Trusted | None" = None
+    """Whom it trusted before the message that a power cut came into."""
+    unapproved: list[str] = field(default_factory=list)
+    """What began to sound though nobody who is trusted had approved it."""
     marks: dict[str, object] = field(default_factory=dict)
     checked: int = 0
     """How many of the box's sounds were looked at."""
@@ -92,6 +120,8 @@ class Picture:
     """How much of the amplifier's story was looked at."""
     truth: object = None
     truth_since: int = 0
+    obedient_ms: int = 0
+    """When its programme was last seen not to be above its controller's."""
     ailing: dict[FaultCode, int] = field(default_factory=dict)
     """What is wrong with it in truth, and since when (true milliseconds)."""
     said: dict[FaultCode, int] = field(default_factory=dict)
@@ -126,6 +156,9 @@ class Referee:
         self.pictures: dict[str, Picture] = {}
         self.programme: dict[str, set[Airing]] = {}
         """What persons have approved, by the entry's id."""
+        self.approvals: dict[bytes, None] = {}
+        """Every approval that any manifest carried, honest or not: the second gate judges them."""
+        self.exceptions: dict[bytes, None] = {}
         self.only: tuple[str, ...] = ()
         """For tests of the referee: the invariants to ask, so that no other one is quicker; empty for all."""
         self.asked: Counter[str] = Counter()
@@ -136,31 +169,75 @@ class Referee:
     def watch(self, box: SimBox) -> None:
         picture = self.pictures[box.name] = Picture(box)
         box.on_accept = lambda raw: self._on_accept(picture, raw)
+        box.on_sound = lambda sound: self._on_sound(picture, sound)
 
-    def delivered(self, box: SimBox, raw: bytes, *, first: bool = False) -> None:
-        """These bytes reach the box now."""
+    def delivered(self, box: SimBox, raw: bytes, *, first: bool = False) -> Trusted:
+        """These bytes reach the box now. Whom it trusted before."""
         picture = self.pictures[box.name]
+        before = picture.roots, dict(picture.lists)
         if first and picture.roots is None:
             picture.roots = trust.first_roots(raw)
-            return
+            return before
         if picture.roots is None:
-            return
+            return before
         later = trust.next_roots(raw, picture.roots)
         if later is not None:
-            picture.roots = later
-            return
+            picture.roots, picture.trusted_ms = later, self._now
+            waiting, picture.waiting_lists = reversed(picture.waiting_lists), {}
+            for each in list(waiting):
+                self._delegation(picture, each)
+            return before
         self._delegation(picture, raw)
         if picture.placed:
             self._order(picture, raw)
+        return before
 
     def _delegation(self, picture: Picture, raw: bytes) -> None:
         assert picture.roots is not None
-        reading, roots = picture.box.clock.reading(), picture.roots
-        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else roots.issued
-        for unit in picture.box.units:
-            taken = trust.delegation(raw, picture.roots, picture.lists.get(unit), at_s)
-            if taken is not None and taken.unit == unit:
-                picture.lists[unit] = taken
+        reading = picture.box.clock.reading()
+        at_s = reading.hi_ms // SECOND_MS if reading.tells_time else None
+        said = _list_in(raw)
+        if said is None or said.unit not in picture.box.units:
+            return
+        taken = trust.delegation(raw, picture.roots, picture.lists.get(said.unit), at_s)
+        if taken is not None:
+            picture.lists[said.unit], picture.trusted_ms = taken, self._now
+        elif said.epoch > picture.roots.version and _are_administrators(raw, said.unit, picture.roots, at_s):
+            picture.waiting_lists[raw] = None
+
+    def interrupted(self, box: SimBox, before: Trusted) -> None:
+        """The power went while the box took a message: what this one changed, its disk may have or not have."""
+        picture = self.pictures[box.name]
+        picture.doubtful = before
+        picture.ailing = {code: since for code, since in picture.ailing.items() if since != self._now}
+
+    def reborn(self, box: SimBox) -> None:
+        """It has started again: of the message that the cut came into, believe the disk; of all others, not."""
+        picture, store = self.pictures[box.name], box.on.store
+        picture.waiting_lists = {}
+        if picture.doubtful is not None:
+            roots, lists = picture.doubtful
+            kept = store.trust.roots()
+            if roots is not None and kept is not None and kept.version == roots.version:
+                picture.roots = roots
+            held = {row.unit: (row.era, row.version) for row in store.trust.delegations()}
+            for unit in box.units:
+                old = lists.get(unit)
+                if old is None and unit not in held:
+                    picture.lists.pop(unit, None)
+                elif old is not None and held.get(unit) == (old.era, old.version):
+                    picture.lists[unit] = old
+        if box.half is not None:
+            self._forget_unless_kept(picture, records.order(_payload(box.half)).id)
+        picture.doubtful, box.half = None, None
+
+    def _forget_unless_kept(self, picture: Picture, order: bytes) -> None:
+        before = picture.before
+        if order in picture.box.on.store.book.seen() or before is None or before.order != order:
+            return
+        picture.known, picture.used, picture.undone = before.known, before.used, before.undone
+        picture.recent, picture.before = before.recent, None
+        del picture.orders[order], picture.accepted_at[order]
 
     def _judge(self, picture: Picture, raw: bytes) -> second_gate.Verdict:
         self.verdicts += 1
@@ -189,7 +266,12 @@ class Referee:
         elif verdict[1] in WAITS:
             picture.waiting.add(raw)
         if verdict[0] == "REJECT" and verdict[1] in HOSTILE and picture.box.has_power:
-            picture.ailing.setdefault(FaultCode.ORDER_REFUSED, self._now)
+            self.must_show(picture.box, FaultCode.ORDER_REFUSED)
+
+    def must_show(self, box: SimBox, code: FaultCode) -> None:
+        """It happened to this box now. Where the fault stands already, it is not said anew."""
+        if box.has_power and not box.has_fault(code):
+            self.pictures[box.name].ailing.setdefault(code, self._now)
 
     def _on_accept(self, picture: Picture, raw: bytes) -> None:
         """The box takes up what it had put aside: the second gate judges it at this instant once more."""
@@ -199,8 +281,26 @@ class Referee:
                 picture.waiting.discard(raw)
                 self._accepted(picture, raw, verdict, picture.box.clock.reading().hi_ms)
 
+    def _on_sound(self, picture: Picture, sound: Sounded) -> None:
+        """At its first sample: has somebody approved it whom the box trusts, or did so a moment ago?"""
+        if _is_order(sound) or self._now - picture.trusted_ms < STOPS_MS:
+            return
+        for source in sound.sources:
+            if not self._is_approved(picture, source):
+                picture.unapproved.append(f"{sound.play} at {_local(sound.wall_from_ms)}")
+
+    def _is_approved(self, picture: Picture, source: str) -> bool:
+        held, at_s = picture.trust, picture.box.clock.now_ms() // SECOND_MS
+        assert held is not None
+        approvals = [trust.approval(raw, held, at_s) for raw in self.approvals]
+        unit = picture.box.units[-1]
+        return any(row is not None and row.hash.hex() == source and trust.covers(row.scope, unit) for row in approvals)
+
     def _accepted(self, picture: Picture, raw: bytes, verdict: second_gate.Verdict, hi_ms: int) -> None:
-        order = records.order(envelope.open_envelope(raw, envelope.ORDER).payload)
+        order = records.order(_payload(raw))
+        picture.before = _Before(
+            order.id, dict(picture.known), dict(picture.used), dict(picture.undone), picture.recent
+        )
         level, signer = verdict[1]["level"], verdict[1]["first_signer"]
         picture.known[order.id] = second_gate.Known(level, order.status, order.type, order.references)
         picture.orders[order.id] = order
@@ -230,6 +330,7 @@ class Referee:
 
     def _checks(self) -> Iterator[tuple[str, Callable[[Picture], None]]]:
         yield "I1", self._causes
+        yield "trust", self._trusts_the_same
         yield "I2", self._in_time
         yield "I3", self._never_again
         yield "I7", self._overlaps
@@ -249,6 +350,8 @@ class Referee:
 
     def _causes(self, picture: Picture) -> None:
         """I1."""
+        for what in picture.unapproved:
+            _fail("I1", f"{picture.box.name} sounded {what}, and nobody whom it may trust has approved it")
         for sound in self._fresh(picture):
             self.sounds += 1
             name = bytes.fromhex(sound.cause) if _is_order(sound) else None
@@ -269,6 +372,19 @@ class Referee:
             if sound.sources == (airing.sound,) and -50 <= late_ms <= WINDOW_MS + airing.length_ms:
                 return
         _fail("I1", f"{sound.box} sounded {sound.play} at {_local(sound.wall_from_ms)}, which nobody approved")
+
+    def _trusts_the_same(self, picture: Picture) -> None:
+        """The roots and the lists that both gates have let in."""
+        if not picture.box.has_power or picture.roots is None:
+            return
+        held, units = picture.box.on.store.trust, picture.box.units
+        roots = held.roots()
+        ours = 0 if roots is None else roots.version
+        lists = {row.unit: (row.era, row.version) for row in held.delegations() if row.unit in units}
+        theirs = {unit: (row.era, row.version) for unit, row in picture.lists.items()}
+        if (ours, lists) != (picture.roots.version, theirs):
+            mine = picture.roots.version, theirs
+            _fail("trust", f"{picture.box.name} trusts {(ours, lists)}, and the second gate {mine}")
 
     def _in_time(self, picture: Picture) -> None:
         """I2: by the box's clock always, by the true time where its clock is right."""
@@ -308,15 +424,28 @@ class Referee:
     def _nights(self, picture: Picture) -> None:
         """I11: neither begins in quiet hours nor goes on into them, by the box's clock."""
         for sound in self._fresh(picture):
-            if not _is_order(sound) and _is_quiet(sound.wall_from_ms):
+            if not _is_order(sound) and self._is_quiet(picture, sound.wall_from_ms):
                 _fail("I11", f"{sound.box} sounded {sound.cause} at {_local(sound.wall_from_ms)}")
         box = picture.box
         if not box.has_power:
             return
         for sound in box.sounded[-3:]:
             lately = [box.clock.now_ms() - ago_ms for ago_ms in (0, 11_000)]
-            if sound.to_ms == STILL and not _is_order(sound) and all(map(_is_quiet, lately)):
+            if sound.to_ms == STILL and not _is_order(sound) and all(self._is_quiet(picture, at) for at in lately):
                 _fail("I11", f"{sound.box} still sounds {sound.cause} at {_local(lately[0])}")
+
+    def _is_quiet(self, picture: Picture, wall_ms: int) -> bool:
+        """Whether it is night, and no two persons of the province have excepted it."""
+        held, box = picture.trust, picture.box
+        if not _is_night(wall_ms) or held is None:
+            return _is_night(wall_ms)
+        found = [trust.exception(raw, held, wall_ms // SECOND_MS) for raw in self.exceptions]
+        return not any(
+            row is not None
+            and row.start * SECOND_MS <= wall_ms < row.end * SECOND_MS
+            and set(row.area) & set(box.units)
+            for row in found
+        )
 
     def _amplifier(self, picture: Picture) -> None:
         """I12: each stretch of power has sound in it, and begins and ends near it."""
@@ -382,7 +511,7 @@ class Referee:
             if len(ends) > 1:
                 _fail("I6", f"{box.name}: {name.hex()} ended twice: {_names(stages)}")
             over = order.expires * SECOND_MS + 2 * HEARD_MS < box.clock.now_ms()
-            settled = self._world.powered_ms(box.name) > 2 * HEARD_MS
+            settled = min(self._world.powered_ms(box.name), self._now - box.jumped_ms[-1]) > 2 * HEARD_MS
             if over and settled and not ends and not box.audible and box.clock.reading().tells_time:
                 _fail("I6", f"{box.name}: {name.hex()} is over, and nothing says how it ended")
 
@@ -399,7 +528,8 @@ class Referee:
         if well_ms < HEARD_MS:
             return
         for order, raw in self._world.controller.orders.values():
-            since = max(self._world.given_ms[order.id], order.not_before * SECOND_MS, self._now - well_ms)
+            began = order.not_before * SECOND_MS, self._now - well_ms, picture.trusted_ms
+            since = max(self._world.given_ms[order.id], *began)
             over = self._now >= order.expires * SECOND_MS or self._now - since < HEARD_MS
             if over or order.sound is None or order.status == records.TEST or not set(order.area) & set(box.units):
                 continue
@@ -417,7 +547,11 @@ class Referee:
             for other, at_ms in picture.accepted_at.items()
             if name in picture.orders[other].references or picture.orders[other].type != records.ALERT
         ]
+        opened = [order.until * SECOND_MS for order in picture.orders.values() if order.until is not None]
+        touched += [at_ms for at_ms in opened if at_ms <= self._now]
         lately = self._now - HEARD_MS
+        if self._was_over_by_a_wrong_clock(picture, name):
+            return False
         if picture.silences(self._now, name) is not None or max(touched, default=0) > lately:
             return False
         severity = picture.orders[name].severity
@@ -428,6 +562,12 @@ class Referee:
         )
         return taken_ms < HEARD_MS // 2
 
+    def _was_over_by_a_wrong_clock(self, picture: Picture, name: bytes) -> bool:
+        """Its clock was set ahead, so that the order expired: that is said, and an end is an end (I6)."""
+        stage, at_ms = picture.box.ended.get(name, (None, 0))
+        since = picture.accepted_at[name]
+        return stage is Stage.EXPIRED and any(since <= jumped <= at_ms for jumped in picture.box.jumped_ms)
+
     def _the_picture_is_true(self, picture: Picture) -> None:
         """I8: at rest; and at all times, no receipt tells of a sound that nobody heard."""
         box, world = picture.box, self._world
@@ -435,7 +575,7 @@ class Referee:
         truth = _truth(box) if box.has_power else None
         if truth != picture.truth:
             picture.truth, picture.truth_since = truth, self._now
-        rest_ms = min(world.well_ms(box.name), self._now - picture.truth_since)
+        rest_ms = min(world.well_ms(box.name), self._now - max(picture.truth_since, world.trusted_ms))
         if truth is None or rest_ms < REST_MS or not set(truth.live) <= set(world.controller.orders):
             return
         self.asked["I8"] += 1
@@ -448,14 +588,32 @@ class Referee:
             told = {answer.stage for answer in known.answers.get(name, ())}
             if not set(stages) <= told:
                 _fail("I8", f"{box.name}: {name.hex()} is {_names(stages)}, and the controller knows {_names(told)}")
-        if world.controller.picture(box.name).owed:
-            return  # it refuses an order that is sent again and answered again for as long as it lives
+        if self._is_asked_again(picture):
+            return
         if (
             truth.unsaid and not world.malice.misdeliver
         ):  # what is owed to others is answered by this box, again and again
             _fail("I8", f"{box.name}: {truth.unsaid} receipts are told to nobody")
+        if not self._may_be_in_force(picture):
+            return
         if world.controller.in_step(box.name) != truth.digest:
             _fail("I8", f"{box.name}: the controller takes it to lack something: {truth}")
+
+    def _is_asked_again(self, picture: Picture) -> bool:
+        """An order that it refuses is sent again and answered again for as long as it lives."""
+        return any(
+            order.expires * SECOND_MS > self._now - REST_MS
+            and set(order.area) & set(picture.box.units)
+            and order.id not in picture.orders
+            for order, _ in self._world.controller.orders.values()
+        )
+
+    def _may_be_in_force(self, picture: Picture) -> bool:
+        """Whether the controller's newest is: it is refused here when its approver's key was taken away, and stands
+        behind that of a thief."""
+        if self._world.is_led_astray(picture.box.name):
+            return False
+        return all(self._is_approved(picture, row.sound.hex()) for row in self._world.programme.bulletins)
 
     def _no_receipt_lies(self, box: SimBox) -> None:
         for name, answers in self._world.controller.known[box.name].answers.items():
@@ -484,13 +642,28 @@ class Referee:
         shown = world.controller.health(box.name)
         if world.cut_off_ms(box.name) > VISIBLE_MS and shown not in (Level.FAULT, Level.UNKNOWN):
             _fail("I10", f"{box.name} cannot be reached, and its page shows {shown}")
+        if not self._obeys_another(picture):
+            picture.obedient_ms = self._now
+        elif min(linked_ms, self._now - picture.obedient_ms) >= VISIBLE_MS and shown not in (
+            Level.FAULT,
+            Level.EMERGENCY,
+        ):
+            _fail("I10", f"{box.name} has a programme that its controller did not write, and its page shows {shown}")
+
+    def _obeys_another(self, picture: Picture) -> bool:
+        """Whether a programme is in force that is above the controller's newest: somebody else has its key."""
+        force = picture.box.on.store.desired.in_force() if picture.box.has_power else None
+        assigned = self._world.controller.known[picture.box.name].assigned
+        return force is not None and force.assignment.place_in_order > assigned
 
     def _note_what_is_wrong(self, picture: Picture, known: Known) -> None:
         """What happens once was seen when it was told once; what lasts must be shown as long as it lasts."""
         box, now = picture.box, self._now
-        refused = picture.ailing.get(FaultCode.ORDER_REFUSED, STILL)
-        told = FaultCode.ORDER_REFUSED in known.shown() or known.told.get(FaultCode.ORDER_REFUSED, 0) >= refused
-        truly = {FaultCode.ORDER_REFUSED} if refused != STILL and not told else set()
+        truly = {
+            code
+            for code in ONCE & picture.ailing.keys()
+            if code not in known.shown() and known.told.get(code, 0) < picture.ailing[code]
+        }
         if box.has_power and box.quality < ClockQuality.RTC:
             truly.add(FaultCode.CLOCK)
         if box.has_power and not box.plugged_in and self._has_alarm_to_sound(picture):
@@ -556,6 +729,26 @@ def _receipts(box: SimBox) -> dict[bytes, set[Stage]]:
     return found
 
 
+def _payload(raw: bytes) -> bytes:
+    return envelope.open_envelope(raw, envelope.ORDER).payload
+
+
+def _list_in(raw: bytes) -> records.Delegation | None:
+    """What it says, not yet believed."""
+    try:
+        return records.delegation(envelope.open_envelope(raw, envelope.DELEGATION).payload)
+    except RefusedError:
+        return None
+
+
+def _are_administrators(raw: bytes, unit: str, roots: records.Roots, at_s: int | None) -> bool:
+    """Whether as many have signed this list as it takes; who did not will not be waited for."""
+    opened, at_ms = envelope.open_envelope(raw, envelope.DELEGATION), (at_s or roots.issued) * SECOND_MS
+    signed = trust.signers(opened, roots, OracleTrust(roots).grants, records.DELEGATION, at_ms)
+    of_the_unit = [grant for grant in signed if any(trust.covers(top, unit) for top in grant.scope)]
+    return trust.people(of_the_unit) >= trust.takes(roots, records.DELEGATION)
+
+
 def _message(order: records.Order) -> object:
     return None if order.sound is None else order.sound.message
 
@@ -569,7 +762,7 @@ def _local(wall_ms: int) -> str:
     return f"{datetime.fromtimestamp(wall_ms / 1000, UTC) + timedelta(hours=7):%Y-%m-%d %H:%M:%S}"
 
 
-def _is_quiet(wall_ms: int) -> bool:
+def _is_night(wall_ms: int) -> bool:
     hour = (datetime.fromtimestamp(wall_ms / 1000, UTC) + timedelta(hours=7)).hour
     return hour >= 21 or hour < 5
 

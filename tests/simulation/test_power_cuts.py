@@ -15,10 +15,13 @@ from agent.store.orders import Orders
 from protocol.codec import encode
 from protocol.delegation import Delegation
 from protocol.gate import Accept
+from protocol.order import Sound
 from protocol.report import Grade, Stage
 from tests.simulation.box import RECORDINGS
 from tests.simulation.disk import DATABASE, Disk, Event, Loss, Recorder, Sync, connected
-from tests.simulation.world import Give, PowerCut, Step, Wait, World, run
+from tests.simulation.people import COMMUNE_A
+from tests.simulation.thefts import Appoint, Rotate
+from tests.simulation.world import Broker, Give, PowerCut, Step, Wait, World, run
 from tests.support.box_parts import NOW_MS, NOW_S, assignment, signed_manifest
 from tests.support.small_controller import Programme, alert, key, roots, signed, signed_roots
 
@@ -340,3 +343,23 @@ def heard_after(image: Path, raw: bytes, folder: Path) -> int:
     world = run(folder, script, places=("a1",), setup=on_this_disk).world
     assert world is not None
     return len(world.boxes["a1"].sounded)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_fault_1_and_5_a_cut_while_orders_roots_lists_and_programmes_arrive_breaks_no_invariant(
+    tmp_path: Path, seed: int
+) -> None:
+    """The referee asks all invariants: what was half written is there or is not, and all else is there."""
+    arrive: tuple[Step, ...] = (
+        Broker(shuffle_ms=2_000),
+        Give("flood", changes=(("sound", Sound(1, chime=0, repeats=3, gap_s=5)),)),
+        Rotate(new_root=True),
+        Appoint(COMMUNE_A, ("Nga",)),
+        PowerCut("a1", 3, torn=seed, within_s=5),
+    )
+    script = [*arrive, Give("rain", ("Minh", "Hoa")), PowerCut("a1", 3, torn=seed + 1_000), Wait(200)]
+    world = run(tmp_path, script, seed=seed, places=("a1",)).world
+    assert world is not None
+    assert Stage.DONE in world.stages("a1", world.orders["flood"][0].id)
+    assert Stage.DONE in world.stages("a1", world.orders["rain"][0].id)
+    assert world.controller.known["a1"].roots_version == 2

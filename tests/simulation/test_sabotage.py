@@ -17,7 +17,9 @@ import pytest
 from agent.ports.clock import Clock
 from agent.ports.sound import Amplifier, Sounded, Sounding, Speaker, Track
 from agent.services.faults import Faults
+from agent.services.fetcher import Fetcher
 from agent.services.inbox import Inbox
+from agent.services.keeper import Keeper, _Programme
 from agent.services.player import Player
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter
@@ -25,21 +27,44 @@ from agent.store.database import Database, put_state
 from agent.store.orders import ENDED, Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
+from protocol.approval import QuietException
 from protocol.clock import ClockReading
 from protocol.codec import decode
+from protocol.delegation import Delegation
 from protocol.gate import Accept
+from protocol.manifest import Assignment, Manifest
 from protocol.order import MessageType, Order, Sound
+from protocol.policy import Stretch
 from protocol.replay import ReplayWindow
 from protocol.report import ClockQuality, FaultCode, Grade, Receipt, Stage
-from protocol.signing import Family, open_signed
+from protocol.roles import Roots
+from protocol.signing import Family, open1, open_signed
 from protocol.timeline import Holdings
-from tests.simulation.people import DOMAIN, EPOCH_S
+from protocol.trust import Trust
+from tests.simulation.people import COMMUNE_A, DOMAIN, EPOCH_S
 from tests.simulation.referee import ViolationError
-from tests.simulation.world import Forge, Give, Jump, PowerCut, Schedule, Step, Unplug, Wait, World, _wall, run
+from tests.simulation.thefts import Appoint, ForgeRoots, Night, Rotate, StealSchedule, TwoControllers
+from tests.simulation.world import (
+    Broker,
+    Evening,
+    Forge,
+    Give,
+    Jump,
+    PowerCut,
+    Schedule,
+    Step,
+    Unplug,
+    Wait,
+    World,
+    _wall,
+    run,
+)
 
 FLOOD = Give("flood")
 LONG = Give("flood", changes=(("expires", EPOCH_S + 60), ("sound", Sound(1, chime=0, repeats=20, gap_s=0))))
 AGAIN = PowerCut("a1")
+TORN = 6
+"""A cut ten seconds later, after which nothing is there that was not synced."""
 
 
 def spoilt(number: str, parts: dict[str, Any]) -> Callable[[World], None]:
@@ -64,6 +89,25 @@ class Gullible(Inbox):
         self._accept(raw, Accept(order, order.id, (), 0, b"anybody" + bytes(25)))
 
 
+class Credulous(Inbox):
+    """Believes every list of signers, and every list of people."""
+
+    def _take_roots(self, raw: bytes) -> None:
+        payload = open_signed(raw, Family.ROOTS, DOMAIN).payload
+        self._keep_roots(raw, decode(payload, Roots, max_bytes=len(payload)))
+
+    def _take_delegation(self, raw: bytes) -> None:
+        payload = open_signed(raw, Family.DELEGATION, DOMAIN).payload
+        self._trust.keep_delegation(raw, decode(payload, Delegation, max_bytes=len(payload)))
+
+
+class Unforgetting(Inbox):
+    """Takes no new roots."""
+
+    def _take_roots(self, raw: bytes) -> None:
+        pass
+
+
 class Deaf(Inbox):
     """Hears no order."""
 
@@ -71,7 +115,48 @@ class Deaf(Inbox):
         pass
 
 
+# --- the programme
+
+
+class Trusting(Fetcher):
+    """Asks nobody whether a programme was approved, or who signed it."""
+
+    def _verified(self, wanted: Assignment, trust: Trust) -> Manifest | None:
+        raw = self._read(wanted.manifest)
+        return None if raw is None else _manifest_in(raw)
+
+
+class Unjudging(Keeper):
+    """Lets everything of a programme sound that is in it."""
+
+    def _judged(self) -> _Programme:
+        programme, force = super()._judged(), self._desired.in_force()
+        return programme if force is None else replace(programme, manifest=force.manifest)
+
+
+class Wakeful(Keeper):
+    """Passes quiet hours whenever anybody asks for it."""
+
+    def _judged(self) -> _Programme:
+        programme, force = super()._judged(), self._desired.in_force()
+        manifest = None if force is None else force.manifest
+        asked = () if manifest is None else manifest.exceptions
+        records = [decode(open_signed(raw, Family.EXCEPTION, DOMAIN).payload, QuietException) for raw in asked]
+        return replace(programme, exceptions=tuple(Stretch(row.start * 1000, row.end * 1000) for row in records))
+
+
+def _manifest_in(raw: bytes) -> Manifest:
+    payload = open1(raw, Family.MANIFEST, DOMAIN, max_bytes=len(raw)).payload
+    return decode(payload, Manifest, max_bytes=len(raw))
+
+
 # --- the store
+
+
+def hasty(database: Database) -> Database:
+    """Does not wait until it is on the disk."""
+    database.rows("PRAGMA synchronous = OFF")
+    return database
 
 
 class Forgetful(Orders):
@@ -369,6 +454,15 @@ CASES: list[tuple[str, dict[str, Any], tuple[Step, ...]]] = [
     ("I10", {"faults": Secretive}, (Forge(("thief",)), Wait(200))),
     ("I10", {"reporter": Lifeless}, (Wait(300),)),
     ("I11", {"player": player_with(without_rules)}, (Wait(8.1 * 3_600), Schedule("news", 60), Wait(100))),
+    ("trust", {"inbox": Credulous}, (ForgeRoots(),)),
+    ("trust", {"inbox": Credulous}, (Appoint(COMMUNE_A, ("thief",), signers=("Sơn",)),)),
+    ("trust", {"inbox": Unforgetting}, (Rotate(without=("Minh",)), Wait(5))),
+    ("I10", {"faults": Secretive}, (ForgeRoots(), Wait(200))),
+    ("I10", {"faults": Secretive}, (TwoControllers(), Wait(200))),
+    ("I1", {"fetcher": Trusting, "keeper": Unjudging}, (StealSchedule("unapproved"), Wait(60))),
+    ("I1", {"keeper": Unjudging}, (Schedule("news", 60), Wait(30), Rotate(without=("Hoa",)), Wait(90))),
+    ("I11", {"keeper": Wakeful}, (Evening(), Night(in_s=120, signers=("Sơn",)), Wait(200))),
+    ("I1/I6", {"database": hasty}, (Broker(shuffle_ms=6_000), FLOOD, PowerCut("a1", torn=TORN), Wait(5))),
     ("I12", {"amplifier": StuckAmplifier}, (FLOOD, Wait(60))),
     ("alive", {"player": Dying}, (Wait(1),)),
 ]

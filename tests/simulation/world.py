@@ -22,13 +22,15 @@ from protocol.bulletin import BulletinClass
 from protocol.compose import order_id
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Assignment
+from protocol.manifest import Assignment, PlaceInOrder
 from protocol.order import MessageType, Order, Sound
 from protocol.report import ClockQuality, Stage
+from protocol.roles import Role
+from protocol.signing import Family, family_of
 from tests.simulation import people
 from tests.simulation.box import SimBox
 from tests.simulation.controller import Controller, Known
-from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, Pen
+from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, QUIET, Pen
 from tests.simulation.referee import Airing, Referee, ViolationError
 from tests.support import virtual_time
 from tests.support.small_controller import Programme, key, tone
@@ -40,6 +42,9 @@ PLACES: Final = {
 }
 RESEND_S: Final = 10
 LOOK_EVERY_S: Final = 30
+KEPT_BY_THE_BROKER: Final = 20
+REPEAT_ROUNDS: Final = 6
+"""After so many times `RESEND_S` a frozen broker says again what it kept."""
 
 
 @dataclass
@@ -53,6 +58,8 @@ class Malice:
     """Each delivery waits up to so long: they overtake one another."""
     misdeliver: bool = False
     """What is for one box goes to all."""
+    frozen: bool = False
+    """Nothing new goes down; what it kept of before is said again and again."""
 
 
 @dataclass
@@ -78,15 +85,26 @@ class World:
         self.given_ms: dict[bytes, int] = {}
         """When officers gave each order, true time."""
         self.controller = Controller(self.now_ms, self._down)
-        self.roots = people.roots()
+        self.charter = people.Charter()
+        """What the newest roots of the province say."""
+        self.trusted_ms = 0
+        """When new roots or a new list were published last."""
+        self.epoch = 1
         self.generation = 0
+        self.programme = Programme()
+        """What the controller has published last."""
+        self.lists: Counter[str] = Counter()
+        """By unit, the version of the newest list of its people."""
         self.boxes = {
             name: SimBox(name, PLACES[name], folder / name, now_ms=self.now_ms, publish=self._up) for name in places
         }
         for name, box in self.boxes.items():
             self.controller.known[name] = Known(box.id, box.units, box.signer.public_key)
         self._beginning = 0.0
+        self._aside = folder / "aside"
         self._files: dict[bytes, bytes] = {}
+        self._retained: list[bytes] = []
+        """By a broker that is frozen."""
         self._tasks: list[asyncio.Task[None]] = []
         self._disturbed: dict[str, int] = {}
         self._changed: dict[str, int] = {}
@@ -118,7 +136,7 @@ class World:
     async def begin(self) -> None:
         """Every box is approved, has its roots and its place, and is connected."""
         self._beginning = asyncio.get_running_loop().time()
-        first = people.signed_roots(self.roots)
+        first = self.charter.signed()
         self.controller.trust(first)
         for box in self.boxes.values():
             self.referee.watch(box)
@@ -153,7 +171,10 @@ class World:
 
     def _is_well(self, name: str) -> bool:
         box = self.boxes[name]
-        return self._is_linked(name) and not self.malice.drop and box.plugged_in and box.clock_is_right
+        return self._is_linked(name) and not self._is_withheld() and box.plugged_in and box.clock_is_right
+
+    def _is_withheld(self) -> bool:
+        return self.malice.drop or self.malice.frozen
 
     def well_ms(self, name: str) -> int:
         """For how long it has had power, a line, an honest broker, a sound device and the right time; 0: it has not."""
@@ -174,9 +195,14 @@ class World:
         await self.boxes[name].power_cut()
         self.disturb(name)
 
+    async def power_cut_while_it_writes(self, name: str, seed: int, within_s: float) -> None:
+        await self.boxes[name].power_cut_while_it_writes(seed, self._aside / name, within_s)
+        self.disturb(name)
+
     def boot(self, name: str) -> None:
         box = self.boxes[name]
         box.boot()
+        self.referee.reborn(box)
         box.connect()
         self._booted[name] = self.now_ms()
         self.disturb(name)
@@ -186,21 +212,40 @@ class World:
     def deliver(self, box: SimBox, raw: bytes) -> None:
         """These bytes are at the box, by whatever way."""
         if box.has_power:
-            self.referee.delivered(box, raw)
+            trusted = self.referee.delivered(box, raw)
             box.on.inbox.take(raw)
+            if not box.has_power:
+                self.referee.interrupted(box, trusted)
+
+    def deliver_everywhere(self, raw: bytes) -> None:
+        """By every way there is, and whoever wants may say it again."""
+        self._remember(tuple(self.boxes), raw)
+        for box in self.boxes.values():
+            self.deliver(box, raw)
 
     def send(self, names: Sequence[str], raw: bytes, *, order: bool = False) -> None:
         """Through the broker, as it pleases."""
         targets = tuple(self.boxes) if self.malice.misdeliver else tuple(names)
-        if all(raw != mail.raw for mail in self.mail):
-            self.mail.append(Mail(targets, raw, order))
+        self._remember(targets, raw, order=order)
         if order and self.malice.drop:
             return
         for name in targets:
             for _ in range(self.malice.copies):
                 self._later(self.boxes[name], raw)
 
+    def _remember(self, to: tuple[str, ...], raw: bytes, *, order: bool = False) -> None:
+        if all(raw != mail.raw for mail in self.mail):
+            self.mail.append(Mail(to, raw, order))
+
+    def carry_by(self, malice: Malice) -> None:
+        """The broker changes its ways."""
+        self.malice = malice
+        self._retained = [mail.raw for mail in self.mail[-KEPT_BY_THE_BROKER:]] if malice.frozen else []
+        self.disturb()
+
     def _later(self, box: SimBox, raw: bytes) -> None:
+        if self.malice.frozen and raw not in self._retained:
+            return
         delay_ms = 20 + self.rng.randrange(max(1, self.malice.shuffle_ms))
 
         def arrive() -> None:
@@ -214,6 +259,8 @@ class World:
         if order:
             self.send([name], raw, order=True)
         else:
+            if family_of(raw) is Family.ASSIGNMENT:
+                self._remember((name,), raw)
             self._later(self.boxes[name], raw)
 
     def give(self, order: Order, raw: bytes) -> None:
@@ -224,35 +271,53 @@ class World:
     def trust(self, raw: bytes) -> None:
         """New roots or a new delegation is published, and kept for those who are away."""
         self.controller.trust(raw)
+        self.trusted_ms = self.now_ms()
         self.send(list(self.boxes), raw)
 
-    def publish_programme(self, programme: Programme, *, epoch: int = 1, era: int = 0) -> None:
+    def publish_programme(self, programme: Programme, exceptions: tuple[bytes, ...] = ()) -> None:
         """The controller compiles, signs and assigns it to every box; the referee knows what persons have approved."""
-        manifest = people.signed_manifest(programme.manifest())
-        self._files |= {sha256(manifest): manifest, **programme.sounds}
+        self.programme = programme
         self.generation += 1
+        place = (self.charter.era(Role.SCHEDULE), self.epoch, self.generation)
+        manifest = self.compiled(programme, self.charter.machine, exceptions=exceptions)
         for name, box in self.boxes.items():
-            box.office.files = self._files
-            record = Assignment(
-                box.id,
-                self.generation,
-                sha256(manifest),
-                len(manifest),
-                box.units,
-                self.now_s,
-                self.now_s + 50 * 86_400,
-                epoch=epoch,
-                era=era,
-            )
             known = self.controller.known[name]
-            known.assignment, known.assigned = people.signed_assignment(record), record.place_in_order
+            known.assignment, known.assigned = self.assignment(box, place, manifest, self.charter.machine), place
             self.referee.pictures[name].placed = True
-            if not self.boxes[name].has_power or self.generation == 1 or box.connected:
+            self._remember((name,), known.assignment)
+            if not self._tasks or (box.connected and not self.malice.frozen):
                 self.deliver(box, known.assignment)
+
+    def compiled(self, programme: Programme, signer: str, **changes: Any) -> bytes:
+        """The signed manifest, which every box can fetch now; the referee knows what of it may sound, and when."""
+        manifest = replace(programme.manifest(), **changes)
+        raw = people.signed_manifest(manifest, signer)
+        self._files |= {sha256(raw): raw, **programme.sounds}
+        for box in self.boxes.values():
+            box.office.files = self._files
         for entry, bulletin in zip(programme.entries, programme.bulletins, strict=True):
             length_ms = programme.blobs[bulletin.sound].duration_ms
             airing = Airing(_instant_ms(entry.first), bulletin.sound.hex(), length_ms)
             self.referee.programme.setdefault(entry.id, set()).add(airing)
+        self.referee.approvals.update(dict.fromkeys(manifest.approvals))
+        self.referee.exceptions.update(dict.fromkeys(manifest.exceptions))
+        return raw
+
+    def assignment(self, box: SimBox, place: PlaceInOrder, manifest: bytes, signer: str) -> bytes:
+        """`place` is (era, epoch, generation), `manifest` its signed bytes."""
+        (era, epoch, generation), now = place, self.now_s
+        name, size, until = sha256(manifest), len(manifest), now + 50 * 86_400
+        record = Assignment(box.id, generation, name, size, box.units, now, until, epoch=epoch, era=era)
+        return people.signed_assignment(record, signer)
+
+    def is_led_astray(self, name: str) -> bool:
+        """Whether this box holds another assignment than its controller's, and none below it: somebody has the key."""
+        box, known = self.boxes[name], self.controller.known[name]
+        desired = box.on.store.desired if box.has_power else None
+        wanted = None if desired is None else desired.wanted()
+        if desired is None or wanted is None:
+            return False
+        return wanted.place_in_order >= known.assigned and desired.wanted_bytes() != known.assignment
 
     # --- upward
 
@@ -269,6 +334,9 @@ class World:
                 box.connect()
                 if self._is_linked(name):
                     self.controller.send_what_is_owed(name)
+                if self.now_s // RESEND_S % REPEAT_ROUNDS == 0:
+                    for raw in self._retained:
+                        self._later(box, raw)
 
     def answers(self, name: str, order: bytes) -> list[Answer]:
         """What this box's receipts say of the order."""
@@ -297,6 +365,15 @@ class Wait(Step):
 
 
 @dataclass(frozen=True)
+class Evening(Step):
+    """Time passes until shortly before quiet hours begin."""
+
+    async def do(self, world: World) -> None:
+        second = (world.now_s + 7 * 3_600) % 86_400
+        await world.sleep((QUIET.start - 90 - second) % 86_400)
+
+
+@dataclass(frozen=True)
 class Give(Step):
     """Officers give an order; `name` is how the script speaks of it."""
 
@@ -306,6 +383,8 @@ class Give(Step):
     kind: MessageType = MessageType.ALERT
     about: tuple[str, ...] = ()
     changes: tuple[tuple[str, Any], ...] = ()
+    until_s: int | None = None
+    """For so long a stop holds; None: until somebody reinstates."""
 
     async def do(self, world: World) -> None:
         references = tuple(world.orders[name][0].id for name in self.about if name in world.orders)
@@ -314,6 +393,8 @@ class Give(Step):
         changes = dict(self.changes)
         if isinstance(changes.get("sound"), tuple):
             changes["sound"] = replace(_SOUND, **dict(changes["sound"]))
+        if self.until_s is not None:
+            changes["until"] = world.now_s + self.until_s
         order, raw = world.pen.order(world.now_s, self.kind, self.signers, self.area, references=references, **changes)
         world.orders[self.name] = (order, raw)
         world.give(order, raw)
@@ -353,11 +434,16 @@ class PowerCut(Step):
     box: str
     s: float = 5
     quality: int = 5
+    torn: int | None = None
+    """A seed: at one of the next calls that the disk hears, and what was not synced may be lost, torn, out of order."""
+    within_s: float = 10
 
     async def do(self, world: World) -> None:
         box = world.boxes[self.box]
-        if box.has_power:
+        if box.has_power and self.torn is None:
             await world.power_cut(self.box)
+        elif box.has_power and self.torn is not None:
+            await world.power_cut_while_it_writes(self.box, self.torn, self.within_s)
         await world.sleep(self.s)
         box.quality = ClockQuality(self.quality)
         world.boot(self.box)
@@ -434,10 +520,10 @@ class Broker(Step):
     copies: int = 1
     shuffle_ms: int = 0
     misdeliver: bool = False
+    frozen: bool = False
 
     async def do(self, world: World) -> None:
-        world.malice = Malice(self.drop, self.copies, self.shuffle_ms, self.misdeliver)
-        world.disturb()
+        world.carry_by(Malice(self.drop, self.copies, self.shuffle_ms, self.misdeliver, self.frozen))
 
 
 @dataclass(frozen=True)
@@ -466,9 +552,7 @@ class Forge(Step):
         identity = order_id(key(first).public_key, b"forged" + self.number.to_bytes(6, "big"))
         order, _ = Pen({}).order(world.now_s, self.kind, (first,), self.area, id=identity, **values)
         raw = people.signed(order, *self.signers)
-        world.mail.append(Mail(tuple(world.boxes), raw, order=True))
-        for box in world.boxes.values():
-            world.deliver(box, raw)
+        world.deliver_everywhere(raw)
 
 
 @dataclass(frozen=True)

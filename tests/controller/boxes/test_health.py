@@ -58,6 +58,7 @@ def test_after_100_seconds_of_silence_a_box_counts_as_lost() -> None:
         (replace(WELL, told=(0, 1, 7)), Level.GOOD),
         (replace(WELL, told=(0, 1, 6)), Level.FAULT),
         (replace(WELL, told=(1, 1, 1)), Level.GOOD),
+        (replace(WELL, in_force=(0, 1, 8), told=(0, 1, 7)), Level.FAULT),
         (replace(WELL, doing=Doing.SOUNDING), Level.GOOD),
         (replace(WELL, doing=Doing.EMERGENCY, faults=1), Level.EMERGENCY),
     ],
