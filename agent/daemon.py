@@ -5,7 +5,6 @@ state folder → store → identity → clock → holdings → sound → control
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -82,6 +81,7 @@ def forget_time(config: Config) -> None:
     """Forget which instants have certainly passed. Raises AgentError, also while the daemon runs."""
     with only_one(config.state_dir), contextlib.closing(Database(config.state_dir)) as database:
         Memory(database).forget_floor()
+        _anchors(config).forget()
 
 
 async def _run(config: Config, database: Database, stop: asyncio.Event, notifier: Notifier) -> None:
@@ -132,6 +132,10 @@ def _identify(config: Config) -> _Me:
     return _Me(signer, Identity(box_id(signer.public_key), config.roots))
 
 
+def _anchors(config: Config) -> AnchorFile:
+    return AnchorFile(config.state_dir / "network-time")
+
+
 @dataclass(frozen=True)
 class _Mind:
     """What it remembers, since when it knows the time, and what follows for what it holds."""
@@ -146,8 +150,7 @@ class _Mind:
 
 def _remember(config: Config, database: Database, me: _Me) -> _Mind:
     wakes, memory = Wakes(), Memory(database)
-    anchors = AnchorFile(Path(os.environ.get("RUNTIME_DIRECTORY", config.state_dir)) / "network-time")
-    clock = SystemClock(config.clock_trust, memory.floor_ms(), anchors=anchors)
+    clock = SystemClock(config.clock_trust, memory.floor_ms(), anchors=_anchors(config))
     store = Store(
         trust=memory,
         desired=memory,

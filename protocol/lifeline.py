@@ -16,7 +16,7 @@ MAX_BYTES = 2_097_152
 MAX_MESSAGES = 256
 MAX_ORDERS: Final = 128
 """With their 900 bytes each they leave room for roots of the greatest size, so that every answer leads further."""
-_FRAME: Final = 8
+_FRAME_BYTES: Final = 8
 """The two arrays around the messages take no more bytes, nor does the head of one message."""
 
 
@@ -34,14 +34,14 @@ def pack(papers: Sequence[bytes], orders: Sequence[bytes] = ()) -> bytes:
     orders the last stay.
     """
     carried = tuple(orders[-MAX_ORDERS:])
-    room = MAX_BYTES - _FRAME - sum(len(order) + _FRAME for order in carried)
+    room = MAX_BYTES - _FRAME_BYTES - sum(len(order) + _FRAME_BYTES for order in carried)
     first = tuple(_beginning(papers[: MAX_MESSAGES - len(carried)], room))
     return encode(Lifeline((*first, *carried)))
 
 
 def _beginning(papers: Sequence[bytes], room: int) -> Iterator[bytes]:
     for paper in papers:
-        room -= len(paper) + _FRAME
+        room -= len(paper) + _FRAME_BYTES
         if room < 0:
             return
         yield paper

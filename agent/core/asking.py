@@ -30,7 +30,7 @@ class Asking:
     owes: bool = False
     """A question has been put off."""
 
-    def wanted(self, now_ms: int, version: int) -> "Asking":
+    def after_a_wish(self, now_ms: int, version: int) -> "Asking":
         """A message, or a question that is owed, asks for newer roots than this version. `owes` says: not now."""
         if self.asked_ms is None or now_ms - self.asked_ms >= DAY_MS:
             return Asking(now_ms, version)

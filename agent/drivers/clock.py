@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from agent.core.holdover import Drift, Holdover, Kept
+from agent.core.holdover import Anchor, Drift, Holdover, Kept
 from agent.core.past import Past
 from agent.drivers.anchor_file import AnchorFile
 from protocol.clock import ClockReading
-from protocol.quantities import MINUTE_MS
+from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import ClockQuality
 
 BUILD_MS: Final = 1_793_491_200_000
@@ -29,9 +30,11 @@ FAR_MS: Final = 253_402_300_799_000
 SYSTEM_ERROR_MS: Final = 1_000
 SET_BACK_MS: Final = 60_000
 """A clock that is so far behind what was believed was set back, and is no matter of slewing."""
-ALONE_TOO_LONG_MS: Final = 60_000
-"""So wrong may a clock be before a technician should hear of it: three days and a half without network time or RTC."""
-SAVE_EVERY_MS: Final = 10 * MINUTE_MS
+ALONE_TOO_LONG_MS: Final = 150_000
+"""So wrong may a clock be before a technician should hear of it: after nine days without network time, or five weeks
+with a chip."""
+SAVE_EVERY_MS: Final = 60 * MINUTE_MS
+"""An anchor that is an hour older is a second worse, and cards wear out."""
 RTC: Final = Path("/sys/class/rtc/rtc0/since_epoch")
 
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
@@ -60,11 +63,18 @@ class _Timex(ctypes.Structure):
     )
 
 
+@cache
+def _adjtimex() -> Callable[[object], int] | None:
+    try:
+        return cast("Callable[[object], int]", ctypes.CDLL(None, use_errno=True).adjtimex)
+    except (OSError, AttributeError):
+        return None
+
+
 def kernel_time() -> KernelTime:
     """Ask the kernel; where it cannot be asked the time is not synchronised."""
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
+    adjtimex = _adjtimex()
+    if adjtimex is None:
         return KernelTime(synchronised=False, max_error_ms=0)
     timex = _Timex()
     state = adjtimex(ctypes.byref(timex))
@@ -94,19 +104,29 @@ def _around(now_ms: int, error_ms: int, quality: ClockQuality) -> ClockReading:
 
 
 def complaint(
-    reading: ClockReading, shown_ms: int, floor_ms: int, language: str = "en", *, believed_ms: int | None = None
+    reading: ClockReading,
+    shown_ms: int,
+    floor_ms: int,
+    language: str = "en",
+    *,
+    believed_ms: int | None = None,
+    contradiction: str = "",
 ) -> str:
     """What is wrong with the time and the way out; empty when nothing is. Pure.
 
-    `shown_ms` is what the clock shows; `believed_ms` is the upper bound that was left of an earlier belief, if any.
+    `shown_ms` is what the clock shows; `believed_ms` is the upper bound that was left of an earlier belief, if any;
+    `contradiction` says who says another time (`Holdover.contradiction`).
     """
+    error_ms = (reading.hi_ms - reading.lo_ms) // 2
     if shown_ms < floor_ms:
         key = "behind"
+    elif contradiction:
+        key = f"against {contradiction}"
     elif reading.quality < ClockQuality.RTC:
         key = "unknown"
     elif believed_ms is not None and believed_ms - max(shown_ms, reading.hi_ms) > SET_BACK_MS:
         key = "set back"
-    elif (reading.hi_ms - reading.lo_ms) // 2 > ALONE_TOO_LONG_MS:
+    elif error_ms > ALONE_TOO_LONG_MS:
         key = "alone"
     else:
         return ""
@@ -115,7 +135,7 @@ def complaint(
         floor=_iso(floor_ms),
         high=_iso(reading.hi_ms if believed_ms is None else believed_ms),
         quality=reading.quality.name,
-        error_s=(reading.hi_ms - reading.lo_ms) // 2000,
+        error_s=error_ms // SECOND_MS,
     )
 
 
@@ -132,6 +152,18 @@ _COMPLAINTS: Final[dict[str, dict[str, str]]] = {
             "đồng hồ bị vặn lùi từ {high} về {shown}; trong hai giờ tới, một lệnh chỉ có hiệu lực nếu chưa hết hạn "
             "theo cả hai giờ đó; nếu giờ bây giờ đã đúng, hãy khởi động lại loalang-agent"
         ),
+        "against system": (
+            "ai đó đã chỉnh đồng hồ hệ thống; hộp vẫn theo giờ mạng lần cuối và chỉ {shown}; nếu giờ này sai thì khởi "
+            "động lại hộp"
+        ),
+        "against chip": (
+            "mạch giờ chỉ một giờ khác hẳn; hộp không theo nó mà chỉ {shown}; hãy xem pin của mạch giờ, hoặc cho hộp "
+            "lấy giờ mạng"
+        ),
+        "against both": (
+            "đồng hồ hệ thống và mạch giờ cùng chỉ khác giờ mạng lần cuối, nên hộp không tin giờ nào; hãy cho hộp lấy "
+            "giờ mạng, hoặc khởi động lại hộp để theo mạch giờ"
+        ),
         "alone": (
             "lâu rồi không lấy được giờ mạng: giờ của hộp có thể sai tới {error_s} giây; hãy xem cổng UDP 123 (NTP) có "
             "bị chặn không, hoặc lắp mạch giờ"
@@ -147,6 +179,18 @@ _COMPLAINTS: Final[dict[str, dict[str, str]]] = {
         "set back": (
             "the clock was set back from {high} to {shown}; for two hours an order counts only if it has expired by "
             "neither; if the time is right now, restart loalang-agent"
+        ),
+        "against system": (
+            "somebody has set the system's clock; the box goes on by its last network time and shows {shown}; if that "
+            "is wrong, restart the box"
+        ),
+        "against chip": (
+            "the clock chip shows quite another time; the box does not follow it and shows {shown}: look at the chip's "
+            "battery, or let the box synchronise"
+        ),
+        "against both": (
+            "the system's clock and the clock chip both differ from the last network time, so the box believes none: "
+            "let it synchronise, or restart the box to go by the chip"
         ),
         "alone": (
             "no network time for long: the box's clock may be off by up to {error_s} s; see whether UDP port 123 (NTP) "
@@ -180,10 +224,8 @@ class SystemClock:
         self._boot_ms = boot_ms
         self._past = Past(max(floor_ms, BUILD_MS), self.boot_ms())
         self._anchors = anchors
-        self._holdover = Holdover(None if anchors is None else anchors.load())
+        self._holdover = Holdover() if anchors is None else Holdover(*anchors.load())
         self._saved_boot_ms: int | None = None
-        self._keeps = False
-        """Whether the time is kept by the holdover: then the system's time may be anybody's."""
         self._kernel = kernel
         self._rtc = rtc
         self._wall_ms = wall_ms
@@ -215,8 +257,14 @@ class SystemClock:
     def complaint(self, language: str = "en") -> str:
         with self._lock:
             now = self._look()
-            believed_ms = self._past.widened(now, self.boot_ms()).hi_ms if now.tells_time else None
-            return complaint(now, self._shown_ms(), self.floor_ms(), language, believed_ms=believed_ms)
+            return complaint(
+                now,
+                self._shown_ms(),
+                self.floor_ms(),
+                language,
+                believed_ms=self._past.widened(now, self.boot_ms()).hi_ms if now.tells_time else None,
+                contradiction=self._holdover.contradiction if self._is_alone() else "",
+            )
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(max(0, duration_ms) / 1000)
@@ -225,21 +273,29 @@ class SystemClock:
         """What the time is worth now, before an earlier belief is asked; the holdover learns from it."""
         wall_ms, boot_ms, kernel, kept = self._wall_ms(), self.boot_ms(), self._kernel(), None
         if kernel.synchronised and wall_ms >= self.floor_ms():
-            self._holdover.synchronised(wall_ms, kernel.max_error_ms, boot_ms)
-            self._save(boot_ms)
+            before = self._holdover.anchor
+            self._holdover.synchronised(wall_ms, kernel.max_error_ms, boot_ms, self._rtc_ms())
+            self._save(before, boot_ms)
         elif not kernel.synchronised and self._trust != "system":
             kept = self._holdover.kept(wall_ms, self._rtc_ms(), boot_ms)
-        self._keeps = kept is not None
         return judge(wall_ms, floor_ms=self.floor_ms(), trust=self._trust, kernel=kernel, kept=kept)
 
+    def _is_alone(self) -> bool:
+        """Whether neither network time nor the installer vouches for the system's time: it may be anybody's."""
+        return self._trust != "system" and not self._kernel().synchronised
+
     def _shown_ms(self) -> int:
-        shown_ms = self._holdover.now_ms(self.boot_ms()) if self._keeps else None
+        shown_ms = self._holdover.now_ms(self.boot_ms()) if self._is_alone() else None
         return self._wall_ms() if shown_ms is None else shown_ms
 
-    def _save(self, boot_ms: int) -> None:
-        due = self._saved_boot_ms is None or boot_ms - self._saved_boot_ms >= SAVE_EVERY_MS
-        if self._anchors is not None and self._holdover.anchor is not None and due:
-            self._anchors.save(self._holdover.anchor)
+    def _save(self, before: Anchor | None, boot_ms: int) -> None:
+        """The anchor, every hour, and at once where it is another time than before."""
+        anchor = self._holdover.anchor
+        if self._anchors is None or anchor is None:
+            return
+        jumped = before is not None and abs(before.guess_ms(boot_ms) - anchor.guess_ms(boot_ms)) > SECOND_MS
+        if jumped or self._saved_boot_ms is None or boot_ms - self._saved_boot_ms >= SAVE_EVERY_MS:
+            self._anchors.save(anchor, self._holdover.chip)
             self._saved_boot_ms = boot_ms
 
     def _rtc_ms(self) -> int | None:

@@ -53,7 +53,11 @@ class Trust(Protocol):
         ...
 
     def raise_floor(self, at_ms: int) -> None:
-        """Called every ten minutes; what else has waited for its turn to be written is written too."""
+        """This instant has passed. Raises StoreError."""
+        ...
+
+    def settle(self) -> None:
+        """Write what has waited for its turn, in a flood of orders. Raises nothing: what cannot be written waits on."""
         ...
 
     def try_disk(self) -> None:

@@ -37,7 +37,7 @@ class Faults:
             log.info("fault over", code=code.name)
             self._note(code, False, detail)
 
-    def was(self, code: FaultCode, detail: str) -> None:
+    def note_past(self, code: FaultCode, detail: str) -> None:
         """It was so and is over, and nobody knew while it lasted: one row that says so."""
         self._active.discard(code)
         log.info("fault that is over", code=code.name, detail=detail)

@@ -333,7 +333,9 @@ class Inbox:
 
     def _ask_for_newer_roots(self, *, is_signed: bool) -> None:
         """Now, or when the pause of such questions is over."""
-        asking = self._asking[is_signed].wanted(self._clock.boot_ms(), self._roots().version)
+        roots = self._trust.roots()
+        version = 0 if roots is None else roots.version
+        asking = self._asking[is_signed].after_a_wish(self._clock.boot_ms(), version)
         self._asking[is_signed] = asking
         if not asking.owes:
             self._wakes.roots.set()

@@ -60,6 +60,7 @@ class Watch:
             self._keeper.adopted()
         now = self._clock.boot_ms()
         if self._saved_ms is None or now - self._saved_ms >= SAVE_EVERY_MS:
+            self._trust.settle()
             self._trust.raise_floor(self._clock.floor_ms())
             self._saved_ms = now
         if self._tidied_ms is None or now - self._tidied_ms >= TIDY_EVERY_MS:
@@ -75,7 +76,7 @@ class Watch:
         """What is wrong with it; and what was, told by network time that has come back."""
         complaint, drift = self._clock.complaint(), self._clock.measured()
         if drift is not None and drift.is_worth_a_word:
-            self._faults.was(FaultCode.CLOCK, _sentence(drift))
+            self._faults.note_past(FaultCode.CLOCK, _sentence(drift))
         self._faults.note(FaultCode.CLOCK, bool(complaint), complaint)
 
     def _pause_ms(self) -> int:

@@ -93,8 +93,10 @@ class Memory:
     def floor_ms(self) -> int:
         return int.from_bytes(self._database.state("floor_ms") or b"\0", "big")
 
-    def raise_floor(self, at_ms: int) -> None:
+    def settle(self) -> None:
         self._database.settle_trust()
+
+    def raise_floor(self, at_ms: int) -> None:
         if at_ms <= self.floor_ms():
             return
         with self._database.change() as connection:

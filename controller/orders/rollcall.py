@@ -57,9 +57,10 @@ def owed(now: datetime, boxes: Collection[str] | None = None) -> list[tuple[str,
 
 
 def most_urgent(orders: Sequence[EmergencyOrder], limit: int) -> list[EmergencyOrder]:
-    """Of so many the most earnest, of these those of the highest level, the most severe, the newest; oldest first."""
+    """Of so many the most earnest, of these what silences, of the highest level, the most severe, the newest; oldest
+    first."""
     ranked = sorted(orders, key=lambda order: order.created, reverse=True)
-    ranked.sort(key=lambda order: (order.status, order.level or 0, -order.severity))
+    ranked.sort(key=lambda order: (order.status, order.type in SOUNDING, order.level or 0, -order.severity))
     return sorted(ranked[:limit], key=lambda order: order.created)
 
 

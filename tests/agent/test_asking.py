@@ -17,7 +17,7 @@ def asked_at(wanted: list[int], versions: dict[int, int], until_ms: int) -> list
     for now_ms in range(0, until_ms, LOOK_MS):
         version = versions.get(now_ms, version)
         if now_ms in wanted or asking.owes:
-            asking = asking.wanted(now_ms, version)
+            asking = asking.after_a_wish(now_ms, version)
             if not asking.owes:
                 asked.append(now_ms)
     return asked
@@ -40,8 +40,8 @@ def test_newer_roots_make_the_pause_short_again() -> None:
 def test_after_a_day_without_a_question_the_pause_is_short_again() -> None:
     asking = Asking()
     for minute in (0, 1, 3, 7):
-        asking = asking.wanted(minute * MINUTE_MS, 1)
-    asking = asking.wanted(7 * MINUTE_MS + DAY_MS, 1)
+        asking = asking.after_a_wish(minute * MINUTE_MS, 1)
+    asking = asking.after_a_wish(7 * MINUTE_MS + DAY_MS, 1)
     assert (asking.owes, asking.pause_ms) == (False, SHORTEST_MS)
 
 

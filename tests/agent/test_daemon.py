@@ -123,7 +123,9 @@ def test_a_wrong_instant_that_was_kept_is_shown_with_the_way_out_and_dropped_by_
             assert main(["forget-time", "--config", str(config), "--lang", "en"]) == 1
             assert "stop it" in capsys.readouterr().err
             assert agent.stop() == 0
+            (state / "network-time").write_text("what was kept of a wrong network time")
             assert main(["forget-time", "--config", str(config), "--lang", "en"]) == 0
+            assert not (state / "network-time").exists()
             agent.start()
             eventually(load(config).control_socket.exists, "the service socket")
             capsys.readouterr()

@@ -133,3 +133,23 @@ def test_a_controller_without_roots_is_asked_until_it_has_them(tmp_path: Path) -
             assert box.store.trust.roots() is not None
 
     virtual_time.run(main())
+
+
+def test_what_asks_for_roots_during_a_pause_is_answered_by_the_question_after_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            box.store.trust.keep_broker("mqtt://old.test:1883")
+            box.office.down = True
+            running = asyncio.create_task(enrolment(box).run())
+            await asyncio.sleep(1)
+            box.wakes.roots.set()
+            await asyncio.sleep(600)
+            box.office.down = False
+            box.office.newest_roots = signed_roots(roots(1, at_s=NOW_S))
+            box.wakes.roots.set()
+            asked = box.office.roots_asked
+            await asyncio.sleep(600)
+            running.cancel()
+            assert box.office.roots_asked == asked + 1
+
+    virtual_time.run(main())

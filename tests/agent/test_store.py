@@ -233,7 +233,7 @@ def test_in_a_flood_the_ends_of_alarms_wait_for_the_next_write_and_acceptances_n
         many = [alarm(number) for number in range(11, 111)]
         assert len(written) == 20 + 100
         assert kept_as_done() == {*few, *many[:-1]}, "each acceptance writes the ends before it too"
-        memory.raise_floor(0)
+        memory.settle()
         assert kept_as_done() == {*few, *many}
         last = alarm(111)
         assert last in kept_as_done(), "after the settlement the first are written at once again"
@@ -241,6 +241,22 @@ def test_in_a_flood_the_ends_of_alarms_wait_for_the_next_write_and_acceptances_n
             last = alarm(number)
         assert last not in kept_as_done()
     assert last in kept_as_done(), "a box that is stopped owes nothing"
+
+
+def test_a_trust_file_that_could_not_be_written_is_written_at_the_next_settlement(tmp_path: Path) -> None:
+    full = [True]
+
+    def write(folder: Path, kept: trust_file.Kept) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        trust_file.write(folder, kept)
+
+    order = alert(1, at_s=1_000)
+    with closing(Database(tmp_path, write_trust=write)) as database:
+        Orders(database).accept(signed(order), accept(order), 1_000_000, 10_000)
+        full[0] = False
+        Memory(database).settle()
+        assert order.id in {row[0] for row in trust_file.read(tmp_path).seen}
 
 
 @pytest.mark.parametrize("kind", [MessageType.CANCEL, MessageType.STOP])

@@ -50,9 +50,8 @@ def main() -> int:
 
 def _again(seed: str, number: int) -> int:
     """One case, with its bytes, so that it can become a test."""
-    case = agreement.case_of(seed, number)
     tally = agreement.run(seed, [number])
-    print(f"{case.name}, world {case.world}, clock {case.clock}\n{case.raw.hex()}\n{case.me}")
+    print(agreement.described(agreement.question_of(seed, number)))
     print(json.dumps({"seed": seed, "case": number, "examples": tally.examples, "ok": tally.clean}, ensure_ascii=False))
     return 0 if tally.clean else 1
 

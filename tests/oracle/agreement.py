@@ -79,19 +79,38 @@ def case_of(seed: str, number: int) -> Case:
     return Case("mutated bytes", base.world, raw, base.clock, base.me, None, base.sounding)
 
 
+def question_of(seed: str, number: int) -> "Case | ProgrammeCase | TrustQuestion":
+    """What is asked in this case: one in twenty is about trust, one about a programme, the others about an order."""
+    rng = random.Random(f"{seed} kind {number}")
+    kind = rng.random()
+    if kind < 0.05:
+        return _any_trust_question(rng)
+    return programmes.any_case(rng) if kind < 0.10 else case_of(seed, number)
+
+
+def described(question: "Case | ProgrammeCase | TrustQuestion") -> str:
+    """With all its bytes, so that it can become a test."""
+    if isinstance(question, Case):
+        return f"{question.name}, world {question.world}, clock {question.clock}\n{question.raw.hex()}\n{question.me}"
+    if isinstance(question, ProgrammeCase):
+        brought = question.brought
+        return f"{question.name}, world {question.world}\n{brought.assignment.hex()}\n{brought.manifest.hex()}"
+    when = f"at {question.at_s}, the time is {'known' if question.tells_time else 'not known'}"
+    return f"family {question.family} {when}, lists held: {question.holds_lists}\n{question.raw.hex()}"
+
+
 def run(seed: str, numbers: Iterable[int]) -> Tally:
     tally = Tally()
     for number in numbers:
-        rng = random.Random(f"{seed} kind {number}")
         tally.cases += 1
         try:
-            kind = rng.random()
-            if kind < 0.05:
-                _ask_for_trust(rng, number, tally)
-            elif kind < 0.10:
-                ask_for_a_programme(programmes.any_case(rng), number, tally)
+            question = question_of(seed, number)
+            if isinstance(question, ProgrammeCase):
+                ask_for_a_programme(question, number, tally)
+            elif isinstance(question, Case):
+                _ask(question, number, tally)
             else:
-                _ask(case_of(seed, number), number, tally)
+                _ask_for_trust(question, number, tally)
         except Exception as error:  # whatever it is: neither may raise
             tally.raised += 1
             tally.note(number, f"raised {type(error).__name__}: {error}")
@@ -123,8 +142,7 @@ def ask_for_a_programme(case: ProgrammeCase, number: int, tally: Tally) -> None:
     tally.answers[mine[0]] += 1
     if mine != theirs:
         tally.disagreements += 1
-        shown = f"{brought.assignment.hex()} {brought.manifest.hex()}"
-        tally.note(number, f"{case.name}, world {case.world}: the product says {mine}, the oracle {theirs}: {shown}")
+        tally.note(number, f"{case.name}, world {case.world}: the product says {mine}, the oracle {theirs}")
     if case.legitimate is not None and yes != case.legitimate:
         tally.wrong_refusals += not yes
         tally.wrong_accepts += yes
@@ -133,7 +151,7 @@ def ask_for_a_programme(case: ProgrammeCase, number: int, tally: Tally) -> None:
 
 
 @dataclass(frozen=True)
-class _Question:
+class TrustQuestion:
     """What a reader who holds this world is shown, and when."""
 
     family: int
@@ -144,19 +162,22 @@ class _Question:
     holds_lists: bool
 
 
-def _ask_for_trust(rng: random.Random, number: int, tally: Tally) -> None:
-    """Whether both believe the same roots, lists, approvals and exceptions, whatever they hold and at any time."""
+def _any_trust_question(rng: random.Random) -> TrustQuestion:
     family, raw = hostile.message_of_trust(rng)
     at_s = NOW_S + rng.choice((0, 0, 0, -DAY_S, -361, -360, -301, DAY_S, 400 * DAY_S))
-    asked = _Question(family, raw, rng.choice(trusted()), at_s, rng.random() < 0.8, rng.random() < 0.5)
+    return TrustQuestion(family, raw, rng.choice(trusted()), at_s, rng.random() < 0.8, rng.random() < 0.5)
+
+
+def _ask_for_trust(asked: TrustQuestion, number: int, tally: Tally) -> None:
+    """Whether both believe the same roots, lists, approvals and exceptions, whatever they hold and at any time."""
     mine, theirs = _opened(asked), _opened_by_oracle(asked)
     tally.answers["BELIEVED" if mine else "NOT BELIEVED"] += 1
     if mine != theirs:
         tally.disagreements += 1
-        tally.note(number, f"family {family}: the product believes it: {mine}, the oracle: {theirs}: {raw.hex()}")
+        tally.note(number, f"family {asked.family}: the product believes it: {mine}, the oracle: {theirs}")
 
 
-def _opened(asked: _Question) -> bool:
+def _opened(asked: TrustQuestion) -> bool:
     trust, raw, at_s = asked.both.product, asked.raw, asked.at_s
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: open_next_roots(raw, trust.roots),
@@ -171,14 +192,14 @@ def _opened(asked: _Question) -> bool:
     return True
 
 
-def _opened_list(asked: _Question) -> None:
+def _opened_list(asked: TrustQuestion) -> None:
     trust = asked.both.product
     held = {row.unit: row for row in trust.delegations} if asked.holds_lists else {}
     of_its_unit = held.get(unit_of(asked.raw, trust.roots))
     open_delegation(asked.raw, trust.roots, of_its_unit, asked.at_s if asked.tells_time else None)
 
 
-def _opened_by_oracle(asked: _Question) -> bool:
+def _opened_by_oracle(asked: TrustQuestion) -> bool:
     trust, raw, at_s = asked.both.oracle, asked.raw, asked.at_s
     opening: dict[int, Any] = {
         envelope.ROOTS: lambda: oracle.next_roots(raw, trust.roots),
@@ -189,7 +210,7 @@ def _opened_by_oracle(asked: _Question) -> bool:
     return opening[asked.family]() is not None
 
 
-def _taken_list(asked: _Question) -> Any:
+def _taken_list(asked: TrustQuestion) -> Any:
     """Refused if any that is held stands in its way: one of another unit never does."""
     trust, at_s = asked.both.oracle, asked.at_s if asked.tells_time else None
     held = (None, *(trust.delegations if asked.holds_lists else ()))

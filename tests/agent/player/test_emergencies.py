@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from agent.drivers.clock import KernelTime, SystemClock
 from protocol.bulletin import BulletinClass
 from protocol.ids import sha256
 from protocol.order import MessageType, Severity, Status
@@ -301,5 +302,31 @@ def test_a_bulletin_waits_for_an_alarm_that_began_late_and_loses_nothing(tmp_pat
             assert bulletin.first_sample_ms >= alarm.ended_ms
             assert bulletin.ended_ms - bulletin.first_sample_ms == 20_000
             assert [result for _, result in studio.results()] == [Result.PLAYED] * 2
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_lives_when_somebody_sets_the_clock_of_a_box_that_is_alone(tmp_path: Path) -> None:
+    async def story() -> None:
+        studio = Studio(tmp_path, wall=at("10:00:00"))
+        synchronised, set_by_hand_ms = True, 0
+        clock = SystemClock(
+            "synchronised",
+            kernel=lambda: KernelTime(synchronised, 40 if synchronised else 16_000),
+            rtc=tmp_path / "none",
+            wall_ms=lambda: studio.clock.now_ms() + set_by_hand_ms,
+            boot_ms=studio.clock.boot_ms,
+        )
+        studio.player = studio.build(clock=clock)
+        async with studio:
+            await studio.until(at("10:00:01"))
+            synchronised = False
+            await studio.until(at("10:00:05"))
+            studio.accept(order(1, studio, repeats=3, gap_s=30))
+            await studio.until(at("10:00:30"))
+            set_by_hand_ms = 3 * 3_600_000
+            await studio.until(at("10:03:00"))
+            assert len(studio.heard()) == 3
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
 
     virtual_time.run(story())

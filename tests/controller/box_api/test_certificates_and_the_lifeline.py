@@ -22,7 +22,7 @@ from controller.pki import services as pki
 from controller.pki.models import BoxCertificate
 from controller.trust.models import RootsFile
 from protocol.lifeline import unpack
-from protocol.order import Severity, Status
+from protocol.order import MessageType, Severity, Status
 from protocol.signing import Family, family_of, signed_by
 from protocol.topics import CA_PATH, CERTIFICATE_PATH, LIFELINE_PATH, MANIFEST_PATH, ROOTS_PATH
 from tests.support import province
@@ -160,9 +160,11 @@ def test_what_is_no_version_of_roots_has_no_lifeline(here: Province, nonsense: s
 
 
 def test_of_too_many_orders_those_are_carried_that_are_most_earnest_of_the_highest_level_and_most_severe() -> None:
-    def order(number: int, status: Status, level: int, severity: Severity) -> EmergencyOrder:
+    def order(
+        number: int, status: Status, level: int, severity: Severity, kind: MessageType = MessageType.ALERT
+    ) -> EmergencyOrder:
         created = dt.datetime(2026, 7, 1, 8, 0, number, tzinfo=dt.UTC)
-        return EmergencyOrder(id=str(number), status=status, level=level, severity=severity, created=created)
+        return EmergencyOrder(id=str(number), status=status, level=level, severity=severity, created=created, type=kind)
 
     orders = [
         order(0, Status.ACTUAL, 1, Severity.EXTREME),
@@ -170,9 +172,11 @@ def test_of_too_many_orders_those_are_carried_that_are_most_earnest_of_the_highe
         order(2, Status.TEST, 0, Severity.EXTREME),
         order(3, Status.ACTUAL, 1, Severity.MINOR),
         order(4, Status.ACTUAL, 1, Severity.MINOR),
+        order(5, Status.ACTUAL, 1, Severity.MINOR, MessageType.STOP),
     ]
-    kept = [[row.id for row in rollcall.most_urgent(orders, limit)] for limit in range(6)]
-    assert kept == [[], ["1"], ["0", "1"], ["0", "1", "4"], ["0", "1", "3", "4"], ["0", "1", "2", "3", "4"]]
+    kept = [[row.id for row in rollcall.most_urgent(orders, limit)] for limit in range(7)]
+    wanted = "", "5", "15", "015", "0145", "01345", "012345"
+    assert kept == [list(names) for names in wanted], "what silences comes before all that sounds"
 
 
 def years_of_roots(first: int, last: int) -> list[tuple[int, bytes]]:
