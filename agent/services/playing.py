@@ -94,7 +94,8 @@ class Playing:
 
     def withdrawn_from(self, manifest: Manifest | None) -> bool:
         """Whether a programme has no place for it any more."""
-        return self.segment.kind is not SegmentKind.EMERGENCY and withdrawn(self.segment, manifest)
+        above = self.segment.kind in (SegmentKind.EMERGENCY, SegmentKind.VOICE)
+        return not above and withdrawn(self.segment, manifest)
 
     def begins_to_sound(self, first_sample_ms: int, now_ms: int, boot_ms: int) -> None:
         """Its first sample has left at this wall instant; what both clocks show now."""
