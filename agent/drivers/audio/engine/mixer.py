@@ -212,7 +212,8 @@ class Mixer:
             self._fading = [voice for voice in self._fading if not voice.over]
             self._above = [voice for voice in self._above if not voice.over]
         for span in (*spans, *above):
-            span.voice.rendered.note(span.raw, mixed[span.start : span.start + len(span.raw)])
+            if span.voice.stop_ms is None:  # what fades under another is not what it was
+                span.voice.rendered.note(span.raw, mixed[span.start : span.start + len(span.raw)])
         for voice in dict.fromkeys(over):
             voice.conclude()
         return mixed
