@@ -27,6 +27,8 @@ SILENT_S: Final = 2.0
 START_S: Final = 5.0
 """So long a new one may take to say its first word: a Pi reads numpy from a slow card."""
 BEAT_S: Final = 0.25
+HELD_S: Final = 0.15
+"""What has been mixed is heard so much later at most."""
 LAST_S: Final = 0.1
 """So long this process waits for the end of one that it has killed."""
 WELL_S: Final = 10.0
@@ -65,6 +67,7 @@ class EngineSpeaker:
         self._link: _Link | None = None
         self._up = asyncio.Event()
         self._ill = False
+        self._ended_s = 0.0
         self.restarts = 0
         self.underruns = 0
         self.rss_kb = 0
@@ -96,6 +99,7 @@ class EngineSpeaker:
         return name
 
     async def close(self) -> None:
+        await asyncio.sleep(self._ended_s + HELD_S - asyncio.get_running_loop().time())
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -160,8 +164,10 @@ class EngineSpeaker:
                     self._note(event)
                     if self._ill and loop.time() - began > WELL_S:
                         self._recovered()
-                else:
-                    link.tell(event)
+                    continue
+                if isinstance(event, wire.Ended):
+                    self._ended_s = loop.time()
+                link.tell(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
             return await link.last_words(error)
         finally:

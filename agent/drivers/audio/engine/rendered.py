@@ -26,6 +26,8 @@ SILENCE: Final = 10 ** (-60 / 20)
 """RMS below which a second is silence: 60 dB below full scale."""
 HELD_SILENCE_S: Final = 30
 """So long a silence inside a bulletin is no pause any more."""
+MUTE_S: Final = 3
+"""So long a sound that is nothing but silence is a mistake."""
 FULL: Final = 0.999
 CLIPPED_RUN: Final = 3
 """So many samples in a row at full scale were cut off there."""
@@ -84,7 +86,8 @@ class Rendered:
             self._close_window()
         sounding = self.seconds - self.silent_s
         envelope = bytes(self._envelope)
-        silent = not self._live and (sounding == 0 or self.longest_silence_s >= HELD_SILENCE_S)
+        mute = sounding == 0 and self.seconds >= MUTE_S
+        silent = not self._live and (mute or self.longest_silence_s >= HELD_SILENCE_S)
         score = self.alike / sounding if sounding else 0.0
         reasons = []
         if silent:
@@ -97,7 +100,7 @@ class Rendered:
             reasons.append(f"decoded too late {underruns} times")
         good = sounding > 0 and score >= ENOUGH and not silent
         grade = Grade.RENDERED if good else Grade.CLAIMED
-        return Proof(grade, round(score, 3) if self.seconds else None, ", ".join(reasons), silent, envelope)
+        return Proof(grade, round(score, 3) if sounding else None, ", ".join(reasons), silent, envelope)
 
     def _close_window(self) -> None:
         cross, source, mixed = self._sums
