@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 class Rank(enum.IntEnum):
-    """Kinds of sound, the higher wins (design §6). LIVE and MICROPHONE enter with the panel and live voice."""
+    """Kinds of sound, the higher wins (design §6). Live voice that is attached to an alarm speaks inside it."""
 
     FILLER = 0
     ORDINARY = 1

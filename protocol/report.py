@@ -55,6 +55,21 @@ class FaultCode(enum.IntEnum):
     """Two controllers speak with one key."""
     TRUST = 9
     """The roots have expired, or are about to; or a new version was refused."""
+    PLAYER = 10
+    """The process that plays failed or hung, and was started again."""
+    NOT_HEARD = 11
+    """What was played did not come out of the speakers, or a file was silence."""
+    BOARD = 12
+    PANEL = 13
+    """A button or key is stuck, or the pins cannot be read."""
+    SERVICE = 14
+    """The service switch keeps the amplifier off."""
+    TAMPER = 15
+    """The cabinet is open."""
+    MAINS = 16
+    """The box runs on its battery."""
+    DURESS = 17
+    """The duress PIN was entered. Whoever forces the officer must not see it: not shown at the box."""
 
     @classmethod
     def _missing_(cls, value: object) -> "FaultCode | None":

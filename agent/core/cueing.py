@@ -73,7 +73,12 @@ def _until(segment: Segment, start_ms: int, offset_ms: int, intended_ms: int) ->
 
 
 def may_sound(kind: SegmentKind, quality: ClockQuality) -> bool:
-    """A programme needs a clock that is right; an emergency one that is roughly right, since it expires (design §5)."""
+    """A programme needs a clock that is right; an emergency one that is roughly right, since it expires (design §5).
+
+    A voice needs none here: who let it in has asked for the time, if it is not the microphone of the box itself.
+    """
+    if kind is SegmentKind.VOICE:
+        return True
     return quality >= (ClockQuality.NITZ if kind is SegmentKind.EMERGENCY else ClockQuality.RTC)
 
 
@@ -81,6 +86,8 @@ def sound_name(segment: Segment) -> str:
     """How the play log names what sounds."""
     if segment.station is not None:
         return f"station:{segment.station}"
+    if segment.kind is SegmentKind.VOICE:
+        return segment.play
     return f"message:{segment.sound}" if isinstance(segment.sound, int) else (segment.sound or b"").hex()
 
 
@@ -109,8 +116,8 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
             return Ending(str(Cut.ENDED), final=True)
         if stopped is not None and stopped <= now_ms:
             return Ending("replaced" if _is_replaced(held, holdings.orders) else "cancelled", final=True)
-    elif withdrawn(segment, holdings.manifest):
-        return Ending("withdrawn", final=True)
+    elif _is_taken_back(segment, holdings):
+        return Ending("the voice ended" if segment.kind is SegmentKind.VOICE else "withdrawn", final=True)
     if now is not None and now.precedence > segment.precedence:
         cut = Cut.EMERGENCY if now.kind is SegmentKind.EMERGENCY else Cut.PRECEDENCE
         return planned_ending(segment.kind, cut, now)
@@ -118,6 +125,13 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
     if lock is not None:
         return Ending(f"{Cut.STOPPED}: {lock.why}", final=False)
     return Ending("the programme changed", final=False)
+
+
+def _is_taken_back(segment: Segment, holdings: Holdings) -> bool:
+    """Whether nobody speaks any more, or the programme has no place for it."""
+    if segment.kind is SegmentKind.VOICE:
+        return all(voice.name != segment.cause for voice in holdings.voices)
+    return withdrawn(segment, holdings.manifest)
 
 
 def _is_replaced(held: HeldOrder, orders: Collection[HeldOrder]) -> bool:
@@ -129,6 +143,12 @@ def event(segment: Segment, holdings: Holdings) -> str:
     """The event of the order that this segment belongs to; empty for other sounds."""
     held = next((held for held in holdings.orders if held.order.id.hex() == segment.cause), None)
     return "" if held is None else held.order.event
+
+
+def station_url(segment: Segment, manifest: Manifest | None) -> str:
+    """Where the station of a relay is received; empty for what else sounds, and where the programme has no such."""
+    stations = () if manifest is None else manifest.stations
+    return next((station.url for station in stations if station.code == segment.station), "")
 
 
 def latest_ms(segment: Segment, holdings: Holdings) -> int:

@@ -10,7 +10,7 @@ from protocol.order import Order
 from protocol.policy import Stretch
 from protocol.quantities import DAY_MS, SECOND_MS
 from protocol.report import Stage
-from protocol.timeline.model import HeldOrder, Holdings, Lock
+from protocol.timeline.model import HeldOrder, Holdings, Lock, Voice
 from protocol.trust import Trust
 
 REMEMBER_MS = 2 * DAY_MS
@@ -90,6 +90,7 @@ def build(
     locks: tuple[Lock, ...] = (),
     bounds: tuple[Policy, ...] = (),
     exceptions: tuple[Stretch, ...] = (),
+    voices: tuple[Voice, ...] = (),
 ) -> Holdings:
     """The planner's holdings; before any assignment there is no programme, but orders sound."""
     return Holdings(
@@ -102,6 +103,7 @@ def build(
         heard=heard,
         bounds=bounds,
         exceptions=exceptions,
+        voices=voices,
     )
 
 

@@ -19,7 +19,7 @@ from agent.ports.store import Store
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
-from protocol.timeline.model import Holdings
+from protocol.timeline.model import Holdings, Voice
 
 MAX_STOPS_OVER: Final = 50
 """So many locks that are over may be in a plan, which explains what sounds now by what was; then it is made anew."""
@@ -49,6 +49,8 @@ class Keeper:
         """The latest instant in the holdings at which something came or ended."""
         self._set_back_ms = 0
         """Where the clock stood when it was last found to be set back."""
+        self._voices: dict[str, Voice] = {}
+        """Who speaks; a restart ends them all."""
         self._awake()
 
     def holdings(self) -> Holdings:
@@ -70,6 +72,18 @@ class Keeper:
         else:
             self._rebuild()
         self.changed.set()
+
+    def speak(self, voice: Voice) -> None:
+        """Somebody speaks, as the caller has judged; one of the same name is replaced."""
+        self._voices[voice.name] = voice
+        self._rebuild()
+        self.changed.set()
+
+    def end_voice(self, name: str) -> None:
+        """It speaks no more; one that did not changes nothing."""
+        if self._voices.pop(name, None) is not None:
+            self._rebuild()
+            self.changed.set()
 
     def look_again(self) -> None:
         """Approvals end with their day: whether something of the programme may sound no more."""
@@ -141,4 +155,5 @@ class Keeper:
             locks=locks,
             bounds=programme.bounds,
             exceptions=programme.exceptions,
+            voices=tuple(self._voices.values()),
         )

@@ -17,6 +17,7 @@ from protocol.ids import enrolment_code
 from protocol.manifest import NO_ASSIGNMENT
 from protocol.quantities import SECOND_MS
 from protocol.recurrence import parse_local, to_ms, to_wall, zone_named
+from protocol.report import FaultCode
 from protocol.timeline import Segment, SegmentKind, explain
 from protocol.timeline.words import Language
 
@@ -117,7 +118,7 @@ class ServiceDesk:
                 }
                 for held in self._book.orders(now)
             ],
-            "faults": sorted(code.name for code in self._faults.active()),
+            "faults": sorted(code.name for code in self._faults.active() if code is not FaultCode.DURESS),
             "log_rows": self._outbox.log_seq(),
             "log_acknowledged": self._outbox.acked_seq(),
         }

@@ -184,6 +184,16 @@ def fault_names(faults: int) -> list[str]:
         FaultCode.FETCH: _("Không tải được nội dung"),
         FaultCode.MANIFEST_REFUSED: _("Hộp từ chối lịch phát"),
         FaultCode.ORDER_REFUSED: _("Hộp từ chối lệnh khẩn cấp"),
+        FaultCode.CONFLICT: _("Hai máy chủ cùng dùng một khóa"),
+        FaultCode.TRUST: _("Danh sách người ký hết hạn, sắp hết hạn hoặc bị từ chối"),
+        FaultCode.PLAYER: _("Bộ phận phát âm thanh bị treo, đã khởi động lại"),
+        FaultCode.NOT_HEARD: _("Đã phát nhưng không nghe thấy ở loa"),
+        FaultCode.BOARD: _("Bảng tin hỏng hoặc bị rút"),
+        FaultCode.PANEL: _("Nút bấm hoặc khóa trên bảng điều khiển bị kẹt"),
+        FaultCode.SERVICE: _("Công tắc bảo trì đang khóa âm ly"),
+        FaultCode.TAMPER: _("Tủ thiết bị bị mở"),
+        FaultCode.MAINS: _("Mất điện lưới, đang chạy bằng ắc quy"),
+        FaultCode.DURESS: _("Có người bị ép bấm nút"),
     }
     bits = [bit for bit in range(faults.bit_length()) if faults >> bit & 1]
     return [names[FaultCode(bit)] if bit in names else _("Lỗi số %(n)d") % {"n": bit} for bit in bits]

@@ -19,6 +19,7 @@ from protocol.timeline.model import (
     Segment,
     SegmentKind,
     Track,
+    Voice,
 )
 from protocol.timeline.planner import at, next_change, plan, refusals_within
 from protocol.timeline.validation import validate_entry, validate_manifest
@@ -38,6 +39,7 @@ __all__ = [
     "Segment",
     "SegmentKind",
     "Track",
+    "Voice",
     "at",
     "explain",
     "next_change",

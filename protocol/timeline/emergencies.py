@@ -66,23 +66,31 @@ class _Running:
 
 
 def emergencies(
-    orders: tuple[HeldOrder, ...], awake_ms: int, finished: frozenset[str], carry: Carry | None
+    orders: tuple[HeldOrder, ...],
+    awake_ms: int,
+    finished: frozenset[str],
+    carry: Carry | None,
+    voices: tuple[Stretch, ...] = (),
 ) -> Emergencies:
-    """What the orders sound from `awake_ms` on. `carry` is a pass that was sounding then."""
+    """What the orders sound from `awake_ms` on. `carry` is a pass that was sounding then; `voices` speak over alarms:
+    the pass that one interrupts starts again from its beginning."""
     waiting = [
         _Running(held, _begin_ms(held, awake_ms), _stop_ms(held, orders), held.first_pass)
         for held in orders
         if _sounds(held)
     ]
-    run = _Run(waiting, awake_ms, finished)
+    run = _Run(waiting, awake_ms, finished, voices)
     if carry is not None and carry.segment.kind is SegmentKind.EMERGENCY:
         run.resume(carry.segment)
     return run.to_the_end()
 
 
 class _Run:
-    def __init__(self, orders: list[_Running], awake_ms: int, finished: frozenset[str]) -> None:
+    def __init__(
+        self, orders: list[_Running], awake_ms: int, finished: frozenset[str], voices: tuple[Stretch, ...]
+    ) -> None:
         self.orders = orders
+        self.voices = voices
         self.finished = finished
         self.now_ms = awake_ms
         self.segments: list[Segment] = []
@@ -92,6 +100,8 @@ class _Run:
         """Go on with a pass that began before, as it was."""
         for running in self.orders:
             if running.held.order.id.hex() == segment.cause and segment.play not in self.finished:
+                if self._voice_until_ms() is not None:
+                    return
                 begun = [other for other in self.orders if other.start_ms <= self.now_ms]
                 if running in begun and not any(other.outranks(running) for other in begun):
                     running.next_pass = int(segment.play.rpartition("#")[2])
@@ -100,6 +110,9 @@ class _Run:
 
     def to_the_end(self) -> Emergencies:
         while live := [running for running in self.orders if running.live(self.now_ms, self.finished)]:
+            if (until_ms := self._voice_until_ms()) is not None:
+                self.now_ms = until_ms
+                continue
             begun = [running for running in live if running.start_ms <= self.now_ms]
             if not begun:
                 self.now_ms = min(running.start_ms for running in live)
@@ -119,7 +132,7 @@ class _Run:
         """One step: the gap before the next pass, or the pass."""
         if running.ready_ms > self.now_ms:
             stop = [] if running.stop_ms is None else [running.stop_ms]
-            end = min([running.ready_ms, *stop, *self._takeovers(running)])
+            end = min([running.ready_ms, *stop, *self._takeovers(running), *self._voices_to_come()])
             self.holds.append(Stretch(self.now_ms, end))
             self.now_ms = end
             return
@@ -153,6 +166,9 @@ class _Run:
         for instant in self._takeovers(running):
             if instant < end:
                 end, cut = instant, Cut.EMERGENCY
+        for instant in self._voices_to_come():
+            if instant < end:
+                end, cut = instant, Cut.PRECEDENCE
         if running.stop_ms is not None and running.stop_ms < end:
             end, cut = running.stop_ms, Cut.ENDED
         if cut is None:
@@ -162,6 +178,13 @@ class _Run:
             self.segments.append(replace(whole, end_ms=end, cut=cut))
             self.holds.append(Stretch(self.now_ms, end))
         self.now_ms = end
+
+    def _voice_until_ms(self) -> int | None:
+        """Until when somebody speaks who speaks at this moment."""
+        return next((voice.end_ms for voice in self.voices if voice.start_ms <= self.now_ms < voice.end_ms), None)
+
+    def _voices_to_come(self) -> list[int]:
+        return [voice.start_ms for voice in self.voices if voice.start_ms > self.now_ms]
 
     def _takeovers(self, running: _Running) -> list[int]:
         """When higher orders will begin."""

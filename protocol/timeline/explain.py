@@ -93,6 +93,8 @@ class _Teller:
             level = self.say("level.n", level=held.level) if held.level else self.say("level.0")
             expires = self.time(held.order.expires * 1000)
             return [self.say("why.order", cause=row.cause[:8], level=level, expires=expires), *ends]
+        if row.kind is SegmentKind.VOICE:
+            return [self.say("why.voice", cause=row.cause, planned=self.time(row.planned_ms)), *ends]
         delay = row.start_ms - row.planned_ms - row.offset_ms
         planned = self.time(row.planned_ms)
         if row.kind is SegmentKind.PROGRAMME and row.offset_ms:
@@ -146,7 +148,7 @@ class _Teller:
 
     def _following(self) -> Segment | None:
         """The next segment to begin, within 45 days."""
-        found = [row for row in self.timeline.emergencies.segments if row.start_ms > self.now_ms][:1]
+        found = sorted((row for row in self.timeline.above if row.start_ms > self.now_ms), key=lambda row: row.start_ms)
         for part in self.timeline.parts(self.now_ms, self.now_ms + HORIZON_MS):
             later = [row for row in part.plan.segments if row.start_ms > self.now_ms]
             found += later[:1]
@@ -183,6 +185,8 @@ class _Teller:
             if message is None:
                 return self.words["blob"]
             return message.title_vi if self.words is LANGUAGES["vi"] else message.title_en
+        if row.kind is SegmentKind.VOICE:
+            return self.words[f"voice.{row.precedence.rank.value}"]
         return self.titles.get(row.bulletin, row.bulletin)
 
     def _title_of(self, row: Refusal) -> str:

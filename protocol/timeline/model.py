@@ -11,7 +11,7 @@ from protocol.ids import Sha256
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.order import Order
 from protocol.policy import Stretch
-from protocol.priority import Precedence
+from protocol.priority import Precedence, Rank
 from protocol.quantities import DAY_MS, MINUTE_MS
 
 SESSION_PAUSE_MS: Final = 5 * MINUTE_MS
@@ -29,6 +29,7 @@ class SegmentKind(enum.IntEnum):
     RELAY = 2
     FILLER = 3
     EMERGENCY = 4
+    VOICE = 5
 
 
 class Cut(enum.StrEnum):
@@ -36,7 +37,7 @@ class Cut(enum.StrEnum):
 
     EMERGENCY = "emergency"
     PRECEDENCE = "precedence"
-    """A higher class, or a higher emergency."""
+    """A higher class, a voice, or a higher emergency."""
     STOPPED = "stopped"
     """A lock."""
     QUIET = "quiet"
@@ -171,6 +172,27 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class Voice:
+    """Somebody speaks: from afar in a signed session, or at the box's own microphone."""
+
+    name: str
+    rank: Rank
+    """LIVE, MICROPHONE or KEYED_MICROPHONE."""
+    from_ms: int
+    until_ms: int
+    """Its limit; who ends before ends its sound, and is taken from the holdings."""
+    gain_cb: int = 0
+    attached: str = ""
+    """Id in hex of the alarm that it speaks inside; empty for none."""
+    in_quiet_hours: bool = False
+    """Quiet hours do not hold for it: the box knows no time, or the emergency key is turned."""
+
+    @property
+    def play(self) -> str:
+        return f"voice:{self.name}"
+
+
+@dataclass(frozen=True)
 class Carry:
     """A play begun under earlier holdings, that goes on as it was."""
 
@@ -197,3 +219,4 @@ class Holdings:
     heard: tuple[tuple[int, int], ...] | None = None
     """From when to when something scheduled sounded before `awake_ms` on that day: sessions that count. None: that is
     not known, and they are reckoned from `finished`."""
+    voices: tuple[Voice, ...] = ()

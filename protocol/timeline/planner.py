@@ -18,6 +18,7 @@ from protocol.timeline.model import HORIZON_MS, SESSION_PAUSE_MS, Holdings, Lock
 from protocol.timeline.occurrences import ByIdentity, schedule_of
 from protocol.timeline.programme import Programme
 from protocol.timeline.sessions import FOREVER_MS
+from protocol.timeline.voices import over_alarms, under_alarms
 
 _NOTHING: Final = Manifest("Asia/Ho_Chi_Minh", (), ())
 """In place of a manifest: a zone to tell times in, and nothing to play."""
@@ -39,7 +40,7 @@ def plan(holdings: Holdings, from_ms: int, to_ms: int) -> Plan:
     `ProtocolError` if the manifest cannot be planned (`validate_manifest` says why).
     """
     box = timeline_of(holdings)
-    segments = [row for row in box.emergencies.segments if row.end_ms > from_ms and row.start_ms < to_ms]
+    segments = [row for row in box.above if row.end_ms > from_ms and row.start_ms < to_ms]
     refusals: list[Refusal] = []
     for number, part in enumerate(box.parts(from_ms, to_ms)):
         end = min(part.end_ms, to_ms)
@@ -59,7 +60,7 @@ def at(holdings: Holdings, now_ms: int) -> Segment | None:
 def next_change(holdings: Holdings, now_ms: int) -> int | None:
     """The first instant after now at which a segment begins or ends or something is refused; None: none in 45 days."""
     box = timeline_of(holdings)
-    found = [instant for row in box.emergencies.segments for instant in (row.start_ms, row.end_ms) if instant > now_ms]
+    found = [instant for row in box.above for instant in (row.start_ms, row.end_ms) if instant > now_ms]
     for part in box.parts(now_ms, now_ms + HORIZON_MS):
         found += [instant for row in part.plan.segments for instant in (row.start_ms, row.end_ms) if instant > now_ms]
         found += [row.at_ms for row in part.plan.refusals if row.at_ms > now_ms]
@@ -99,13 +100,30 @@ class Timeline:
         self.policy = EffectivePolicy(
             (*holdings.bounds, *manifest.policies, *own), self.schedule.zone, holdings.exceptions
         )
-        self.emergencies = emergencies(holdings.orders, holdings.awake_ms, holdings.finished, holdings.carry)
+        stopped = tuple(merged([_stretch(lock) for lock in holdings.locks]))
+        voices = [voice for voice in holdings.voices if voice.play not in holdings.finished]
+        self.over_alarms = over_alarms(voices, holdings.orders, holdings.awake_ms, stopped)
+        self.emergencies = emergencies(
+            holdings.orders, holdings.awake_ms, holdings.finished, holdings.carry, self.over_alarms.holds
+        )
+        above = {row.cause for row in self.over_alarms.segments}
+        self.under_alarms = under_alarms(
+            [voice for voice in voices if voice.name not in above],
+            holdings.awake_ms,
+            above=self.over_alarms.holds,
+            alarms=self.emergencies.holds,
+            locks=stopped,
+            policy=self.policy,
+        )
+        self.above = (*self.over_alarms.segments, *self.emergencies.segments, *self.under_alarms.segments)
+        """All that sounds above the programme, kind by kind."""
         self.programme = Programme(
             self.schedule,
             self.policy,
             assignment,
             emergencies=self.emergencies.holds,
-            stopped=tuple(merged([_stretch(lock) for lock in holdings.locks])),
+            voices=tuple(merged([*self.over_alarms.holds, *self.under_alarms.holds])),
+            stopped=stopped,
             finished=holdings.finished,
             heard=holdings.heard,
         )

@@ -25,6 +25,7 @@ class Programme:
         assignment: Assignment | None,
         *,
         emergencies: tuple[Stretch, ...],
+        voices: tuple[Stretch, ...],
         stopped: tuple[Stretch, ...],
         finished: frozenset[str],
         heard: tuple[tuple[int, int], ...] | None,
@@ -34,6 +35,7 @@ class Programme:
         self.assignment = assignment
         self.valid_until_ms = FOREVER_MS if assignment is None else assignment.valid_until * 1000
         self._emergencies = [Block(start, end, Cut.EMERGENCY) for start, end in emergencies]
+        self._voices = [Block(start, end, Cut.PRECEDENCE) for start, end in voices]
         self._stopped = [Block(start, end, Cut.STOPPED) for start, end in stopped]
         self._finished = finished
         self.heard = heard
@@ -56,7 +58,7 @@ class Programme:
         return [*blocks, Block(self.valid_until_ms, FOREVER_MS, Cut.VALIDITY)]
 
     def blocks(self, closed: list[Block]) -> Blocks:
-        return Blocks(self._emergencies, self._stopped, closed)
+        return Blocks(self._emergencies, self._voices, self._stopped, closed)
 
     def finished(self, carried: str | None) -> frozenset[str]:
         return self._finished if carried is None else self._finished | {carried}
@@ -214,7 +216,7 @@ class _Run:
 
 
 def _begun(carry: Carry | None, now_ms: int) -> Segment | None:
-    if carry is None or carry.segment.kind is SegmentKind.EMERGENCY:
+    if carry is None or carry.segment.kind in (SegmentKind.EMERGENCY, SegmentKind.VOICE):
         return None
     return carry.segment if carry.segment.start_ms <= now_ms < carry.segment.end_ms else None
 

@@ -102,7 +102,7 @@ class Stage:
     def _step(self) -> None:
         block = self._blocks.over(self.now_ms)
         if block is not None:
-            if block.by is Cut.EMERGENCY:
+            if block.by in (Cut.EMERGENCY, Cut.PRECEDENCE):
                 self._sessions.interrupted(self.now_ms, block.end_ms - self.now_ms)
             self.now_ms = block.end_ms
             return

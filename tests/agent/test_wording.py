@@ -145,3 +145,9 @@ def test_both_languages_say_the_same_things() -> None:
     assert vi.keys() == en.keys()
     for key, text in vi.items():
         assert places(text) == places(en[key]), key
+
+
+def test_every_fault_has_a_name_in_both_languages_but_the_one_that_nobody_may_see() -> None:
+    for language in ("vi", "en"):
+        named = {key.removeprefix("fault.") for key in wording.WORDS[language] if key.startswith("fault.")}
+        assert named == {code.name for code in FaultCode if code is not FaultCode.DURESS}

@@ -109,3 +109,7 @@ def test_a_fault_that_this_version_does_not_know_is_shown_by_its_number() -> Non
 def test_a_code_may_be_typed_as_one_likes(typed: str) -> None:
     assert rules.same_code(typed, "ABCD-2345")
     assert not rules.same_code(typed, "ABCD-2346")
+
+
+def test_every_fault_that_a_box_can_have_has_a_name() -> None:
+    assert not any("số" in name for name in rules.fault_names(sum(1 << code for code in FaultCode)))

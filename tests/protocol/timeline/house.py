@@ -12,8 +12,9 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.ids import sha256
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.priority import Rank
 from protocol.roles import Role
-from protocol.timeline import HeldOrder, Holdings, Plan, Segment, plan
+from protocol.timeline import HeldOrder, Holdings, Plan, Segment, Voice, plan
 
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY: Final = "2026-11-24"
@@ -137,6 +138,11 @@ def emergency(
     return HeldOrder(order, ms(accepted), level, length_ms(tape), None if ended is None else ms(ended))
 
 
+def voice(name: str, begin: str, end: str, rank: Rank = Rank.LIVE, **more: Any) -> Voice:
+    """Somebody speaks from one moment to another at the longest."""
+    return Voice(name, rank, ms(begin), ms(end), **more)
+
+
 def day_of(holdings: Holdings, day: str = DAY) -> Plan:
     return plan(holdings, ms(f"{day} 00:00"), ms(f"{day} 00:00") + 86_400_000)
 
@@ -151,6 +157,8 @@ def said(row: Segment) -> str:
 
 def short(play: str) -> str:
     """ "e7#2" for the second pass of order 7."""
+    if play.startswith("voice:"):
+        return play
     order, _, number = play.partition("#")
     return f"e{int(order[:2], 16)}#{number}"
 

@@ -23,6 +23,7 @@ from protocol.timeline import (
     Plan,
     Segment,
     SegmentKind,
+    Voice,
     at,
     next_change,
     plan,
@@ -44,6 +45,8 @@ MINUTE = 60_000
 DAY_MS = 86_400_000
 START = ms("2026-11-23 00:00")
 NOON_REST = Policy(Level.COMMUNE, quiet=(Hours(41_400, 43_200), Hours(0, 600)))
+ABOVE = (SegmentKind.EMERGENCY, SegmentKind.VOICE)
+"""What is no part of the programme."""
 ZONES = ("Asia/Ho_Chi_Minh", "Europe/Berlin", "America/St_Johns")
 
 
@@ -105,6 +108,19 @@ def locks(draw: st.DrawFn) -> Lock:
 
 
 @st.composite
+def voices(draw: st.DrawFn, number: int) -> Voice:
+    begin = START + draw(st.integers(0, 2 * 1440)) * MINUTE
+    return Voice(
+        f"v{number}",
+        draw(st.sampled_from((Rank.LIVE, Rank.MICROPHONE, Rank.KEYED_MICROPHONE))),
+        begin,
+        begin + draw(st.sampled_from((20_000, 2 * MINUTE, 30 * MINUTE))),
+        attached=draw(st.sampled_from(("", (bytes([1]) * 16).hex()))),
+        in_quiet_hours=draw(st.booleans()),
+    )
+
+
+@st.composite
 def boxes(draw: st.DrawFn, *, disturbed: bool = True, awake: bool = True, zoned: bool = True) -> Holdings:
     rows = [draw(entries(f"s{number}")) for number in range(draw(st.integers(1, 6)))]
     zone = draw(st.sampled_from(ZONES)) if zoned else ZONES[0]
@@ -113,6 +129,7 @@ def boxes(draw: st.DrawFn, *, disturbed: bool = True, awake: bool = True, zoned:
         assignment(valid_until=START // 1000 + draw(st.sampled_from((40, 2880, 14_400))) * 60),
         orders=tuple(draw(orders(number)) for number in range(1, draw(st.integers(0, 2)) + 1)) if disturbed else (),
         locks=tuple(draw(st.lists(locks(), max_size=1))) if disturbed else (),
+        voices=tuple(draw(voices(number)) for number in range(draw(st.integers(0, 2)))) if disturbed else (),
         awake_ms=draw(st.sampled_from((0, START + 391 * MINUTE, START + 1215 * MINUTE))) if awake else 0,
     )
 
@@ -162,7 +179,7 @@ def test_nothing_scheduled_sounds_in_quiet_hours_or_without_a_valid_schedule(hel
     assert held.assignment is not None
     zone = ZoneInfo(held.manifest.zone)
     for row in plan(held, START, START + 3 * DAY_MS).segments:
-        if row.kind is not SegmentKind.EMERGENCY:
+        if row.kind not in ABOVE:
             assert row.end_ms <= held.assignment.valid_until * 1000
             for instant in (*range(row.start_ms, row.end_ms, MINUTE), row.end_ms - 1):
                 assert not in_quiet_hours(held.manifest.policies, zone, instant)
@@ -220,7 +237,7 @@ def test_the_programme_is_the_same_as_played_through_from_the_very_beginning(hel
     today = begin - DAY_MS
     whole = timeline.programme.play_from_awakening(begin, START + 4 * DAY_MS, today, None)
     found = plan(held, begin, START + 4 * DAY_MS)
-    assert tuple(row for row in found.segments if row.kind is not SegmentKind.EMERGENCY) == whole.segments
+    assert tuple(row for row in found.segments if row.kind not in ABOVE) == whole.segments
 
 
 def before(held: Holdings, now: int) -> tuple[list[Segment], list[Any]]:
