@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from agent.config import Config
+from agent.config import BoardConfig, Config
 from agent.core import code
 from agent.drivers import audio, boards
 from agent.drivers.amplifier import AlwaysOn
@@ -34,7 +34,7 @@ from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
-from agent.services.code_board import CodeBoard
+from agent.services.board import BoardService, Light
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
@@ -312,14 +312,27 @@ async def _signs_of_life(notifier: Notifier) -> None:
 def _for_who_stands_there(
     config: Config, me: _Me, mind: _Mind, desk: ServiceDesk
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What an installer sees without the console, where box.toml names it: the box's page, the code on its board."""
+    """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
     if config.local:
         found["page"] = _page(config, desk).run()
-    board = boards.choose(config)
-    if board is not None:
-        found["board"] = CodeBoard(enrolment_code(me.box), board, mind.store.trust, mind.clock).run()
+    if config.board is not None:
+        found["board"] = _board(config, config.board, me, mind).run()
     return found
+
+
+def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind) -> BoardService:
+    return BoardService(
+        boards.choose(board),
+        boards.Painter(board).draw,
+        Light(board.brightness, board.night_brightness, *board.night),
+        clock=mind.clock,
+        store=mind.store,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        code=enrolment_code(me.box),
+        name=config.name,
+    )
 
 
 def _page(config: Config, desk: ServiceDesk) -> LocalPage:
