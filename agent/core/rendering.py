@@ -6,6 +6,7 @@ The fonts are the package's own (`agent/fonts`), so that every box draws the sam
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from agent.core.pages import Look, Page
 
 FONTS: Final = Path(__file__).parents[1] / "fonts"
 LOWEST_PX: Final = 12
-"""Of a font: with fewer dots the marks of Vietnamese letters run together, and "lũ" reads as "lú"."""
+"""Of a font: with fewer dots the marks of Vietnamese letters run together. With these no two letters look alike."""
 ONE_ROW: Final = 48
 """A board lower than this has one row of text."""
 SMOOTH_FROM: Final = 128
@@ -233,8 +234,8 @@ def _laid_out(text: str, room: tuple[int, int]) -> tuple[ImageFont.FreeTypeFont,
     lines = _wrap(text, drawn, room[0])
     each = max(1, room[1] // _height(drawn))
     pages = -(-len(lines) // each)
-    each = -(-len(lines) // pages)  # pages of one length: no last page with one word
-    return drawn, [lines[start : start + each] for start in range(0, len(lines), each)]
+    starts = [number * len(lines) // pages for number in range(pages + 1)]  # no last page with one word
+    return drawn, [lines[start:end] for start, end in pairwise(starts)]
 
 
 # Letters

@@ -16,7 +16,7 @@ from fontTools.ttLib import TTFont
 
 HERE: Final = Path(__file__).parent
 DEBIAN: Final = Path("/usr/share/fonts/truetype/dejavu")
-FONTS: Final = {"text": "DejaVuSansCondensed.ttf", "bold": "DejaVuSansCondensed-Bold.ttf"}
+FONTS: Final = {"text": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf"}
 SIGNS: Final = "–—‘’“”…•·°×±²³½€₫←↑→↓▲▼■●◆✓⚠\N{NO-BREAK SPACE}"
 
 

@@ -26,7 +26,7 @@ class AlphaSign:
         tty.setraw(slave)
         self.port = Path(os.ttyname(slave))
         self._slave = slave
-        self._answers = answers
+        self.answers = answers
         self._speed = None if baud is None else getattr(termios, f"B{baud}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -123,7 +123,7 @@ class AlphaSign:
         return True
 
     def _answer(self, body: bytes) -> bool:
-        if self._answers and body == b"*":
+        if self.answers and body == b"*":
             os.write(self._master, bytes(20) + b"\x01000\x02E*" + bytes([self.errors]) + b"\x03\x04")
         return body == b"*"
 
