@@ -23,7 +23,7 @@ from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from protocol.quantities import SECOND_MS
-from protocol.report import FaultCode, Grade, Result
+from protocol.report import SHOWN, FaultCode, Grade, Result
 
 LOOK_EVERY_MS: Final = 500
 """So late a new page is noticed."""
@@ -217,7 +217,7 @@ class _Rows:
             play=f"{BOARD_PLAY}{now_ms}",
             cause=page.cause,
             bulletin=page.bulletin,
-            sound=f"frame:{film.digest[:32]}",
+            sound=f"{SHOWN}{film.digest[:32]}",
             planned_ms=now_ms,
             intended_ms=now_ms,
             emergency=page.look in ALARMS,
