@@ -175,7 +175,8 @@ def test_what_a_board_showed_is_in_the_log_and_is_no_sound_in_the_counts(here: P
     digest = "0123456789abcdef" * 4
     shown = f"shown: drill, 3 pictures, SHA-256 {digest}"
     row(here, play="board:1", cause=order.pk, sound=f"{SHOWN}{digest[:32]}", started_ms=NOW_MS, detail=shown)
-    missed = {"result": Result.MISSED, "detail": "not shown: the board is not plugged in", "grade": Grade.NONE}
+    unplugged = "not shown: the board is not plugged in"
+    missed = {"result": Result.MISSED, "detail": unplugged, "grade": Grade.NONE}
     row(here, play="board:2", cause="0" * 32, sound=f"{SHOWN}{digest[:32]}", **missed)
     assert services.counts(Question()) == {Result.PLAYED: 3, Result.CUT: 0, Result.MISSED: 0}
     assert services.shown_on_boards(Question()) == 2
@@ -189,4 +190,4 @@ def test_what_a_board_showed_is_in_the_log_and_is_no_sound_in_the_counts(here: P
     assert "<b>2</b> trên bảng tin" in page
     with translation.override("en"):
         assert wording.note(shown, {}) == "3 pictures, SHA-256 0123456789abcdef…"
-        assert wording.note(missed["detail"], {}) == "the board did not show it: the board is not plugged in"
+        assert wording.note(unplugged, {}) == "the board did not show it: the board is not plugged in"
