@@ -93,7 +93,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
-    services = _for_who_stands_there(config, me, mind, desk)
+    services = _for_who_stands_there(config, me, mind, desk, player)
     await _until(
         stop,
         services
@@ -310,18 +310,18 @@ async def _signs_of_life(notifier: Notifier) -> None:
 
 
 def _for_who_stands_there(
-    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk
+    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, player: Player
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
     if config.local:
         found["page"] = _page(config, desk).run()
     if config.board is not None:
-        found["board"] = _board(config, config.board, me, mind).run()
+        found["board"] = _board(config, config.board, me, mind, player).run()
     return found
 
 
-def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind) -> BoardService:
+def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Player) -> BoardService:
     return BoardService(
         boards.choose(board),
         boards.Painter(board).draw,
@@ -330,6 +330,7 @@ def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind) -> BoardSer
         store=mind.store,
         keeper=mind.keeper,
         faults=mind.faults,
+        sounding=lambda: player.sounding,
         code=enrolment_code(me.box),
         name=config.name,
     )

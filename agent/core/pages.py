@@ -5,6 +5,7 @@ comes the bulletin that sounds, in the words that persons have approved; then, o
 """
 
 import enum
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -74,6 +75,10 @@ def alarms_of(accepted: Sequence[tuple[Order, int, int]], ended: Mapping[bytes, 
 
     `ended` names by id of an alarm what ends it and is not ended itself.
     """
+    naming: defaultdict[bytes, list[tuple[Order, int]]] = defaultdict(list)
+    for order, _level, accepted_ms in accepted:
+        for reference in order.references:
+            naming[reference].append((order, accepted_ms))
     found = []
     for order, level, _accepted_ms in accepted:
         if order.type not in SOUNDING or order.status is Status.TEST:
@@ -81,8 +86,8 @@ def alarms_of(accepted: Sequence[tuple[Order, int, int]], ended: Mapping[bytes, 
         kinds = {ending.type for ending in ended.get(order.id, ()) if ending.status is order.status}
         enders = [
             (max(accepted_ms, other.not_before * SECOND_MS if other.type is MessageType.UPDATE else 0), other.type)
-            for other, _level, accepted_ms in accepted
-            if other.type in kinds and other.status is order.status and order.id in other.references
+            for other, accepted_ms in naming[order.id]
+            if other.type in kinds and other.status is order.status
         ]
         first = min(enders, default=None)
         replaced = first is not None and first[1] is MessageType.UPDATE
@@ -91,18 +96,29 @@ def alarms_of(accepted: Sequence[tuple[Order, int, int]], ended: Mapping[bytes, 
 
 
 def shows(
-    holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, *, quality: ClockQuality, name: str, code: str | None
+    holdings: Holdings,
+    alarms: Sequence[Alarm],
+    now_ms: int,
+    *,
+    quality: ClockQuality,
+    name: str,
+    code: str | None,
+    sounding: Segment | None = None,
 ) -> Page:
-    """What a passer-by is to read now. `name` is the place's, `code` that of a box that waits for approval."""
+    """What a passer-by is to read now. `name` is the place's, `code` that of a box that waits for approval.
+
+    `sounding` is what the player has in the air. Where it has nothing, as with a broken amplifier, the plan tells what
+    should be: then people can read it at least.
+    """
+    segment = sounding if sounding is not None else at(holdings, now_ms)
     if may_sound(SegmentKind.EMERGENCY, quality):
-        page = _of_alarms(holdings, alarms, now_ms)
+        page = _of_alarms(holdings, alarms, now_ms, "" if segment is None else segment.cause)
         if page is not None:
             return page
     if code is not None:
         return Page(Look.CODE, code, name)
     if not may_sound(SegmentKind.PROGRAMME, quality):
         return Page(Look.CLOCK, "--:--", name)
-    segment = at(holdings, now_ms)
     page = None if segment is None else _of_programme(holdings, segment)
     if page is not None:
         return page
@@ -125,14 +141,13 @@ def second_of_day(holdings: Holdings, now_ms: int) -> int:
     return wall.hour * 3600 + wall.minute * 60 + wall.second
 
 
-def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int) -> Page | None:
+def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:
+    """`cause` is that of what sounds."""
     begun = [
         alarm for alarm in alarms if _has_begun(alarm.order, now_ms) and not _is_held_back(alarm, holdings, now_ms)
     ]
     standing = [alarm for alarm in begun if _stands(alarm, now_ms)]
     if standing:
-        sounding = at(holdings, now_ms)
-        cause = "" if sounding is None else sounding.cause
         return _alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))))
     over = [alarm for alarm in begun if _is_just_cancelled(alarm, now_ms)]
     return _cancelled(max(over, key=_rank)) if over else None

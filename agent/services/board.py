@@ -5,7 +5,7 @@ It is a task of its own and owns nothing of the sound: a board that is unplugged
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import structlog
 
 from agent.core import pages
 from agent.core.film import Film
-from agent.core.pages import Look, Page
+from agent.core.pages import Alarm, Look, Page
 from agent.core.rendering import text_of
 from agent.errors import StoreError
 from agent.ports.board import Board, BoardError, Picture
@@ -24,6 +24,7 @@ from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from protocol.quantities import SECOND_MS
 from protocol.report import SHOWN, FaultCode, Grade, Result
+from protocol.timeline import Holdings, Segment
 
 LOOK_EVERY_MS: Final = 500
 """So late a new page is noticed."""
@@ -74,10 +75,14 @@ class BoardService:
         store: Store,
         keeper: Keeper,
         faults: Faults,
+        sounding: Callable[[], Segment | None],
         code: str,
         name: str,
     ) -> None:
-        """`code` is shown until the box is approved; `name` until the programme names the place."""
+        """`code` is shown until the box is approved; `name` until the programme names the place.
+
+        `sounding` says what the player has in the air.
+        """
         self._board = board
         self._draw = draw
         self._light = light
@@ -85,9 +90,13 @@ class BoardService:
         self._store = store
         self._keeper = keeper
         self._faults = faults
+        self._sounding = sounding
         self._code = code
         self._name = name
         self._rows = _Rows(store.journal, clock, faults)
+        self._of: Holdings | None = None
+        """The holdings to which `_alarms` belong."""
+        self._alarms: Sequence[Alarm] = ()
         self._page = pages.BLACK
         self._film: Film | None = None
         self._since_ms = 0
@@ -127,18 +136,21 @@ class BoardService:
             await self._send(picture)
 
     def _wanted(self) -> Page:
-        book, now_ms = self._store.book, self._clock.now_ms()
-        accepted = [(row.order, row.level, row.accepted_ms) for row in book.orders(now_ms - pages.CANCELLED_MS)]
-        holdings = self._keeper.holdings()
+        now_ms, holdings = self._clock.now_ms(), self._keeper.holdings()
+        if holdings is not self._of:
+            book = self._store.book
+            accepted = [(row.order, row.level, row.accepted_ms) for row in book.orders(now_ms - pages.CANCELLED_MS)]
+            self._of, self._alarms = holdings, pages.alarms_of(accepted, book.ended())
         site = "" if holdings.assignment is None else holdings.assignment.site
         waits = self._store.trust.broker() is None
         return pages.shows(
             holdings,
-            pages.alarms_of(accepted, book.ended()),
+            self._alarms,
             now_ms,
             quality=self._clock.reading().quality,
             name=site or self._name,
             code=self._code if waits else None,
+            sounding=self._sounding(),
         )
 
     def _picture(self, film: Film) -> Picture:

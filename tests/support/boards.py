@@ -34,6 +34,7 @@ def service(
         store=box.store,
         keeper=box.keeper,
         faults=box.faults,
+        sounding=lambda: None,
         code=CODE,
         name="Cụm loa thôn 3",
     )

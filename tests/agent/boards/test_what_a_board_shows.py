@@ -18,7 +18,7 @@ from protocol.messages import BY_CODE
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.quantities import MINUTE_MS
 from protocol.report import ClockQuality
-from protocol.timeline import HeldOrder, Holdings, Lock
+from protocol.timeline import HeldOrder, Holdings, Lock, Segment, at
 from protocol.trust import Trust
 from tests.support.box_parts import BOX, NOW_MS, NOW_S
 from tests.support.small_controller import AN_PHU, Programme, alert, approval, roots
@@ -45,8 +45,10 @@ def page(
     box: Holdings | None = None,
     alarms: Sequence[Alarm] = (),
     after_ms: int = 0,
+    *,
     quality: ClockQuality = ClockQuality.NTP,
     code: str | None = None,
+    sounding: Segment | None = None,
 ) -> Page:
     return shows(
         holdings(programme()) if box is None else box,
@@ -55,6 +57,7 @@ def page(
         quality=quality,
         name="Nhà văn hóa thôn 3",
         code=code,
+        sounding=sounding,
     )
 
 
@@ -67,6 +70,17 @@ def test_the_bulletin_that_sounds_stands_there_while_it_sounds_and_then_the_time
     spoken = replace(made, bulletins=(replace(made.bulletins[0], title="Lịch tiêm chủng", text=TEXT),))
     assert page(holdings(spoken)) == Page(Look.BULLETIN, "Lịch tiêm chủng", TEXT, "tiem-chung", "b-tiem-chung")
     assert page(holdings(spoken), after_ms=60_000) == Page(Look.CLOCK, "13:01", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3")
+
+
+def test_what_the_player_has_in_the_air_is_what_is_read_also_where_a_new_plan_would_not_begin_it() -> None:
+    """A bulletin goes on when another programme comes, and the new plan tells only of what begins from now on."""
+    made = Programme()
+    made.add("tiem-chung", ONE_PM, b"sound", 600_000)
+    box = holdings(made.manifest())
+    segment = at(box, NOW_MS)
+    anew = changed(box, awake_ms=NOW_MS + 400_000)
+    assert page(anew, after_ms=410_000).look is Look.CLOCK
+    assert page(anew, after_ms=410_000, sounding=segment).look is Look.BULLETIN
 
 
 def test_an_alarm_stands_from_its_beginning_to_its_expiry_above_whatever_sounds() -> None:
