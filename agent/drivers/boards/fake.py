@@ -15,6 +15,8 @@ class FakeBoard:
     is_plugged: bool = True
     takes: asyncio.Event = field(default_factory=asyncio.Event)
     """Calls do not come back until it is set, as it is at first."""
+    waiting: int = 0
+    """Calls that have not come back."""
     history: list[Picture | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -27,7 +29,11 @@ class FakeBoard:
         await self._set(None)
 
     async def _set(self, picture: Picture | None) -> None:
-        await self.takes.wait()
+        self.waiting += 1
+        try:
+            await self.takes.wait()
+        finally:
+            self.waiting -= 1
         if not self.is_plugged:
             raise BoardError("the board is not plugged in")
         self.picture = picture

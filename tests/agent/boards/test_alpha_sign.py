@@ -54,6 +54,8 @@ def test_vietnamese_goes_dot_by_dot_and_the_memory_is_laid_out_once() -> None:
         await board.show(picture(text=CODE))
         await board.show(picture())
         eventually(lambda: sign.dots == lit(VIETNAMESE), "the page on the sign")
+        await board.show(picture(text="14:05"))
+        eventually(lambda: sign.text == "14:05", "the time before it")
         await board.show(picture(OTHER))
         eventually(lambda: sign.dots == lit(OTHER), "the next page on the sign")
         await board.close()

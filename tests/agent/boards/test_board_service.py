@@ -232,6 +232,7 @@ def test_fault_37_a_board_that_hangs_is_a_fault_and_holds_up_nobody(tmp_path: Pa
             await box.clock.sleep_ms(120_000)
             assert FaultCode.BOARD in box.faults.active()
             assert drawn[-1].look is Look.BULLETIN, "what should be shown is known meanwhile"
+            assert board.waiting == 1, "no heap of calls behind the one that hangs"
             sent = len(board.history)
             board.takes.set()
             await box.clock.sleep_ms(6_000)

@@ -62,6 +62,14 @@ def test_the_fonts_have_every_vietnamese_letter_and_whatever_a_text_is_made_of(n
     assert {letter for letter in needed if ord(letter) not in known} == set()
 
 
+def test_nor_in_the_smallest_letters_of_a_high_board() -> None:
+    seen: dict[bytes, str] = {}
+    for letter in sorted(vietnamese()):
+        dots = render(Page(Look.BULLETIN, "", " ".join([letter] * 200)), Format(64, 64)).at(0).rgb
+        assert dots not in seen or {letter, seen[dots]} == {"l", "I"}, (letter, seen.get(dots))
+        seen[dots] = letter
+
+
 @pytest.mark.parametrize("height", [16, 17, 20, 24, 32])
 def test_no_two_vietnamese_letters_look_alike_on_a_low_board(height: int) -> None:
     """In a narrower font of 12 dots "ã" and "ă" are the same; "l" and "I" may be, as in print."""
