@@ -22,6 +22,7 @@ from agent.drivers import audio, boards
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
+from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
 from agent.drivers.systemd import Notifier
@@ -314,10 +315,11 @@ def _for_who_stands_there(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
+    board = None if config.board is None else _board(config, config.board, me, mind, player)
     if config.local:
-        found["page"] = _page(config, desk).run()
-    if config.board is not None:
-        found["board"] = _board(config, config.board, me, mind, player).run()
+        found["page"] = _page(config, desk, board).run()
+    if board is not None:
+        found["board"] = board.run()
     return found
 
 
@@ -336,9 +338,11 @@ def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Pla
     )
 
 
-def _page(config: Config, desk: ServiceDesk) -> LocalPage:
+def _page(config: Config, desk: ServiceDesk, board: BoardService | None) -> LocalPage:
     async def page() -> str:
-        return code.page(dict(await desk.status({})), config.url)
+        picture = None if board is None else board.picture
+        seen = None if picture is None else await asyncio.to_thread(png, picture)
+        return code.page(dict(await desk.status({})), config.url, seen)
 
     return LocalPage(config.local, page)
 

@@ -102,9 +102,15 @@ class BoardService:
         self._since_ms = 0
         """Boot clock: when the film began."""
         self._sent: Picture | None = None
+        self._taken: Picture | None = None
         self._sent_ms = 0
         self._retry_ms = 0
         self._sending: asyncio.Future[None] | None = None
+
+    @property
+    def picture(self) -> Picture | None:
+        """What the board has taken last, as far as is known."""
+        return self._taken
 
     async def run(self) -> None:
         try:
@@ -184,6 +190,7 @@ class BoardService:
         if error is None:
             self._faults.cleared(FaultCode.BOARD)
             if self._sending is None:
+                self._taken = self._sent
                 self._rows.shown()
             return
         if not isinstance(error, BoardError):
@@ -191,6 +198,7 @@ class BoardService:
         self._complain(str(error) or repr(error))
 
     def _complain(self, why: str) -> None:
+        self._taken = None
         self._sent, self._retry_ms = None, self._clock.boot_ms() + RETRY_MS
         self._rows.failed(why)
         self._faults.raised(FaultCode.BOARD, why[:200])

@@ -1,7 +1,9 @@
 """A real daemon, from its box.toml to the dots of its board."""
 
+import base64
 from pathlib import Path
 
+import requests
 from PIL import Image
 
 from agent.config import parse
@@ -31,11 +33,13 @@ def seen(path: Path) -> Frame | None:
         return Frame(*image.size, image.convert("RGB").tobytes())
 
 
-def test_a_daemon_with_a_board_that_is_a_file_shows_its_code_there_and_nothing_once_it_has_stopped(
+def test_a_daemon_with_a_board_that_is_a_file_shows_its_code_there_and_nothing_once_it_is_stopped(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "box.toml"
-    board = '[board]\ndriver = "png"\nsize = "256x128"\nnight_brightness = 100\n'
+    port = free_port()
+    page = f'[local]\nlisten = "127.0.0.1:{port}"\n'
+    board = '[board]\ndriver = "png"\nsize = "256x128"\nnight_brightness = 100\n' + page
     file.write_text(BARE.format(port=free_port()) + board, "utf-8")
     picture = tmp_path / "state" / "board.png"
     with Agent(file) as agent:
@@ -43,6 +47,8 @@ def test_a_daemon_with_a_board_that_is_a_file_shows_its_code_there_and_nothing_o
         code = enrolment_code(box_of(parse(file.read_text("utf-8"), file)))
         told = render(Page(Look.CODE, code, "Cụm loa thôn 3"), Format(256, 128)).at(0)
         eventually(lambda: seen(picture) == told, "the code, dot for dot")
+        text = requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
+        assert base64.b64encode(picture.read_bytes()).decode() in text, "the page of the box shows it too"
         assert agent.stop() == 0
         assert not picture.exists()
 
