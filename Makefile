@@ -58,6 +58,7 @@ translations: ## Brings the English catalogues in step with the sentences of the
 	@$(BIN)/python -m tests.support.catalogues
 
 pictures: ## Takes the README's pictures anew
+	@PYTHONPATH=. $(BIN)/python docs/pictures/board.py
 	@PYTHONPATH=. $(BIN)/python docs/pictures/take.py
 
 clean: ## Removes what was built, the demo's data included

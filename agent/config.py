@@ -16,12 +16,46 @@ from urllib.parse import urlsplit
 from agent.errors import ConfigError
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
+BOARDS: Final = ("alpha", "hdmi", "hub75", "png")
+SIZES: Final = {"alpha": "96x16", "hdmi": "1920x1080", "hub75": "64x32", "png": "128x64"}
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
 _SHORT_FINGERPRINT = re.compile(r"^[0-9a-fA-F]{32}$")
+
+
+@dataclass(frozen=True)
+class BoardConfig:
+    """The board of a box: table [board], docs/boards.md."""
+
+    driver: str
+    """One of BOARDS."""
+    port: str
+    """Serial line of a sign of the Alpha protocol; empty for the others."""
+    baud: int
+    """Bits a second on that line."""
+    answers: bool
+    """The line runs both ways: the sign is asked whether it read what was written."""
+    size: tuple[int, int]
+    """Dots across and down."""
+    fills: bool
+    """On HDMI: no size was given, the picture fills the screen."""
+    panel: tuple[int, int]
+    """Of one HUB75 panel; `size` is a whole number of them."""
+    mapping: str
+    """How the HUB75 adapter is wired, in the words of rpi-rgb-led-matrix."""
+    picture: Path
+    """The file of the board that is a file."""
+    page_s: int
+    """Seconds that a page stands."""
+    brightness: int
+    """Percent."""
+    night_brightness: int
+    """Percent; an alarm is as bright at night as by day."""
+    night: tuple[int, int]
+    """From when until when it is night, in seconds of the local day."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +87,9 @@ class Config:
     """Name of the PortAudio output; None for the default."""
     second: str | None
     """Name of the output that sounds when the first one fails; None for none."""
-    board: str | None
-    """Serial line of a sign of the Alpha protocol; None where the box has no board."""
-    board_baud: int
     """Bits a second on that line."""
+    board: BoardConfig | None
+    """None where the box has no board."""
     clock_trust: str
     """One of TRUSTS: believe the system clock only when the kernel says that it is synchronised, or always."""
     control_socket: Path
@@ -104,8 +137,7 @@ def parse(text: str, path: Path) -> Config:
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
         second=reader.text("sound", "second", _between(1, 200), default="") or None,
-        board=reader.text("board", "port", _between(1, 200), default="") or None,
-        board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
+        board=_board(reader, state_dir),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
     )
@@ -117,6 +149,69 @@ def parse(text: str, path: Path) -> Config:
         )
     reader.finish()
     return config
+
+
+def _board(reader: "_Reader", state_dir: Path) -> BoardConfig | None:
+    port = reader.text("board", "port", _between(1, 200), default="")
+    driver = reader.text("board", "driver", _one_of(BOARDS), default="alpha" if port else "")
+    size = reader.text("board", "size", _size, default="")
+    panel = reader.text("board", "panel", _size, default="64x32")
+    night = reader.text("board", "night", _stretch, default="18:00-06:00")
+    board = BoardConfig(
+        driver=driver,
+        port=port,
+        baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
+        answers=reader.text("board", "answers", _one_of(("yes", "no")), default="no") == "yes",
+        size=_dots(size or SIZES.get(driver, SIZES["alpha"])),
+        fills=driver == "hdmi" and not size,
+        panel=_dots(panel),
+        mapping=reader.text("board", "mapping", _between(1, 40), default="regular"),
+        picture=reader.path("board", "picture", default=state_dir / "board.png"),
+        page_s=reader.number("board", "page_s", 2, 60, default=6),
+        brightness=reader.number("board", "brightness", 1, 100, default=100),
+        night_brightness=reader.number("board", "night_brightness", 0, 100, default=30),
+        night=_seconds(night),
+    )
+    if driver == "alpha" and not port:
+        reader.fail(
+            "board.port",
+            'is missing; name the serial line, such as port = "/dev/ttyUSB0"',
+            'còn thiếu; hãy ghi cổng nối tiếp, như port = "/dev/ttyUSB0"',
+        )
+    if driver == "hub75" and any(whole % part for whole, part in zip(board.size, board.panel, strict=True)):
+        reader.fail("board.size", "is not a whole number of panels", "không chia hết cho kích thước một tấm (panel)")
+    return board if driver else None
+
+
+def _board_keys(board: BoardConfig | None) -> dict[str, object]:
+    if board is None:
+        return {}
+    size = None if board.fills else "x".join(str(part) for part in board.size)
+    night = "-".join(f"{second // 3600:02}:{second // 60 % 60:02}" for second in board.night)
+    return {
+        "driver": board.driver,
+        "port": board.port or None,
+        "baud": board.baud,
+        "answers": "yes" if board.answers else "no",
+        "size": size,
+        "panel": "x".join(str(part) for part in board.panel),
+        "mapping": board.mapping,
+        "picture": str(board.picture),
+        "page_s": board.page_s,
+        "brightness": board.brightness,
+        "night_brightness": board.night_brightness,
+        "night": night,
+    }
+
+
+def _dots(size: str) -> tuple[int, int]:
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
+def _seconds(stretch: str) -> tuple[int, int]:
+    start, end = (int(text[:2]) * 3600 + int(text[3:]) * 60 for text in stretch.split("-"))
+    return start, end
 
 
 def to_toml(config: Config) -> str:
@@ -136,7 +231,7 @@ def to_toml(config: Config) -> str:
             "device": config.device,
             "second": config.second,
         },
-        "board": {"port": config.board, "baud": None if config.board is None else config.board_baud},
+        "board": _board_keys(config.board),
         "clock": {"trust": config.clock_trust},
         "control": {"socket": str(config.control_socket)},
         "local": {"listen": config.local or None},
@@ -270,6 +365,25 @@ def _one_of(choices: tuple[str, ...]) -> Check:
         return f"{text!r} is not possible; choose one of {names}", f"không thể là {text!r}; hãy chọn một trong {names}"
 
     return check
+
+
+def _size(text: str) -> Said | None:
+    if re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", text) and min(_dots(text)) >= 7 and max(_dots(text)) <= 4096:
+        return None
+    return (
+        f'{text!r} is not a size; write dots across x dots down, such as "96x16"',
+        f'{text!r} không phải kích thước; hãy viết số điểm ngang x số điểm dọc, như "96x16"',
+    )
+
+
+def _stretch(text: str) -> Said | None:
+    clock = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+    if re.fullmatch(f"{clock}-{clock}", text):
+        return None
+    return (
+        f'{text!r} is not a stretch of the day; write such as "18:00-06:00"',
+        f'{text!r} không phải khoảng giờ; hãy viết như "18:00-06:00"',
+    )
 
 
 def _fingerprint(text: str) -> Said | None:

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import structlog
 
-from agent.config import Config
+from agent.config import BoardConfig, Config
 from agent.core import code
 from agent.drivers import audio, boards
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
+from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
 from agent.drivers.systemd import Notifier
@@ -33,7 +34,7 @@ from agent.link.tls import Tls
 from agent.ports.sound import Speaker
 from agent.ports.store import Store
 from agent.services import selftest
-from agent.services.code_board import CodeBoard
+from agent.services.board import BoardService, Light
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
@@ -93,7 +94,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
-    services = _for_who_stands_there(config, me, mind, desk)
+    services = _for_who_stands_there(config, me, mind, desk, player)
     await _until(
         stop,
         services
@@ -313,21 +314,38 @@ async def _signs_of_life(notifier: Notifier) -> None:
 
 
 def _for_who_stands_there(
-    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk
+    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, player: Player
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What an installer sees without the console, where box.toml names it: the box's page, the code on its board."""
+    """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
+    board = None if config.board is None else _board(config, config.board, me, mind, player)
     if config.local:
-        found["page"] = _page(config, desk).run()
-    board = boards.choose(config)
+        found["page"] = _page(config, desk, board).run()
     if board is not None:
-        found["board"] = CodeBoard(enrolment_code(me.box), board, mind.store.trust, mind.clock).run()
+        found["board"] = board.run()
     return found
 
 
-def _page(config: Config, desk: ServiceDesk) -> LocalPage:
+def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Player) -> BoardService:
+    return BoardService(
+        boards.choose(board),
+        boards.Painter(board).draw,
+        Light(board.brightness, board.night_brightness, *board.night),
+        clock=mind.clock,
+        store=mind.store,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        sounding=lambda: player.sounding,
+        code=enrolment_code(me.box),
+        name=config.name,
+    )
+
+
+def _page(config: Config, desk: ServiceDesk, board: BoardService | None) -> LocalPage:
     async def page() -> str:
-        return code.page(dict(await desk.status({})), config.url)
+        picture = None if board is None else board.picture
+        seen = None if picture is None else await asyncio.to_thread(png, picture)
+        return code.page(dict(await desk.status({})), config.url, seen)
 
     return LocalPage(config.local, page)
 

@@ -5,6 +5,7 @@ one is missing: the server's key alone makes no new word sound.
 """
 
 import enum
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -12,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from protocol.bulletin import BulletinClass
+from protocol.bulletin import Bulletin, BulletinClass
 from protocol.clock import MAX_AHEAD_S
 from protocol.codec import decode, encode
 from protocol.delegation import covers
@@ -128,7 +129,7 @@ class Judged:
     """A manifest, and what of it no person has approved."""
 
     manifest: Manifest
-    """Less the entries that name something unapproved."""
+    """Less the entries that name something unapproved, and the words of bulletins that nobody has signed for."""
     unapproved: tuple[str, ...]
     """Ids of bulletins and codes of stations."""
 
@@ -153,7 +154,20 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
         unapproved |= bad
         if not bad:
             left.append(entry)
-    return Judged(msgspec.structs.replace(manifest, entries=tuple(left)), tuple(sorted(unapproved)))
+    words: defaultdict[tuple[bytes, str], list[Approval]] = defaultdict(list)
+    for row in approvals:
+        if row.subject is Subject.BULLETIN:
+            words[row.hash, row.language].append(row)
+    read = tuple(_approved_words(row, words.get((row.sound, row.language), ())) for row in manifest.bulletins)
+    return Judged(msgspec.structs.replace(manifest, entries=tuple(left), bulletins=read), tuple(sorted(unapproved)))
+
+
+def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:
+    """With those of its words that somebody has signed for: boards show no others."""
+    known = tuple(approvals)
+    title = bulletin.title if any(row.title == bulletin.title for row in known) else ""
+    text = bulletin.text if any(row.text == sha256(bulletin.text.encode()) for row in known) else ""
+    return msgspec.structs.replace(bulletin, title=title, text=text)
 
 
 def _allows(approval: Approval | None, entry: Entry) -> bool:

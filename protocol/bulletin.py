@@ -1,11 +1,16 @@
 """A bulletin as a box knows it: sounds named by their hash."""
 
 import enum
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from protocol.ids import Language, Name, Sha256, Text
 from protocol.quantities import DurationMs, SizeBytes
+
+MAX_WORDS: Final = 1_000
+"""Characters of a bulletin's text that travel to boards; a longer one stays behind, whole."""
 
 
 class BulletinClass(enum.IntEnum):
@@ -30,3 +35,5 @@ class Bulletin(msgspec.Struct, frozen=True, array_like=True):
     title: Text
     language: Language
     sound: Sha256
+    text: Annotated[str, Meta(max_length=MAX_WORDS)] = ""
+    """What is spoken, for boards; empty where a recording speaks, or where the text is too long for them."""

@@ -16,6 +16,8 @@ ChainId = Annotated[bytes, Meta(min_length=8, max_length=8)]
 MAX_BEAT_BYTES = 64
 MAX_LOG_ROWS = 100
 FAULT_BITS = 32
+SHOWN = "frame:"
+"""How `LogRow.sound` begins where something was shown on a board, not sounded."""
 
 
 class ClockQuality(enum.IntEnum):
@@ -170,7 +172,7 @@ class LogRow(msgspec.Struct, frozen=True, array_like=True):
     """Id of the schedule's entry, or the order's id in hex."""
     bulletin: Annotated[str, Meta(max_length=64)]
     sound: Annotated[str, Meta(max_length=64)]
-    """SHA-256 in hex, "message:7", or "station:vov1"."""
+    """SHA-256 in hex, "message:7", or "station:vov1"; on a board SHOWN and 32 hex digits of the pictures' SHA-256."""
     planned: EpochMs
     started: EpochMs | None
     """First sample, on the box's clock."""

@@ -1,5 +1,6 @@
 """The enrolment code, for those who stand at the box: as words, as a link, as a picture. Pure."""
 
+import base64
 import html
 import io
 from typing import Any, Final
@@ -12,6 +13,11 @@ _LETTERS: Final = "a bê xê dê e ép gờ hát i gi ca lờ mờ nờ o pê qu
 _DIGITS: Final = "không một hai ba bốn năm sáu bảy tám chín"
 NAMES: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", f"{_LETTERS} {_DIGITS}".split(), strict=True))
 """How a letter or digit is called in Vietnamese."""
+
+_BOARD: Final = (
+    '<h2>Bảng tin · board</h2><img alt="" src="data:image/png;base64,{}" '
+    'style="width:100%;max-width:60rem;image-rendering:pixelated">'
+)
 
 
 def approve_url(controller: str, code: str) -> str:
@@ -38,16 +44,20 @@ def qr_svg(url: str) -> str:
     return made
 
 
-def page(status: dict[str, Any], controller: str) -> str:
-    """The page for whoever stands at the box: who it is, its code, its state. It loads nothing and asks for nothing."""
+def page(status: dict[str, Any], controller: str, board: bytes | None = None) -> str:
+    """The page for whoever stands at the box: who it is, its code, its state. It loads nothing and asks for nothing.
+
+    `board` is a PNG of what its board shows.
+    """
     code = str(status["code"])
     state = "đã duyệt · approved" if status["approved"] else "chờ duyệt · waiting for approval"
     link = "có · yes" if status["connected"] else "không · no"
     rows = (("Mã hộp · id", status["id"]), ("Trạng thái · state", state), ("Kết nối · connected", link))
     lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in rows)
     qr = "" if status["approved"] else qr_svg(approve_url(controller, code))
+    shown = "" if board is None else _BOARD.format(base64.b64encode(board).decode())
     return (
         '<!doctype html><html lang="vi"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(str(status['name']))}</title><h1>{html.escape(str(status['name']))}</h1>"
-        f'<p style="font:bold 3rem monospace">{html.escape(code)}</p>{qr}<dl>{lines}</dl></html>'
+        f'<p style="font:bold 3rem monospace">{html.escape(code)}</p>{qr}<dl>{lines}</dl>{shown}</html>'
     )

@@ -91,6 +91,11 @@ lead_in_ms = 0
 [clock]
 trust = "system"
 """
+BOARD_TOML: Final = """
+[board]
+driver = "png"
+"""
+"""The real agent has a board that is a file, `state/board.png`."""
 
 
 def box_toml(layout: Layout, *, name: str, home: Path, output: str, ca: str) -> str:

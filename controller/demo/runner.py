@@ -135,6 +135,7 @@ def _show(stage: Stage, made: "World") -> None:
     home = stage.layout.agent
     print(f"\n  Emergencies are signed with key files: {stage.layout.keys}/*.key.json, passphrase “{PASSPHRASE}”")
     print(f"  What the real agent sounds: {home}/recordings/")
+    print(f"  What stands on its board: {home}/state/board.png")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
     print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
     _keep_going(stage)

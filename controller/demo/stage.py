@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from controller.demo.broker import broker
 from controller.demo.errors import DemoError
-from controller.demo.layout import REAL, SIMULATED, Layout, box_toml
+from controller.demo.layout import BOARD_TOML, REAL, SIMULATED, Layout, box_toml
 from controller.demo.processes import Program, port_is_open, wait_until
 
 START_S: Final = 40
@@ -66,14 +66,15 @@ class Stage:
         wait_until("the controller answers", lambda: port_is_open(port), within_s=START_S, programs=(self.controller,))
 
     def start_boxes(self, ca: str) -> None:
-        """Start the real agent, whose sound goes to WAV files, and the simulated boxes."""
+        """Start the real agent, whose sound goes to WAV files and its board to a picture, and the simulated boxes."""
         for home, name, device, file in (
             (self.layout.agent, REAL, "wav", "box.toml"),
             (self.layout.boxes, SIMULATED, "fake", "template.toml"),
         ):
             home.mkdir(parents=True, exist_ok=True)
             text = box_toml(self.layout, name=name, home=home, output=device, ca=ca)
-            (home / file).write_text(text, encoding="utf-8")
+            board = BOARD_TOML if name == REAL else ""
+            (home / file).write_text(text + board, encoding="utf-8")
         self.agent.start()
         self.swarm.start()
 

@@ -17,7 +17,7 @@ from controller.core.times import ZONE
 from controller.reports import rules, wording
 from controller.reports.models import ChainAnomaly, LogChain, PlayLogRow
 from controller.units.services import inside
-from protocol.report import Grade, LogBatch, LogRow, Result
+from protocol.report import SHOWN, Grade, LogBatch, LogRow, Result
 
 TOGETHER: Final = 1000
 """Rows of a CSV whose names are looked up at once."""
@@ -99,9 +99,15 @@ def rows(question: Question) -> models.QuerySet[PlayLogRow]:
 
 
 def counts(question: Question) -> Mapping[Result, int]:
-    """How many rows of each result fit: counted, never estimated."""
-    found = dict(rows(question).order_by().values_list("result").annotate(n=models.Count("id")))
+    """How many sounds of each result fit: counted, never estimated. What boards showed is no sound."""
+    sounds = rows(question).exclude(sound__startswith=SHOWN).order_by()
+    found = dict(sounds.values_list("result").annotate(n=models.Count("id")))
     return {result: found.get(int(result), 0) for result in Result}
+
+
+def shown_on_boards(question: Question) -> int:
+    """How many of the rows that fit tell of boards."""
+    return rows(question).filter(sound__startswith=SHOWN).count()
 
 
 def csv_lines(question: Question) -> Iterator[str]:
@@ -149,8 +155,8 @@ def _csv_line(row: PlayLogRow, names: wording.Names) -> str:
         local(intended_ms(row)),
         local(row.started_ms),
         local(row.ended_ms),
-        result_name(row.result),
-        grade_name(row.grade),
+        result_name(row.result, row.sound),
+        grade_name(row.grade, row.sound),
         str(row.start_error_ms),
         names.cause(row),
         row.cause,
@@ -185,14 +191,19 @@ def local(at_ms: int | None) -> str:
         return "?"
 
 
-def result_name(result: int) -> str:
-    """How a play ended, in words."""
+def result_name(result: int, sound: str = "") -> str:
+    """How a play ended, in words; `sound` as in its row."""
+    if sound.startswith(SHOWN):
+        shown = {Result.PLAYED: _("đã hiện"), Result.CUT: _("hiện bị gián đoạn"), Result.MISSED: _("không hiện")}
+        return shown[Result(result)]
     names = {Result.PLAYED: _("đã phát"), Result.CUT: _("bị ngắt"), Result.MISSED: _("không phát")}
     return names[Result(result)]
 
 
-def grade_name(grade: int) -> str:
+def grade_name(grade: int, sound: str = "") -> str:
     """How sure it is that it sounded, in words. Below the amplifier's current nothing is proven (design §6)."""
+    if sound.startswith(SHOWN) and grade == Grade.CLAIMED:
+        return _("bảng đã nhận, chưa chứng minh")
     names = {
         Grade.NONE: _("không có"),
         Grade.CLAIMED: _("máy phát báo, chưa chứng minh"),

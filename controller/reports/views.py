@@ -60,6 +60,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "lines": [_line(row, names, levels) for row in page],
         "counts": [(services.result_name(result), levels[result], count) for result, count in counted.items()],
         "total": sum(counted.values()),
+        "shown": services.shown_on_boards(question),
         "anomalies": _anomalies(question),
         "query": query.urlencode(),
         "unit_options": options(),
@@ -98,8 +99,8 @@ def _line(row: PlayLogRow, names: wording.Names, levels: dict[Result, str]) -> L
         note=wording.note(row.detail, names.causes),
         planned=services.local(services.intended_ms(row)),
         started=services.local(row.started_ms),
-        result=services.result_name(row.result),
-        grade=services.grade_name(row.grade),
+        result=services.result_name(row.result, row.sound),
+        grade=services.grade_name(row.grade, row.sound),
         level=levels[Result(row.result)],
     )
 

@@ -15,6 +15,7 @@ from controller.orders.models import EmergencyOrder
 from controller.reports.models import PlayLogRow
 from controller.schedules.models import Schedule, Station
 from controller.units.models import Unit
+from protocol.report import SHOWN
 from protocol.timeline import Cut, RefusalCode
 
 PASS: Final = re.compile(r"([0-9a-f]{32})#(\d+)")
@@ -55,6 +56,8 @@ class Names:
 
     def what(self, row: PlayLogRow) -> str:
         """The row's subject in a line: a bulletin's title, or the emergency with the number of its pass."""
+        if row.sound.startswith(SHOWN):
+            return _("Bảng tin: %(title)s") % {"title": self.bulletin(row) or self.cause(row) or row.cause}
         found = PASS.fullmatch(row.play)
         if found is None:
             return self.bulletin(row) or self.cause(row) or self.sound(row) or row.bulletin or row.cause
@@ -147,6 +150,14 @@ def _codes() -> dict[str, str]:
 
 _Words = Callable[[re.Match[str]], str]
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
+    (
+        re.compile(r"shown: (\w+), (\d+) pictures, SHA-256 ([0-9a-f]{16})[0-9a-f]{48}"),
+        lambda found: _("%(n)s hình, SHA-256 %(hash)s…") % {"n": found[2], "hash": found[3]},
+    ),
+    (
+        re.compile(r"not shown: (.+)", re.DOTALL),
+        lambda found: _("bảng không hiện: %(why)s") % {"why": found[1]},
+    ),
     (
         re.compile("interrupted: the box lost power or the daemon ended"),
         lambda _found: _codes()["interrupted"],

@@ -91,6 +91,8 @@ NOTHING: Final = Signed()
 Reign = tuple[int, int]
 """Era and epoch under which a controller writes."""
 MAX_GENERATION: Final = 0xFFFF_FFFF
+MAX_TEXT_BYTES: Final = 256 * 1024
+"""Of all texts for boards in one manifest; the titles of the others go on."""
 
 
 @dataclass(frozen=True)
@@ -295,10 +297,19 @@ def _manifest(
         zone=zone,
         policies=policies,
         entries=tuple(entries),
-        bulletins=tuple(contents[name].bulletin for name in named),
+        bulletins=_worded(contents[name].bulletin for name in named),
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
     )
+
+
+def _worded(bulletins: Iterable[Bulletin]) -> tuple[Bulletin, ...]:
+    """With as many of their texts for boards as boxes fetch over a mobile line without harm; sounds go before words."""
+    left, made = MAX_TEXT_BYTES, []
+    for bulletin in bulletins:
+        left -= len(bulletin.text.encode())
+        made.append(bulletin if left >= 0 else msgspec.structs.replace(bulletin, text=""))
+    return tuple(made)
 
 
 def _bits(mask: int) -> Iterable[int]:

@@ -69,10 +69,12 @@ README: Final = Path(__file__).parents[2] / "protocol" / "README.md"
 SPEECH: Final = sha256(b"the bytes of morning.ogg")
 CHAIN: Final = bytes.fromhex("0011223344556677")
 
+SPOKEN: Final = "Trạm y tế tiêm chủng vào thứ Năm."
+
 APPROVAL: Final = Approval(
     subject=Subject.BULLETIN,
     hash=SPEECH,
-    text=sha256("Trạm y tế tiêm chủng vào thứ Năm.".encode()),
+    text=sha256(SPOKEN.encode()),
     klass=BulletinClass.ORDINARY,
     language="vi",
     scope=PROVINCE,
@@ -96,7 +98,7 @@ MANIFEST: Final = Manifest(
             rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
         ),
     ),
-    bulletins=(Bulletin("b7", "Lịch tiêm chủng", "vi", SPEECH),),
+    bulletins=(Bulletin("b7", "Lịch tiêm chủng", "vi", SPEECH, SPOKEN),),
     blobs=(Blob(SPEECH, 96_000, 32_000),),
     stations=(Station("vov1", "VOV1", "https://radio.example/vov1"),),
     approvals=(SIGNED_APPROVAL,),

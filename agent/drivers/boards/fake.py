@@ -1,27 +1,40 @@
-"""A board that remembers what it showed, and can be unplugged."""
+"""A board that remembers what it showed, and can be unplugged or hang."""
 
+import asyncio
 from dataclasses import dataclass, field
 
-from agent.ports.board import BoardError
+from agent.ports.board import BoardError, Picture
 
 
 @dataclass
 class FakeBoard:
     """Implements the port `Board`."""
 
-    text: str | None = None
+    picture: Picture | None = None
     """What it shows now."""
     is_plugged: bool = True
-    history: list[str | None] = field(default_factory=list)
+    takes: asyncio.Event = field(default_factory=asyncio.Event)
+    """Calls do not come back until it is set, as it is at first."""
+    waiting: int = 0
+    """Calls that have not come back."""
+    history: list[Picture | None] = field(default_factory=list)
 
-    async def show(self, text: str) -> None:
-        self._set(text)
+    def __post_init__(self) -> None:
+        self.takes.set()
 
-    async def clear(self) -> None:
-        self._set(None)
+    async def show(self, picture: Picture) -> None:
+        await self._set(picture)
 
-    def _set(self, text: str | None) -> None:
+    async def close(self) -> None:
+        await self._set(None)
+
+    async def _set(self, picture: Picture | None) -> None:
+        self.waiting += 1
+        try:
+            await self.takes.wait()
+        finally:
+            self.waiting -= 1
         if not self.is_plugged:
             raise BoardError("the board is not plugged in")
-        self.text = text
-        self.history.append(text)
+        self.picture = picture
+        self.history.append(picture)

@@ -26,15 +26,6 @@ NOISY_MS = 1000
 """The right second, no more: how exact it is on this machine is measured by `make bench NAME=start`."""
 
 
-async def opened(clock: SystemClock) -> PortAudioSpeaker:
-    """The device is open, however long that takes on a busy machine, and nothing has sounded."""
-    speaker = PortAudioSpeaker(clock)
-    sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms() + 600_000))
-    sounding.stop(0)
-    assert (await sounding.ended()).first_sample_ms is None
-    return speaker
-
-
 def test_a_bulletin_is_heard_as_it_was_published_and_at_its_instant(null_sink: NullSink) -> None:
     async def story() -> tuple[int, int]:
         clock = SystemClock("system")
@@ -85,8 +76,8 @@ def test_a_sound_begins_over_the_fading_end_of_one_that_was_stopped(null_sink: N
         programme = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
         await programme.started()
         await asyncio.sleep(0.5)
-        alarm = await speaker.start(track(CHIME, start_ms=clock.now_ms(), length_ms=1000))
         programme.stop(200)
+        alarm = await speaker.start(track(CHIME, start_ms=clock.now_ms(), length_ms=1000))
         cut = await programme.ended()
         assert not cut.complete
         assert cut.ended_ms is not None

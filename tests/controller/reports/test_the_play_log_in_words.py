@@ -18,7 +18,7 @@ from controller.reports.models import PlayLogRow
 from controller.reports.services import Question
 from controller.schedules.models import Schedule
 from protocol.order import Severity, Status
-from protocol.report import Grade, Result
+from protocol.report import SHOWN, Grade, Result
 from protocol.timeline import Cut, RefusalCode
 from tests.support import province
 from tests.support.installation import install
@@ -167,3 +167,27 @@ def test_the_log_of_one_box_says_so_and_stays_with_it(here: Province) -> None:
     assert "Chỉ các dòng của hộp “an phú 1”" in page
     assert f'type="hidden" name="box" value="{mine.box_id}"' in page
     assert "bình minh" not in page
+
+
+def test_what_a_board_showed_is_in_the_log_and_is_no_sound_in_the_counts(here: Province) -> None:
+    order = drill(here)
+    passes(here, order)
+    digest = "0123456789abcdef" * 4
+    shown = f"shown: drill, 3 pictures, SHA-256 {digest}"
+    row(here, play="board:1", cause=order.pk, sound=f"{SHOWN}{digest[:32]}", started_ms=NOW_MS, detail=shown)
+    unplugged = "not shown: the board is not plugged in"
+    missed = {"result": Result.MISSED, "detail": unplugged, "grade": Grade.NONE}
+    row(here, play="board:2", cause="0" * 32, sound=f"{SHOWN}{digest[:32]}", **missed)
+    assert services.counts(Question()) == {Result.PLAYED: 3, Result.CUT: 0, Result.MISSED: 0}
+    assert services.shown_on_boards(Question()) == 2
+    browser = Client()
+    browser.force_login(here.people["tuan"])
+    page = browser.get("/nhat-ky/").text
+    assert "Bảng tin: Diễn tập: Bão, gió mạnh" in page
+    assert "3 hình, SHA-256 0123456789abcdef…" in page
+    assert "bảng đã nhận, chưa chứng minh" in page
+    assert "không hiện" in page
+    assert "<b>2</b> trên bảng tin" in page
+    with translation.override("en"):
+        assert wording.note(shown, {}) == "3 pictures, SHA-256 0123456789abcdef…"
+        assert wording.note(unplugged, {}) == "the board did not show it: the board is not plugged in"

@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
@@ -13,6 +14,8 @@ from controller.boxes.models import BoxState
 from controller.jobs.models import Job
 from controller.library import files
 from controller.library import services as library
+from controller.library.approving import spoken_text
+from controller.library.models import Bulletin
 from controller.library.services import Words
 from controller.outbox.models import Message
 from controller.schedules import regulating, services
@@ -90,6 +93,21 @@ def test_a_text_becomes_sound_an_assignment_and_a_message_to_every_box_of_the_wa
         assert files.path_of(manifest.blobs[0].hash.hex()).stat().st_size == manifest.blobs[0].size
         assert Message.objects.filter(topic=topics.down(target.pk), payload=row.message).count() == 1
         validate_manifest(manifest)
+
+
+def test_the_words_that_were_approved_go_to_the_boards_with_the_sound(here: Office) -> None:
+    services.publish(published(here), here.lan)
+    do_all(timezone.now())
+    target = here.boxes[0].pk
+    assignment, manifest = read(assignment_of(target))
+    trust = trust_of(assignment.units[-1])
+    (bulletin,) = judge_manifest(manifest, trust, assignment.units, assignment.issued).manifest.bulletins
+    assert bulletin.title == "Cúp điện"
+    assert bulletin.text == spoken_text(Bulletin.objects.get())
+    assert bulletin.text
+    wrong = msgspec.structs.replace(bulletin, text=bulletin.text + " Sai.")
+    forged = msgspec.structs.replace(manifest, bulletins=(wrong,))
+    assert judge_manifest(forged, trust, assignment.units, assignment.issued).manifest.bulletins[0].text == ""
 
 
 def test_boxes_with_one_programme_share_one_manifest(here: Office) -> None:

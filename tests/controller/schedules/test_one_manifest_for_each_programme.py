@@ -7,7 +7,17 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.schedules.compiler import Aim, Content, Place, Programme, Reach, compile_all, facts_of, is_over
+from controller.schedules.compiler import (
+    MAX_TEXT_BYTES,
+    Aim,
+    Content,
+    Place,
+    Programme,
+    Reach,
+    compile_all,
+    facts_of,
+    is_over,
+)
 from controller.schedules.rules import Rules
 from controller.units.rules import above
 from protocol import timeline
@@ -171,3 +181,31 @@ def test_places_whose_permissions_end_apart_share_a_manifest_unless_something_so
             two, [programme], zone="Asia/Ho_Chi_Minh", contents=CONTENTS, stations={}, rules=Rules({}, ends)
         )
         assert len(found.manifests) == count
+
+
+def test_texts_for_boards_are_left_behind_before_a_manifest_becomes_heavy_for_mobile_lines() -> None:
+    """Titles and sounds stay; which texts go does not hang on chance."""
+    names = [f"b{number:03}" for number in range(400)]
+    words = "Tiếng Việt " * 90
+    many = {
+        name: Content(Bulletin(name, f"Tin {name}", "vi", digest, words), Blob(digest, 1000, 5000))
+        for number, name in enumerate(names)
+        for digest in [number.to_bytes(32, "big")]
+    }
+    programmes = [
+        Programme(entry(1, tuple(names[:200])), everywhere()),
+        Programme(entry(2, tuple(names[200:])), everywhere()),
+    ]
+    found = compile_all(
+        [Place("a", "77-1")], programmes, zone="Asia/Ho_Chi_Minh", contents=many, stations={}, rules=Rules({})
+    )
+    (manifest,) = found.manifests
+    assert [row.title for row in manifest.bulletins] == [f"Tin {name}" for name in names]
+    texts = [row.text for row in manifest.bulletins]
+    kept = MAX_TEXT_BYTES // len(words.encode())
+    assert texts == [words] * kept + [""] * (400 - kept)
+    assert 0 < kept < 400
+
+
+def everywhere() -> Aim:
+    return Aim(frozenset({"77"}))

@@ -1,0 +1,229 @@
+"""What a board shows, as `protocol.timeline` says what sounds: a function of what the box holds and of the time. Pure.
+
+An alarm stands from its beginning until it expires or is ended, also between its passes and after the last one. Then
+comes the bulletin that sounds, in the words that persons have approved; then, outside quiet hours, the time.
+"""
+
+import enum
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from agent.core.cueing import may_sound
+from protocol.gate import Ending
+from protocol.messages import BY_CODE, PREPARED
+from protocol.order import SOUNDING, MessageType, Order, Status
+from protocol.policy import EffectivePolicy
+from protocol.quantities import MINUTE_MS, SECOND_MS
+from protocol.recurrence import to_wall
+from protocol.report import ClockQuality
+from protocol.timeline import Holdings, Segment, SegmentKind, at
+
+CANCELLED_MS: Final = 10 * MINUTE_MS
+"""So long a board says that an alarm was cancelled."""
+ZONE: Final = "Asia/Ho_Chi_Minh"
+"""Where no manifest names one."""
+WEEKDAYS: Final = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
+UNNAMED: Final = "Báo động khẩn cấp"
+"""An alarm of an event that no prepared message names, and without words for boards."""
+
+
+class Look(enum.StrEnum):
+    """How a page is laid out."""
+
+    ALARM = "alarm"
+    DRILL = "drill"
+    CANCELLED = "cancelled"
+    BULLETIN = "bulletin"
+    CODE = "code"
+    CLOCK = "clock"
+    BLACK = "black"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is to be read, before it is laid out."""
+
+    look: Look
+    title: str = ""
+    text: str = ""
+    cause: str = ""
+    """Id of the schedule's entry, or the order's id in hex; empty where nobody ordered it."""
+    bulletin: str = ""
+
+
+BLACK: Final = Page(Look.BLACK)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm that this box has accepted."""
+
+    order: Order
+    level: int
+    """Of its signers; 0 is the province."""
+    ended_ms: int | None = None
+    """When it was cancelled or replaced, if that still counts."""
+    replaced: bool = False
+    """It was an update that ended it."""
+
+
+def alarms_of(accepted: Sequence[tuple[Order, int, int]], ended: Mapping[bytes, Sequence[Ending]]) -> list[Alarm]:
+    """The alarms among accepted orders, which come as (order, level, instant of acceptance in ms).
+
+    `ended` names by id of an alarm what ends it and is not ended itself.
+    """
+    naming: defaultdict[bytes, list[tuple[Order, int]]] = defaultdict(list)
+    for order, _level, accepted_ms in accepted:
+        for reference in order.references:
+            naming[reference].append((order, accepted_ms))
+    found = []
+    for order, level, _accepted_ms in accepted:
+        if order.type not in SOUNDING or order.status is Status.TEST:
+            continue
+        kinds = {ending.type for ending in ended.get(order.id, ()) if ending.status is order.status}
+        enders = [
+            (max(accepted_ms, other.not_before * SECOND_MS if other.type is MessageType.UPDATE else 0), other.type)
+            for other, accepted_ms in naming[order.id]
+            if other.type in kinds and other.status is order.status
+        ]
+        first = min(enders, default=None)
+        replaced = first is not None and first[1] is MessageType.UPDATE
+        found.append(Alarm(order, level, None if first is None else first[0], replaced))
+    return found
+
+
+def shows(
+    holdings: Holdings,
+    alarms: Sequence[Alarm],
+    now_ms: int,
+    *,
+    quality: ClockQuality,
+    name: str,
+    code: str | None,
+    sounding: Segment | None = None,
+) -> Page:
+    """What a passer-by is to read now. `name` is the place's, `code` that of a box that waits for approval.
+
+    `sounding` is what the player has in the air. Where it has nothing, as with a broken amplifier, the plan tells what
+    should be: then people can read it at least.
+    """
+    segment = sounding if sounding is not None else at(holdings, now_ms)
+    if may_sound(SegmentKind.EMERGENCY, quality):
+        page = _of_alarms(holdings, alarms, now_ms, "" if segment is None else segment.cause)
+        if page is not None:
+            return page
+    if code is not None:
+        return Page(Look.CODE, code, name)
+    if not may_sound(SegmentKind.PROGRAMME, quality):
+        return Page(Look.CLOCK, "--:--", name)
+    page = None if segment is None else _of_programme(holdings, segment)
+    if page is not None:
+        return page
+    return BLACK if is_quiet(holdings, now_ms) else _clock(holdings, now_ms, name)
+
+
+def is_quiet(holdings: Holdings, now_ms: int) -> bool:
+    """Whether scheduled sound is forbidden here now; where no programme is, nobody has said so."""
+    if holdings.manifest is None:
+        return False
+    own = () if holdings.assignment is None or holdings.assignment.policy is None else (holdings.assignment.policy,)
+    policies = (*holdings.manifest.policies, *holdings.bounds, *own)
+    policy = EffectivePolicy(policies, ZoneInfo(holdings.manifest.zone), holdings.exceptions)
+    return policy.why_quiet(now_ms) is not None
+
+
+def second_of_day(holdings: Holdings, now_ms: int) -> int:
+    """On the clocks of the place."""
+    wall = to_wall(now_ms, _zone(holdings))
+    return wall.hour * 3600 + wall.minute * 60 + wall.second
+
+
+def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:
+    """`cause` is that of what sounds."""
+    begun = [
+        alarm for alarm in alarms if _has_begun(alarm.order, now_ms) and not _is_held_back(alarm, holdings, now_ms)
+    ]
+    standing = [alarm for alarm in begun if _stands(alarm, now_ms)]
+    if standing:
+        return _alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))))
+    over = [alarm for alarm in begun if _is_just_cancelled(alarm, now_ms)]
+    return _cancelled(max(over, key=_rank)) if over else None
+
+
+def _has_begun(order: Order, now_ms: int) -> bool:
+    """As `holdings.begun`: what begins at once begins when it is here, whatever the clock says."""
+    return order.not_before <= order.issued or order.not_before * SECOND_MS <= now_ms
+
+
+def _is_held_back(alarm: Alarm, holdings: Holdings, now_ms: int) -> bool:
+    """Whether somebody of its level or above has stopped the speakers."""
+    return any(
+        lock.level <= alarm.level and lock.from_ms <= now_ms and (lock.until_ms is None or now_ms < lock.until_ms)
+        for lock in holdings.locks
+    )
+
+
+def _stands(alarm: Alarm, now_ms: int) -> bool:
+    return now_ms < alarm.order.expires * SECOND_MS and (alarm.ended_ms is None or now_ms < alarm.ended_ms)
+
+
+def _is_just_cancelled(alarm: Alarm, now_ms: int) -> bool:
+    ended_ms = alarm.ended_ms
+    return ended_ms is not None and not alarm.replaced and ended_ms <= now_ms < ended_ms + CANCELLED_MS
+
+
+def _rank(alarm: Alarm) -> tuple[int, int, int, str]:
+    """As of sounds: severity, authority, age."""
+    return (alarm.order.severity, -alarm.level, -alarm.order.issued, alarm.order.id.hex())
+
+
+def _alarm(alarm: Alarm) -> Page:
+    order = alarm.order
+    look = Look.DRILL if order.status is Status.EXERCISE else Look.ALARM
+    return Page(look, _title(order), order.board or _prepared_text(order), order.id.hex())
+
+
+def _cancelled(alarm: Alarm) -> Page:
+    title = _title(alarm.order)
+    drill = "diễn tập " if alarm.order.status is Status.EXERCISE else ""
+    return Page(Look.CANCELLED, title, f"Lệnh {drill}“{title}” đã được hủy.", alarm.order.id.hex())
+
+
+def _title(order: Order) -> str:
+    message = None if order.sound is None else order.sound.message
+    if isinstance(message, int) and message in BY_CODE:
+        return BY_CODE[message].title_vi
+    return next((known.title_vi for known in PREPARED if known.event == order.event), UNNAMED)
+
+
+def _prepared_text(order: Order) -> str:
+    """The words of the recording that it sounds; empty for one whose words are not known here."""
+    message = None if order.sound is None else order.sound.message
+    return BY_CODE[message].text_vi if isinstance(message, int) and message in BY_CODE else ""
+
+
+def _of_programme(holdings: Holdings, segment: Segment) -> Page | None:
+    """The bulletin or station that sounds; None where there are no approved words for it."""
+    manifest = holdings.manifest
+    if manifest is None:
+        return None
+    if segment.kind is SegmentKind.RELAY:
+        found = next((row for row in manifest.stations if row.code == segment.station), None)
+        return None if found is None else Page(Look.BULLETIN, f"Tiếp sóng {found.name}", "", segment.cause)
+    bulletin = next((row for row in manifest.bulletins if row.id == segment.bulletin), None)
+    if bulletin is None or not (bulletin.title or bulletin.text):
+        return None
+    return Page(Look.BULLETIN, bulletin.title, bulletin.text, segment.cause, bulletin.id)
+
+
+def _clock(holdings: Holdings, now_ms: int, name: str) -> Page:
+    wall = to_wall(now_ms, _zone(holdings))
+    day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m/%Y}"
+    return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(line for line in (day, name) if line))
+
+
+def _zone(holdings: Holdings) -> ZoneInfo:
+    return ZoneInfo(ZONE if holdings.manifest is None else holdings.manifest.zone)

@@ -1,0 +1,205 @@
+"""Pages as dots: every letter is there, nothing is cut, nothing flashes faster than it may.
+
+The pictures lie in `build/boards/` afterwards, for whoever wants to look.
+"""
+
+import string
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fontTools.ttLib import TTFont
+
+from agent.core.film import Film, Frame, Scene
+from agent.core.pages import Look, Page
+from agent.core.rendering import FONTS, Format, render
+from protocol.messages import BY_CODE
+from tests.support.boards import save
+
+PICTURES = Path("build/boards")
+VOWELS = "aăâeêioôơuưy"
+MARKS = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
+LIGHT = (np.arange(256) / 255) ** 2.2
+FLOOD = BY_CODE[1]
+BULLETIN = (
+    "Trạm y tế xã An Phú tiêm chủng mở rộng cho trẻ dưới hai tuổi vào sáng thứ Năm, từ bảy giờ đến mười một giờ. "
+    "Đề nghị các gia đình đưa trẻ đến đúng giờ, mang theo sổ tiêm."
+)
+PAGES = (
+    Page(Look.ALARM, FLOOD.title_vi, FLOOD.text_vi, "a"),
+    Page(Look.DRILL, FLOOD.title_vi, FLOOD.text_vi, "a"),
+    Page(Look.CANCELLED, FLOOD.title_vi, "Lệnh đã được hủy.", "a"),
+    Page(Look.BULLETIN, "Lịch tiêm chủng", BULLETIN, "s1", "b1"),
+    Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3"),
+    Page(Look.CODE, "ABCD-2EFG", "Cụm loa thôn 3"),
+    Page(Look.BLACK),
+)
+FORMS = (
+    Format(96, 16),
+    Format(96, 16, moves=False),
+    Format(64, 32),
+    Format(128, 64),
+    Format(256, 128),
+    Format(1920, 1080),
+)
+
+
+def vietnamese() -> set[str]:
+    """Every letter of the alphabet with every mark, in both cases."""
+    small = {unicodedata.normalize("NFC", vowel + mark) for vowel in VOWELS for mark in MARKS} | set(
+        "bcdđghklmnpqrstvx"
+    )
+    return small | {letter.upper() for letter in small}
+
+
+@pytest.mark.parametrize("name", ["text", "bold"])
+def test_the_fonts_have_every_vietnamese_letter_and_whatever_a_text_is_made_of(name: str) -> None:
+    letters = vietnamese()
+    assert len(letters) == 2 * (12 * 6 + 17)
+    known = TTFont(FONTS / f"{name}.ttf").getBestCmap()
+    needed = letters | set(string.digits + string.ascii_letters + string.punctuation + "–“”…° ")
+    assert {letter for letter in needed if ord(letter) not in known} == set()
+
+
+def test_nor_in_the_smallest_letters_of_a_high_board() -> None:
+    seen: dict[bytes, str] = {}
+    for letter in sorted(vietnamese()):
+        dots = render(Page(Look.BULLETIN, "", " ".join([letter] * 200)), Format(64, 64)).at(0).rgb
+        assert dots not in seen or {letter, seen[dots]} == {"l", "I"}, (letter, seen.get(dots))
+        seen[dots] = letter
+
+
+@pytest.mark.parametrize("height", [16, 17, 20, 24, 32])
+def test_no_two_vietnamese_letters_look_alike_on_a_low_board(height: int) -> None:
+    """In a narrower font of 12 dots "ã" and "ă" are the same; "l" and "I" may be, as in print."""
+    seen: dict[bytes, str] = {}
+    for letter in sorted(vietnamese()):
+        dots = render(Page(Look.BULLETIN, letter), Format(48, height)).at(0).rgb
+        assert dots not in seen or {letter, seen[dots]} == {"l", "I"}, (letter, seen.get(dots))
+        seen[dots] = letter
+
+
+def test_the_fonts_may_be_shipped() -> None:
+    words = (FONTS / "LICENSE.txt").read_text("utf-8")
+    assert "Permission is hereby granted, free of charge" in words
+    for name in ("text", "bold"):
+        names = str(TTFont(FONTS / f"{name}.ttf")["name"].getDebugName(4))
+        assert names == f"Loa Lang {name}"
+        assert not any(word in names for word in ("Bitstream", "Vera", "Arev", "DejaVu"))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.width}x{form.height}{'' if form.moves else '-still'}")
+def test_every_page_is_drawn_in_the_boards_size(form: Format) -> None:
+    for page in PAGES:
+        film = render(page, form)
+        frames = [film.at(at_ms) for at_ms in range(0, sum(scene.hold_ms for scene in film.scenes), 997)]
+        assert {(frame.width, frame.height, len(frame.rgb)) for frame in frames} == {
+            (form.width, form.height, 3 * form.width * form.height)
+        }
+        assert any(any(frame.rgb) for frame in frames) is (page.look is not Look.BLACK)
+        still = "" if form.moves else "-still"
+        for number, scene in enumerate(film.scenes):
+            at_ms = sum(before.hold_ms for before in film.scenes[:number]) + scene.hold_ms * 2 // 5
+            path = PICTURES / f"{form.width}x{form.height}{still}" / f"{page.look}-{number + 1}.png"
+            save(film.at(at_ms), path, zoom=1 if form.width > 500 else 4)
+
+
+@pytest.mark.parametrize(
+    "form", FORMS[:-1], ids=lambda form: f"{form.width}x{form.height}{'' if form.moves else '-still'}"
+)
+def test_no_word_is_lost_on_any_board(form: Format) -> None:
+    words = BULLETIN.split()
+    whole = render(Page(Look.BULLETIN, "", BULLETIN), form).digest
+    for number in range(len(words)):
+        other = " ".join([*words[:number], words[number][::-1] + "q", *words[number + 1 :]])
+        assert render(Page(Look.BULLETIN, "", other), form).digest != whole, words[number]
+
+
+@pytest.mark.parametrize("form", [Format(96, 16), Format(128, 64), Format(256, 128)], ids=lambda form: str(form.width))
+def test_a_drill_is_marked_as_one_on_every_screen_of_it(form: Format) -> None:
+    drill, alarm = (render(page, form) for page in PAGES[1::-1])
+    assert all(one.frame != other.frame for one, other in zip(drill.scenes, alarm.scenes, strict=True))
+    assert all(scene.other is None for scene in drill.scenes), "a drill does not flash"
+    if form.height >= 48:
+        bars = {scene.frame.window(0, form.width // 2).rgb[: 3 * (form.width // 2) * 12] for scene in drill.scenes}
+        assert len(bars) == 1, "the same words in the bar of every page, uncut"
+
+
+@pytest.mark.parametrize(
+    "form", FORMS[:-1], ids=lambda form: f"{form.width}x{form.height}{'' if form.moves else '-still'}"
+)
+def test_nothing_flashes_more_than_three_times_a_second(form: Format) -> None:
+    for page in PAGES:
+        film = render(page, form)
+        assert most_flashes(film) <= 3, page.look
+    assert most_flashes(render(PAGES[0], form)) == (1 if form.moves else 0)
+
+
+def test_the_test_of_flashes_sees_them() -> None:
+    black, white = (Frame(8, 8, bytes([value]) * 192) for value in (0, 255))
+    assert most_flashes(Film(8, 8, (Scene(black, 100), Scene(white, 100)))) == 5
+
+
+def most_flashes(film: Film) -> int:
+    """In any second, in any eighth of the board: pairs of opposing changes of its relative luminance by a tenth
+    (WCAG 2.3.1)."""
+    instants, bands = [0], [luminances(film.at(0))]
+    while instants[-1] < 9_000:
+        instants.append(instants[-1] + (film.changes_in_ms(instants[-1]) or 1_000))
+        bands.append(luminances(film.at(instants[-1])))
+    return max(flashes(list(zip(instants, light, strict=True))) for light in zip(*bands, strict=True))
+
+
+def flashes(light: list[tuple[int, float]]) -> int:
+    """Of one place: the most in any second."""
+    turns, extreme, direction = list[int](), light[0][1], 0
+    for at_ms, value in light:
+        change = value - extreme
+        if abs(change) >= 0.1 and (change > 0) != (direction > 0 if direction else change < 0):
+            turns.append(at_ms)
+            extreme, direction = value, 1 if change > 0 else -1
+        elif direction * change > 0:
+            extreme = value
+    return max((sum(1 for turn in turns if start <= turn < start + 1_000) // 2 for start in turns), default=0)
+
+
+def luminances(frame: Frame) -> list[float]:
+    """Relative luminance, 0 to 1, of each eighth of the rows."""
+    dots = np.frombuffer(frame.rgb, np.uint8).reshape(frame.height, frame.width, 3)
+    light = LIGHT[dots] @ np.array([0.2126, 0.7152, 0.0722])
+    return [float(rows.mean()) for rows in np.array_split(light, 8)]
+
+
+def contrast(frame: Frame, box: tuple[int, int]) -> float:
+    """Between the brightest and the darkest dot of these rows (WCAG 1.4.3)."""
+    rows = [frame.rgb[3 * frame.width * row :][: 3 * frame.width] for row in range(*box)]
+    dots = {bytes(row[at : at + 3]) for row in rows for at in range(0, len(row), 3)}
+    lights = [luminances(Frame(1, 8, dot * 8))[0] for dot in dots]
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+@pytest.mark.parametrize("look", [Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN])
+def test_letters_stand_out_from_their_ground(look: Look) -> None:
+    frame = render(Page(look, "Lũ", "Nước đang lên nhanh.", "a"), Format(128, 64)).at(0)
+    assert contrast(frame, (20, 64)) >= 7
+    assert contrast(frame, (0, 12)) >= 3.9, "large letters on the bar"
+
+
+def test_hostile_text_is_drawn_or_left_out_and_never_raises() -> None:
+    for text in ("\x00\x1b[31m", "a" * 999, "\u202eabc", "\U0001f600" * 50, "\n\n\n", " ", "đ\u0301" * 300):
+        for look in Look:
+            render(Page(look, text[:200], text), Format(96, 16))
+            render(Page(look, text[:200], text), Format(128, 64))
+
+
+def test_decomposed_letters_are_drawn_as_composed_ones() -> None:
+    composed = Page(Look.BULLETIN, "Ế ỗ ặ")
+    decomposed = Page(Look.BULLETIN, unicodedata.normalize("NFD", composed.title))
+    assert render(composed, FORMS[0]) == render(decomposed, FORMS[0])
+
+
+def test_a_board_that_is_written_dot_by_dot_gets_neither_flashes_nor_running_text() -> None:
+    film = render(PAGES[0], Format(96, 16, moves=False))
+    assert all(scene.other is None and scene.frame.width == 96 for scene in film.scenes)
+    assert min(scene.hold_ms for scene in film.scenes) >= 3_000
