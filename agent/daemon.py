@@ -1,6 +1,6 @@
 """The composition root: what a box is made of, in the order in which it is built; it stops in the reverse order.
 
-state folder → store → identity → clock → holdings → sound → controller → what comes down, what goes up → service
+state folder → store → identity → clock → holdings → sound, pins → controller → what comes down, what goes up → service
 """
 
 import asyncio
@@ -18,12 +18,13 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
-from agent.drivers import audio, boards
+from agent.drivers import audio, boards, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
+from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.systemd import Notifier
 from agent.errors import LinkError
 from agent.link.control import ControlServer
@@ -31,7 +32,9 @@ from agent.link.https import HttpsOffice
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
-from agent.ports.sound import Speaker
+from agent.ports.microphone import Drain, Inlet
+from agent.ports.pins import Pins, PinsError
+from agent.ports.sound import Amplifier, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.code_board import CodeBoard
@@ -41,12 +44,16 @@ from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.own_orders import OwnOrders
+from agent.services.panel import Judged, PanelService, Wiring, output_of, wiring_of
+from agent.services.panel_code import judged
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
 from agent.services.service_desk import About, ServiceDesk
+from agent.services.service_lock import ServiceLock
 from agent.services.wake import Wakes
 from agent.services.watch import Watch
 from agent.store.blobs import BlobShelf
@@ -58,6 +65,7 @@ from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
+from protocol.compose import ENTROPY_BYTES
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
 from protocol.signing import Domain, KeySigner
@@ -89,10 +97,12 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     log.info("starting", id=me.box, code=enrolment_code(me.box), version=VERSION, state=str(config.state_dir))
     mind = _remember(config, database, me)
     speaker = audio.choose(config, mind.clock)
+    wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
-    player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
+    player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)
-    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
+    panel = _panel(config, me, mind, controller, wires)
+    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     services = _for_who_stands_there(config, me, mind, desk)
     await _until(
         stop,
@@ -107,11 +117,13 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "enrolment": controller.enrolment.run(),
             "papers": controller.papers.run(),
             "link": controller.link.run(),
-            "control": ControlServer(config.control_socket, desk.commands).run(),
+            "panel": panel.run(),
+            "control": ControlServer(config.control_socket, {**desk.commands, **panel.commands}).run(),
             "watchdog": _signs_of_life(notifier),
         },
     )
     await speaker.close()
+    wires.pins.close()
     log.info("stopped")
 
 
@@ -201,12 +213,72 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
     return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
 
 
-def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
+@dataclass(frozen=True)
+class _Wires:
+    """Pins, and what sounds only while the service switch lets it."""
+
+    pins: Pins
+    wiring: Wiring
+    lock: ServiceLock
+    speaker: Speaker
+    """Without the lock."""
+
+    def inlet(self, name: str) -> Inlet:
+        """Where the sound of the voice of this name is poured in."""
+        frames: Callable[[str], Inlet] = getattr(self.speaker, "frames", Drain)
+        return frames(name)
+
+
+def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
+    """A panel that cannot be had is a fault; the box goes on, and what has no relay is always on."""
+    pins: Pins = gpio.NoPins()
+    amplifier: Amplifier = AlwaysOn()
+    try:
+        pins = gpio.choose(config.panel.driver, config.panel.chip, mind.clock)
+        relay = output_of(config.panel, "amplifier")
+        amplifier = amplifier if relay is None else RelayAmplifier(pins, relay)
+    except PinsError as error:
+        mind.faults.raised(FaultCode.PANEL, str(error))
+    return _Wires(pins, wiring_of(config.panel), ServiceLock(amplifier, speaker), speaker)
+
+
+def _panel(config: Config, me: _Me, mind: _Mind, controller: _Controller, wires: _Wires) -> PanelService:
+    token = "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+    own = OwnOrders(
+        me.signer,
+        mind.clock,
+        mind.store,
+        recordings=mind.recordings,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        wakes=mind.wakes,
+        take=controller.inbox.take,
+        entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+    )
+
+    async def judge(entered: str) -> Judged:
+        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token)
+
+    return PanelService(
+        wires.wiring,
+        wires.pins,
+        mind.clock,
+        own=own,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        lock=wires.lock,
+        microphone=audio.microphone(config),
+        inlet=wires.inlet,
+        judge=judge,
+    )
+
+
+def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callable[[bytes], None]) -> Player:
     store, wakes = mind.store, mind.wakes
     return Player(
         clock=mind.clock,
-        speaker=speaker,
-        amplifier=AlwaysOn(),
+        speaker=lock.speaker,
+        amplifier=lock.amplifier,
         journal=store.journal,
         shelf=store.shelf.path,
         recordings=mind.recordings,
@@ -249,7 +321,7 @@ def _open_the_desk(
     *,
     reporter: Reporter,
     player: Player,
-    speaker: Speaker,
+    wires: _Wires,
 ) -> ServiceDesk:
     """For whoever stands at the box."""
     tried = selftest.checks(
@@ -258,7 +330,7 @@ def _open_the_desk(
             mind.clock,
             controller.link,
             knock=reporter.knock,
-            sound=_sound_check(speaker, mind.recordings),
+            sound=_sound_check(wires.speaker, mind.recordings),
             recordings=mind.recordings,
         )
     )
@@ -266,8 +338,8 @@ def _open_the_desk(
         enrolment_code(me.box),
         config.state_dir / "code.wav",
         voice=Espeak(),
-        speaker=speaker,
-        amplifier=AlwaysOn(),
+        speaker=wires.lock.speaker,
+        amplifier=wires.lock.amplifier,
         trust=mind.store.trust,
         clock=mind.clock,
         busy=lambda: player.sounding is not None,

@@ -22,6 +22,7 @@ from agent.services.wake import Wake
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.manifest import NO_ASSIGNMENT, Assignment, PlaceInOrder
+from protocol.priority import OWN_LEVEL
 from protocol.quantities import SECOND_MS
 from protocol.report import MAX_LOG_ROWS, Beat, Fault, FaultCode, Hello, LogBatch, Receipt, holdings_digest
 from protocol.roles import Role
@@ -246,8 +247,9 @@ class Reporter:
         return _place(None if force is None else force.assignment)
 
     def _live(self) -> tuple[bytes, ...]:
+        """Of the orders that came from others: the controller has no other list to compare with."""
         now = self._clock.now_ms()
-        return live_ids([held.order for held in self._book.orders(now)], now)
+        return live_ids([held.order for held in self._book.orders(now) if held.level != OWN_LEVEL], now)
 
     def _is_stopped(self) -> bool:
         now_ms = self._clock.now_ms()

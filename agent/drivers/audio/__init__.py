@@ -6,8 +6,10 @@ import structlog
 
 from agent.config import Config
 from agent.drivers.audio.fake import FakeSpeaker
+from agent.drivers.audio.microphone import FakeMicrophone, PortAudioMicrophone
 from agent.drivers.audio.wav import wav_speaker
 from agent.ports.clock import Clock
+from agent.ports.microphone import Microphone
 from agent.ports.sound import SoundError, Speaker
 
 SOUNDED: Final = "sounded.jsonl"
@@ -32,6 +34,11 @@ def choose(config: Config, clock: Clock) -> Speaker:
             return _portaudio(config, clock)
         case _:
             return _whatever_works(config, clock)
+
+
+def microphone(config: Config) -> Microphone:
+    """The box's own microphone; a missing PyAudio or plug is said when somebody speaks."""
+    return FakeMicrophone() if config.output == "fake" else PortAudioMicrophone(config.panel.microphone)
 
 
 def _portaudio(config: Config, clock: Clock) -> Speaker:

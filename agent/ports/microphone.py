@@ -1,0 +1,38 @@
+"""The box's own microphone: sound in, and how loud it is. Nothing of it is kept."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+Take = Callable[[bytes, int], None]
+"""20 ms of 16-bit little-endian PCM, 48 kHz, one channel; its level in centibel below full scale, at most 0."""
+
+
+class Microphone(Protocol):
+    async def listen(self, take: Take) -> None:
+        """Give block after block to `take`, on the event loop's thread, until cancelled. Raises SoundError."""
+        ...
+
+
+class Inlet(Protocol):
+    """Where the sound of a voice is poured in."""
+
+    def push(self, pcm: bytes) -> None:
+        """16-bit little-endian, 48 kHz, one channel; never waits."""
+        ...
+
+    def close(self) -> None:
+        """There is no more."""
+        ...
+
+
+class Drain:
+    """An inlet of a speaker that takes no voices."""
+
+    def __init__(self, name: str) -> None:
+        del name
+
+    def push(self, pcm: bytes) -> None:
+        """Nobody hears it."""
+
+    def close(self) -> None:
+        pass
