@@ -103,7 +103,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     reporter = _report(me, mind, controller, player)
     panel = _panel(config, me, mind, controller, wires)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
-    services = _for_who_stands_there(config, me, mind, desk)
+    services = _for_who_stands_there(config, me, mind, desk, panel)
     await _until(
         stop,
         services
@@ -382,23 +382,25 @@ async def _signs_of_life(notifier: Notifier) -> None:
 
 
 def _for_who_stands_there(
-    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk
+    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, panel: PanelService
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What an installer sees without the console, where box.toml names it: the box's page, the code on its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
     if config.local:
-        found["page"] = _page(config, desk).run()
+        has_code = bool(config.panel.code or config.panel.token)
+        found["page"] = _page(config, desk, panel.enter if has_code else None).run()
     board = boards.choose(config)
     if board is not None:
         found["board"] = CodeBoard(enrolment_code(me.box), board, mind.store.trust, mind.clock).run()
     return found
 
 
-def _page(config: Config, desk: ServiceDesk) -> LocalPage:
-    async def page() -> str:
-        return code.page(dict(await desk.status({})), config.url)
+def _page(config: Config, desk: ServiceDesk, enter: Callable[[str], Awaitable[bool]] | None) -> LocalPage:
+    async def page(unlocked: bool | None) -> str:
+        form = "" if enter is None else code.unlock_form(unlocked)
+        return code.page(dict(await desk.status({})), config.url, form)
 
-    return LocalPage(config.local, page)
+    return LocalPage(config.local, page, enter)
 
 
 def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:

@@ -16,7 +16,8 @@ PREFIX: Final = "scrypt"
 COST: Final = 1 << 14  # 16 MiB and a third of a second on a Raspberry Pi 4 (RFC 7914 §2)
 BLOCK: Final = 8
 SALT_BYTES: Final = 16
-MIN_CODE: Final = 4
+MIN_CODE: Final = 8
+"""As many as a key file's passphrase needs."""
 
 
 def hash_of(code: str, salt: bytes) -> str:

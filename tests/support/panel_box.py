@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 from agent.core.lamps import Lamp
 from agent.core.panel import Code, Contact, selector
@@ -12,7 +13,9 @@ from agent.drivers.amplifier import FakeAmplifier
 from agent.drivers.audio.fake import FakeSpeaker, Heard
 from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.gpio.fake import FakePins
+from agent.errors import StoreError
 from agent.ports.pins import Line
+from agent.ports.store import OrderBook
 from agent.services.own_orders import OwnOrders
 from agent.services.panel import Judged, PanelService, Wiring
 from agent.services.player import Player
@@ -22,6 +25,7 @@ from agent.services.service_lock import ServiceLock
 from protocol.order import Order
 from protocol.priority import OWN_LEVEL
 from protocol.report import ClockQuality
+from tests.support import virtual_time
 from tests.support.box_parts import SIGNER, Parts, parts
 from tests.support.small_controller import key
 
@@ -47,6 +51,22 @@ class Poured:
         self.is_closed = True
 
 
+class Disk:
+    """The order book on a disk that the test fills."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self.is_full = False
+
+    def accept(self, *order: Any) -> None:
+        if self.is_full:
+            raise StoreError("no space left on the device")
+        self._book.accept(*order)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
+
+
 @dataclass
 class PanelBox:
     """What a test takes hold of."""
@@ -60,6 +80,15 @@ class PanelBox:
     player: Player
     own: OwnOrders
     poured: dict[str, Poured]
+    disk: "Disk"
+
+    @property
+    def disk_is_full(self) -> bool:
+        return self.disk.is_full
+
+    @disk_is_full.setter
+    def disk_is_full(self, full: bool) -> None:
+        self.disk.is_full = full
 
     def press(self, name: str) -> None:
         self.pins.press(LINES[name].number)
@@ -103,6 +132,7 @@ async def panel_box(
     pressed: tuple[str, ...] = (Contact.MAINS,),
     wired: tuple[str, ...] = tuple(LINES),
     token: str = "",
+    extra: Mapping[str, Line] | None = None,
 ) -> AsyncIterator[PanelBox]:
     """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none."""
     with parts(folder, quality) as box:
@@ -127,10 +157,11 @@ async def panel_box(
             lead_in_ms=LEAD_IN_MS,
         )
         drawn = iter(range(1, 1_000))
+        disk = Disk(box.store.book)
         own = OwnOrders(
             SIGNER,
             box.clock,
-            box.store,
+            replace(box.store, book=cast(OrderBook, disk)),
             recordings=RECORDINGS,
             keeper=box.keeper,
             faults=box.faults,
@@ -145,7 +176,7 @@ async def panel_box(
 
         poured: dict[str, Poured] = {}
         panel = PanelService(
-            Wiring({name: LINES[name] for name in wired}, LAMPS),
+            Wiring({name: LINES[name] for name in wired} | dict(extra or {}), LAMPS),
             pins,
             box.clock,
             own=own,
@@ -159,8 +190,18 @@ async def panel_box(
         tasks = [asyncio.create_task(service) for service in (player.run(), panel.run(), box.watch.run())]
         await asyncio.sleep(0.1)
         try:
-            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, poured)
+            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, poured, disk)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def tell(folder: Path, story: Callable[[PanelBox], Awaitable[None]], **how: object) -> None:
+    """Let this happen on a box with a panel, in virtual time; `how` is given to `panel_box`."""
+
+    async def main() -> None:
+        async with panel_box(folder, **how) as box:  # type: ignore[arg-type]
+            await story(box)
+
+    virtual_time.run(main())

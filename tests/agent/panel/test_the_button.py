@@ -1,6 +1,5 @@
 """The button at the box: with no network, no controller and no time it is written down, and then heard."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,8 @@ import pytest
 from agent.core.panel import Contact, selector
 from protocol.order import MessageType
 from protocol.report import ClockQuality, FaultCode, Stage
-from tests.support import virtual_time
-from tests.support.panel_box import PanelBox, panel_box
+from tests.support.panel_box import PanelBox, tell
 from tests.support.small_controller import AN_PHU, alert, signed
-
-Story = Callable[[PanelBox], Awaitable[None]]
-
-
-def tell(folder: Path, story: Story, **how: object) -> None:
-    async def main() -> None:
-        async with panel_box(folder, **how) as box:  # type: ignore[arg-type]
-            await story(box)
-
-    virtual_time.run(main())
 
 
 def test_held_with_the_key_turned_it_is_written_down_and_heard(tmp_path: Path) -> None:

@@ -14,14 +14,15 @@ from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, H
 from protocol.quantities import DAY_MS
 from protocol.report import FaultCode
 
-ALL = dict.fromkeys(Contact, False) | {Contact.MAINS: True}
+ALL: dict[str, bool] = {contact: contact is Contact.MAINS for contact in Contact}
 SECOND = 1_000
 MINUTE = 60_000
 
 
 def told(*rows: tuple[int, Event | None], start: Panel | None = None) -> tuple[Panel, list[Act]]:
     """Begin at 0 with everything let go, and let these events happen at these instants."""
-    state, acts = (panel.begin(ALL, 1, 0)[0] if start is None else start), []
+    state = panel.begin(ALL, 1, 0)[0] if start is None else start
+    acts: list[Act] = []
     for at_ms, event in rows:
         state, more = panel.step(state, event, at_ms)
         acts += more
