@@ -14,6 +14,8 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
+from protocol import keyfile
+from protocol.errors import ProtocolError
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 PIN_DRIVERS: Final = ("none", "auto", "gpiod", "gpiozero", "fake")
@@ -204,6 +206,11 @@ def _panel(reader: "_Reader") -> PanelConfig:
         token=reader.optional_path("panel", "token"),
         microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
     )
+    if panel.token is not None:
+        try:
+            keyfile.read(panel.token.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, ProtocolError) as error:
+            reader.fail("panel.token", f"not a key file: {error}", f"không phải tệp khóa: {error}")
     wired = dict(panel.lines)
     used = [*wired.values(), *panel.select]
     if len(set(used)) < len(used):

@@ -65,6 +65,7 @@ from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
+from protocol import keyfile
 from protocol.compose import ENTROPY_BYTES
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
@@ -100,7 +101,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
-    reporter = _report(me, mind, controller, player)
+    reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, wires)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     services = _for_who_stands_there(config, me, mind, desk, panel)
@@ -242,8 +243,13 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     return _Wires(pins, wiring_of(config.panel), ServiceLock(amplifier, speaker), speaker)
 
 
+def _token(config: Config) -> str:
+    """The text of the commune's key file; empty for none."""
+    return "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+
+
 def _panel(config: Config, me: _Me, mind: _Mind, controller: _Controller, wires: _Wires) -> PanelService:
-    token = "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+    token = _token(config)
     own = OwnOrders(
         me.signer,
         mind.clock,
@@ -292,7 +298,7 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
     )
 
 
-def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
+def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
     """What goes up; it greets whenever the link is up again."""
     link = controller.link
     reporter = Reporter(
@@ -303,6 +309,7 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
         faults=mind.faults,
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
+        token=keyfile.read(token).public_key if (token := _token(config)) else None,
     )
 
     def connected() -> None:
