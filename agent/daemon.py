@@ -32,9 +32,8 @@ from agent.link.https import HttpsOffice
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
-from agent.ports.microphone import Drain, Inlet
 from agent.ports.pins import Pins, PinsError
-from agent.ports.sound import Amplifier, Speaker
+from agent.ports.sound import Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.code_board import CodeBoard
@@ -97,7 +96,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     me = _identify(config)
     log.info("starting", id=me.box, code=enrolment_code(me.box), version=VERSION, state=str(config.state_dir))
     mind = _remember(config, database, me)
-    speaker = audio.choose(config, mind.clock)
+    speaker = audio.choose(config, mind.clock, mind.faults.note)
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
@@ -224,10 +223,9 @@ class _Wires:
     speaker: Speaker
     """Without the lock."""
 
-    def inlet(self, name: str) -> Inlet:
+    def inlet(self, name: str) -> Frames:
         """Where the sound of the voice of this name is poured in."""
-        frames: Callable[[str], Inlet] = getattr(self.speaker, "frames", Drain)
-        return frames(name)
+        return self.speaker.frames(name)
 
 
 def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:

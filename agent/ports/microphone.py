@@ -11,28 +11,3 @@ class Microphone(Protocol):
     async def listen(self, take: Take) -> None:
         """Give block after block to `take`, on the event loop's thread, until cancelled. Raises SoundError."""
         ...
-
-
-class Inlet(Protocol):
-    """Where the sound of a voice is poured in."""
-
-    def push(self, pcm: bytes) -> None:
-        """16-bit little-endian, 48 kHz, one channel; never waits."""
-        ...
-
-    def close(self) -> None:
-        """There is no more."""
-        ...
-
-
-class Drain:
-    """An inlet of a speaker that takes no voices."""
-
-    def __init__(self, name: str) -> None:
-        del name
-
-    def push(self, pcm: bytes) -> None:
-        """Nobody hears it."""
-
-    def close(self) -> None:
-        pass

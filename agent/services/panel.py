@@ -15,9 +15,9 @@ from agent.core import lamps, panel
 from agent.core.lamps import Lamp, View
 from agent.core.panel import Act, Broken, Code, Edge, Entered, Event, Heard, Locked, Talk
 from agent.ports.clock import Clock, wait_for
-from agent.ports.microphone import Inlet, Microphone
+from agent.ports.microphone import Microphone
 from agent.ports.pins import Changed, Line, Pins, PinsError
-from agent.ports.sound import SoundError
+from agent.ports.sound import Frames, SoundError
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.own_orders import OwnOrders
@@ -95,7 +95,7 @@ class PanelService:
         faults: Faults,
         lock: ServiceLock,
         microphone: Microphone,
-        inlet: Callable[[str], Inlet],
+        inlet: Callable[[str], Frames],
         judge: Callable[[str], Awaitable[Judged]],
     ) -> None:
         """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is."""

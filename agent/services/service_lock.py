@@ -4,7 +4,7 @@ What should sound meanwhile fails as on a device that was pulled out, which is t
 alarm that is still valid sounds when the switch is back.
 """
 
-from agent.ports.sound import Amplifier, Sounded, SoundError, Sounding, Speaker, Track
+from agent.ports.sound import Amplifier, Frames, Sounded, SoundError, Sounding, Speaker, Track
 
 
 class ServiceLock:
@@ -59,6 +59,9 @@ class _LockedSpeaker:
         """End all that sounds, now."""
         for sounding in self._soundings:
             sounding.break_off()
+
+    def frames(self, name: str) -> Frames:
+        return self._speaker.frames(name)
 
     async def probe(self) -> str:
         return await self._speaker.probe()

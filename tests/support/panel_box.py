@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,20 +37,6 @@ LAMPS = {lamp: Line(40 + place, False) for place, lamp in enumerate(Lamp)}
 RECORDINGS = Recordings()
 
 
-@dataclass
-class Poured:
-    """The inlet of a voice, and what was poured in."""
-
-    blocks: list[bytes] = field(default_factory=list)
-    is_closed: bool = False
-
-    def push(self, pcm: bytes) -> None:
-        self.blocks.append(pcm)
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
 class Disk:
     """The order book on a disk that the test fills."""
 
@@ -79,7 +65,6 @@ class PanelBox:
     panel: PanelService
     player: Player
     own: OwnOrders
-    poured: dict[str, Poured]
     disk: "Disk"
 
     @property
@@ -174,7 +159,6 @@ async def panel_box(
             opened = key(token) if token and entered == CODE else None
             return Judged({CODE: Code.RIGHT, DURESS: Code.DURESS}.get(entered, Code.WRONG), opened)
 
-        poured: dict[str, Poured] = {}
         panel = PanelService(
             Wiring({name: LINES[name] for name in wired} | dict(extra or {}), LAMPS),
             pins,
@@ -184,13 +168,13 @@ async def panel_box(
             faults=box.faults,
             lock=lock,
             microphone=microphone,
-            inlet=lambda name: poured.setdefault(name, Poured()),
+            inlet=speaker.frames,
             judge=judge,
         )
         tasks = [asyncio.create_task(service) for service in (player.run(), panel.run(), box.watch.run())]
         await asyncio.sleep(0.1)
         try:
-            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, poured, disk)
+            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, disk)
         finally:
             for task in tasks:
                 task.cancel()

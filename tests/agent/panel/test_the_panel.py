@@ -38,9 +38,34 @@ def test_the_microphone_is_heard_while_it_is_held_and_the_lamp_says_so(tmp_path:
         assert voices(box) == []
         assert not box.is_lit(Lamp.ON_AIR)
         assert not box.microphone.is_open
-        (poured,) = box.poured.values()
-        assert 240 <= len(poured.blocks) <= 260
-        assert poured.is_closed
+        (inlet,) = box.speaker.inlets.values()
+        assert 5_000 <= inlet.pushed // (2 * 48) <= 5_200
+        assert inlet.closed
+        await box.pass_ms(3_000)
+        (heard,) = box.heard
+        assert heard.play == f"voice:{heard.cause}"
+        assert 3_400 <= heard.ended_ms - heard.first_sample_ms <= 3_900
+        assert not box.amplifier.on
+
+    tell(tmp_path, story)
+
+
+def test_fault_34_an_alarm_silences_the_microphone_unless_the_key_is_turned(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(5_000)
+        (voice,) = box.speaker.sounding
+        now_s = box.parts.clock.now_ms() // 1000
+        order = alert(1, at_s=now_s, expires=now_s + 3_600)
+        box.parts.inbox.take(signed(order))
+        await box.pass_ms(300)
+        assert box.speaker.sounding == (f"{order.id.hex()}#1",)
+        box.press(Contact.KEY)
+        await box.pass_ms(500)
+        assert box.speaker.sounding == (voice,)
+        box.release(Contact.KEY)
+        await box.pass_ms(500)
+        assert box.speaker.sounding == (f"{order.id.hex()}#1",)
 
     tell(tmp_path, story)
 
