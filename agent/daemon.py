@@ -101,7 +101,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
     reporter = _report(config, me, mind, controller, player)
-    panel = _panel(config, me, mind, controller, wires)
+    panel = _panel(config, me, mind, controller, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     services = _for_who_stands_there(config, me, mind, desk, panel)
     await _until(
@@ -246,7 +246,9 @@ def _token(config: Config) -> str:
     return "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
 
 
-def _panel(config: Config, me: _Me, mind: _Mind, controller: _Controller, wires: _Wires) -> PanelService:
+def _panel(
+    config: Config, me: _Me, mind: _Mind, controller: _Controller, *, wires: _Wires, player: Player
+) -> PanelService:
     token = _token(config)
     own = OwnOrders(
         me.signer,
@@ -274,6 +276,7 @@ def _panel(config: Config, me: _Me, mind: _Mind, controller: _Controller, wires:
         microphone=audio.microphone(config),
         inlet=wires.inlet,
         judge=judge,
+        sounding=lambda: player.sounding,
     )
 
 

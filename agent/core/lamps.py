@@ -57,6 +57,8 @@ class View:
 
     faults: bool
     """Whether there is a fault that may be shown: never DURESS."""
+    on_air: bool = False
+    """Whether the open microphone is what is heard."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def _held(panel: Panel, _: View, __: int) -> bool:
     return panel.unlocked_ms is not None and any(held)
 
 
-def _ends_soon(panel: Panel, _: View, at_ms: int) -> bool:
-    return panel.speech is not None and at_ms >= panel.speech.since_ms + TALK_MS - ENDS_SOON_MS
+def _ends_soon(panel: Panel, view: View, at_ms: int) -> bool:
+    return view.on_air and panel.speech is not None and at_ms >= panel.speech.since_ms + TALK_MS - ENDS_SOON_MS
 
 
 def _service(panel: Panel, _: View, __: int) -> bool:
@@ -147,9 +149,16 @@ MEANINGS: Final = (
     Meaning(
         Lamp.ON_AIR,
         Pattern.ON,
-        lambda panel, _, __: panel.speech is not None,
+        lambda panel, view, _: panel.speech is not None and view.on_air,
         "Micrô đang mở: mọi người nghe thấy.",
         "The microphone is open: everybody hears it.",
+    ),
+    Meaning(
+        Lamp.ON_AIR,
+        Pattern.DOUBLE,
+        lambda panel, _, __: panel.speech is not None,
+        "Micrô đã mở nhưng chưa ai nghe thấy: âm ly đang khởi động, đang có báo động, giờ yên lặng, hoặc loa bị khóa.",
+        "The microphone is open, unheard yet: the amplifier settles, or an alarm, quiet hours or a lock holds.",
     ),
     Meaning(Lamp.ON_AIR, Pattern.OFF, lambda *_: True, "Micrô đóng.", "The microphone is closed."),
 )

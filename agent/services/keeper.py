@@ -19,7 +19,7 @@ from agent.ports.store import Remembered, Store
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
-from protocol.timeline.model import Holdings, Voice
+from protocol.timeline.model import Holdings, Lock, Voice
 
 MAX_STOPS_OVER: Final = 50
 """So many locks that are over may be in a plan, which explains what sounds now by what was; then it is made anew."""
@@ -53,6 +53,8 @@ class Keeper:
         """Who speaks; a restart ends them all."""
         self._pressed: dict[bytes, Remembered | None] = {}
         """Alarms of this box's own button since it started; those that no disk took, in full."""
+        self._own_lock: Lock | None = None
+        """This box's own stop, where no disk took it."""
         self._awake()
 
     def holdings(self) -> Holdings:
@@ -84,6 +86,16 @@ class Keeper:
     def forget_unwritten(self) -> None:
         """What no disk took is over."""
         self._pressed = {name: kept for name, kept in self._pressed.items() if kept is None}
+        self._rebuild()
+        self.changed.set()
+
+    @property
+    def has_own_lock(self) -> bool:
+        return self._own_lock is not None
+
+    def lock_unwritten(self, lock: Lock | None) -> None:
+        """This box's own stop is in force though no disk takes it, or is over."""
+        self._own_lock = lock
         self._rebuild()
         self.changed.set()
 
@@ -143,6 +155,7 @@ class Keeper:
             )
             for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
+        locks += () if self._own_lock is None else (self._own_lock,)
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         unwritten = [kept for kept in self._pressed.values() if kept is not None]
         orders = [

@@ -29,10 +29,12 @@ from protocol.quantities import SECOND_MS
 from protocol.report import FaultCode, Stage
 from protocol.roles import Holder, Role
 from protocol.signing import Domain, Signer
+from protocol.timeline import Lock
 
 log = structlog.get_logger()
 
 JUMP_MS: Final = 1_000
+BUTTON: Final = "the STOP button of this box"
 OVER: Final = (Stage.DONE, Stage.CANCELLED)
 
 
@@ -78,7 +80,7 @@ class OwnOrders:
     @property
     def is_locked(self) -> bool:
         """Whether this box's own stop is in force."""
-        return bool(self._own_stops())
+        return self._keeper.has_own_lock or bool(self._own_stops())
 
     @property
     def may_go_on(self) -> bool:
@@ -105,11 +107,13 @@ class OwnOrders:
         if alarms:
             self._accept(self._order(MessageType.CANCEL, self._signer, references=alarms))
         self._keeper.forget_unwritten()
-        if not self.is_locked:
-            self._accept(self._order(MessageType.STOP, self._signer, reason="the STOP button of this box"))
+        if not self.is_locked and not self._accept(self._order(MessageType.STOP, self._signer, reason=BUTTON)):
+            self._keeper.lock_unwritten(Lock(self._clock.now_ms(), None, BUTTON, OWN_LEVEL))
 
     def open(self) -> None:
         """End this box's own lock, where there is one."""
+        if self._keeper.has_own_lock:
+            self._keeper.lock_unwritten(None)
         stops = self._own_stops()
         if stops:
             self._accept(self._order(MessageType.REINSTATE, self._signer, references=stops))

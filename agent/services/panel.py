@@ -25,12 +25,14 @@ from agent.services.service_lock import ServiceLock
 from protocol.priority import Rank
 from protocol.report import FaultCode
 from protocol.signing import Signer
-from protocol.timeline import Voice
+from protocol.timeline import Segment, Voice
 
 LOOK_EVERY_MS: Final = 1_000
 """While an alarm of the button may have to follow the clock."""
 IDLE_MS: Final = 10_000
 """How late a lamp may tell of a fault that has nothing to do with the panel."""
+ON_AIR_MS: Final = 100
+"""How late the lamp may say whether a microphone is heard."""
 HEARD_EVERY_MS: Final = 1_000
 SPEECH_CB: Final = -400
 """What is louder at the microphone is speech."""
@@ -97,8 +99,11 @@ class PanelService:
         microphone: Microphone,
         inlet: Callable[[str], Frames],
         judge: Callable[[str], Awaitable[Judged]],
+        sounding: Callable[[], Segment | None],
     ) -> None:
-        """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is."""
+        """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is;
+        `sounding`: what is heard now.
+        """
         self._wiring = wiring
         self._pins = pins
         self._clock = clock
@@ -109,6 +114,7 @@ class PanelService:
         self._microphone = microphone
         self._inlet = inlet
         self._judge = judge
+        self._sounding = sounding
         self._happened: list[tuple[int, Event]] = []
         self._woken = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -288,7 +294,9 @@ class PanelService:
             self._set_lamp(lamp, pattern.is_lit(now))
 
     def _patterns(self, at_ms: int) -> Mapping[Lamp, lamps.Pattern]:
-        view = View(faults=bool(set(self._faults.active()) - SILENT_FAULTS))
+        heard = self._sounding()
+        on_air = heard is not None and self._voice is not None and heard.cause == self._voice.name
+        view = View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
         return lamps.patterns(self._state, view, at_ms)
 
     def _set_lamp(self, lamp: Lamp, on: bool) -> None:
@@ -309,6 +317,8 @@ class PanelService:
     def _pause_ms(self) -> int:
         now = self._clock.boot_ms()
         due = [now + (LOOK_EVERY_MS if self._own.may_go_on else IDLE_MS), *filter(None, [panel.next_ms(self._state)])]
+        if self._voice is not None:
+            due.append(now + ON_AIR_MS)
         if self._wiring.lamps:
             due += [at for row in self._patterns(now).values() if (at := row.next_ms(now)) is not None]
         return max(1, min(due) - now)

@@ -14,7 +14,7 @@ from agent.drivers.audio.fake import FakeSpeaker, Heard
 from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.gpio.fake import FakePins
 from agent.errors import StoreError
-from agent.ports.pins import Line
+from agent.ports.pins import Line, Pins
 from agent.ports.store import OrderBook
 from agent.services.own_orders import OwnOrders
 from agent.services.panel import Judged, PanelService, Wiring
@@ -33,7 +33,7 @@ LEAD_IN_MS = 1_500
 CODE, DURESS = "24681357", "99990000"
 LINES: dict[str, Line] = {name: Line(place, True) for place, name in enumerate(Contact)}
 LINES |= {selector(message): Line(20 + message, True) for message in (1, 2, 4)}
-LAMPS = {lamp: Line(40 + place, False) for place, lamp in enumerate(Lamp)}
+LAMPS = {lamp: Line(10 + place, False) for place, lamp in enumerate(Lamp)}
 RECORDINGS = Recordings()
 
 
@@ -118,8 +118,12 @@ async def panel_box(
     wired: tuple[str, ...] = tuple(LINES),
     token: str = "",
     extra: Mapping[str, Line] | None = None,
+    through: Callable[[FakePins], Pins] = lambda pins: pins,
 ) -> AsyncIterator[PanelBox]:
-    """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none."""
+    """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none.
+
+    `extra` is wired too; `through`: the pins that the panel gets instead of the fake ones.
+    """
     with parts(folder, quality) as box:
         if trusts:
             box.trusts().assigned()
@@ -161,7 +165,7 @@ async def panel_box(
 
         panel = PanelService(
             Wiring({name: LINES[name] for name in wired} | dict(extra or {}), LAMPS),
-            pins,
+            through(pins),
             box.clock,
             own=own,
             keeper=box.keeper,
@@ -170,6 +174,7 @@ async def panel_box(
             microphone=microphone,
             inlet=speaker.frames,
             judge=judge,
+            sounding=lambda: player.sounding,
         )
         tasks = [asyncio.create_task(service) for service in (player.run(), panel.run(), box.watch.run())]
         await asyncio.sleep(0.1)

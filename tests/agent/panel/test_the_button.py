@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
+from agent.core.lamps import Lamp
 from agent.core.panel import Contact, selector
+from agent.drivers.gpio.zero import ZeroPins
 from protocol.order import MessageType
 from protocol.report import ClockQuality, FaultCode, Stage
-from tests.support.panel_box import PanelBox, tell
+from tests.support.panel_box import LAMPS, LINES, PanelBox, tell
 from tests.support.small_controller import AN_PHU, alert, signed
 
 
@@ -207,3 +210,23 @@ def test_an_alarm_goes_on_when_the_clock_learns_the_time_meanwhile(tmp_path: Pat
         assert box.speaker.sounding == ()
 
     tell(tmp_path, story, quality=ClockQuality.NONE)
+
+
+def test_through_gpiozeros_mock_pins_an_edge_becomes_an_order_and_a_sound_and_a_lamp(tmp_path: Path) -> None:
+    factory = MockFactory()
+
+    async def story(box: PanelBox) -> None:
+        status = factory.pin(LAMPS[Lamp.STATUS].number)
+        await box.pass_ms(50)
+        assert status.state
+        factory.pin(LINES[Contact.KEY].number).drive_low()
+        await box.pass_ms(100)
+        factory.pin(LINES[Contact.EMERGENCY].number).drive_low()
+        await box.pass_ms(6_000)
+        (order,) = box.own_orders
+        assert box.speaker.sounding == (f"{order.id.hex()}#1",)
+        factory.pin(LINES[Contact.STOP].number).drive_low()
+        await box.pass_ms(1_000)
+        assert not box.speaker.sounding
+
+    tell(tmp_path, story, through=lambda fake: ZeroPins(fake.clock, factory), pressed=())

@@ -31,8 +31,16 @@ def test_the_microphone_is_heard_while_it_is_held_and_the_lamp_says_so(tmp_path:
         box.press(Contact.MICROPHONE)
         await box.pass_ms(100)
         assert voices(box) == ["MICROPHONE"]
-        assert box.is_lit(Lamp.ON_AIR)
-        await box.pass_ms(5_000)
+        lit = []
+        for _ in range(13):
+            await box.pass_ms(100)
+            lit.append(box.is_lit(Lamp.ON_AIR))
+        assert not all(lit), "nobody hears it while the amplifier settles"
+        lit = []
+        for _ in range(37):
+            await box.pass_ms(100)
+            lit.append(box.is_lit(Lamp.ON_AIR))
+        assert all(lit[3:])
         box.release(Contact.MICROPHONE)
         await box.pass_ms(100)
         assert voices(box) == []
@@ -227,9 +235,26 @@ def test_a_disk_that_takes_nothing_keeps_no_alarm_from_sounding(tmp_path: Path) 
         await box.pass_ms(5_000)
         assert FaultCode.STORE in box.parts.faults.active()
         assert box.speaker.sounding
-        box.disk_is_full = False
         await box.hold(Contact.STOP, 200)
         await box.pass_ms(1_000)
         assert box.speaker.sounding == ()
+        assert box.own.is_locked
+        await box.hold(Contact.EMERGENCY, 3_200)
+        await box.pass_ms(1_000)
+        assert box.speaker.sounding
+
+    tell(tmp_path, story)
+
+
+def test_an_alarm_on_a_disk_that_then_fails_is_stopped_all_the_same(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        await box.raise_alarm()
+        await box.pass_ms(3_000)
+        box.disk_is_full = True
+        await box.hold(Contact.STOP, 200)
+        await box.pass_ms(1_000)
+        assert box.speaker.sounding == ()
+        await box.hold(Contact.STOP, 3_200)
+        assert not box.own.is_locked
 
     tell(tmp_path, story)
