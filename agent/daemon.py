@@ -38,6 +38,7 @@ from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.code_board import CodeBoard
 from agent.services.code_speaker import CodeSpeaker
+from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
@@ -118,6 +119,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "papers": controller.papers.run(),
             "link": controller.link.run(),
             "panel": panel.run(),
+            "courier": controller.courier.run(),
             "control": ControlServer(config.control_socket, {**desk.commands, **panel.commands}).run(),
             "watchdog": _signs_of_life(notifier),
         },
@@ -183,6 +185,7 @@ class _Controller:
     enrolment: Enrolment
     fetcher: Fetcher
     papers: PaperKeeper
+    courier: Courier
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
@@ -210,7 +213,8 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
+    courier = Courier(_token_key(config), office, clock, store, wakes.courier)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper, courier)
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,12 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
 def _token(config: Config) -> str:
     """The text of the commune's key file; empty for none."""
     return "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+
+
+def _token_key(config: Config) -> bytes | None:
+    """Its public half, which lies open in the file."""
+    token = _token(config)
+    return keyfile.read(token).public_key if token else None
 
 
 def _panel(
@@ -310,7 +320,7 @@ def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, playe
         faults=mind.faults,
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
-        token=keyfile.read(token).public_key if (token := _token(config)) else None,
+        token=_token_key(config),
     )
 
     def connected() -> None:

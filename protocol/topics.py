@@ -17,6 +17,7 @@ BLOB_PATH: Final = "/box/v1/blob/{hash}"
 CA_PATH: Final = "/box/v1/ca"
 CERTIFICATE_PATH: Final = "/box/v1/certificate"
 LIFELINE_PATH: Final = "/box/v1/lifeline"
+ORDER_PATH: Final = "/box/v1/order"
 APPROVE_PATH: Final = "/hop/duyet/"
 """The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 

@@ -63,6 +63,8 @@ class FakeOffice:
     owed: tuple[bytes, ...] = ()
     """What the lifeline carries."""
     lifelines: int = 0
+    given: list[bytes] = field(default_factory=list)
+    """Orders that the box has handed in."""
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         del name, version
@@ -84,6 +86,10 @@ class FakeOffice:
     async def certificate(self) -> bytes | None:
         self._answer_at_all()
         return self.chain
+
+    async def give(self, order: bytes) -> None:
+        self._answer_at_all()
+        self.given.append(order)
 
     async def lifeline(self) -> bytes:
         self._answer_at_all()

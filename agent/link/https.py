@@ -33,6 +33,7 @@ from protocol.topics import (
     ENROL_PATH,
     LIFELINE_PATH,
     MANIFEST_PATH,
+    ORDER_PATH,
     ROOTS_PATH,
 )
 
@@ -136,6 +137,9 @@ class HttpsOffice:
         answer = await self._unverified("POST", CERTIFICATE_PATH, missing_is_fine=True)
         return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content[:MAX_ANSWER]
 
+    async def give(self, order: bytes) -> None:
+        await self._unverified("POST", ORDER_PATH, data=order)
+
     async def lifeline(self) -> bytes:
         return (await self._unverified("GET", LIFELINE_PATH)).content[: lifeline.MAX_BYTES + 1]
 
@@ -156,9 +160,12 @@ class HttpsOffice:
             self.on_untrusted()
             raise
 
-    async def _unverified(self, method: str, path: str, *, missing_is_fine: bool = False) -> requests.Response:
+    async def _unverified(
+        self, method: str, path: str, *, data: bytes | None = None, missing_is_fine: bool = False
+    ) -> requests.Response:
         def ask(_: threading.Event) -> requests.Response:
-            return self._ask(method, path, missing_is_fine=missing_is_fine, context=believing_anybody())
+            context = believing_anybody()
+            return self._ask(method, path, data=data, missing_is_fine=missing_is_fine, context=context)
 
         return await in_thread(ask)
 
@@ -191,12 +198,13 @@ class HttpsOffice:
         path: str,
         *,
         json: dict[str, str] | None = None,
+        data: bytes | None = None,
         missing_is_fine: bool = False,
         context: ssl.SSLContext | None = None,
     ) -> requests.Response:
         try:
             with self._session(context) as session:
-                answer = self._request(session, method, path, json=json)
+                answer = self._request(session, method, path, json=json, data=data)
         except requests.RequestException as error:
             raise _broken(self._url, path, error) from error
         if not (missing_is_fine and answer.status_code == HTTPStatus.NOT_FOUND):

@@ -73,6 +73,7 @@ class OwnOrders:
         self._keeper = keeper
         self._faults = faults
         self._reporter = wakes.reporter
+        self._courier = wakes.courier
         self._take = take
         self._entropy = entropy
         self._pressed: _Pressed | None = None
@@ -102,6 +103,7 @@ class OwnOrders:
             raised = self._live(lambda held: held.level != OWN_LEVEL and is_of(held.order, token.public_key))
             if raised:
                 self._take(signed_order(self._order(MessageType.CANCEL, token, references=raised), token))
+                self._courier.set()
         self._pressed = None
         alarms = self._live(lambda held: held.level == OWN_LEVEL)
         if alarms:
@@ -154,6 +156,7 @@ class OwnOrders:
         order = self._order(MessageType.ALERT, token, message=message)
         self._take(signed_order(order, token))
         taken = order.id in self._book.seen()
+        self._courier.set()
         if not taken:
             log.warning("the panel's token is not taken; this box sounds for itself", order=order.id.hex())
         return order.id if taken else None

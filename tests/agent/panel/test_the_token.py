@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agent.core.panel import Contact
+from agent.services.courier import Courier
 from agent.services.reporter import Reporter, Sender
 from agent.services.wake import Wake
 from protocol.codec import decode
@@ -13,7 +14,7 @@ from protocol.priority import OWN_LEVEL
 from protocol.report import ClockQuality, Hello, Stage
 from protocol.roles import Holder, Role
 from protocol.signing import Family, verify1
-from tests.support.box_parts import BOX, NOW_S, SIGNER
+from tests.support.box_parts import BOX, NOW_S, SIGNER, acknowledgement
 from tests.support.panel_box import CODE, PanelBox, tell
 from tests.support.small_controller import AN_PHU, DOMAIN, key, roots, signed_roots
 
@@ -125,3 +126,28 @@ def test_an_order_of_the_boxs_own_key_does_not_go_up_and_is_not_in_its_digest(tm
         assert hello.orders == ()
 
     tell(tmp_path, story)
+
+
+def test_where_the_broker_is_silent_the_press_goes_over_https_once_it_can_and_else_it_does_not(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box)
+        parts = box.parts
+        token = key("panel").public_key
+        courier = asyncio.create_task(Courier(token, parts.office, parts.clock, parts.store, parts.wakes.courier).run())
+        parts.office.down = True
+        await press(box)
+        await box.pass_ms(10_000)
+        parts.office.down = False
+        await box.pass_ms(15_000)
+        (held,) = parts.store.book.orders(0)
+        assert parts.office.given == [parts.store.book.raw(held.order.id)]
+        await box.pass_ms(60_000)
+        assert len(parts.office.given) == 1
+        box.parts.inbox.take(acknowledgement(parts.store))
+        await box.hold(Contact.EMERGENCY, 3_200)
+        box.parts.inbox.take(acknowledgement(parts.store))
+        await box.pass_ms(60_000)
+        assert len(parts.office.given) == 1, "the broker has carried the second"
+        courier.cancel()
+
+    tell(tmp_path, story, trusts=False, token="panel")

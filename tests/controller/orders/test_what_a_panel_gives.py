@@ -1,5 +1,6 @@
 """The button in An Phú's office, whose token is Lan's key here: kept, relayed to the commune, shown."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from agent.core import own_order
 from controller.accounts.models import Audit
@@ -120,3 +122,28 @@ def test_a_second_order_of_one_number_and_noise_are_left_and_break_nothing(here:
     for noise in (b"", b"\xd8\x62", b"x" * 2_000):
         absorb([Incoming(carrier.topic("order"), noise)], province.DOMAIN, schedule_signer(), NOW)
     assert EmergencyOrder.objects.count() == 1
+
+
+@pytest.fixture
+def today(settings: LazySettings, tmp_path: Path) -> Province:
+    """By the clock of this machine, which the endpoint asks."""
+    install(settings, tmp_path)
+    return province.make(timezone.now())
+
+
+def test_over_https_it_is_the_same_and_takes_the_boxs_signature(today: Province) -> None:
+    box, stranger = (SmallBox(one, province.DOMAIN) for one in (today.box_key("an phú 1"), key("thief")))
+    raw = signed_order(press(now_s=int(time.time())), key("lan"))
+
+    def hand_in(signer: SmallBox, body: bytes) -> int:
+        headers = signer.signed_headers("POST", topics.ORDER_PATH, body)
+        answer = Client().post(topics.ORDER_PATH, body, content_type="application/octet-stream", headers=headers)
+        return answer.status_code
+
+    assert hand_in(stranger, raw) == 401
+    assert not EmergencyOrder.objects.exists()
+    assert hand_in(box, raw) == 200
+    assert hand_in(box, raw) == 200
+    assert EmergencyOrder.objects.count() == 1
+    assert Message.objects.filter(kind="order").count() == 1
+    assert hand_in(box, b"x" * 901) == 413
