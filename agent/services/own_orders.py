@@ -6,7 +6,7 @@ it had come from outside, and goes up with its receipts; where the gate says no,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -45,6 +45,8 @@ class _Pressed:
     order: Order
     boot_ms: int
     wall_minus_boot_ms: int
+    token: Signer | None = None
+    """What is to speak for the commune as soon as the time is known."""
 
 
 class OwnOrders:
@@ -94,7 +96,7 @@ class OwnOrders:
         if token is not None and (raised := self._for_the_commune(message, token)) is not None:
             return raised
         order = self._order(MessageType.ALERT, self._signer, message=message)
-        self._press(order)
+        self._press(order, None if self._clock.reading().tells_time else token)
         return order.id
 
     def stop(self, token: Signer | None) -> None:
@@ -121,7 +123,9 @@ class OwnOrders:
             self._accept(self._order(MessageType.REINSTATE, self._signer, references=stops))
 
     def look(self) -> None:
-        """A clock that learns the time must not take a press of a minute ago for one of another year."""
+        """A clock that learns the time must not take a press of a minute ago for one of another year; and where the
+        press was meant for the commune, it can be told now.
+        """
         pressed = self._pressed
         if pressed is None:
             return
@@ -130,16 +134,29 @@ class OwnOrders:
         if old_ms >= own_order.LIFETIME_S * SECOND_MS or held is None or held.stage in OVER:
             self._pressed = None
             return
+        if pressed.token is not None and self._clock.reading().tells_time:
+            self._tell_the_commune(pressed, pressed.token)
+            return
         jump_ms = self._apart_ms() - pressed.wall_minus_boot_ms
         if abs(jump_ms) > JUMP_MS and self._clock.now_ms() >= pressed.order.expires * SECOND_MS:
             log.info("the clock was set during an alarm of the button", by_ms=jump_ms)
             assert pressed.order.sound is not None
             assert isinstance(pressed.order.sound.message, int)
             message, references = pressed.order.sound.message, (pressed.order.id,)
-            self._press(self._order(MessageType.UPDATE, self._signer, message=message, references=references))
+            order = self._order(MessageType.UPDATE, self._signer, message=message, references=references)
+            self._press(order, pressed.token)
 
-    def _press(self, order: Order) -> None:
-        self._pressed = _Pressed(order, self._clock.boot_ms(), self._apart_ms())
+    def _tell_the_commune(self, pressed: _Pressed, token: Signer) -> None:
+        """The commune's order takes the place of the box's own, here too."""
+        self._pressed = replace(pressed, token=None)
+        assert pressed.order.sound is not None
+        assert isinstance(pressed.order.sound.message, int)
+        if self._for_the_commune(pressed.order.sound.message, token) is not None:
+            self._accept(self._order(MessageType.CANCEL, self._signer, references=(pressed.order.id,)))
+            self._pressed = None
+
+    def _press(self, order: Order, token: Signer | None) -> None:
+        self._pressed = _Pressed(order, self._clock.boot_ms(), self._apart_ms(), token)
         log.warning("the button was pressed", order=order.id.hex(), about=order.event)
         if self._accept(order):
             self._keeper.pressed(order.id)

@@ -6,6 +6,7 @@ close keep the amplifier dark (docs/panel.md).
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -68,7 +69,8 @@ class CharacterDevicePins:
 
     def close(self) -> None:
         for number, request in self._outputs.items():
-            request.set_value(number, Value.INACTIVE)
+            with contextlib.suppress(OSError, ValueError):  # a chip that is gone keeps nothing on
+                request.set_value(number, Value.INACTIVE)
         for request in self._inputs.values():
             asyncio.get_running_loop().remove_reader(request.fd)
         for request in (*self._inputs.values(), *self._outputs.values()):

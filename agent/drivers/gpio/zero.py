@@ -1,6 +1,7 @@
 """Pins through gpiozero, which has them from lgpio, RPi.GPIO or its own mock: the factory that it finds or is given."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -60,9 +61,11 @@ class ZeroPins:
 
     def close(self) -> None:
         for device in self._outputs.values():
-            device.off()
+            with contextlib.suppress(*TROUBLE):  # a chip that is gone keeps nothing on
+                device.off()
         for device in (*self._inputs.values(), *self._outputs.values()):
-            device.close()
+            with contextlib.suppress(*TROUBLE):
+                device.close()
         self._inputs.clear()
         self._outputs.clear()
 

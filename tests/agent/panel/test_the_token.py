@@ -83,7 +83,9 @@ def test_a_token_that_is_not_listed_or_without_the_time_sounds_this_box_alone(tm
     tell(tmp_path / "b", story, trusts=False, token="panel", quality=ClockQuality.NONE)
 
 
-def test_the_key_alone_does_not_open_the_token_and_two_minutes_later_the_code_does_not_either(tmp_path: Path) -> None:
+def test_fault_41_the_key_alone_opens_no_token_and_after_two_minutes_neither_does_the_code(
+    tmp_path: Path,
+) -> None:
     async def story(box: PanelBox) -> None:
         trusts(box)
         await box.raise_alarm()
@@ -151,3 +153,20 @@ def test_where_the_broker_is_silent_the_press_goes_over_https_once_it_can_and_el
         courier.cancel()
 
     tell(tmp_path, story, trusts=False, token="panel")
+
+
+def test_pressed_without_the_time_it_sounds_here_and_in_the_commune_once_the_time_is_known(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box)
+        await press(box)
+        await box.pass_ms(20_000)
+        assert [held.level for held in box.parts.store.book.orders(0)] == [OWN_LEVEL]
+        box.parts.clock.quality = ClockQuality.NTP
+        await box.pass_ms(5_000)
+        found = {held.order.type.name: held for held in box.parts.store.book.orders(0) if held.stage < Stage.DONE}
+        assert found["ALERT"].level == 1
+        assert box.speaker.sounding == (f"{found['ALERT'].order.id.hex()}#1",)
+        await box.pass_ms(600_000)
+        assert {row.cause for row in box.heard[2:]} == {found["ALERT"].order.id.hex()}
+
+    tell(tmp_path, story, trusts=False, token="panel", quality=ClockQuality.NONE)

@@ -9,6 +9,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from msgspec.structs import replace
 
 from agent.core import own_order
 from controller.accounts.models import Audit
@@ -108,9 +109,12 @@ def test_the_panels_own_cancel_ends_it_everywhere(here: Province) -> None:
         (press(now_s=NOW_S - 3_601), "lan"),
         (press(kind=MessageType.STOP), "lan"),
         (press(by="lan"), "tuan"),
+        (replace(press(), expires=NOW_S + 3_601), "lan"),
     ],
 )
-def test_what_boxes_would_refuse_and_what_is_no_press_is_not_relayed(here: Province, order: Order, by: str) -> None:
+def test_fault_41_of_a_token_only_a_listed_alarm_of_its_commune_for_an_hour_is_relayed(
+    here: Province, order: Order, by: str
+) -> None:
     assert goes_up(here, order, by) == []
     assert not EmergencyOrder.objects.exists()
 
