@@ -82,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     at_the_box("speak-code", "đọc mã hộp ra loa / speak the code over the loudspeaker", _speak_code)
     at_the_box("forget-time", "bỏ mốc giờ sai đã lưu / drop a wrong instant that was kept as passed", _forget_time)
     at_the_box("talk", "nói qua micrô của hộp, đến khi bấm Ctrl-C / speak at the box's microphone until Ctrl-C", _talk)
+    wire = at_the_box(
+        "wire", 'đóng, mở một tiếp điểm giả (panel.driver = "fake") / close or open a pretended contact', _wire
+    )
+    wire.add_argument("contact", metavar="CONTACT", help="emergency, key, stop …")
+    wire.add_argument("position", choices=("on", "off"))
     panel_code = command(
         "panel-code", "mã mở khóa nút khẩn cấp, để ghi vào box.toml / a code of the panel, for box.toml", _panel_code
     )
@@ -170,6 +175,11 @@ def _talk(options: argparse.Namespace) -> int:
     finally:
         _ask(options, "talk", on=False)
     return _print(options, {"open": False}, words["closed"])
+
+
+def _wire(options: argparse.Namespace) -> int:
+    answer = _ask(options, "wire", contact=options.contact, on=options.position == "on")
+    return _print(options, answer, " ".join(answer["lit"]) or "–")
 
 
 _TALK: Final = {

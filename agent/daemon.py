@@ -26,8 +26,8 @@ from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.systemd import Notifier
-from agent.errors import LinkError
-from agent.link.control import ControlServer
+from agent.errors import AgentError, LinkError
+from agent.link.control import Command, ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
@@ -120,7 +120,9 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "link": controller.link.run(),
             "panel": panel.run(),
             "courier": controller.courier.run(),
-            "control": ControlServer(config.control_socket, {**desk.commands, **panel.commands}).run(),
+            "control": ControlServer(
+                config.control_socket, {**desk.commands, **panel.commands, **_wires_to_pull(wires)}
+            ).run(),
             "watchdog": _signs_of_life(notifier),
         },
     )
@@ -243,6 +245,23 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     except PinsError as error:
         mind.faults.raised(FaultCode.PANEL, str(error))
     return _Wires(pins, wiring_of(config.panel), ServiceLock(amplifier, speaker), speaker)
+
+
+def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
+    """Where the pins are pretended, contacts are closed and opened over the service socket: for demos and tests."""
+    pins = wires.pins
+    if not isinstance(pins, gpio.FakePins):
+        return {}
+
+    async def wire(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        line = wires.wiring.contacts.get(str(request.get("contact")))
+        if line is None:
+            names = ", ".join(wires.wiring.contacts)
+            raise AgentError(f"nothing like that is wired; there are {names}", vi=f"không có dây này; chỉ có {names}")
+        (pins.press if request.get("on") else pins.release)(line.number)
+        return {"lit": [lamp for lamp, line in wires.wiring.lamps.items() if line.number in pins.on]}
+
+    return {"wire": wire}
 
 
 def _token(config: Config) -> str:

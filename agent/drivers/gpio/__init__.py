@@ -5,6 +5,8 @@ from agent.drivers.gpio.trouble import trouble
 from agent.ports.clock import Clock
 from agent.ports.pins import Changed, Line, Pins, PinsError
 
+__all__ = ["FakePins", "NoPins", "choose"]
+
 
 class NoPins:
     """A box whose pins are not wired, or cannot be had."""
