@@ -1,81 +1,51 @@
-"""The box's own microphone: PyAudio (PortAudio), opened for one press and closed with it; and a fake."""
+"""The box's own microphone: PortAudio in a process of its own, for one press; and a fake."""
 
 import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from agent.drivers.audio import capture
+from agent.drivers.audio.capture import BLOCK, RATE_HZ
 from agent.ports.microphone import Take
 from agent.ports.sound import SoundError
 
-RATE_HZ: Final = 48_000
-BLOCK: Final = 960
-"""20 ms."""
 SILENCE_CB: Final = -960
 """What 16 bits can tell from nothing."""
-PENDING: Final = 50
-"""So many blocks may wait for the event loop; then the oldest are dropped."""
+PATIENCE_S: Final = 3
+"""After so long without a block it is gone."""
 
 
 class PortAudioMicrophone:
-    """Implements the port `Microphone`."""
+    """Implements the port `Microphone`; `capture` runs for each press and is killed with it: it may hang."""
 
     def __init__(self, device: str | None = None) -> None:
         """`device`: part of the input's name; None for the default."""
         self._device = device
 
     async def listen(self, take: Take) -> None:
+        program = [sys.executable, capture.__file__, *filter(None, [self._device])]
+        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
         try:
-            import pyaudio
-        except ImportError as error:
-            raise gone(f"PyAudio is not installed: {error}") from error
-
-        loop = asyncio.get_running_loop()
-        blocks: asyncio.Queue[bytes] = asyncio.Queue(PENDING)
-
-        def put(block: bytes) -> None:
-            if blocks.full():
-                blocks.get_nowait()
-            blocks.put_nowait(block)
-
-        def called(block: bytes, *_: object) -> tuple[None, int]:
-            """In PortAudio's thread."""
-            loop.call_soon_threadsafe(put, block)
-            return None, pyaudio.paContinue
-
-        port = await asyncio.to_thread(pyaudio.PyAudio)
-        try:
-            stream = await asyncio.to_thread(self._open, port, called)
-            try:
-                while stream.is_active():
-                    block = await asyncio.wait_for(blocks.get(), 2)
-                    take(block, level_cb(block))
-            finally:
-                stream.close()
-        except (OSError, ValueError, TimeoutError) as error:
-            raise gone(str(error) or "no sound comes") from error
+            while True:
+                async with asyncio.timeout(PATIENCE_S):
+                    block = await process.stdout.readexactly(2 * BLOCK)
+                take(block, level_cb(block))
+        except TimeoutError as error:
+            raise gone("no sound comes") from error
+        except asyncio.IncompleteReadError as error:
+            said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
+            raise gone(said[-1] if said else "the stream ended") from error
         finally:
-            port.terminate()
-        raise gone("the stream ended")
-
-    def _open(self, port: Any, called: Any) -> Any:
-        import pyaudio
-
-        names = {place: port.get_device_info_by_index(place) for place in range(port.get_device_count())}
-        inputs = {place: row for place, row in names.items() if row["maxInputChannels"] > 0}
-        chosen = next((place for place, row in inputs.items() if self._device and self._device in row["name"]), None)
-        if self._device and chosen is None:
-            raise ValueError(f"no input is named {self._device!r}")
-        return port.open(
-            rate=RATE_HZ,
-            channels=1,
-            format=pyaudio.paInt16,
-            input=True,
-            input_device_index=chosen,
-            frames_per_buffer=BLOCK,
-            stream_callback=called,
-        )
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 @dataclass
