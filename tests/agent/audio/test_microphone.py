@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.drivers.audio.microphone import BLOCK, SILENCE_CB, PortAudioMicrophone, level_cb
+from agent.drivers.audio.capture import BLOCK
+from agent.drivers.audio.microphone import SILENCE_CB, PortAudioMicrophone, level_cb
 from agent.ports.sound import SoundError
 from tests.agent.audio.null_sink import NullSink
 from tests.agent.audio.sounds import tone
