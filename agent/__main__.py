@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import getpass
 import json
 import logging
 import os
+import secrets
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
@@ -15,7 +18,7 @@ import structlog
 
 from agent import config as box_config
 from agent import swarm
-from agent.core import wording
+from agent.core import pin, wording
 from agent.core.code import approve_url, qr_text
 from agent.daemon import VERSION, box_of, forget_time, run_box
 from agent.drivers.systemd import Notifier
@@ -27,6 +30,7 @@ from protocol.ids import enrolment_code
 OK: Final = 0
 FAILED: Final = 1
 WRONG_USE: Final = 2
+TALK_RENEW_S: Final = 1.0
 DEFAULT_CONFIG: Final = Path("/etc/loalang/box.toml")
 
 
@@ -77,6 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     at_the_box("code", "mã hộp, để duyệt / the box's code, for its approval", _code)
     at_the_box("speak-code", "đọc mã hộp ra loa / speak the code over the loudspeaker", _speak_code)
     at_the_box("forget-time", "bỏ mốc giờ sai đã lưu / drop a wrong instant that was kept as passed", _forget_time)
+    at_the_box("talk", "nói qua micrô của hộp, đến khi bấm Ctrl-C / speak at the box's microphone until Ctrl-C", _talk)
+    wire = at_the_box(
+        "wire", 'đóng, mở một tiếp điểm giả (panel.driver = "fake") / close or open a pretended contact', _wire
+    )
+    wire.add_argument("contact", metavar="CONTACT", help="emergency, key, stop …")
+    wire.add_argument("position", choices=("on", "off"))
+    panel_code = command(
+        "panel-code", "mã mở khóa nút khẩn cấp, để ghi vào box.toml / a code of the panel, for box.toml", _panel_code
+    )
+    panel_code.add_argument("--duress", action="store_true", help="mã khi bị ép buộc / the duress code")
+    panel_code.add_argument("--lang", choices=("vi", "en"), default=_language())
     simulate = command(
         "simulate", "nhiều hộp giả lập trong một tiến trình / many simulated boxes in one process", _simulate
     )
@@ -144,6 +159,55 @@ def _speak_code(options: argparse.Namespace) -> int:
     answer = _ask(options, "speak-code")
     said = {"vi": "Đã đọc mã {code} ra loa.", "en": "The code {code} was spoken."}
     return _print(options, answer, said[options.lang].format(code=answer["code"]))
+
+
+def _talk(options: argparse.Namespace) -> int:
+    """Hold-to-talk: the daemon closes the microphone by itself when nobody says any more that it is held."""
+    words = _TALK[options.lang]
+    if not _ask(options, "talk", on=True)["open"]:
+        raise AgentError(_TALK["en"]["locked"], vi=_TALK["vi"]["locked"])
+    print(words["open"], file=sys.stderr)
+    try:
+        while _ask(options, "talk", on=True, again=True)["open"]:
+            time.sleep(TALK_RENEW_S)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        _ask(options, "talk", on=False)
+    return _print(options, {"open": False}, words["closed"])
+
+
+def _wire(options: argparse.Namespace) -> int:
+    answer = _ask(options, "wire", contact=options.contact, on=options.position == "on")
+    return _print(options, answer, " ".join(answer["lit"]) or "–")
+
+
+_TALK: Final = {
+    "vi": {
+        "open": "Micrô đang mở: mọi người nghe thấy. Bấm Ctrl-C để ngắt.",
+        "closed": "Micrô đã đóng.",
+        "locked": "không mở được micrô: công tắc bảo trì đang khóa âm ly, hoặc đang có người nói",
+    },
+    "en": {
+        "open": "The microphone is open: everybody hears it. Ctrl-C closes it.",
+        "closed": "The microphone is closed.",
+        "locked": "the microphone cannot be opened: the service switch keeps the amplifier off, or somebody speaks",
+    },
+}
+
+
+def _panel_code(options: argparse.Namespace) -> int:
+    """The hash of a code, as box.toml wants it; the code itself is written nowhere."""
+    ask_vi, ask_en = "Mã số (ít nhất 8 chữ số): ", "Code (8 digits at least): "
+    entered = getpass.getpass(ask_vi if options.lang == "vi" else ask_en)
+    if len(entered) < pin.MIN_CODE or entered != getpass.getpass("… "):
+        raise AgentError(
+            f"two codes that are equal, {pin.MIN_CODE} digits at least, are needed",
+            vi=f"phải nhập hai lần giống nhau, ít nhất {pin.MIN_CODE} chữ số",
+        )
+    key = "duress_code" if options.duress else "code"
+    print(f'{key} = "{pin.hash_of(entered, secrets.token_bytes(pin.SALT_BYTES))}"')
+    return OK
 
 
 def _forget_time(options: argparse.Namespace) -> int:

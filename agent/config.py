@@ -14,15 +14,23 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
+from protocol import keyfile
+from protocol.errors import ProtocolError
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 BOARDS: Final = ("alpha", "hdmi", "hub75", "png")
 SIZES: Final = {"alpha": "96x16", "hdmi": "1920x1080", "hub75": "64x32", "png": "128x64"}
+PIN_DRIVERS: Final = ("none", "auto", "gpiod", "gpiozero", "fake")
+CONTACTS: Final = ("emergency", "key", "microphone", "stop", "service", "tamper", "mains", "battery")
+OUTPUT_LINES: Final = ("amplifier", "status_lamp", "fault_lamp", "on_air_lamp")
+MAX_LINE: Final = 255
+MAX_MESSAGE: Final = 65_535
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
+_CODE_HASH = re.compile(r"^scrypt\$[A-Za-z0-9_=-]{24}\$[A-Za-z0-9_=-]{44}$")
 _SHORT_FINGERPRINT = re.compile(r"^[0-9a-fA-F]{32}$")
 
 
@@ -59,6 +67,36 @@ class BoardConfig:
 
 
 @dataclass(frozen=True)
+class PanelConfig:
+    """What is wired to the box's pins, and what unlocks its button."""
+
+    driver: str = "none"
+    """One of PIN_DRIVERS; "none": nothing is wired."""
+    chip: str = "/dev/gpiochip0"
+    """For gpiod."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """Of CONTACTS and OUTPUT_LINES those that are wired, with their GPIO numbers."""
+    select: tuple[int, ...] = ()
+    """GPIO numbers of the buttons, or of the rotary switch's positions, that choose a message."""
+    messages: tuple[int, ...] = (1,)
+    """The prepared messages that `select` chooses, in the same order; the first where nothing chooses."""
+    active_high: tuple[str, ...] = ()
+    """Contacts that are on when their line is high ("select": all of those); the others close to ground."""
+    active_low: tuple[str, ...] = ()
+    """Outputs that are on when their line is low."""
+    hold_ms: int = 3_000
+    """How long the emergency button is held."""
+    code: str = ""
+    """Hash of the code that unlocks the button (`loalang-agent panel-code`)."""
+    duress_code: str = ""
+    """Hash of the code that looks accepted and reports."""
+    token: Path | None = None
+    """The commune's key file; the code that opens it is a right one."""
+    microphone: str | None = None
+    """Part of the name of the PortAudio input; None for the default."""
+
+
+@dataclass(frozen=True)
 class Config:
     """What the installer decides about one box."""
 
@@ -87,13 +125,14 @@ class Config:
     """Name of the PortAudio output; None for the default."""
     second: str | None
     """Name of the output that sounds when the first one fails; None for none."""
-    """Bits a second on that line."""
     board: BoardConfig | None
     """None where the box has no board."""
     clock_trust: str
     """One of TRUSTS: believe the system clock only when the kernel says that it is synchronised, or always."""
     control_socket: Path
     """Unix socket of `status`, `explain`, `fetch`, `selftest`."""
+    panel: PanelConfig = PanelConfig()
+    """[panel]: buttons, lamps, relay."""
 
 
 def load(path: Path) -> Config:
@@ -140,6 +179,7 @@ def parse(text: str, path: Path) -> Config:
         board=_board(reader, state_dir),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
+        panel=_panel(reader),
     )
     if len(str(config.control_socket).encode()) > MAX_SOCKET_PATH:
         reader.fail(
@@ -235,13 +275,78 @@ def to_toml(config: Config) -> str:
         "clock": {"trust": config.clock_trust},
         "control": {"socket": str(config.control_socket)},
         "local": {"listen": config.local or None},
+        "panel": _panel_table(config.panel),
     }
     lines: list[str] = []
     for table, keys in tables.items():
+        if not keys:
+            continue
         lines.append(f"[{table}]")
         lines += [f"{key} = {_toml(value)}" for key, value in keys.items() if value is not None]
         lines.append("")
     return "\n".join(lines)
+
+
+def _panel(reader: "_Reader") -> PanelConfig:
+    default = PanelConfig()
+    numbers = [(name, reader.optional_number("panel", name, 0, MAX_LINE)) for name in (*CONTACTS, *OUTPUT_LINES)]
+    panel = PanelConfig(
+        driver=reader.text("panel", "driver", _one_of(PIN_DRIVERS), default=default.driver),
+        chip=reader.text("panel", "chip", _between(1, 100), default=default.chip),
+        lines=tuple((name, number) for name, number in numbers if number is not None),
+        select=reader.numbers("panel", "select", 0, MAX_LINE),
+        messages=reader.numbers("panel", "messages", 1, MAX_MESSAGE) or default.messages,
+        active_high=reader.names("panel", "active_high", (*CONTACTS, "select")),
+        active_low=reader.names("panel", "active_low", OUTPUT_LINES),
+        hold_ms=reader.number("panel", "hold_ms", 500, 10_000, default=default.hold_ms),
+        code=reader.text("panel", "code", _code_hash, default=""),
+        duress_code=reader.text("panel", "duress_code", _code_hash, default=""),
+        token=reader.optional_path("panel", "token"),
+        microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
+    )
+    if panel.token is not None:
+        try:
+            keyfile.read(panel.token.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, ProtocolError) as error:
+            reader.fail("panel.token", f"not a key file: {error}", f"không phải tệp khóa: {error}")
+    wired = dict(panel.lines)
+    used = [*wired.values(), *panel.select]
+    if len(set(used)) < len(used):
+        reader.fail("[panel]", "one GPIO number stands twice", "một số chân GPIO được ghi hai lần")
+    if panel.select and len(panel.select) != len(panel.messages):
+        reader.fail(
+            "panel.messages",
+            f"names {len(panel.messages)} messages for {len(panel.select)} lines of select; give one for each",
+            f"có {len(panel.messages)} bản tin cho {len(panel.select)} chân của select; mỗi chân cần một bản tin",
+        )
+    if "emergency" in wired and not ("key" in wired or panel.code or panel.token):
+        reader.fail(
+            "panel.emergency",
+            "nothing keeps a child from pressing it; wire a key switch (key), or set a code",
+            "ai cũng bấm được; hãy nối công tắc chìa khóa (key) hoặc đặt mã (code)",
+        )
+    return panel
+
+
+def _panel_table(panel: PanelConfig) -> dict[str, object]:
+    default = PanelConfig()
+    values: dict[str, object] = {
+        "driver": panel.driver,
+        "chip": panel.chip,
+        **dict(panel.lines),
+        "select": list(panel.select),
+        "messages": list(panel.messages),
+        "active_high": list(panel.active_high),
+        "active_low": list(panel.active_low),
+        "hold_ms": panel.hold_ms,
+        "code": panel.code,
+        "duress_code": panel.duress_code,
+        "token": None if panel.token is None else str(panel.token),
+        "microphone_device": panel.microphone,
+    }
+    usual: dict[str, object] = {"driver": default.driver, "chip": default.chip, "messages": list(default.messages)}
+    usual |= {"hold_ms": default.hold_ms, "code": "", "duress_code": ""}
+    return {key: value for key, value in values.items() if value not in (None, []) and value != usual.get(key)}
 
 
 def _toml(value: object) -> str:
@@ -268,7 +373,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [board], [clock], [control], [local]"
+                place = "[box], [controller], [sound], [board], [clock], [control], [local], [panel]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 
@@ -297,6 +402,36 @@ class _Reader:
                 f"phải là số nguyên từ {low} đến {high}, không phải {value!r}",
             )
         return value
+
+    def optional_number(self, table: str, key: str, low: int, high: int) -> int | None:
+        if key not in self._tables.get(table, {}):
+            self._known.setdefault(table, set()).add(key)
+            return None
+        return self.number(table, key, low, high, default=low)
+
+    def numbers(self, table: str, key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of whole numbers; empty where the key is not there."""
+        value = self._take(table, key, [])
+        good = isinstance(value, list) and all(type(row) is int and low <= row <= high for row in value)
+        if not good or not isinstance(value, list):
+            self.fail(
+                f"{table}.{key}",
+                f"must be a list of whole numbers from {low} to {high}, not {value!r}: {key} = [5, 6]",
+                f"phải là danh sách số nguyên từ {low} đến {high}, không phải {value!r}: {key} = [5, 6]",
+            )
+        return tuple(value)
+
+    def names(self, table: str, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of some of these; empty where the key is not there."""
+        value = self._take(table, key, [])
+        if not isinstance(value, list) or any(row not in choices for row in value):
+            names = ", ".join(choices)
+            self.fail(
+                f"{table}.{key}",
+                f"must be a list of some of {names}, not {value!r}",
+                f"phải là danh sách gồm các tên trong {names}, không phải {value!r}",
+            )
+        return tuple(value)
 
     def path(self, table: str, key: str, *, default: Path | None = None) -> Path:
         value = self._take(table, key, None if default is None else str(default))
@@ -401,6 +536,15 @@ def _short_fingerprint(text: str) -> Said | None:
     return (
         f"{text!r} is not a fingerprint of roots; write the 32 hexadecimal digits that `loalang roots show` prints",
         f"{text!r} không phải vân tay danh sách; hãy viết 32 chữ số hex mà “loalang roots show” cho xem",
+    )
+
+
+def _code_hash(text: str) -> Said | None:
+    if _CODE_HASH.match(text):
+        return None
+    return (
+        "is not the hash of a code; write the line that `loalang-agent panel-code` prints, never the code itself",
+        "không phải mã đã băm; hãy ghi dòng mà “loalang-agent panel-code” in ra, không ghi chính mã số",
     )
 
 

@@ -1,6 +1,6 @@
 """The composition root: what a box is made of, in the order in which it is built; it stops in the reverse order.
 
-state folder → store → identity → clock → holdings → sound → controller → what comes down, what goes up → service
+state folder → store → identity → clock → holdings → sound, pins → controller → what comes down, what goes up → service
 """
 
 import asyncio
@@ -17,36 +17,43 @@ import structlog
 
 from agent.config import BoardConfig, Config
 from agent.core import code
-from agent.drivers import audio, boards
+from agent.drivers import audio, boards, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
+from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.systemd import Notifier
-from agent.errors import LinkError
-from agent.link.control import ControlServer
+from agent.errors import AgentError, LinkError
+from agent.link.control import Command, ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
-from agent.ports.sound import Speaker
+from agent.ports.pins import Pins, PinsError
+from agent.ports.sound import Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
 from agent.services.code_speaker import CodeSpeaker
+from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.own_orders import OwnOrders
+from agent.services.panel import Judged, PanelService, Wiring, output_of, wiring_of
+from agent.services.panel_code import judged
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
 from agent.services.service_desk import About, ServiceDesk
+from agent.services.service_lock import ServiceLock
 from agent.services.wake import Wakes
 from agent.services.watch import Watch
 from agent.store.blobs import BlobShelf
@@ -58,6 +65,8 @@ from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
+from protocol import keyfile
+from protocol.compose import ENTROPY_BYTES
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
 from protocol.signing import Domain, KeySigner
@@ -90,11 +99,13 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     log.info("starting", id=me.box, code=enrolment_code(me.box), version=VERSION, state=str(config.state_dir))
     mind = _remember(config, database, me)
     speaker = audio.choose(config, mind.clock, mind.faults.note)
+    wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
-    player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
-    reporter = _report(me, mind, controller, player)
-    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
-    services = _for_who_stands_there(config, me, mind, desk, player)
+    player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
+    reporter = _report(config, me, mind, controller, player)
+    panel = _panel(config, me, mind, controller, wires=wires, player=player)
+    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
+    services = _for_who_stands_there(config, me, mind, desk, panel, player)
     await _until(
         stop,
         services
@@ -108,11 +119,16 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "enrolment": controller.enrolment.run(),
             "papers": controller.papers.run(),
             "link": controller.link.run(),
-            "control": ControlServer(config.control_socket, desk.commands).run(),
+            "panel": panel.run(),
+            "courier": controller.courier.run(),
+            "control": ControlServer(
+                config.control_socket, {**desk.commands, **panel.commands, **_wires_to_pull(wires)}
+            ).run(),
             "watchdog": _signs_of_life(notifier),
         },
     )
     await speaker.close()
+    wires.pins.close()
     log.info("stopped")
 
 
@@ -175,6 +191,7 @@ class _Controller:
     enrolment: Enrolment
     fetcher: Fetcher
     papers: PaperKeeper
+    courier: Courier
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
@@ -202,15 +219,106 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
+    courier = Courier(_token_key(config), office, clock, store, wakes.courier)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper, courier)
 
 
-def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
+@dataclass(frozen=True)
+class _Wires:
+    """Pins, and what sounds only while the service switch lets it."""
+
+    pins: Pins
+    wiring: Wiring
+    lock: ServiceLock
+    speaker: Speaker
+    """Without the lock."""
+
+    def inlet(self, name: str) -> Frames:
+        """Where the sound of the voice of this name is poured in."""
+        return self.speaker.frames(name)
+
+
+def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
+    """A panel that cannot be had is a fault; the box goes on, and what has no relay is always on."""
+    pins: Pins = gpio.NoPins()
+    amplifier: Amplifier = AlwaysOn()
+    try:
+        pins = gpio.choose(config.panel.driver, config.panel.chip, mind.clock)
+        relay = output_of(config.panel, "amplifier")
+        amplifier = amplifier if relay is None else RelayAmplifier(pins, relay)
+    except PinsError as error:
+        mind.faults.raised(FaultCode.PANEL, str(error))
+    return _Wires(pins, wiring_of(config.panel), ServiceLock(amplifier, speaker), speaker)
+
+
+def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
+    """Where the pins are pretended, contacts are closed and opened over the service socket: for demos and tests."""
+    pins = wires.pins
+    if not isinstance(pins, gpio.FakePins):
+        return {}
+
+    async def wire(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        line = wires.wiring.contacts.get(str(request.get("contact")))
+        if line is None:
+            names = ", ".join(wires.wiring.contacts)
+            raise AgentError(f"nothing like that is wired; there are {names}", vi=f"không có dây này; chỉ có {names}")
+        (pins.press if request.get("on") else pins.release)(line.number)
+        return {"lit": [lamp for lamp, line in wires.wiring.lamps.items() if line.number in pins.on]}
+
+    return {"wire": wire}
+
+
+def _token(config: Config) -> str:
+    """The text of the commune's key file; empty for none."""
+    return "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+
+
+def _token_key(config: Config) -> bytes | None:
+    """Its public half, which lies open in the file."""
+    token = _token(config)
+    return keyfile.read(token).public_key if token else None
+
+
+def _panel(
+    config: Config, me: _Me, mind: _Mind, controller: _Controller, *, wires: _Wires, player: Player
+) -> PanelService:
+    token = _token(config)
+    own = OwnOrders(
+        me.signer,
+        mind.clock,
+        mind.store,
+        recordings=mind.recordings,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        wakes=mind.wakes,
+        take=controller.inbox.take,
+        entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+    )
+
+    async def judge(entered: str) -> Judged:
+        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token)
+
+    return PanelService(
+        wires.wiring,
+        wires.pins,
+        mind.clock,
+        own=own,
+        keeper=mind.keeper,
+        faults=mind.faults,
+        lock=wires.lock,
+        microphone=audio.microphone(config),
+        inlet=wires.inlet,
+        judge=judge,
+        sounding=lambda: player.sounding,
+    )
+
+
+def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callable[[bytes], None]) -> Player:
     store, wakes = mind.store, mind.wakes
     return Player(
         clock=mind.clock,
-        speaker=speaker,
-        amplifier=AlwaysOn(),
+        speaker=lock.speaker,
+        amplifier=lock.amplifier,
         journal=store.journal,
         shelf=store.shelf.path,
         recordings=mind.recordings,
@@ -224,7 +332,7 @@ def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callabl
     )
 
 
-def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
+def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
     """What goes up; it greets whenever the link is up again."""
     link = controller.link
     reporter = Reporter(
@@ -235,6 +343,7 @@ def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Re
         faults=mind.faults,
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
+        token=_token_key(config),
     )
 
     def connected() -> None:
@@ -253,7 +362,7 @@ def _open_the_desk(
     *,
     reporter: Reporter,
     player: Player,
-    speaker: Speaker,
+    wires: _Wires,
 ) -> ServiceDesk:
     """For whoever stands at the box."""
     tried = selftest.checks(
@@ -262,7 +371,7 @@ def _open_the_desk(
             mind.clock,
             controller.link,
             knock=reporter.knock,
-            sound=_sound_check(speaker, mind.recordings),
+            sound=_sound_check(wires.speaker, mind.recordings),
             recordings=mind.recordings,
         )
     )
@@ -270,8 +379,8 @@ def _open_the_desk(
         enrolment_code(me.box),
         config.state_dir / "code.wav",
         voice=Espeak(),
-        speaker=speaker,
-        amplifier=AlwaysOn(),
+        speaker=wires.lock.speaker,
+        amplifier=wires.lock.amplifier,
         trust=mind.store.trust,
         clock=mind.clock,
         busy=lambda: player.sounding is not None,
@@ -314,13 +423,14 @@ async def _signs_of_life(notifier: Notifier) -> None:
 
 
 def _for_who_stands_there(
-    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, player: Player
+    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, panel: PanelService, player: Player
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
     board = None if config.board is None else _board(config, config.board, me, mind, player)
     if config.local:
-        found["page"] = _page(config, desk, board).run()
+        has_code = bool(config.panel.code or config.panel.token)
+        found["page"] = _page(config, desk, board, panel.enter if has_code else None).run()
     if board is not None:
         found["board"] = board.run()
     return found
@@ -341,13 +451,16 @@ def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Pla
     )
 
 
-def _page(config: Config, desk: ServiceDesk, board: BoardService | None) -> LocalPage:
-    async def page() -> str:
+def _page(
+    config: Config, desk: ServiceDesk, board: BoardService | None, enter: Callable[[str], Awaitable[bool]] | None
+) -> LocalPage:
+    async def page(unlocked: bool | None) -> str:
         picture = None if board is None else board.picture
         seen = None if picture is None else await asyncio.to_thread(png, picture)
-        return code.page(dict(await desk.status({})), config.url, seen)
+        form = "" if enter is None else code.unlock_form(unlocked)
+        return code.page(dict(await desk.status({})), config.url, seen, form)
 
-    return LocalPage(config.local, page)
+    return LocalPage(config.local, page, enter)
 
 
 def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:

@@ -2,6 +2,10 @@
 
 import enum
 from dataclasses import dataclass
+from typing import Final
+
+OWN_LEVEL: Final = 99
+"""The level of what a box's own button raises or stops: below every unit of any tree."""
 
 
 class Rank(enum.IntEnum):

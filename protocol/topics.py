@@ -8,7 +8,7 @@ from protocol.errors import ProtocolError
 ALL_UP: Final = "ll/1/box/+/up/+"
 PROBE: Final = "ll/1/bridge/probe"
 """Empty messages of the bridge to nobody: whether the broker acknowledges them tells whether it lives."""
-UP_KINDS: Final = ("hello", "beat", "log", "receipt", "fault")
+UP_KINDS: Final = ("hello", "beat", "log", "receipt", "fault", "order")
 
 ENROL_PATH: Final = "/box/v1/enrol"
 ROOTS_PATH: Final = "/box/v1/roots"
@@ -18,10 +18,11 @@ CA_PATH: Final = "/box/v1/ca"
 CERTIFICATE_PATH: Final = "/box/v1/certificate"
 LIFELINE_PATH: Final = "/box/v1/lifeline/{roots}"
 """With the version of the roots that the box has; in the path, because that is what a box signs."""
+ORDER_PATH: Final = "/box/v1/order"
 APPROVE_PATH: Final = "/hop/duyet/"
 """The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 
-_UP = re.compile(r"ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault)")
+_UP = re.compile(r"ll/1/box/([a-z2-7]{16})/up/(hello|beat|log|receipt|fault|order)")
 
 
 def down(box: str) -> str:

@@ -44,10 +44,10 @@ def qr_svg(url: str) -> str:
     return made
 
 
-def page(status: dict[str, Any], controller: str, board: bytes | None = None) -> str:
+def page(status: dict[str, Any], controller: str, board: bytes | None = None, form: str = "") -> str:
     """The page for whoever stands at the box: who it is, its code, its state. It loads nothing and asks for nothing.
 
-    `board` is a PNG of what its board shows.
+    `board` is a PNG of what its board shows; `form` stands behind it all.
     """
     code = str(status["code"])
     state = "đã duyệt · approved" if status["approved"] else "chờ duyệt · waiting for approval"
@@ -59,5 +59,19 @@ def page(status: dict[str, Any], controller: str, board: bytes | None = None) ->
     return (
         '<!doctype html><html lang="vi"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(str(status['name']))}</title><h1>{html.escape(str(status['name']))}</h1>"
-        f'<p style="font:bold 3rem monospace">{html.escape(code)}</p>{qr}<dl>{lines}</dl>{shown}</html>'
+        f'<p style="font:bold 3rem monospace">{html.escape(code)}</p>{qr}<dl>{lines}</dl>{shown}{form}</html>'
+    )
+
+
+def unlock_form(unlocked: bool | None) -> str:
+    """Where the code of the panel is entered, with the answer to the one before; None for none."""
+    answers = {
+        None: "",
+        True: "<p><b>Đã mở khóa trong 2 phút · Unlocked for 2 minutes</b></p>",
+        False: "<p><b>Mã không đúng, hoặc đã nhập sai quá nhiều lần · Wrong code, or too many wrong ones</b></p>",
+    }
+    return (
+        f'{answers[unlocked]}<form method="post" action="/"><label>Mã mở khóa nút khẩn cấp · Code of the panel '
+        '<input name="code" type="password" inputmode="numeric" autocomplete="off" required></label> '
+        "<button>Mở khóa · Unlock</button></form>"
     )

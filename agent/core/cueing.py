@@ -82,6 +82,11 @@ def may_sound(kind: SegmentKind, quality: ClockQuality) -> bool:
     return quality >= (ClockQuality.NITZ if kind is SegmentKind.EMERGENCY else ClockQuality.RTC)
 
 
+def needs_no_clock(segment: Segment, holdings: Holdings) -> bool:
+    """Whether it is an alarm of this box's own button."""
+    return any(held.needs_no_clock for held in holdings.orders if held.order.id.hex() == segment.cause)
+
+
 def sound_name(segment: Segment) -> str:
     """How the play log names what sounds."""
     if segment.station is not None:

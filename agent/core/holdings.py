@@ -40,6 +40,7 @@ def held_order(
     awake_ms: int,
     rounds: int,
     locks: Sequence[Lock],
+    needs_no_clock: bool = False,
 ) -> HeldOrder | None:
     """What the planner is told of an accepted order; None for one that has no sound.
 
@@ -54,7 +55,7 @@ def held_order(
     over = stage is Stage.CANCELLED or (ended_ms is not None and ended_ms < awake_ms)
     held_back = [max(lock.from_ms, accepted_ms) for lock in locks if lock.level <= level and _meets(lock, accepted_ms)]
     ends = [*held_back, *([ended_ms] if over and ended_ms is not None else [])]
-    return HeldOrder(order, accepted_ms, level, tape_ms, min(ends, default=None), rounds)
+    return HeldOrder(order, accepted_ms, level, tape_ms, min(ends, default=None), rounds, needs_no_clock)
 
 
 def _meets(lock: Lock, accepted_ms: int) -> bool:

@@ -68,6 +68,8 @@ class FakeOffice:
     """By version."""
     lifelines: list[int] = field(default_factory=list)
     """The version of the roots that the box said it has, at each question."""
+    given: list[bytes] = field(default_factory=list)
+    """Orders that the box has handed in."""
 
     async def enrol(self, name: str, version: str) -> Enrolled:
         del name, version
@@ -90,6 +92,10 @@ class FakeOffice:
     async def certificate(self) -> bytes | None:
         self._answer_at_all()
         return self.chain
+
+    async def give(self, order: bytes) -> None:
+        self._answer_at_all()
+        self.given.append(order)
 
     async def lifeline(self, roots: int) -> bytes:
         self._answer_at_all()

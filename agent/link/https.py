@@ -35,6 +35,7 @@ from protocol.topics import (
     ENROL_PATH,
     LIFELINE_PATH,
     MANIFEST_PATH,
+    ORDER_PATH,
     ROOTS_PATH,
 )
 
@@ -134,6 +135,9 @@ class HttpsOffice:
         answer = await self._unverified("POST", CERTIFICATE_PATH, missing_is_fine=True)
         return None if answer.status_code == HTTPStatus.NOT_FOUND else answer.content
 
+    async def give(self, order: bytes) -> None:
+        await self._unverified("POST", ORDER_PATH, data=order)
+
     async def lifeline(self, roots: int) -> bytes:
         answer = await self._unverified("GET", LIFELINE_PATH.format(roots=roots), max_bytes=lifeline.MAX_BYTES)
         return answer.content
@@ -156,11 +160,18 @@ class HttpsOffice:
             raise
 
     async def _unverified(
-        self, method: str, path: str, *, missing_is_fine: bool = False, max_bytes: int = MAX_ANSWER
+        self,
+        method: str,
+        path: str,
+        *,
+        data: bytes | None = None,
+        missing_is_fine: bool = False,
+        max_bytes: int = MAX_ANSWER,
     ) -> "_Answer":
         def ask(_: threading.Event) -> _Answer:
+            context = believing_anybody()
             return self._ask(
-                method, path, missing_is_fine=missing_is_fine, context=believing_anybody(), max_bytes=max_bytes
+                method, path, data=data, missing_is_fine=missing_is_fine, context=context, max_bytes=max_bytes
             )
 
         return await in_thread(ask)
@@ -194,7 +205,8 @@ class HttpsOffice:
         method: str,
         path: str,
         *,
-        body: dict[str, str] | None = None,
+        json: dict[str, str] | None = None,
+        data: bytes | None = None,
         missing_is_fine: bool = False,
         context: ssl.SSLContext | None = None,
         max_bytes: int = MAX_ANSWER,
@@ -202,7 +214,7 @@ class HttpsOffice:
         try:
             with (
                 self._session(context) as session,
-                self._request(session, method, path, json=body, stream=True) as response,
+                self._request(session, method, path, json=json, data=data, stream=True) as response,
             ):
                 answer = _whole(response, path, max_bytes)
         except requests.RequestException as error:

@@ -1,12 +1,14 @@
-"""A small page for whoever stands at the box: off unless box.toml says where, read-only, for this machine or network.
+"""A small page for whoever stands at the box: off unless box.toml says where, for this machine or its own network.
 
-Whoever can open it sees the code, and nothing that is not on the sticker; it takes no input beyond "GET /".
+Whoever can open it sees the code, and nothing that is not on the sticker. It takes "GET /" and, where the panel has a
+code, that code by "POST /" from the page itself; what is tried too often is the panel's business.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 
@@ -14,6 +16,7 @@ log = structlog.get_logger()
 
 PATIENCE_S: Final = 5
 MAX_LINE: Final = 2_048
+MAX_BODY: Final = 512
 AT_ONCE: Final = 8
 HEADERS: Final = (
     "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
@@ -24,11 +27,17 @@ HEADERS: Final = (
 class LocalPage:
     """Serves one page while it runs; where the address cannot be had it says so, and the box goes on."""
 
-    def __init__(self, listen: str, page: Callable[[], Awaitable[str]]) -> None:
-        """`listen` is host:port, which `config` has found to be private."""
+    def __init__(
+        self, listen: str, page: Callable[[bool | None], Awaitable[str]], enter: Callable[[str], Awaitable[bool]] | None
+    ) -> None:
+        """`listen` is host:port, which `config` has found to be private.
+
+        `enter` says whether a code unlocks, `page` is told that; None where no code was entered, or the panel has none.
+        """
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._page = page
+        self._enter = enter
         self._seats = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> None:
@@ -44,12 +53,30 @@ class LocalPage:
         with contextlib.suppress(OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
             async with self._seats, asyncio.timeout(PATIENCE_S):
                 words = (await reader.readline()).split()
-                while (await reader.readline()).strip():
-                    pass
+                fields = await _fields(reader)
                 status, body = "404 Not Found", ""
                 if words[:2] == [b"GET", b"/"]:
-                    status, body = "200 OK", await self._page()
+                    status, body = "200 OK", await self._page(None)
+                elif words[:2] == [b"POST", b"/"] and self._enter is not None and _is_from_here(fields):
+                    size = min(MAX_BODY, int(fields.get("content-length", "0")))
+                    entered = parse_qs((await reader.readexactly(size)).decode()).get("code", [""])[0]
+                    status, body = "200 OK", await self._page(await self._enter(entered))
                 data = body.encode()
                 writer.write(f"HTTP/1.1 {status}\r\n{HEADERS}Content-Length: {len(data)}\r\n\r\n".encode() + data)
                 await writer.drain()
         writer.close()
+
+
+async def _fields(reader: asyncio.StreamReader) -> dict[str, str]:
+    """The header fields, names in small letters."""
+    fields = {}
+    while line := (await reader.readline()).strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        fields[name.strip().lower()] = value.strip()
+    return fields
+
+
+def _is_from_here(fields: dict[str, str]) -> bool:
+    """Whether the form stood on this page: another site in the same browser must not use up the attempts."""
+    origin = fields.get("origin")
+    return origin is not None and urlsplit(origin).netloc == fields.get("host")

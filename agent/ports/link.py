@@ -63,6 +63,10 @@ class Office(Protocol):
         """PEM of this box's certificate for the broker, not yet believed; None when the controller has no CA."""
         ...
 
+    async def give(self, order: bytes) -> None:
+        """Hand in an order that the panel at this box has signed; it verifies itself."""
+        ...
+
     async def lifeline(self, roots: int) -> bytes:
         """What a box that has this version of the roots is owed, as `protocol.lifeline` packs it; not yet believed."""
         ...

@@ -223,6 +223,10 @@ class OrderBook(Protocol):
         """Order, replay window, cancellations and first receipts in one transaction."""
         ...
 
+    def raw(self, order: bytes) -> bytes | None:
+        """An accepted order as it was signed; None where it is not remembered."""
+        ...
+
     def reject(self, order: bytes, code: str, at_ms: int) -> None:
         """A receipt REJECTED; the same again for the same code changes nothing but that it is sent again.
 

@@ -28,13 +28,20 @@ class Faults:
     def raised(self, code: FaultCode, detail: str) -> None:
         if code not in self._active:
             self._active.add(code)
-            log.warning("fault", code=code.name, detail=detail)
+            if code is not FaultCode.DURESS:  # nothing at the box may show it
+                log.warning("fault", code=code.name, detail=detail)
             self._note(code, True, detail)
+
+    def reminded(self, code: FaultCode, detail: str) -> None:
+        """It is still so, and somebody should be told again."""
+        self._active.add(code)
+        self._note(code, True, detail)
 
     def cleared(self, code: FaultCode, detail: str = "") -> None:
         if code in self._active:
             self._active.discard(code)
-            log.info("fault over", code=code.name)
+            if code is not FaultCode.DURESS:
+                log.info("fault over", code=code.name)
             self._note(code, False, detail)
 
     def note_past(self, code: FaultCode, detail: str) -> None:

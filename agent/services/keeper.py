@@ -15,11 +15,11 @@ import msgspec
 from agent.core import holdings as core
 from agent.core.trusted import trust_at
 from agent.ports.clock import Clock
-from agent.ports.store import Store
+from agent.ports.store import Remembered, Store
 from protocol.manifest import Assignment, Manifest, Policy
 from protocol.policy import Stretch
 from protocol.quantities import SECOND_MS
-from protocol.timeline.model import Holdings, Voice
+from protocol.timeline.model import Holdings, Lock, Voice
 
 MAX_STOPS_OVER: Final = 50
 """So many locks that are over may be in a plan, which explains what sounds now by what was; then it is made anew."""
@@ -51,6 +51,10 @@ class Keeper:
         """Where the clock stood when it was last found to be set back."""
         self._voices: dict[str, Voice] = {}
         """Who speaks; a restart ends them all."""
+        self._pressed: dict[bytes, Remembered | None] = {}
+        """Alarms of this box's own button since it started; those that no disk took, in full."""
+        self._own_lock: Lock | None = None
+        """This box's own stop, where no disk took it."""
         self._awake()
 
     def holdings(self) -> Holdings:
@@ -71,6 +75,28 @@ class Keeper:
             self._awake()
         else:
             self._rebuild()
+        self.changed.set()
+
+    def pressed(self, order: bytes, unwritten: Remembered | None = None) -> None:
+        """This box's own button has raised this order. `unwritten`: where the disk does not take it."""
+        self._pressed[order] = unwritten
+        self._rebuild()
+        self.changed.set()
+
+    def forget_unwritten(self) -> None:
+        """What no disk took is over."""
+        self._pressed = {name: kept for name, kept in self._pressed.items() if kept is None}
+        self._rebuild()
+        self.changed.set()
+
+    @property
+    def has_own_lock(self) -> bool:
+        return self._own_lock is not None
+
+    def lock_unwritten(self, lock: Lock | None) -> None:
+        """This box's own stop is in force though no disk takes it, or is over."""
+        self._own_lock = lock
+        self._rebuild()
         self.changed.set()
 
     def speak(self, voice: Voice) -> None:
@@ -129,7 +155,9 @@ class Keeper:
             )
             for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
+        locks += () if self._own_lock is None else (self._own_lock,)
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
+        unwritten = [kept for kept in self._pressed.values() if kept is not None]
         orders = [
             core.held_order(
                 core.begun(each.order, each.accepted_ms, passed(each.accepted_ms)),
@@ -141,8 +169,9 @@ class Keeper:
                 awake_ms=self._awake_ms,
                 rounds=each.rounds,
                 locks=locks,
+                needs_no_clock=each.order.id in self._pressed,
             )
-            for each in remembered
+            for each in (*remembered, *unwritten)
         ]
         programme = self._programme
         self._holdings = core.build(

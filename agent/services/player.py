@@ -184,7 +184,8 @@ class Player:
                 continue
             if (segment.play, segment.start_ms) in self._hopeless:
                 continue
-            if cueing.may_sound(segment.kind, self._planning.quality):
+            quality = self._planning.quality
+            if cueing.may_sound(segment.kind, quality) or cueing.needs_no_clock(segment, self._planning.holdings):
                 return segment
         return None
 

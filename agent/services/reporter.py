@@ -21,9 +21,11 @@ from agent.services.faults import Faults
 from agent.services.wake import Wake
 from protocol.codec import encode
 from protocol.errors import ProtocolError
+from protocol.ids import key_id
 from protocol.manifest import NO_ASSIGNMENT, Assignment, PlaceInOrder
+from protocol.priority import OWN_LEVEL
 from protocol.quantities import SECOND_MS
-from protocol.report import MAX_LOG_ROWS, Beat, Fault, FaultCode, Hello, LogBatch, Receipt, holdings_digest
+from protocol.report import MAX_LOG_ROWS, Beat, Fault, FaultCode, Hello, LogBatch, Receipt, Stage, holdings_digest
 from protocol.roles import Role
 from protocol.signing import Domain, Family, Signer, sign1
 from protocol.timeline import Segment, SegmentKind
@@ -65,7 +67,9 @@ class Reporter:
         faults: Faults,
         wake: Wake,
         sounding: Callable[[], Segment | None],
+        token: bytes | None = None,
     ) -> None:
+        """`token`: raw public key of the commune's panel at this box, whose orders go up before their receipts."""
         self._sender = sender
         self._uplink = uplink
         self._clock = clock
@@ -76,6 +80,7 @@ class Reporter:
         self._faults = faults
         self._wake = wake
         self._sounding = sounding
+        self._token = token
         self._greet = True
         self._said_ms = 0
         """Wall instant of the last round."""
@@ -134,7 +139,19 @@ class Reporter:
 
     async def _send_receipts(self) -> None:
         for receipt in self._outbox.receipts():
+            if self._is_of_the_panel(receipt) and self._is_due(("receipt", receipt)):
+                await self._send_order(receipt.order)
             await self._send_row("receipt", receipt, Family.RECEIPT)
+
+    def _is_of_the_panel(self, receipt: Receipt) -> bool:
+        is_token = self._token is not None and receipt.order.startswith(key_id(self._token))
+        return is_token and receipt.stage is Stage.ACCEPTED
+
+    async def _send_order(self, order: bytes) -> None:
+        """The controller relays it to the other boxes of the commune, and answers the receipt behind it."""
+        raw = self._book.raw(order)
+        if raw is not None:
+            await self._uplink.publish("order", raw, certain=True)
 
     async def _send_faults(self) -> None:
         for fault in self._outbox.faults():
@@ -246,8 +263,9 @@ class Reporter:
         return _place(None if force is None else force.assignment)
 
     def _live(self) -> tuple[bytes, ...]:
+        """Of the orders that came from others: the controller has no other list to compare with."""
         now = self._clock.now_ms()
-        return live_ids([held.order for held in self._book.orders(now)], now)
+        return live_ids([held.order for held in self._book.orders(now) if held.level != OWN_LEVEL], now)
 
     def _is_stopped(self) -> bool:
         now_ms = self._clock.now_ms()

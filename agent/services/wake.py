@@ -38,5 +38,7 @@ class Wakes:
     """The broker or the box's place in the tree changed."""
     roots: Wake = field(default_factory=Wake)
     """Newer roots, or the broker's address, are needed."""
+    courier: Wake = field(default_factory=Wake)
+    """The panel has given an order for the commune."""
     papers: Wake = field(default_factory=Wake)
     """The box was approved, or a certificate was refused."""

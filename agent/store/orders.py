@@ -131,6 +131,10 @@ class Orders:
         self._follow(taken)
         self._database.keep_trust()
 
+    def raw(self, order: bytes) -> bytes | None:
+        rows = [typed(row) for row in self._database.rows("SELECT raw FROM orders WHERE id = ?", order)]
+        return bytes(rows[0][0]) if rows else None
+
     def _taken(self, verdict: Accept, at_ms: int, tape_ms: int) -> "_Taken":
         """What follows from this order; nothing is changed yet."""
         order, reinstates = verdict.order, verdict.order.type is MessageType.REINSTATE

@@ -39,6 +39,7 @@ urlpatterns = [
     path(topics.ROOTS_PATH.removeprefix("/"), views.roots, name="roots"),
     path(topics.CA_PATH.removeprefix("/"), views.authorities, name="ca"),
     path(topics.CERTIFICATE_PATH.removeprefix("/"), views.certificate, name="certificate"),
+    path(topics.ORDER_PATH.removeprefix("/"), views.order, name="order"),
     path(topics.LIFELINE_PATH.removeprefix("/").format(roots="<version:roots>"), views.lifeline, name="lifeline"),
     path(topics.MANIFEST_PATH.removeprefix("/").format(hash="<sha256:name>"), views.manifest, name="manifest"),
     path(topics.BLOB_PATH.removeprefix("/").format(hash="<sha256:name>"), views.blob, name="blob"),

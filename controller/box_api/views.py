@@ -23,7 +23,7 @@ from controller.boxes import services as boxes
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.library import files
-from controller.orders import rollcall
+from controller.orders import panels, rollcall
 from controller.pki import services as pki
 from controller.schedules.models import AssignmentRow
 from controller.schedules.services import may_fetch_manifest, may_fetch_sound
@@ -33,6 +33,7 @@ from protocol.errors import SignatureError
 from protocol.ids import Name, box_id, enrolment_code
 from protocol.lifeline import MAX_ORDERS
 from protocol.lifeline import pack as packed
+from protocol.order import MAX_ORDER_BYTES
 from protocol.topics import CERTIFICATE_PATH
 
 log = structlog.get_logger("box_api")
@@ -152,6 +153,17 @@ def lifeline(request: HttpRequest, roots: int) -> HttpResponseBase:
     owed = [order for _box, order in rollcall.owed(now, {box.pk})]
     orders = [bytes(order.envelope or b"") for order in rollcall.most_urgent(owed, MAX_ORDERS)]
     return HttpResponse(packed(papers, orders), content_type=OCTETS)
+
+
+@_for_boxes
+@require_POST
+def order(request: HttpRequest) -> HttpResponseBase:
+    """What the button of a commune's panel gives, where the broker does not carry it; the same once more is nothing."""
+    box = _living(request)
+    if len(request.body) > MAX_ORDER_BYTES:
+        raise Denied(413, "too-long", f"an order has {MAX_ORDER_BYTES} bytes at most")
+    panels.relay(request.body, box.pk, timezone.now())
+    return HttpResponse(content_type=OCTETS)
 
 
 def _living(request: HttpRequest) -> Box:

@@ -15,8 +15,8 @@ from django.db import DatabaseError, transaction
 from controller.boxes import services as boxes
 from controller.boxes.models import Box, BoxState, Stage
 from controller.bridge.answers import NO_CHAIN, Needs, Picture, Received, acknowledgements, after_beat, after_hello
-from controller.bridge.intake import Arrived, box_of, open_message
-from controller.orders import rollcall
+from controller.bridge.intake import Arrived, PanelOrder, box_of, open_message
+from controller.orders import panels, rollcall
 from controller.reports import services as reports
 from controller.schedules.models import AssignmentRow
 from controller.trust import services as trust
@@ -112,6 +112,8 @@ def _store(
             hellos.append((said, now))
         elif isinstance(said, Beat):
             beats.append((one.box, said, now))
+        elif isinstance(said, PanelOrder):
+            panels.relay(said.raw, one.box, now)
         elif isinstance(said, LogBatch):
             stored = reports.store(in_use[one.box], said, now)
             received[one.box].log = (stored.chain, stored.seq)

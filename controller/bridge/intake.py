@@ -12,7 +12,15 @@ from protocol.errors import ProtocolError, SignatureError
 from protocol.report import MAX_BEAT_BYTES, Beat, Fault, Hello, LogBatch, Receipt
 from protocol.signing import Domain, Family, verify1
 
-Said = Hello | Beat | LogBatch | Receipt | Fault
+
+@dataclass(frozen=True)
+class PanelOrder:
+    """An order that the panel at this box has signed; whether it counts is for `orders.panels` to say."""
+
+    raw: bytes
+
+
+Said = Hello | Beat | LogBatch | Receipt | Fault | PanelOrder
 
 FAMILIES: Final[Mapping[str, tuple[Family, type[msgspec.Struct], int]]] = {
     "hello": (Family.HELLO, Hello, 4_096),
@@ -25,7 +33,7 @@ FAMILIES: Final[Mapping[str, tuple[Family, type[msgspec.Struct], int]]] = {
 
 @dataclass(frozen=True)
 class Arrived:
-    """One message of one box, verified, unless it is a beat, which nobody signs."""
+    """One message of one box, verified, unless it is a beat, which nobody signs, or an order, which persons sign."""
 
     box: str
     said: Said
@@ -44,6 +52,8 @@ def open_message(topic: str, payload: bytes, keys: Mapping[str, bytes], domain: 
         raise SignatureError("unknown-box", "not a box in use", field=box)
     if kind == "beat":
         return Arrived(box, decode(payload, Beat, max_bytes=MAX_BEAT_BYTES))
+    if kind == "order":
+        return Arrived(box, PanelOrder(payload))
     family, record, max_bytes = FAMILIES[kind]
     said = decode(verify1(payload, family, domain, key, max_bytes=max_bytes), record, max_bytes=max_bytes)
     if not isinstance(said, Hello | LogBatch | Receipt | Fault) or said.box != box:

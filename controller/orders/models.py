@@ -49,7 +49,8 @@ class EmergencyOrder(models.Model):
     """The order that this one ends: of a cancel or an update an alarm, of a reinstatement a cancel or a stop."""
     also_ends = models.ManyToManyField("self", symmetrical=False, related_name="also_ended_by")
     """Of a reinstatement: the other stops and cancels that its bytes name, so that one act takes all of them back."""
-    created_by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    """Null for what the button of a commune's panel has given."""
     created = models.DateTimeField()
     first_signer = models.BinaryField(max_length=33)
     """Public key whose sequence it counts in; its signature stands first."""
@@ -71,10 +72,16 @@ class EmergencyOrder(models.Model):
     def __str__(self) -> str:
         return f"{self.event} {self.id[:8]}"
 
+    @property
+    def author(self) -> str:
+        """Who prepared it, in words."""
+        return str(_("nút bấm tại trụ sở")) if self.created_by is None else str(self.created_by)
+
 
 class OrderSignature(models.Model):
     order = models.ForeignKey(EmergencyOrder, models.PROTECT, related_name="signatures")
-    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    """Null for a panel's token."""
     public_key = models.BinaryField(max_length=33)
     holder = models.CharField(max_length=64)
     """The person's name in the roots."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from protocol.manifest import Hours, Kind, Manifest
 from protocol.messages import BY_CODE
+from protocol.priority import OWN_LEVEL
 from protocol.quantities import DAY_MS, MINUTE_MS
 from protocol.recurrence import EPOCH
 from protocol.timeline.model import HORIZON_MS, HeldOrder, Holdings, Lock, Refusal, RefusalCode, Segment, SegmentKind
@@ -90,7 +91,8 @@ class _Teller:
         ends = [] if row.cut is None else [self.say(f"cut.{row.cut.value}")]
         if row.kind is SegmentKind.EMERGENCY:
             held = self._held(row)
-            level = self.say("level.n", level=held.level) if held.level else self.say("level.0")
+            named = {0: "level.0", OWN_LEVEL: "level.own"}.get(held.level, "level.n")
+            level = self.say(named, level=held.level)
             expires = self.time(held.order.expires * 1000)
             return [self.say("why.order", cause=row.cause[:8], level=level, expires=expires), *ends]
         if row.kind is SegmentKind.VOICE:

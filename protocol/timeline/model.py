@@ -149,6 +149,8 @@ class HeldOrder:
     """Cancelled or superseded at this instant. The natural end needs no mention."""
     rounds: int = 0
     """How often it was ended and reinstated: each time all of its passes sound again, numbered on."""
+    needs_no_clock: bool = False
+    """Its button was pressed at this box since it started: it has not expired, whatever the time may be."""
 
     @property
     def first_pass(self) -> int:

@@ -31,6 +31,7 @@ VI: Final[Mapping[str, str]] = {
     "why.voice": "Lý do: phiên nói trực tiếp {cause} mở lúc {planned}.",
     "level.0": "cấp tỉnh",
     "level.n": "cấp dưới tỉnh {level} bậc",
+    "level.own": "nút bấm của chính hộp này",
     # what ends it
     "cut.emergency": "Đến lúc đó sẽ bị lệnh khẩn cấp ngắt.",
     "cut.precedence": "Đến lúc đó sẽ nhường cho mục có mức ưu tiên cao hơn.",
@@ -107,6 +108,7 @@ EN: Final[Mapping[str, str]] = {
     "why.voice": "Why: live session {cause}, opened at {planned}.",
     "level.0": "province level",
     "level.n": "level {level} below the province",
+    "level.own": "this box's own button",
     "cut.emergency": "Then an emergency order interrupts it.",
     "cut.precedence": "Then it gives way to something of a higher class.",
     "cut.stopped": "Then it stops: the speakers are locked.",

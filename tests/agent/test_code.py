@@ -149,10 +149,10 @@ def test_the_local_page_shows_who_the_box_is_and_takes_nothing_in() -> None:
     async def main() -> None:
         port = free_port()
 
-        async def page() -> str:
+        async def page(_: bool | None) -> str:
             return code.page(STATUS, "https://nguon.example.vn")
 
-        running = asyncio.create_task(LocalPage(f"127.0.0.1:{port}", page).run())
+        running = asyncio.create_task(LocalPage(f"127.0.0.1:{port}", page, None).run())
         await asyncio.sleep(0.05)
         shown = await request(port, b"GET / HTTP/1.1")
         assert CODE in shown

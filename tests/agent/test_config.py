@@ -102,3 +102,45 @@ def test_it_is_said_in_vietnamese_too(wrong: str, said: str) -> None:
         parse(wrong, PATH)
     assert said in caught.value.said("vi")
     assert caught.value.said("en") == str(caught.value)
+
+
+PANEL = """
+[panel]
+driver = "fake"
+emergency = 5
+key = 6
+amplifier = 7
+status_lamp = 8
+select = [20, 21]
+messages = [2, 4]
+active_high = ["key"]
+active_low = ["amplifier"]
+"""
+
+
+def test_a_panel_is_read_and_written_alike() -> None:
+    config = parse(GOOD + PANEL, PATH)
+    assert dict(config.panel.lines) == {"emergency": 5, "key": 6, "amplifier": 7, "status_lamp": 8}
+    assert (config.panel.select, config.panel.messages) == ((20, 21), (2, 4))
+    assert parse(to_toml(config), PATH) == config
+    assert parse(GOOD, PATH).panel.driver == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "named", "way_out"),
+    [
+        ("key = 6", "", "panel.emergency", "wire a key switch"),
+        ("key = 6", "key = 5", "[panel]", "stands twice"),
+        ("key = 6", "key = '6'", "panel.key", "whole number from 0"),
+        ("[2, 4]", "[2]", "panel.messages", "one for each"),
+        ("[20, 21]", "[20, true]", "panel.select", "a list of whole numbers"),
+        ('["key"]', '["kye"]', "panel.active_high", "a list of some of emergency, key"),
+        ("key = 6", 'key = 6\ncode = "24681357"', "panel.code", "never the code itself"),
+        ('"fake"', '"wiringpi"', "panel.driver", "none, auto, gpiod, gpiozero, fake"),
+    ],
+)
+def test_a_panel_that_is_wrong_is_named_with_the_way_out(line: str, instead: str, named: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD + PANEL.replace(line, instead), PATH)
+    assert named in str(caught.value)
+    assert way_out in str(caught.value)

@@ -109,6 +109,7 @@ def test_topics_and_paths_are_those_of_the_code() -> None:
         topics.CA_PATH,
         topics.CERTIFICATE_PATH,
         topics.LIFELINE_PATH,
+        topics.ORDER_PATH,
         topics.MANIFEST_PATH,
         topics.BLOB_PATH,
     ):

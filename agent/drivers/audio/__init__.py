@@ -9,9 +9,11 @@ import structlog
 
 from agent.config import Config
 from agent.drivers.audio.fake import FakeSpeaker
+from agent.drivers.audio.microphone import FakeMicrophone, PortAudioMicrophone
 from agent.drivers.audio.speaker import EngineSpeaker, OnFault
 from agent.drivers.audio.wav import wav_speaker
 from agent.ports.clock import Clock
+from agent.ports.microphone import Microphone
 from agent.ports.sound import SoundError, Speaker
 
 SOUNDED: Final = "sounded.jsonl"
@@ -38,6 +40,11 @@ def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None) ->
             return _engine(config, clock, on_fault)
         case _:
             return _whatever_works(config, clock, on_fault)
+
+
+def microphone(config: Config) -> Microphone:
+    """The box's own microphone; a missing PyAudio or plug is said when somebody speaks."""
+    return FakeMicrophone() if config.output == "fake" else PortAudioMicrophone(config.panel.microphone)
 
 
 def _engine(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:

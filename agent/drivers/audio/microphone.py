@@ -1,0 +1,93 @@
+"""The box's own microphone: PortAudio in a process of its own, for one press; and a fake."""
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from agent.drivers.audio import capture
+from agent.drivers.audio.capture import BLOCK, RATE_HZ
+from agent.ports.microphone import Take
+from agent.ports.sound import SoundError
+
+SILENCE_CB: Final = -960
+"""What 16 bits can tell from nothing."""
+PATIENCE_S: Final = 3
+"""After so long without a block it is gone."""
+
+
+class PortAudioMicrophone:
+    """Implements the port `Microphone`; `capture` runs for each press and is killed with it: it may hang."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """`device`: part of the input's name; None for the default."""
+        self._device = device
+
+    async def listen(self, take: Take) -> None:
+        program = [sys.executable, capture.__file__, *filter(None, [self._device])]
+        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            while True:
+                async with asyncio.timeout(PATIENCE_S):
+                    block = await process.stdout.readexactly(2 * BLOCK)
+                take(block, level_cb(block))
+        except TimeoutError as error:
+            raise gone("no sound comes") from error
+        except asyncio.IncompleteReadError as error:
+            said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
+            raise gone(said[-1] if said else "the stream ended") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+@dataclass
+class FakeMicrophone:
+    """Implements the port `Microphone`: the test speaks, or pulls it out."""
+
+    is_there: bool = True
+    level_cb: int = -200
+    """How loud it is at the microphone."""
+    opened: int = 0
+    """How often somebody has begun to listen."""
+    is_open: bool = False
+    _out: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self, take: Take) -> None:
+        if not self.is_there:
+            raise gone("it is not plugged in")
+        self.opened += 1
+        self.is_open = True
+        try:
+            while not self._out.is_set():
+                take(bytes(2 * BLOCK), self.level_cb)
+                await asyncio.sleep(BLOCK / RATE_HZ)
+        finally:
+            self.is_open = False
+        raise gone("it was unplugged")
+
+    def unplug(self) -> None:
+        self.is_there = False
+        self._out.set()
+
+
+def level_cb(block: bytes) -> int:
+    """Root mean square of 16-bit samples, centibel below full scale."""
+    samples = np.frombuffer(block, dtype="<i2").astype(np.float64)
+    if not samples.size:
+        return SILENCE_CB
+    power = float(np.mean(np.square(samples / 32_768)))
+    return SILENCE_CB if power <= 0 else max(SILENCE_CB, round(100 * np.log10(power)))
+
+
+def gone(why: str) -> SoundError:
+    return SoundError(
+        f"the microphone gives nothing ({why}); look at its plug", device=True, vi=f"micrô không có tín hiệu ({why})"
+    )

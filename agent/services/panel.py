@@ -1,0 +1,324 @@
+"""Carries out what `core.panel` decides: contacts in, orders, voices, faults and lamps out.
+
+It needs no network, no controller and no time. Every event goes through one queue, in the order in which it happened.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from agent.config import CONTACTS, PanelConfig
+from agent.core import lamps, panel
+from agent.core.lamps import Lamp, View
+from agent.core.panel import Act, Broken, Code, Edge, Entered, Event, Heard, Locked, Talk
+from agent.ports.clock import Clock, wait_for
+from agent.ports.microphone import Microphone
+from agent.ports.pins import Changed, Line, Pins, PinsError
+from agent.ports.sound import Frames, SoundError
+from agent.services.faults import Faults
+from agent.services.keeper import Keeper
+from agent.services.own_orders import OwnOrders
+from agent.services.service_lock import ServiceLock
+from protocol.priority import Rank
+from protocol.report import FaultCode
+from protocol.signing import Signer
+from protocol.timeline import Segment, Voice
+
+LOOK_EVERY_MS: Final = 1_000
+"""While an alarm of the button may have to follow the clock."""
+IDLE_MS: Final = 10_000
+"""How late a lamp may tell of a fault that has nothing to do with the panel."""
+ON_AIR_MS: Final = 100
+"""How late the lamp may say whether a microphone is heard."""
+HEARD_EVERY_MS: Final = 1_000
+SPEECH_CB: Final = -400
+"""What is louder at the microphone is speech."""
+SILENT_FAULTS: Final = frozenset({FaultCode.DURESS, FaultCode.SERVICE})
+"""The first is for the province alone; the second has its own signs."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An entered code, and the token that it has opened, if it is the one that does."""
+
+    code: Code
+    token: Signer | None = None
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which lines the panel has; all are optional."""
+
+    contacts: Mapping[str, Line] = field(default_factory=dict)
+    """By `core.panel.Contact`, and by `core.panel.selector` of a message."""
+    lamps: Mapping[Lamp, Line] = field(default_factory=dict)
+    message: int = 1
+    """The prepared message where nothing chooses one."""
+    hold_ms: int = panel.HOLD_MS
+
+
+def wiring_of(config: PanelConfig) -> Wiring:
+    """What box.toml says is wired."""
+    contacts = {name: number for name, number in config.lines if name in CONTACTS}
+    chosen = {panel.selector(row): number for row, number in zip(config.messages, config.select, strict=False)}
+    return Wiring(
+        contacts={
+            **{name: Line(number, name not in config.active_high) for name, number in contacts.items()},
+            **{name: Line(number, "select" not in config.active_high) for name, number in chosen.items()},
+        },
+        lamps={lamp: line for lamp in Lamp if (line := output_of(config, lamp)) is not None},
+        message=config.messages[0],
+        hold_ms=config.hold_ms,
+    )
+
+
+def output_of(config: PanelConfig, name: str) -> Line | None:
+    """The line of one of `config.OUTPUT_LINES`; None where it is not wired."""
+    number = dict(config.lines).get(name)
+    return None if number is None else Line(number, name in config.active_low)
+
+
+class PanelService:
+    """`run` until cancelled. `enter` and `commands` are for whoever has no button: the local page and the terminal."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        pins: Pins,
+        clock: Clock,
+        *,
+        own: OwnOrders,
+        keeper: Keeper,
+        faults: Faults,
+        lock: ServiceLock,
+        microphone: Microphone,
+        inlet: Callable[[str], Frames],
+        judge: Callable[[str], Awaitable[Judged]],
+        sounding: Callable[[], Segment | None],
+    ) -> None:
+        """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is;
+        `sounding`: what is heard now.
+        """
+        self._wiring = wiring
+        self._pins = pins
+        self._clock = clock
+        self._own = own
+        self._keeper = keeper
+        self._faults = faults
+        self._lock = lock
+        self._microphone = microphone
+        self._inlet = inlet
+        self._judge = judge
+        self._sounding = sounding
+        self._happened: list[tuple[int, Event]] = []
+        self._woken = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._state = panel.Panel()
+        self._token: Signer | None = None
+        self._voice: Voice | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._lit: dict[Lamp, bool] = {}
+        self._troubles: dict[str, str] = {}
+
+    @property
+    def state(self) -> panel.Panel:
+        return self._state
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]]:
+        """For the service socket."""
+        return {"talk": self.talk}
+
+    async def run(self) -> None:
+        try:
+            await self._begin()
+            while True:
+                await self._turn()
+                await wait_for(self._clock, self._woken, self._pause_ms())
+                self._woken.clear()
+        finally:
+            self._close_microphone()
+            self._dark()
+
+    async def enter(self, text: str) -> bool:
+        """Somebody typed a code; whether it unlocks. A duress code is answered like the right one."""
+        judged = await self._judge(text)
+        now = self._clock.boot_ms()
+        await self._happen(Entered(judged.code), now)
+        taken = self._state.code is not None and self._state.code_ms == now
+        if taken:
+            self._token = judged.token
+        return taken
+
+    async def talk(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`on`: open the microphone, or keep it open with `again`; whether it is open now."""
+        on, again = bool(request.get("on")), bool(request.get("again"))
+        await self._happen(Talk(on, again), self._clock.boot_ms())
+        return {"open": self._state.speech is not None}
+
+    async def _happen(self, event: Event, at_ms: int) -> None:
+        self._note(event, at_ms)
+        await self._turn()
+
+    def _note(self, event: Event, at_ms: int) -> None:
+        self._happened.append((at_ms, event))
+        self._woken.set()
+
+    async def _begin(self) -> None:
+        now, found = self._clock.boot_ms(), {}
+        for name, line in self._wiring.contacts.items():
+            try:
+                found[name] = self._pins.watch(line, self._edge_of(name))
+            except PinsError as error:
+                self._trouble(name, str(error))
+        duress = FaultCode.DURESS in self._faults.active()
+        self._state, acts = panel.begin(found, self._wiring.message, now, duress=duress, hold_ms=self._wiring.hold_ms)
+        await self._do_all(acts)
+
+    def _edge_of(self, name: str) -> Changed:
+        return lambda on, at_ms: self._note(Edge(name, on), at_ms)
+
+    async def _turn(self) -> None:
+        """All that happened, in its order; then what time alone brings about."""
+        async with self._one_at_a_time:
+            self._own.look()
+            while self._happened:
+                at_ms, event = self._happened.pop(0)
+                await self._step(event, at_ms)
+            await self._step(Locked(self._own.is_locked), self._clock.boot_ms())
+            self._light()
+
+    async def _step(self, event: Event, at_ms: int) -> None:
+        self._state, acts = panel.step(self._state, event, at_ms)
+        await self._do_all(acts)
+
+    async def _do_all(self, acts: tuple[Act, ...]) -> None:
+        for act in acts:
+            await self._do(act)
+
+    async def _do(self, act: Act) -> None:
+        match act:
+            case panel.Raise(message, commune):
+                self._own.alarm(message, self._token if commune else None)
+            case panel.Stop(commune):
+                self._own.stop(self._token if commune else None)
+            case panel.Open():
+                self._own.open()
+            case panel.Speak(keyed, until_ms):
+                self._speak(keyed, until_ms)
+            case panel.Hush(why):
+                log.info("the microphone is closed", why=why or "let go")
+                self._close_microphone()
+            case panel.Service(on):
+                await self._service(on)
+            case panel.Remind(minutes):
+                self._faults.reminded(FaultCode.SERVICE, f"the amplifier has been locked for {minutes} minutes")
+            case panel.CloseToken():
+                self._token = None
+            case panel.Note(FaultCode.PANEL, raised, detail):
+                self._trouble("contacts", detail if raised else "")
+            case panel.Note(code, raised, detail):
+                self._faults.note(code, raised, detail)
+
+    async def _service(self, on: bool) -> None:
+        try:
+            await self._lock.set(on)
+        except SoundError as error:
+            self._trouble("amplifier", str(error))
+        self._keeper.changed.set()
+
+    def _trouble(self, what: str, detail: str) -> None:
+        """Several things may be wrong with a panel at once; it is one fault."""
+        if self._troubles.get(what, "") == detail:
+            return
+        self._troubles[what] = detail
+        found = "; ".join(sorted(filter(None, self._troubles.values())))
+        self._faults.note(FaultCode.PANEL, bool(found), found)
+
+    # The microphone
+
+    def _speak(self, keyed: bool, until_ms: int) -> None:
+        """`until_ms` on the boot clock. One that speaks already gets another rank."""
+        now = self._clock.now_ms()
+        begun = self._voice
+        self._voice = Voice(
+            name=f"mic-{now}" if begun is None else begun.name,
+            rank=Rank.KEYED_MICROPHONE if keyed else Rank.MICROPHONE,
+            from_ms=now if begun is None else begun.from_ms,
+            until_ms=now + until_ms - self._clock.boot_ms(),
+            in_quiet_hours=keyed or not self._clock.reading().tells_time,
+        )
+        self._keeper.speak(self._voice)
+        if begun is None:
+            log.info("the microphone is open", keyed=keyed)
+            self._listening = asyncio.create_task(self._listen(self._voice.name), name="microphone")
+
+    async def _listen(self, name: str) -> None:
+        inlet, heard_ms = self._inlet(name), 0
+
+        def take(pcm: bytes, level_cb: int) -> None:
+            nonlocal heard_ms
+            inlet.push(pcm)
+            now = self._clock.boot_ms()
+            if level_cb > SPEECH_CB and now - heard_ms >= HEARD_EVERY_MS:
+                heard_ms = now
+                self._note(Heard(), now)
+            self._trouble("microphone", "")
+
+        try:
+            await self._microphone.listen(take)
+        except SoundError as error:
+            self._trouble("microphone", str(error))
+            self._note(Broken(str(error)), self._clock.boot_ms())
+        finally:
+            inlet.close()
+
+    def _close_microphone(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = None
+        if self._voice is not None:
+            self._keeper.end_voice(self._voice.name)
+            self._voice = None
+
+    # The lamps
+
+    def _light(self) -> None:
+        now = self._clock.boot_ms()
+        for lamp, pattern in self._patterns(now).items():
+            self._set_lamp(lamp, pattern.is_lit(now))
+
+    def _patterns(self, at_ms: int) -> Mapping[Lamp, lamps.Pattern]:
+        heard = self._sounding()
+        on_air = heard is not None and self._voice is not None and heard.cause == self._voice.name
+        view = View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
+        return lamps.patterns(self._state, view, at_ms)
+
+    def _set_lamp(self, lamp: Lamp, on: bool) -> None:
+        line = self._wiring.lamps.get(lamp)
+        if line is None or self._lit.get(lamp) is on:
+            return
+        try:
+            self._pins.drive(line, on)
+            self._lit[lamp] = on
+        except PinsError as error:
+            self._lit[lamp] = on  # not again each second
+            self._trouble(lamp, str(error))
+
+    def _dark(self) -> None:
+        for lamp in self._wiring.lamps:
+            self._set_lamp(lamp, False)
+
+    def _pause_ms(self) -> int:
+        now = self._clock.boot_ms()
+        due = [now + (LOOK_EVERY_MS if self._own.may_go_on else IDLE_MS), *filter(None, [panel.next_ms(self._state)])]
+        if self._voice is not None:
+            due.append(now + ON_AIR_MS)
+        if self._wiring.lamps:
+            due += [at for row in self._patterns(now).values() if (at := row.next_ms(now)) is not None]
+        return max(1, min(due) - now)

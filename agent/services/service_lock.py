@@ -1,0 +1,106 @@
+"""The service switch between player and amplifier: while somebody works on the pole nothing has power or sounds.
+
+What should sound meanwhile fails as on a device that was pulled out, which is true: it is not noted as sounded, and an
+alarm that is still valid sounds when the switch is back.
+"""
+
+from agent.ports.sound import Amplifier, Frames, Sounded, SoundError, Sounding, Speaker, Track
+
+
+class ServiceLock:
+    """`amplifier` and `speaker` are what everybody else is given."""
+
+    def __init__(self, amplifier: Amplifier, speaker: Speaker) -> None:
+        self._inner = amplifier
+        self._wanted = False
+        self.is_on = False
+        self.amplifier: Amplifier = _LockedAmplifier(self)
+        self.speaker = _LockedSpeaker(self, speaker)
+
+    async def set(self, on: bool) -> None:
+        """The switch was moved. Raises SoundError; then the speaker is locked all the same."""
+        self.is_on = on
+        if on:
+            self.speaker.break_off()
+        await self._inner.power(self._wanted and not on)
+
+    async def power(self, on: bool) -> None:
+        """What the player wants; remembered while locked. Raises SoundError."""
+        self._wanted = on
+        await self._inner.power(on and not self.is_on)
+
+
+class _LockedAmplifier:
+    """Implements the port `Amplifier`."""
+
+    def __init__(self, lock: ServiceLock) -> None:
+        self._lock = lock
+
+    async def power(self, on: bool) -> None:
+        await self._lock.power(on)
+
+
+class _LockedSpeaker:
+    """Implements the port `Speaker`."""
+
+    def __init__(self, lock: ServiceLock, speaker: Speaker) -> None:
+        self._lock = lock
+        self._speaker = speaker
+        self._soundings: list[_LockedSounding] = []
+
+    async def start(self, track: Track) -> Sounding:
+        if self._lock.is_on:
+            raise locked()
+        sounding = _LockedSounding(await self._speaker.start(track))
+        self._soundings = [*(row for row in self._soundings if not row.is_over), sounding]
+        return sounding
+
+    def break_off(self) -> None:
+        """End all that sounds, now."""
+        for sounding in self._soundings:
+            sounding.break_off()
+
+    def frames(self, name: str) -> Frames:
+        return self._speaker.frames(name)
+
+    async def probe(self) -> str:
+        return await self._speaker.probe()
+
+    async def close(self) -> None:
+        await self._speaker.close()
+
+
+class _LockedSounding:
+    """Implements the port `Sounding`."""
+
+    def __init__(self, sounding: Sounding) -> None:
+        self._sounding = sounding
+        self._broken = False
+        self.is_over = False
+
+    async def started(self) -> int | None:
+        return await self._sounding.started()
+
+    async def ended(self) -> Sounded:
+        try:
+            sounded = await self._sounding.ended()
+        finally:
+            self.is_over = True
+        if self._broken and not sounded.complete:
+            raise locked()
+        return sounded
+
+    def stop(self, fade_ms: int) -> None:
+        self._sounding.stop(fade_ms)
+
+    def break_off(self) -> None:
+        self._broken = True
+        self._sounding.stop(0)
+
+
+def locked() -> SoundError:
+    return SoundError(
+        "the service switch keeps the amplifier off; switch it back when the work is done",
+        device=True,
+        vi="công tắc bảo trì đang khóa âm ly; hãy gạt lại khi xong việc",
+    )

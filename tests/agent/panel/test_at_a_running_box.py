@@ -1,0 +1,90 @@
+"""The panel of a real daemon, whose controller and broker have never been there."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.__main__ import main
+from tests.support.agents import Agent, eventually
+
+BOX = """
+[box]
+name = "Trụ sở An Phú"
+state_dir = "state"
+[controller]
+url = "http://127.0.0.1:9"
+[sound]
+output = "fake"
+recordings = "."
+lead_in_ms = 0
+[panel]
+driver = "fake"
+emergency = 5
+key = 6
+stop = 7
+amplifier = 8
+status_lamp = 9
+on_air_lamp = 10
+hold_ms = 500
+"""
+
+
+def heard(folder: Path) -> list[dict[str, object]]:
+    file = folder / "sounded.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+def test_the_button_sounds_a_box_that_nobody_has_ever_reached_and_stop_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX, encoding="utf-8")
+
+    def wire(contact: str, position: str) -> str:
+        assert main(["wire", contact, position, "--config", str(config), "--json"]) == 0
+        return capsys.readouterr().out
+
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        wire("key", "on")
+        wire("emergency", "on")
+        eventually(lambda: "the button was pressed" in agent.log(), "the press")
+        eventually(lambda: "stage=STARTED" in agent.log(), "the first sample")
+        wire("emergency", "off")
+        wire("stop", "on")
+        eventually(lambda: heard(tmp_path), "the end of the pass")
+        assert [row["complete"] for row in heard(tmp_path)] == [False]
+        assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
+        assert "đã bị hủy hoặc thay thế" in capsys.readouterr().out
+        assert main(["wire", "bell", "on", "--config", str(config), "--lang", "en"]) == 1
+        assert "there are emergency, key, stop" in capsys.readouterr().err
+
+
+def test_the_press_goes_on_after_kill_minus_nine(tmp_path: Path) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX + '[clock]\ntrust = "system"\n', encoding="utf-8")
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        for contact in ("key", "emergency"):
+            assert main(["wire", contact, "on", "--config", str(config)]) == 0
+        eventually(lambda: "stage=STARTED" in agent.log(), "the first sample")
+        agent.kill()
+        agent.start()
+        eventually(lambda: any(row["complete"] for row in heard(tmp_path)), "a whole pass after the restart")
+
+
+def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX, encoding="utf-8")
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        with subprocess.Popen([sys.executable, "-m", "agent", "talk", "--config", str(config)]) as talking:
+            eventually(lambda: "the microphone is open" in agent.log(), "the microphone")
+            talking.send_signal(signal.SIGINT)
+        assert talking.returncode == 0
+        eventually(lambda: 'event="the microphone is closed"' in agent.log(), "its end")
+        eventually(lambda: [row["complete"] for row in heard(tmp_path)] == [False], "what was heard")
