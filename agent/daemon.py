@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from agent.config import BoardConfig, Config
+from agent.config import Config
 from agent.core import code
 from agent.drivers import audio, boards, gpio
 from agent.drivers.amplifier import AlwaysOn
@@ -105,7 +105,8 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
-    services = _for_who_stands_there(config, me, mind, desk, panel, player)
+    board = _board(config, me, mind, player)
+    services = _for_who_stands_there(config, desk, panel, board)
     await _until(
         stop,
         services
@@ -423,11 +424,10 @@ async def _signs_of_life(notifier: Notifier) -> None:
 
 
 def _for_who_stands_there(
-    config: Config, me: _Me, mind: _Mind, desk: ServiceDesk, panel: PanelService, player: Player
+    config: Config, desk: ServiceDesk, panel: PanelService, board: BoardService | None
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What people see without the console, where box.toml names it: the box's page, its board."""
     found: dict[str, Coroutine[Any, Any, None]] = {}
-    board = None if config.board is None else _board(config, config.board, me, mind, player)
     if config.local:
         has_code = bool(config.panel.code or config.panel.token)
         found["page"] = _page(config, desk, board, panel.enter if has_code else None).run()
@@ -436,7 +436,10 @@ def _for_who_stands_there(
     return found
 
 
-def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Player) -> BoardService:
+def _board(config: Config, me: _Me, mind: _Mind, player: Player) -> BoardService | None:
+    board = config.board
+    if board is None:
+        return None
     return BoardService(
         boards.choose(board),
         boards.Painter(board).draw,

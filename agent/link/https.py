@@ -120,7 +120,7 @@ class HttpsOffice:
     async def enrol(self, name: str, version: str) -> Enrolled:
         public = base64.urlsafe_b64encode(self._public_key).rstrip(b"=").decode()
         body = {"public_key": public, "name": name, "version": version}
-        response = await self._verified(lambda: self._ask("POST", ENROL_PATH, body=body))
+        response = await self._verified(lambda: self._ask("POST", ENROL_PATH, json=body))
         return _enrolled(response, enrolment_code(box_id(self._public_key)))
 
     async def roots(self) -> bytes | None:

@@ -21,7 +21,7 @@ def test_what_is_said_into_it_comes_with_its_level(null_sink: NullSink, tmp_path
 
     async def main() -> None:
         listening = asyncio.create_task(PortAudioMicrophone().listen(lambda *block: blocks.append(block)))
-        while not blocks:
+        while not blocks:  # noqa: ASYNC110 - a thread fills it
             await asyncio.sleep(0.02)
         speaking = await asyncio.create_subprocess_exec("paplay", str(said))
         await speaking.wait()
@@ -42,7 +42,7 @@ def test_one_that_is_pulled_out_while_it_is_open_is_told_within_seconds(null_sin
 
     async def main() -> None:
         listening = asyncio.create_task(PortAudioMicrophone().listen(lambda _, level: heard.append(level)))
-        while not heard:
+        while not heard:  # noqa: ASYNC110 - a thread fills it
             await asyncio.sleep(0.02)
         null_sink.pull_out()
         with pytest.raises(SoundError, match="microphone gives nothing"):
