@@ -18,6 +18,9 @@ from agent.errors import ConfigError
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
+HEARD: Final = 6
+LEAST_THRESHOLD: Final = 5
+"""Below this a microphone would hear the box by chance."""
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -51,6 +54,12 @@ class Config:
     """Milliseconds from the amplifier's power to the first sample."""
     device: str | None
     """Name of the PortAudio output; None for the default."""
+    ear_device: str | None
+    """Name of the PortAudio input beside the loudspeaker, "default" for the system's; None where there is none."""
+    ear_adc: Path | None
+    """File of the measuring chip at the amplifier, /sys/bus/iio/…/in_voltage…_raw; None where there is none."""
+    ear_threshold: float
+    """Score from which on the microphone has heard the box, see `agent.core.proof`."""
     board: str | None
     """Serial line of a sign of the Alpha protocol; None where the box has no board."""
     board_baud: int
@@ -101,6 +110,9 @@ def parse(text: str, path: Path) -> Config:
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
+        ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
+        ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
+        ear_threshold=float(reader.number("ear", "threshold", LEAST_THRESHOLD, 100, default=round(HEARD))),
         board=reader.text("board", "port", _between(1, 200), default="") or None,
         board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
@@ -131,6 +143,11 @@ def to_toml(config: Config) -> str:
             "recordings": str(config.recordings),
             "lead_in_ms": config.lead_in_ms,
             "device": config.device,
+        },
+        "ear": {
+            "device": config.ear_device,
+            "adc": None if config.ear_adc is None else str(config.ear_adc),
+            "threshold": None if config.ear_threshold == HEARD else round(config.ear_threshold),
         },
         "board": {"port": config.board, "baud": None if config.board is None else config.board_baud},
         "clock": {"trust": config.clock_trust},
@@ -169,7 +186,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [board], [clock], [control], [local]"
+                place = "[box], [controller], [sound], [ear], [board], [clock], [control], [local]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 

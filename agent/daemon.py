@@ -18,11 +18,12 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
-from agent.drivers import audio, boards
+from agent.drivers import audio, boards, ear
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
+from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.espeak import Espeak
 from agent.drivers.systemd import Notifier
 from agent.errors import LinkError
@@ -44,6 +45,7 @@ from agent.services.keeper import Keeper
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
+from agent.services.proof import Ears
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
 from agent.services.service_desk import About, ServiceDesk
@@ -217,7 +219,14 @@ def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callabl
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
+        ears=_ears(config, mind),
     )
+
+
+def _ears(config: Config, mind: _Mind) -> Ears:
+    """What the box hears of itself."""
+    microphone = ear.microphone(config, mind.clock)
+    return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
 
 
 def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:
