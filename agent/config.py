@@ -18,9 +18,9 @@ from agent.errors import ConfigError
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
-HEARD: Final = 6
-LEAST_THRESHOLD: Final = 5
-"""Below this a microphone would hear the box by chance."""
+HEARD: Final = 5
+THRESHOLDS: Final = (4, 12)
+"""Below these a microphone would hear the box by chance, above them never."""
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -112,7 +112,7 @@ def parse(text: str, path: Path) -> Config:
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
         ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
         ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
-        ear_threshold=float(reader.number("ear", "threshold", LEAST_THRESHOLD, 100, default=round(HEARD))),
+        ear_threshold=float(reader.number("ear", "threshold", *THRESHOLDS, default=HEARD)),
         board=reader.text("board", "port", _between(1, 200), default="") or None,
         board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),

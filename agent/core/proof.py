@@ -29,12 +29,15 @@ HOP: Final = 512
 LOW_HZ: Final = 300
 HIGH_HZ: Final = 4_000
 """Between these a horn loudspeaker gives sound."""
-LAGS: Final = tuple(range(-3, 20))
-"""Delays in hops that a microphone of this box may have: −96 to 608 ms; the first sample's instant is uncertain too."""
+LAGS: Final = tuple(range(-8, 24))
+"""Delays in hops that a microphone of this box may have: −256 to 736 ms. Sound needs 3 ms a metre; the rest is what
+sound servers know wrongly of their own latency, on both sides."""
 DECOYS: Final = tuple(range(50, 122, 2))
 """Delays that it cannot have, 1.6 to 3.9 s."""
 TOGETHER: Final = 31
 """Hops for which phases are taken to keep step: a second, in which clocks 100 ppm apart slip by 0.1 ms."""
+MOST: Final = 3.5
+"""Spreads of chance, above which a second proves no more."""
 WINDOW_MS: Final = 25_000
 LEAST_MS: Final = 4_000
 """Of sound, before anything is said about it."""
@@ -42,8 +45,9 @@ AHEAD_MS: Final = 1_000
 """By so much `play` must be ahead of `hear`, at least."""
 HEARD: Final = float(config.HEARD)
 """A score from here on is heard. Chosen above the negatives of training; the benchmark measures it on others."""
-COMPARABLE: Final = 2 * HEARD
-"""What a perfect ear would score, below which silence cannot be told: a steady tone looks the same at every delay."""
+COMPARABLE: Final = 2.0
+"""Spreads of chance by which a perfect ear's delay stands out; below, silence cannot be told: a steady tone looks the
+same at every delay."""
 
 TICK_MS: Final = 50
 TICK: Final = RATE_HZ * TICK_MS // 1000
@@ -89,13 +93,17 @@ class Spectrograph:
 
 
 class Score:
-    """Sums of one window at the delays that can be and at those that cannot: all that is kept of it."""
+    """How far each possible delay has stood out so far: all that is kept of a window, but for one second's sums."""
 
     def __init__(self) -> None:
+        self._stands_out: Levels = np.zeros(len(LAGS))
+        self._parts = 0
+        self._begin_part()
+
+    def _begin_part(self) -> None:
         delays = len(LAGS) + len(DECOYS)
-        self._power: Levels = np.zeros(delays)
-        self._weight: Levels = np.zeros(delays)
         self._sums: Spectra = np.zeros((delays, _COUNT), np.complex64)
+        self._weight: Levels = np.zeros(delays)
         self._frames = 0
 
     def add(self, heard: Spectra, possible: Spectra, chance: Spectra, weight: Levels) -> None:
@@ -108,21 +116,34 @@ class Score:
         self._sums[len(LAGS) :] += phases * chance
         self._weight += weight
         self._frames += 1
-        if self._frames % TOGETHER == 0:
-            self._power += (self._sums.real**2 + self._sums.imag**2).sum(axis=1)
-            self._sums[:] = 0
+        if self._frames == TOGETHER:
+            self._conclude()
+            self._begin_part()
+
+    def _conclude(self) -> None:
+        """By how many spreads of chance each delay stands out in this second.
+
+        Among its neighbours too: a note that two songs hold at the same time stands out at no delay. No second counts
+        for more than MOST: two bulletins that begin with the same words are not the same.
+        """
+        ratio = (self._sums.real**2 + self._sums.imag**2).sum(axis=1) / np.maximum(self._weight, _EPSILON)
+        possible, chance = ratio[: len(LAGS)], ratio[len(LAGS) :]
+        spread = float(chance.std())
+        if spread < _EPSILON:
+            return
+        usual = max(float(chance.mean()), float(np.median(possible)))
+        self._stands_out += np.clip((possible - usual) / spread, -MOST, MOST)
+        self._parts += 1
 
     @property
     def value(self) -> float:
-        """By how many spreads of chance the best possible delay stands out; about 2 by chance, 0 for silence.
+        """The best delay's sum over the seconds, in its spreads: 1 to 3 by chance, MOST times √seconds at the most."""
+        return float(self._stands_out.max()) / float(np.sqrt(max(1, self._parts)))
 
-        It must stand out among its neighbours too: a note that two songs hold at the same time does so at no delay.
-        """
-        ratio = self._power / np.maximum(self._weight, _EPSILON)
-        possible, chance = ratio[: len(LAGS)], ratio[len(LAGS) :]
-        usual = max(float(chance.mean()), float(np.median(possible)))
-        spread = float(chance.std())
-        return 0.0 if spread < _EPSILON else float((possible.max() - usual) / spread)
+    @property
+    def mean(self) -> float:
+        """By how many spreads the best delay stands out in a second, at most MOST."""
+        return float(self._stands_out.max()) / max(1, self._parts)
 
 
 class AcousticProof:
@@ -149,16 +170,14 @@ class AcousticProof:
 
         It keeps what `hear` still needs: whoever plays hours ahead of it holds hours of spectra.
         """
-        whitened = [self._whitened(frame) for frame in self._player.of(samples)]
-        if whitened:
-            fresh = np.stack(whitened)
-            self._played = np.concatenate((self._played, fresh))
-            self._weight = np.concatenate((self._weight, (fresh.real**2 + fresh.imag**2).sum(axis=1)))
+        fresh = self._whitened(self._player.of(samples))
+        self._played = np.concatenate((self._played, fresh))
+        self._weight = np.concatenate((self._weight, (fresh.real**2 + fresh.imag**2).sum(axis=1)))
 
     def hear(self, samples: Samples) -> None:
         """The next samples of the microphone, in pieces of any length. Raises ValueError when `play` is not ahead."""
-        for frame in self._ear.of(samples):
-            self._compare(_phases(frame, _SILENT))
+        for frame in _phases(self._ear.of(samples), _SILENT):
+            self._compare(frame)
             self._next += 1
         spent = self._next - _LATEST
         self._played, self._weight, self._next = self._played[spent:].copy(), self._weight[spent:].copy(), _LATEST
@@ -187,7 +206,7 @@ class AcousticProof:
     @property
     def comparable(self) -> bool:
         """Whether not to be heard means anything: sound for some seconds, and not the same tone all the time."""
-        return self.sounding_ms >= LEAST_MS and self._perfect.value >= COMPARABLE
+        return self.sounding_ms >= LEAST_MS and self._perfect.mean >= COMPARABLE
 
     def _compare(self, heard: Spectra) -> None:
         now = self._next
@@ -198,26 +217,27 @@ class AcousticProof:
         chance = slice(now - _LATEST, now - DECOYS[0] + 1, DECOYS[1] - DECOYS[0])
         frames = self._played[possible][::-1], self._played[chance][::-1]
         weight = np.concatenate((self._weight[possible][::-1], self._weight[chance][::-1]))
-        itself = self._played[now]
         self._heard.add(heard, *frames, weight)
         if self._frames % _SOMETIMES == 0:
-            self._perfect.add(_phases(itself, _SILENT), *frames, weight)
-        self._sounding += bool(itself.any())
+            self._perfect.add(_phases(self._played[now], _SILENT), *frames, weight)
+        self._sounding += bool(self._weight[now] > 0)
         self._frames += 1
         self._alive = self._alive or bool(heard.any())
 
-    def _whitened(self, frame: Spectra) -> Spectra:
-        """Its phases, each as important as its line stands above its own mean: consonants count beside vowels."""
-        size = np.abs(frame)
-        self._mean = self._mean + (_FORGETS if self._mean.any() else 1.0) * (size**2 - self._mean)
-        above = size / np.sqrt(self._mean + _EPSILON)
-        return np.asarray(_phases(frame, _QUIET) * above**_EMPHASIS, np.complex64)
+    def _whitened(self, spectra: Spectra) -> Spectra:
+        """Phases, each as important as its line stands above its own mean: consonants count beside vowels."""
+        power = spectra.real**2 + spectra.imag**2
+        above = np.empty_like(power)
+        for number, frame in enumerate(power):
+            self._mean += (_FORGETS if self._mean.any() else 1.0) * (frame - self._mean)
+            above[number] = frame / (self._mean + _EPSILON)
+        return np.asarray(_phases(spectra, _QUIET) * above ** (_EMPHASIS / 2), np.complex64)
 
 
-def _phases(frame: Spectra, floor: float) -> Spectra:
+def _phases(spectra: Spectra, floor: float) -> Spectra:
     """Of length 1, but for lines that are no sound."""
-    size = np.abs(frame)
-    return np.asarray(frame / np.maximum(size, _EPSILON) * (size > floor), np.complex64)
+    size = np.abs(spectra)
+    return np.asarray(spectra * ((size > floor) / np.maximum(size, _EPSILON)), np.complex64)
 
 
 class ElectricalProof:

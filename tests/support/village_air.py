@@ -1,5 +1,6 @@
 """A village to listen in: voices that read, music-like sound, loudspeakers, rooms, noise. All made at run time."""
 
+import functools
 import random
 import shutil
 import subprocess
@@ -121,8 +122,7 @@ def through_the_air(
     dice = np.random.default_rng(draw.getrandbits(32))
     length = len(sound)
     size = 1 << (length + LONGEST).bit_length()
-    hertz = np.fft.rfftfreq(size, 1 / RATE_HZ)
-    horn = 1 / np.sqrt((1 + (HORN_HZ[0] / np.maximum(hertz, 1)) ** 8) * (1 + (hertz / HORN_HZ[1]) ** 8))
+    hertz, horn = _horn(size)
     delay_s = draw.uniform(0, 0.5) if delay_ms is None else delay_ms / 1000
     later = np.exp(-2j * np.pi * hertz * delay_s)
     spectrum = np.fft.rfft(np.tanh(2 * sound), size) * np.fft.rfft(_room(dice), size) * (horn * later)
@@ -130,6 +130,14 @@ def through_the_air(
     ppm = draw.choice((-100, 100)) if drift_ppm is None else drift_ppm
     places = np.arange(length) * (1 + ppm * 1e-6)
     return np.asarray(np.interp(places, np.arange(length), heard), np.float32)
+
+
+@functools.cache
+def _horn(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Frequencies of a spectrum of so many samples, and what the horn leaves of them."""
+    hertz = np.asarray(np.fft.rfftfreq(size, 1 / RATE_HZ))
+    low, high = (HORN_HZ[0] / np.maximum(hertz, 1)) ** 8, (hertz / HORN_HZ[1]) ** 8
+    return hertz, np.asarray(1 / np.sqrt((1 + low) * (1 + high)))
 
 
 def _room(dice: np.random.Generator) -> npt.NDArray[np.float64]:

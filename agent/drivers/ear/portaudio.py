@@ -74,8 +74,9 @@ class OpenMicrophone:
         try:
             while not self._closed.is_set():
                 taken = self._stream.read(BLOCK_FRAMES, exception_on_overflow=False)
-                latency_ms = round(self._stream.get_input_latency() * 1000)
-                at_ms = self._clock.boot_ms() - BLOCK_FRAMES * 1000 // source.RATE_HZ - min(latency_ms, 500)
+                # The latency that PortAudio states is the size of a buffer; what waits in it is what we are late by.
+                late = BLOCK_FRAMES + int(self._stream.get_read_available())
+                at_ms = self._clock.boot_ms() - source.milliseconds(late)
                 samples = np.frombuffer(taken, np.int16).astype(np.float32) / np.float32(32_768)
                 self._give(Block(folded(samples), at_ms))
         except OSError as error:

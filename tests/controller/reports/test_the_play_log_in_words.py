@@ -49,7 +49,7 @@ AS_THE_AGENT_WRITES = [
     "station vov1 cannot be received; its fallback: content damaged",
     "withdrawn (before its first sample)",
     "ended; content damaged: sounded message 2 instead",
-    "acoustic 1.31 < 6",
+    "acoustic 1.31 < 5",
     "electrical 0.12 < 0.5; clipped: 5.0% of it at full scale",
     "acoustic: heard in 3 of 8 parts",
     "acoustic: too short or too even to tell",
