@@ -27,6 +27,9 @@ MAX_LINE: Final = 255
 MAX_MESSAGE: Final = 65_535
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
+HEARD: Final = 5
+THRESHOLDS: Final = (4, 12)
+"""Below these a microphone would hear the box by chance, above them never."""
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -125,6 +128,12 @@ class Config:
     """Name of the PortAudio output; None for the default."""
     second: str | None
     """Name of the output that sounds when the first one fails; None for none."""
+    ear_device: str | None
+    """Name of the PortAudio input beside the loudspeaker, "default" for the system's; None where there is none."""
+    ear_adc: Path | None
+    """File of the measuring chip at the amplifier, /sys/bus/iio/…/in_voltage…_raw; None where there is none."""
+    ear_threshold: float
+    """Score from which on the microphone has heard the box, see `agent.core.proof`."""
     board: BoardConfig | None
     """None where the box has no board."""
     clock_trust: str
@@ -176,6 +185,9 @@ def parse(text: str, path: Path) -> Config:
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
         second=reader.text("sound", "second", _between(1, 200), default="") or None,
+        ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
+        ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
+        ear_threshold=float(reader.number("ear", "threshold", *THRESHOLDS, default=HEARD)),
         board=_board(reader, state_dir),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
@@ -270,6 +282,11 @@ def to_toml(config: Config) -> str:
             "lead_in_ms": config.lead_in_ms,
             "device": config.device,
             "second": config.second,
+        },
+        "ear": {
+            "device": config.ear_device,
+            "adc": None if config.ear_adc is None else str(config.ear_adc),
+            "threshold": None if config.ear_threshold == HEARD else round(config.ear_threshold),
         },
         "board": _board_keys(config.board),
         "clock": {"trust": config.clock_trust},
@@ -373,7 +390,7 @@ class _Reader:
         self._known: dict[str, set[str]] = {}
         for name, table in tables.items():
             if not isinstance(table, dict):
-                place = "[box], [controller], [sound], [board], [clock], [control], [local], [panel]"
+                place = "[box], [controller], [sound], [ear], [board], [clock], [control], [local], [panel]"
                 self.fail(name, f"stands outside a table; put it under {place}", f"đứng ngoài bảng; đặt dưới {place}")
             self._tables[name] = dict(table)
 

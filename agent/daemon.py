@@ -17,12 +17,13 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
-from agent.drivers import audio, boards, gpio
+from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
+from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.systemd import Notifier
@@ -50,6 +51,7 @@ from agent.services.panel_code import judged
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
+from agent.services.proof import Ears
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
 from agent.services.service_desk import About, ServiceDesk
@@ -330,7 +332,14 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
+        ears=_ears(config, mind),
     )
+
+
+def _ears(config: Config, mind: _Mind) -> Ears:
+    """What the box hears of itself."""
+    microphone = ear.microphone(config, mind.clock)
+    return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
 
 
 def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:

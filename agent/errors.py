@@ -3,6 +3,7 @@
 AgentError                  stands at the edges; the message says what to do
 ├── ConfigError             box.toml: names the key and the way out
 ├── SoundError              (ports.sound) the device or a file
+├── EarError                (ports.ear) the microphone or the measuring line
 ├── BoardError              (ports.board) the sign does not take what it is given
 ├── StoreError              the disk or the database; `fault` says what to report
 └── LinkError               the network or the controller; `permanent` says whether to try again

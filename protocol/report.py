@@ -202,6 +202,8 @@ class Stage(enum.IntEnum):
     DONE = 3
     CANCELLED = 4
     EXPIRED = 5
+    NOT_HEARD = 6
+    """It sounds, and the box's own microphone or line finds no sound; beside the others, not after them."""
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

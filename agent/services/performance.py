@@ -11,7 +11,8 @@ from agent.ports.sound import Sounded, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready
 from agent.services.device_health import DeviceHealth
 from agent.services.play_log import OnFault, PlayLog
-from agent.services.playing import Playing
+from agent.services.playing import Closing, Playing
+from agent.services.proof import Testimony, Witness
 from agent.services.stages import Stages
 from agent.services.stumbles import STUMBLED
 from protocol.report import FaultCode, Grade, Result
@@ -33,6 +34,7 @@ class Performance:
         *,
         stages: Stages,
         device: DeviceHealth,
+        witness: Witness,
         on_fault: OnFault,
         on_change: Callable[[], None],
     ) -> None:
@@ -43,6 +45,7 @@ class Performance:
         self._log = log
         self._stages = stages
         self._device = device
+        self._witness = witness
         self._on_fault = on_fault
         self._on_change = on_change
         self._playing: list[Playing] = []
@@ -88,7 +91,7 @@ class Performance:
             return True
         self._waiting = None
         playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
-        playing.watch = asyncio.create_task(self._watch(playing, latest_ms), name=f"watch {segment.play}")
+        playing.watch = asyncio.create_task(self._watch(playing, track, latest_ms), name=f"watch {segment.play}")
         self._playing.append(playing)
         return True
 
@@ -151,9 +154,10 @@ class Performance:
             for watch in slow:
                 watch.cancel()
 
-    async def _watch(self, playing: Playing, latest_ms: int) -> None:
+    async def _watch(self, playing: Playing, track: Track, latest_ms: int) -> None:
         """Follow one track to its end and write it down."""
         row = playing.row
+        testimony: Testimony | None = None
         try:
             first = await playing.sounding.started()
             if first is None and playing.ending is None and self._clock.now_ms() >= latest_ms:
@@ -161,6 +165,7 @@ class Performance:
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
                 self._device.works()
+                testimony = self._witness.began(track, first, emergency=row.emergency)
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)
@@ -168,12 +173,13 @@ class Performance:
             sounded = await playing.sounding.ended()
             self._judge(playing, sounded)
             closing = playing.closing(sounded)
-            self._log.end(
-                row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
-            )
+            grade, detail = self._proved(row, testimony, closing)
+            self._log.end(row.play, closing.ended_ms, closing.result, grade, detail, final=closing.final)
         except SoundError as error:
             self._broke_off(playing, error)
         finally:
+            if testimony is not None:
+                testimony.close()
             playing.first_sample_ms = None
             self._on_change()
 
@@ -185,6 +191,15 @@ class Performance:
         elif self._silent and sounded.grade >= Grade.RENDERED:
             self._silent = False
             self._on_fault(FaultCode.NOT_HEARD, False, "what sounds is no silence any more")
+
+    def _proved(self, row: Play, testimony: Testimony | None, closing: Closing) -> tuple[Grade, str]:
+        """The grade that the box's own ears give, and the row's detail with what is missing to a better one."""
+        if testimony is None:
+            return closing.grade, closing.detail
+        grade, why = testimony.verdict(closing.grade)
+        if row.emergency:
+            self._stages.proved(row.cause, grade)
+        return grade, "; ".join(filter(None, (closing.detail, why)))
 
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None

@@ -23,6 +23,7 @@ from agent.services.performance import Performance
 from agent.services.planning import Planning
 from agent.services.play_log import OnFault, PlayLog, row_of
 from agent.services.power import Power
+from agent.services.proof import Ears, Witness
 from agent.services.recordings import Recordings
 from agent.services.refusals import Refusals
 from agent.services.stages import OnOrder, Stages
@@ -59,6 +60,7 @@ class Player:
         on_damaged: Callable[[bytes], None],
         on_doing: Callable[[], None],
         lead_in_ms: int,
+        ears: Ears = Ears(),  # noqa: B008 - frozen: a box without ears
     ) -> None:
         """`holdings` gives the same object until they change; `changed` wakes the player and is cleared by it.
 
@@ -75,7 +77,7 @@ class Player:
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
-        self._stages = Stages(on_order)
+        self._stages = Stages(on_order, clock.now_ms)
         self._refusals = Refusals(self._planning, self._log)
         self._device = DeviceHealth(clock, on_fault)
         self._performance = Performance(
@@ -85,6 +87,7 @@ class Player:
             self._log,
             stages=self._stages,
             device=self._device,
+            witness=Witness(clock, ears, on_fault, self._stages.not_heard),
             on_fault=on_fault,
             on_change=self._heard_something,
         )

@@ -15,9 +15,12 @@ OnOrder = Callable[[str, Stage, int, int | None, Grade], None]
 class Stages:
     """Each stage is told once while the daemon runs; whoever listens drops what it knew from before a restart."""
 
-    def __init__(self, tell: OnOrder) -> None:
+    def __init__(self, tell: OnOrder, now_ms: Callable[[], int]) -> None:
         self._tell = tell
+        self._now_ms = now_ms
         self._first_sample_ms: dict[str, int] = {}
+        self._grades: dict[str, Grade] = {}
+        self._mute: set[str] = set()
         self._concluded: set[tuple[str, int]] = set()
         """Order and round: an order that was reinstated comes to an end once more."""
 
@@ -26,6 +29,16 @@ class Stages:
         if order not in self._first_sample_ms:
             self._first_sample_ms[order] = first_sample_ms
             self._tell(order, Stage.STARTED, first_sample_ms, first_sample_ms, Grade.CLAIMED)
+
+    def proved(self, order: str, grade: Grade) -> None:
+        """A pass has ended, and this is how sure it is; the best of its passes counts."""
+        self._grades[order] = max(grade, self._grades.get(order, Grade.NONE))
+
+    def not_heard(self, order: str) -> None:
+        """It sounds, and the box's own ear does not hear it."""
+        if order in self._first_sample_ms and order not in self._mute:
+            self._mute.add(order)
+            self._tell(order, Stage.NOT_HEARD, self._now_ms(), self._first_sample_ms[order], Grade.CLAIMED)
 
     def review(self, holdings: Holdings, finished: Collection[str], sounding: Collection[str], now_ms: int) -> None:
         """Conclude every order that has come to its end. `finished`: names of plays; `sounding`: ids of orders."""
@@ -38,7 +51,8 @@ class Stages:
                 continue
             self._concluded.add((order, held.rounds))
             first = self._first_sample_ms.get(order)
-            self._tell(order, stage, now_ms, first, Grade.NONE if first is None else Grade.CLAIMED)
+            known = max(Grade.CLAIMED, self._grades.get(order, Grade.CLAIMED))
+            self._tell(order, stage, now_ms, first, Grade.NONE if first is None else known)
         self._forget({held.order.id.hex() for held in holdings.orders})
 
     def next_ms(self, holdings: Holdings, now_ms: int) -> int | None:
@@ -49,6 +63,8 @@ class Stages:
     def _forget(self, held: set[str]) -> None:
         self._concluded = {row for row in self._concluded if row[0] in held}
         self._first_sample_ms = {order: at for order, at in self._first_sample_ms.items() if order in held}
+        self._grades = {order: grade for order, grade in self._grades.items() if order in held}
+        self._mute &= held
 
 
 def _conclusion(held: HeldOrder, orders: Collection[HeldOrder], finished: Collection[str], now_ms: int) -> Stage | None:

@@ -191,6 +191,8 @@ class Orders:
 
     def progress(self, order: bytes, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
         held = self._held.get(order)
+        if stage is Stage.NOT_HEARD:
+            return held is not None and self._not_heard(order, at_ms, first_sample_ms, grade)
         if held is None or held.stage in ENDED or stage <= held.stage:
             return False
         with self._database.change() as connection:
@@ -204,6 +206,13 @@ class Orders:
         if stage in ENDED:
             self._database.keep_trust(can_wait=stage is not Stage.CANCELLED)
         return True
+
+    def _not_heard(self, order: bytes, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
+        """Told once, and the order stays at the stage that it has come to."""
+        with self._database.change() as connection:
+            before = connection.total_changes
+            _put_receipt(connection, order, Stage.NOT_HEARD, at_ms, first_sample_ms=first_sample_ms, grade=grade)
+            return connection.total_changes > before
 
     def prune(self, now_ms: int) -> None:
         since_ms = now_ms - KEEP_MS

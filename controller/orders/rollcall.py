@@ -158,8 +158,8 @@ class Sheet:
 
     @property
     def sounded(self) -> int:
-        """Boxes with a first sample."""
-        return sum(row.line.first_sample_ms is not None for row in self.rows)
+        """Boxes with a first sample, but for those whose own ear says that nothing came out."""
+        return sum(row.line.first_sample_ms is not None and not row.line.not_heard for row in self.rows)
 
     @property
     def silent(self) -> int:

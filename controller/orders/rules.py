@@ -124,6 +124,8 @@ class Line:
     """The box took the order for over before its end."""
     contested: bool = False
     """Another controller has used the order's number."""
+    not_heard: bool = False
+    """The box's own ear did not hear it, and nothing has proven it since."""
     still_ended: bool = False
     """The box has ended the order, and does not know yet that it was reinstated."""
 
@@ -142,7 +144,9 @@ def line(
 
     `runs`: the order is to be heard there, so that a box which has ended it is not well.
     """
-    known = sorted(answers, key=lambda answer: answer.stage)
+    everything = sorted(answers, key=lambda answer: answer.stage)
+    known = [answer for answer in everything if answer.stage is not Stage.NOT_HEARD]
+    mute = len(known) < len(everything)
     real = [answer for answer in known if answer.stage is not Stage.REJECTED]
     silent = kind not in SOUNDING or status is Status.TEST
     if not known:
@@ -162,7 +166,8 @@ def line(
     sample = next((answer.first_sample_ms for answer in real if answer.first_sample_ms is not None), None)
     proven = sample is not None and max(answer.grade for answer in real) >= Grade.ELECTRICAL
     still_ended = runs and last.was_ended
-    if still_ended:
+    not_heard = mute and not proven and not silent
+    if still_ended or not_heard:
         level = Level.BAD
     elif silent or proven or last.stage is Stage.CANCELLED:  # this one stopped, as it was told
         level = Level.GOOD
@@ -171,4 +176,15 @@ def line(
     else:
         level = Level.BAD if last.stage in (Stage.DONE, Stage.EXPIRED) else Level.BUSY
     after = sample - sent_ms if sample is not None and sent_ms is not None else None
-    return Line(last.stage, level, last.code, sample, after, last.at_ms, proven, last.early, still_ended=still_ended)
+    return Line(
+        last.stage,
+        level,
+        last.code,
+        sample,
+        after,
+        last.at_ms,
+        proven,
+        last.early,
+        not_heard=not_heard,
+        still_ended=still_ended,
+    )

@@ -196,6 +196,35 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
             % {"station": found[1], "why": _phrase(found[2], {}) or found[2]}
         ),
     ),
+    (
+        re.compile(r"acoustic (\S+) < (\S+)"),
+        lambda found: (
+            _("micrô không nghe thấy (điểm %(score)s, cần %(least)s)") % {"score": found[1], "least": found[2]}
+        ),
+    ),
+    (
+        re.compile(r"electrical (\S+) < (\S+)"),
+        lambda found: (
+            _("dòng điện ra loa không theo âm thanh (điểm %(score)s, cần %(least)s)")
+            % {"score": found[1], "least": found[2]}
+        ),
+    ),
+    (
+        re.compile(r"(?:acoustic|electrical): heard in (\d+) of (\d+) parts"),
+        lambda found: _("chỉ nghe thấy %(n)s trong %(all)s phần") % {"n": found[1], "all": found[2]},
+    ),
+    (
+        re.compile(r"(?:acoustic|electrical): too short or too even to tell"),
+        lambda found: _("quá ngắn hoặc quá đều để kết luận"),
+    ),
+    (
+        re.compile(r"acoustic: the microphone (?:does not answer: .+|gives silence, not even noise)"),
+        lambda found: _("micrô ở hộp không hoạt động"),
+    ),
+    (
+        re.compile(r"clipped: (\S+%) of it at full scale"),
+        lambda found: _("âm thanh bị vỡ tiếng (%(share)s chạm mức tối đa)") % {"share": found[1]},
+    ),
 )
 
 

@@ -510,6 +510,8 @@ class Referee:
                 _fail("I6", f"{box.name}: {name.hex()} was accepted, and its receipts are {_names(stages)}")
             if len(ends) > 1:
                 _fail("I6", f"{box.name}: {name.hex()} ended twice: {_names(stages)}")
+            if Stage.NOT_HEARD in stages and Stage.STARTED not in stages:
+                _fail("I6", f"{box.name}: {name.hex()} was not heard and never began: {_names(stages)}")
             over = order.expires * SECOND_MS + 2 * HEARD_MS < box.clock.now_ms()
             settled = min(self._world.powered_ms(box.name), self._now - box.jumped_ms[-1]) > 2 * HEARD_MS
             if over and settled and not ends and not box.audible and box.clock.reading().tells_time:

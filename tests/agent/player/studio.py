@@ -22,6 +22,7 @@ from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
 from agent.services.player import Player
+from agent.services.proof import Ears
 from agent.services.recordings import Recordings
 from agent.services.stumbles import STUMBLED
 from protocol.bulletin import Blob, Bulletin, BulletinClass
@@ -55,6 +56,7 @@ class Row:
     intended_ms: int
     final: bool
     sound: str
+    grade: Grade = Grade.NONE
 
 
 @dataclass
@@ -85,7 +87,7 @@ class MemoryJournal:
             raise RuntimeError("nobody foresaw this")
         row, started = self.opened.pop(play)
         assert (grade > Grade.NONE) == (ended_ms is not None)
-        self.rows.append(Row(play, started, ended_ms, result, detail, row.intended_ms, final, row.sound))
+        self.rows.append(Row(play, started, ended_ms, result, detail, row.intended_ms, final, row.sound, grade))
 
     def missed(self, play: Play, detail: str) -> None:
         self._write()
@@ -126,6 +128,7 @@ class Studio:
         self.holdings = Holdings(None, None, awake_ms=wall)
         self.stages: list[tuple[str, Stage, int]] = []
         self.first_samples: list[int | None] = []
+        self.grades: list[Grade] = []
         self.faults: list[tuple[FaultCode, bool]] = []
         self.damaged: list[bytes] = []
         self.on_damaged: Callable[[bytes], None] = lambda _: None
@@ -138,7 +141,7 @@ class Studio:
         self._tasks: list[asyncio.Task[None]] = []
         self.player = self.build()
 
-    def build(self, clock: Clock | None = None, speaker: Speaker | None = None) -> Player:
+    def build(self, clock: Clock | None = None, speaker: Speaker | None = None, ears: Ears | None = None) -> Player:
         """Another player on the same holdings; what is not named is the fake."""
         return Player(
             clock=clock or self.clock,
@@ -154,6 +157,7 @@ class Studio:
             on_damaged=self.note_damaged,
             on_doing=lambda: None,
             lead_in_ms=self.lead_in_ms,
+            ears=ears or Ears(),
         )
 
     async def __aenter__(self) -> Self:
@@ -277,6 +281,7 @@ class Studio:
         assert (grade > Grade.NONE) == (first_sample_ms is not None)
         self.stages.append((order, stage, at_ms))
         self.first_samples.append(first_sample_ms)
+        self.grades.append(grade)
 
     def heard(self) -> list[Heard]:
         return self.speaker.heard

@@ -55,6 +55,19 @@ def test_only_what_is_proven_is_as_green_as_proven(grade: Grade, level: Level) -
     assert rules.line(ALERT, Status.ACTUAL, heard, SENT).level is level
 
 
+def test_fault_38_what_the_box_itself_does_not_hear_is_bad_until_it_is_proven() -> None:
+    began = [Answer(Stage.ACCEPTED), Answer(Stage.STARTED, "", SENT + 640, grade=Grade.CLAIMED)]
+    mute = [*began, Answer(Stage.NOT_HEARD, "", SENT + 640, SENT + 26_000, Grade.CLAIMED)]
+    line = rules.line(ALERT, Status.ACTUAL, mute, SENT)
+    assert (line.stage, line.level, line.not_heard) == (Stage.STARTED, Level.BAD, True)
+    done = [*mute, Answer(Stage.DONE, "", SENT + 640, grade=Grade.CLAIMED)]
+    line = rules.line(ALERT, Status.ACTUAL, done, SENT)
+    assert (line.stage, line.level, line.not_heard) == (Stage.DONE, Level.BAD, True)
+    heard_later = [*mute, Answer(Stage.DONE, "", SENT + 640, grade=Grade.ACOUSTIC)]
+    line = rules.line(ALERT, Status.ACTUAL, heard_later, SENT)
+    assert (line.level, line.not_heard) == (Level.GOOD, False)
+
+
 def test_an_end_without_a_first_sample_is_bad_however_sure_the_box_is() -> None:
     silent = [Answer(Stage.ACCEPTED), Answer(Stage.DONE, grade=Grade.ACOUSTIC)]
     assert rules.line(ALERT, Status.ACTUAL, silent, SENT).level is Level.BAD

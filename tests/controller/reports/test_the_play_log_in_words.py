@@ -49,6 +49,12 @@ AS_THE_AGENT_WRITES = [
     "station vov1 cannot be received; its fallback: content damaged",
     "withdrawn (before its first sample)",
     "ended; content damaged: sounded message 2 instead",
+    "acoustic 1.31 < 5",
+    "electrical 0.12 < 0.5; clipped: 5.0% of it at full scale",
+    "acoustic: heard in 3 of 8 parts",
+    "acoustic: too short or too even to tell",
+    "acoustic: the microphone does not answer: it was unplugged",
+    "acoustic: the microphone gives silence, not even noise",
 ]
 
 

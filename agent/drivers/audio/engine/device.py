@@ -1,7 +1,6 @@
 """One open output of PortAudio: 48 kHz, one channel, 16 bits, blocks of 10 ms."""
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 import pyaudio
 
+from agent.drivers.audio.hush import hushed
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import RATE_HZ, Samples, frames, pcm16
 from agent.ports.sound import SoundError
@@ -22,20 +22,6 @@ DRIFT: Final = 1e-3
 """The device's clock is slower than the system's by at most so much."""
 
 
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep ALSA, JACK and what else is asked from printing pages of devices that do not exist; real errors come back as
-    exceptions."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 class Device:
     """An open output stream. Every call may raise SoundError."""
 
@@ -47,7 +33,7 @@ class Device:
         self.underruns = 0
         self._written = 0
         self._behind_ms = self._looked_ms = 0.0
-        with _hushed():
+        with hushed():
             self._open(name, frames(buffer_ms) // PERIODS)
         self._forget_the_pace()
 

@@ -1,0 +1,27 @@
+"""Ears: a USB microphone through PortAudio, a measuring chip through the kernel's IIO files, behaving fakes of both."""
+
+from agent.config import Config
+from agent.drivers.ear.line import IioLine
+from agent.ports.clock import Clock
+from agent.ports.ear import EarError, Line, Microphone
+
+
+def microphone(config: Config, clock: Clock) -> Microphone | None:
+    """The one that box.toml names, whether it is plugged in or not; None for none. Raises EarError without PyAudio."""
+    if config.ear_device is None:
+        return None
+    try:
+        from agent.drivers.ear.portaudio import PortAudioMicrophone
+    except ImportError as error:
+        raise EarError(
+            f"PyAudio cannot be imported ({error}): install the extra `sound` (Debian: python3-pyaudio), "
+            "or remove ear.device from box.toml",
+            vi=f"không nạp được PyAudio ({error}): hãy cài phần `sound` (Debian: python3-pyaudio), "
+            "hoặc bỏ ear.device trong box.toml",
+        ) from error
+    return PortAudioMicrophone(clock, config.ear_device)
+
+
+def line(config: Config) -> Line | None:
+    """The one that box.toml names; None for none."""
+    return None if config.ear_adc is None else IioLine(config.ear_adc)
