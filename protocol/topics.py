@@ -17,6 +17,8 @@ BLOB_PATH: Final = "/box/v1/blob/{hash}"
 CA_PATH: Final = "/box/v1/ca"
 CERTIFICATE_PATH: Final = "/box/v1/certificate"
 LIFELINE_PATH: Final = "/box/v1/lifeline"
+LIVE_PATH: Final = "/box/v1/live/{session}"
+"""A WebSocket; the session's id in hex."""
 APPROVE_PATH: Final = "/hop/duyet/"
 """The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 
