@@ -197,7 +197,7 @@ def _unseen(case: _Case) -> RejectCode | None:
 
 
 def _authority(case: _Case) -> RejectCode | None:
-    """It speaks inside an alarm of its own level or a lower one that is in force here: no one talks a higher one down."""
+    """It speaks inside an alarm in force here, of its own level or a lower one: nobody talks a higher one down."""
     if case.session.attached is None:
         return None
     alarm = case.me.alarms.get(case.session.attached)

@@ -1,8 +1,8 @@
 """The jitter buffer of live voice: what arrives in bursts is played evenly, each frame once, in order. Pure.
 
-The connection keeps order and loses nothing (TCP), but it stands still: then there is nothing to play, the buffer waits,
-and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster until it
-is not. Behind MAX_MS the oldest frames are given up: live voice that comes late is another voice.
+The connection keeps order and loses nothing (TCP), but it stands still: then there is nothing to play, the buffer
+waits, and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster
+until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes late is another voice.
 """
 
 from collections.abc import Sequence

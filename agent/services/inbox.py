@@ -125,13 +125,17 @@ class Inbox:
         """When an order last made it ask for newer roots, by the boot clock."""
         self._owes_roots = False
         """Whether another order has asked since, too early."""
-        self._takers: Mapping[Family, Callable[[bytes], None]] = {
+        self._takers: dict[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
             Family.ASSIGNMENT: self._take_assignment,
             Family.ORDER: self._take_order,
             Family.ACK: self._take_ack,
         }
+
+    def hand_on(self, family: Family, take: Callable[[bytes], None]) -> None:
+        """Messages of this family are for somebody else, who may raise ProtocolError and StoreError."""
+        self._takers[family] = take
 
     def take(self, raw: bytes) -> None:
         """One message from anywhere."""
