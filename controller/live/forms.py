@@ -36,7 +36,10 @@ class SpeakForm(forms.Form):
         self, areas: Sequence[tuple[str, str]], alarms: Sequence[tuple[str, str]], *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        choices = {"area": list(areas), "attached": [("", gettext_lazy("Không")), *alarms]}
+        choices: dict[str, list[tuple[Any, Any]]] = {
+            "area": list(areas),
+            "attached": [("", gettext_lazy("Không")), *alarms],
+        }
         for name, offered in choices.items():
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
