@@ -21,7 +21,7 @@ class SpeakForm(forms.Form):
         coerce=int,
         initial=10,
         choices=[(minutes, str(minutes)) for minutes in rules.MINUTES],
-        help_text=gettext_lazy("Hết thời gian này loa tự im, dù bạn quên tắt."),
+        help_text=gettext_lazy("Hết thời gian này tự dừng phát, dù bạn quên tắt."),
     )
     attached = forms.ChoiceField(
         label=gettext_lazy("Nói trong lệnh báo động"),

@@ -57,7 +57,7 @@ def prepare(by: Person, wanted: Wanted, *, now: datetime | None = None) -> Speec
     if len(wanted.key) != 32:
         raise Refused(
             "key",
-            _("Trình duyệt này không tạo được khóa Ed25519 cho buổi nói."),
+            _("Trình duyệt này không tạo được khóa Ed25519 cho phiên phát."),
             _("Dùng Chrome, Edge, Firefox hoặc Safari bản mới, trên trang https."),
         )
     way = _require(by, wanted.area, now)
@@ -132,9 +132,9 @@ def sign(speech: Speech, person: Person, signed: SignedBy, *, now: datetime | No
     now = now or timezone.now()
     speech = Speech.objects.select_related("attached").get(pk=speech.pk)
     if speech.person_id != person.pk:
-        raise NotAllowed("key", _("Chỉ người sẽ nói mới ký buổi nói này."), str(speech.person))
+        raise NotAllowed("key", _("Chỉ người sẽ nói mới ký phiên phát này."), str(speech.person))
     if standing(speech, now) is not Standing.WAITING:
-        raise Refused("session", _("Buổi nói này không còn chờ ký."), _("Bắt đầu một buổi nói mới."))
+        raise Refused("session", _("Phiên phát này không còn chờ ký."), _("Bắt đầu một phiên phát mới."))
     signing.own_key(person, signed)
     way = next((one for one in ways(person, speech.area, now) if one.holder.key == signed.public_key), None)
     if way is None:
@@ -165,7 +165,7 @@ def end(speech: Speech, by: Person, *, now: datetime | None = None) -> Speech:
     now = now or timezone.now()
     speech = Speech.objects.get(pk=speech.pk)
     if not may_end(speech, by):
-        raise NotAllowed("session", _("Bạn không dừng được buổi nói này."), str(speech.person))
+        raise NotAllowed("session", _("Bạn không dừng được phiên phát này."), str(speech.person))
     if standing(speech, now) is not Standing.OVER:
         speech.ended_at, speech.ended_by = now, by
         speech.save(update_fields=["ended_at", "ended_by"])

@@ -308,7 +308,7 @@ def test_what_lan_says_in_her_browser_is_what_the_box_sounds(
             pages["minh"].goto(f"{url}/")
             assert "Nguyễn Lan đang phát trực tiếp" in pages["minh"].inner_text("#live")
             lan.click("text=Dừng hẳn")
-            lan.wait_for_selector("text=Buổi nói này đã kết thúc")
+            lan.wait_for_selector("text=Phiên phát này đã kết thúc")
             pause = threading.Event()
             for _ in range(50):
                 if not box.speaks:
