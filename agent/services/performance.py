@@ -7,7 +7,7 @@ from typing import Final
 from agent.core.cueing import FADE_MS, Cue, Ending
 from agent.ports.clock import Clock
 from agent.ports.journal import Play
-from agent.ports.sound import SoundError, Speaker, Track
+from agent.ports.sound import Sounded, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready
 from agent.services.device_health import DeviceHealth
 from agent.services.play_log import OnFault, PlayLog
@@ -46,6 +46,8 @@ class Performance:
         self._on_fault = on_fault
         self._on_change = on_change
         self._playing: list[Playing] = []
+        self._silent = False
+        """Whether a file was found to be silence, and nothing good has sounded since."""
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
 
@@ -82,7 +84,7 @@ class Performance:
                 return False
             if not self._avoid(segment, error):
                 self._waiting = None
-                self._log.end(row.play, None, Result.MISSED, Grade.NONE, f"{DAMAGED}: {error}", final=True)
+                self._log.end(row.play, None, Result.MISSED, Grade.NONE, _why(segment, error), final=True)
             return True
         self._waiting = None
         playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
@@ -163,7 +165,9 @@ class Performance:
                 if row.emergency:
                     self._stages.sounded(row.cause, first)
                 self._on_change()
-            closing = playing.closing(await playing.sounding.ended())
+            sounded = await playing.sounding.ended()
+            self._judge(playing, sounded)
+            closing = playing.closing(sounded)
             self._log.end(
                 row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
             )
@@ -172,6 +176,15 @@ class Performance:
         finally:
             playing.first_sample_ms = None
             self._on_change()
+
+    def _judge(self, playing: Playing, sounded: Sounded) -> None:
+        """Silence in a file is a fault until something is rendered as it should be (fault 39)."""
+        if sounded.silent:
+            self._silent = True
+            self._on_fault(FaultCode.NOT_HEARD, True, f"{playing.row.sound}: {sounded.reason}")
+        elif self._silent and sounded.grade >= Grade.RENDERED:
+            self._silent = False
+            self._on_fault(FaultCode.NOT_HEARD, False, "what sounds is no silence any more")
 
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None
@@ -183,7 +196,7 @@ class Performance:
             self._end_broken(playing, f"sound device: {error}", final=False)
             return
         again = self._avoid(playing.segment, error)
-        self._end_broken(playing, f"{DAMAGED}: {error}", final=not again)
+        self._end_broken(playing, _why(playing.segment, error), final=not again)
 
     def _end_broken(self, playing: Playing, detail: str, *, final: bool) -> None:
         heard = playing.first_sample_ms is not None
@@ -197,9 +210,17 @@ class Performance:
         )
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
-        """A file that no decoder reads; whether something else can sound in its place."""
+        """A file that no decoder reads; whether something else can sound in its place. A station that is not on the
+        air is nobody's damage."""
+        if segment.kind is SegmentKind.RELAY:
+            return False
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
         if segment.sound is None:
             return False
         known = self._content.avoid(segment.sound)
         return segment.kind is SegmentKind.EMERGENCY and not known
+
+
+def _why(segment: Segment, error: SoundError) -> str:
+    """What the log says of a sound that cannot be had."""
+    return str(error) if segment.kind is SegmentKind.RELAY else f"{DAMAGED}: {error}"

@@ -244,7 +244,8 @@ class Player:
                 self._changed.set()
                 return False
             return True
-        content = await self._content.of(segment, cue, cueing.event(segment, holdings))
+        event, url = cueing.event(segment, holdings), cueing.station_url(segment, holdings.manifest)
+        content = await self._content.of(segment, cue, event, url)
         row = row_of(segment, cue)
         if isinstance(content, Unready):
             self._performance.wait_no_more(row)
