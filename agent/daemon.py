@@ -24,10 +24,12 @@ from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.clock import SystemClock
 from agent.drivers.espeak import Espeak
+from agent.drivers.opus import OpusDecoder
 from agent.drivers.systemd import Notifier
 from agent.errors import LinkError
 from agent.link.control import ControlServer
 from agent.link.https import HttpsOffice
+from agent.link.live import LiveSocket
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
@@ -41,6 +43,7 @@ from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.live import Live
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
@@ -58,9 +61,10 @@ from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
+from agent.store.sessions import Sessions
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
-from protocol.signing import Domain, KeySigner
+from protocol.signing import Domain, Family, KeySigner
 
 log = structlog.get_logger()
 
@@ -91,6 +95,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     speaker = audio.choose(config, mind.clock, mind.faults.note)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
+    live = _live(config, database, me, mind, controller=controller, speaker=speaker)
     reporter = _report(me, mind, controller, player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, speaker=speaker)
     services = _for_who_stands_there(config, me, mind, desk)
@@ -102,6 +107,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
                 mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
             ).run(),
             "player": player.run(),
+            "live": live.run(),
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
             "enrolment": controller.enrolment.run(),
@@ -171,6 +177,7 @@ class _Controller:
     enrolment: Enrolment
     fetcher: Fetcher
     papers: PaperKeeper
+    tls: Tls
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
@@ -198,7 +205,7 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    return _Controller(inbox, link, enrolment, fetcher, paper_keeper)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper, tls)
 
 
 def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callable[[bytes], None]) -> Player:
@@ -218,6 +225,26 @@ def _sound(config: Config, mind: _Mind, speaker: Speaker, *, on_damaged: Callabl
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
     )
+
+
+def _live(
+    config: Config, database: Database, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
+) -> Live:
+    """Officers' voices: sessions come down with everything else, their groups over a connection of their own."""
+    live = Live(
+        me.box,
+        mind.clock,
+        mind.store,
+        sessions=Sessions(database),
+        keeper=mind.keeper,
+        faults=mind.faults,
+        wakes=mind.wakes,
+        line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
+        decoder=OpusDecoder,
+        inlet=speaker.frames,
+    )
+    controller.inbox.hand_on(Family.LIVE, live.take)
+    return live
 
 
 def _report(me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:

@@ -27,14 +27,6 @@ class Decoder(Protocol):
         ...
 
 
-class Inlet(Protocol):
-    """Where its PCM goes (`ports.sound.Frames`)."""
-
-    def push(self, pcm: bytes) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class SessionBook(Protocol):
     """Which sessions were accepted: each is heard once, a restart in between or not."""
 

@@ -16,8 +16,8 @@ from agent.core.jitter import Gap, JitterBuffer
 from agent.core.trusted import trust_at
 from agent.errors import LinkError
 from agent.ports.clock import Clock, wait_for
-from agent.ports.live import Decoder, Inlet, LiveLine, SessionBook
-from agent.ports.sound import SoundError
+from agent.ports.live import Decoder, LiveLine, SessionBook
+from agent.ports.sound import Frames, SoundError
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
@@ -51,7 +51,7 @@ class _Speech:
     admitted: Admitted
     stream: Stream
     decoder: Decoder
-    inlet: Inlet
+    inlet: Frames
     buffer: JitterBuffer = field(default_factory=JitterBuffer)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     heard_ms: int | None = None
@@ -80,7 +80,7 @@ class Live:
         wakes: Wakes,
         line: LiveLine,
         decoder: Callable[[], Decoder],
-        inlet: Callable[[str], Inlet],
+        inlet: Callable[[str], Frames],
     ) -> None:
         """`decoder` makes one for each voice and raises SoundError; `inlet` is where the PCM of a voice goes."""
         self._box = box
