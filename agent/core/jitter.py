@@ -57,6 +57,8 @@ class JitterBuffer:
         self._lows: list[tuple[float, int]] = []
         """When groups arrived, and how much lay in the buffer then."""
         self._has_too_much = False
+        self.played = 0
+        """Frames that were."""
         self.lost = 0
         """Frames that never came or came too late to be played."""
         self.stalls = 0
@@ -90,6 +92,7 @@ class JitterBuffer:
         if frame is None:
             self.lost += 1
             return Step(Gap.CONCEAL, FRAME_MS)
+        self.played += 1
         return Step(frame, FRAME_MS * HASTE if self._has_too_much else FRAME_MS)
 
     def _nothing_there(self) -> Step:

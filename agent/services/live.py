@@ -149,7 +149,9 @@ class Live:
         listening = asyncio.create_task(self._listen(speech), name=f"listen {speech.name}")
         try:
             why = await self._play(speech)
-            log.info("live session over", session=speech.name, why=why, lost=speech.buffer.lost)
+            log.info(
+                "live session over", session=speech.name, why=why, played=speech.buffer.played, lost=speech.buffer.lost
+            )
         finally:
             listening.cancel()
             await asyncio.wait([listening])

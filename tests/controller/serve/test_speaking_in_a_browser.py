@@ -5,13 +5,11 @@ the session's address and a login of his own, is heard by nobody.
 """
 
 import asyncio
-import json
 import shutil
 import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,6 @@ from agent.store.database import Database
 from agent.store.papers import PaperFiles
 from agent.store.sessions import Sessions
 from protocol import topics
-from protocol.ids import enrolment_code
 from protocol.ids import sha256 as hashed
 from protocol.live import RATE_HZ
 from protocol.manifest import Assignment
@@ -35,6 +32,7 @@ from protocol.signing import Domain, Family, family_of
 from tests.support.box_parts import BOX, SIGNER, parts
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
+from tests.support.live_office import COMMUNE, approve, begin, furnish, log_in, register_key
 from tests.support.program import Loalang
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -43,14 +41,7 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
 DOMAIN = Domain("79", "test")
-COMMUNE = "79-26506"
-PASSPHRASE = "mật khẩu rất dài"
 BEEP_HZ = 1_000
-PEOPLE = {
-    "lan": ("Nguyễn Lan", f"signer@{COMMUNE}"),
-    "minh": ("Lê Minh", f"signer@{COMMUNE}"),
-    "tuan": ("Phạm Tuấn", "technician@79"),
-}
 
 
 def arguments(microphone: Path) -> list[str]:
@@ -155,49 +146,6 @@ class LiveBox:
             await asyncio.wait([self._task])
 
 
-def furnish(program: Loalang, folder: Path) -> dict[str, str]:
-    """People, Lan's key file, roots in which she is her commune; the one-time passwords."""
-    run = program.must
-    run("units", "import", "--root", "79")
-    (folder / "phrase").write_text(f"{PASSPHRASE}\n")
-    (folder / "root.seed").write_bytes(sha256(b"root").hexdigest().encode())
-    run(
-        "key",
-        "new",
-        "--person",
-        "Nguyễn Lan",
-        "--out",
-        str(folder / "lan.json"),
-        "--passphrase-file",
-        str(folder / "phrase"),
-    )
-    from tests.support.province import key
-
-    holders = [
-        {"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": run("roots", "machine").strip()},
-        {"person": "Nguyễn Gốc", "roles": ["ROOT"], "scope": ["79"], "public": key("root").public_key.hex()},
-        {"person": "Nguyễn Lan", "roles": ["COMMUNE"], "scope": [COMMUNE], "key_file": "lan.json"},
-    ]
-    spec = {"province": "79", "environment": "test", "version": 1, "holders": holders}
-    (folder / "holders.json").write_text(json.dumps(spec))
-    out = folder / "roots.cose"
-    run(
-        "roots",
-        "make",
-        "--holders",
-        str(folder / "holders.json"),
-        "--root-key",
-        str(folder / "root.seed"),
-        "--out",
-        str(out),
-    )
-    run("roots", "import", str(out))
-    return {
-        who: run("person", "add", who, "--name", name, "--appoint", where).split()[-1]
-        for who, (name, where) in PEOPLE.items()
-    }
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[tuple[Loalang, dict[str, str], int]]:
     with Broker(tmp_path) as broker:
@@ -208,44 +156,10 @@ def program(tmp_path: Path) -> Iterator[tuple[Loalang, dict[str, str], int]]:
         made.stop()
 
 
-def log_in(browser: Any, url: str, who: str, password: str) -> Any:
-    context = browser.new_context(locale="vi-VN", permissions=["microphone"])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(f"{url}/")
-    page.fill("[name=username]", who)
-    page.fill("[name=password]", password)
-    page.click("main button.primary")
-    for field in ("new", "again"):
-        page.fill(f"[name={field}]", f"{who} đi chợ sớm")
-    page.click("main button.primary")
-    page.wait_for_selector("nav.parts")
-    return page
-
-
-def approve(page: Any, url: str) -> None:
+def enrol(url: str) -> None:
     box = SmallBox(SIGNER, DOMAIN)
-    requests.post(
-        url + topics.ENROL_PATH,
-        data=box.enrolment(),
-        headers={"Content-Type": "application/json"},
-        auth=box.auth(),
-        timeout=10,
-    )
-    page.goto(f"{url}/hop/{box.id}/duyet/")
-    page.fill("[name=code]", enrolment_code(box.id))
-    page.fill("[name=unit]", COMMUNE)
-    page.click("text=Duyệt hộp này")
-    page.wait_for_selector("text=Đã duyệt hộp")
-
-
-def register_key(page: Any, url: str, file: Path) -> None:
-    page.goto(f"{url}/toi/")
-    page.set_input_files("#key-file", str(file))
-    page.fill("[name=label]", "USB đỏ")
-    page.fill("#key-passphrase", PASSPHRASE)
-    page.click("#key-button:not([disabled])")
-    page.wait_for_selector("button.danger.small")
+    headers = {"Content-Type": "application/json"}
+    requests.post(url + topics.ENROL_PATH, data=box.enrolment(), headers=headers, auth=box.auth(), timeout=10)
 
 
 class Ear:
@@ -284,16 +198,11 @@ def test_what_lan_says_in_her_browser_is_what_the_box_sounds(
     with playwright.sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=CHROMIUM, args=arguments(beeps(tmp_path / "beeps.wav")))
         pages = {who: log_in(browser, url, who, password) for who, password in passwords.items()}
-        approve(pages["tuan"], url)
+        enrol(url)
+        approve(pages["tuan"], url, BOX)
         lan, ear = pages["lan"], Ear(broker_port)
         register_key(lan, url, tmp_path / "lan.json")
-        lan.goto(f"{url}/truc-tiep/")
-        lan.click("text=Tiếp tục: ký")
-        lan.wait_for_selector("#signing-file-button:not([disabled])")
-        lan.set_input_files("#signing-key-file", str(tmp_path / "lan.json"))
-        lan.fill("#signing-passphrase", PASSPHRASE)
-        lan.click("#signing-file-button")
-        lan.wait_for_selector("#talk-button:not([disabled])")
+        begin(lan, url, tmp_path / "lan.json")
         with LiveBox(tmp_path / "box", url, (tmp_path / "roots.cose").read_bytes()) as box:
             box.take(ear.session())
             lan.wait_for_selector("#talk-listening:text-is('1')")
