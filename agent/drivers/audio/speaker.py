@@ -18,6 +18,7 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
+from agent.drivers.audio.stations import Stations
 from agent.ports.clock import Clock
 from agent.ports.sound import Sounded, SoundError, Track
 from protocol.report import FaultCode
@@ -82,8 +83,9 @@ class EngineSpeaker:
 
     async def start(self, track: Track) -> "EngineSounding":
         link = await self._linked()
-        sounding = EngineSounding(link, self._next(), track)
-        link.say(wire.Start(sounding.number, track, {}, self._apart_ms()))
+        sounding = EngineSounding(link, self._next())
+        stations = sounding.closes.enter_context(Stations(track.sources))
+        link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
         await sounding.taken
         return sounding
 
@@ -92,7 +94,7 @@ class EngineSpeaker:
 
     async def probe(self) -> str:
         link = await self._linked()
-        asked = EngineSounding(link, self._next(), None)
+        asked = EngineSounding(link, self._next())
         link.say(wire.Probe(asked.number))
         name = await asked.taken
         link.soundings.pop(asked.number, None)
@@ -223,10 +225,11 @@ class EngineFrames:
 class EngineSounding:
     """A track with the player process."""
 
-    def __init__(self, link: "_Link", number: int, track: Track | None) -> None:
+    def __init__(self, link: "_Link", number: int) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
-        self.track = track
+        self.closes = contextlib.ExitStack()
+        """What is needed no longer than this sounds."""
         self.taken: asyncio.Future[str] = loop.create_future()
         self.first: asyncio.Future[int | None] = loop.create_future()
         self.end: asyncio.Future[Sounded] = loop.create_future()
@@ -243,6 +246,7 @@ class EngineSounding:
         self._link.say(wire.Stop(self.number, fade_ms))
 
     def fail(self, error: SoundError) -> None:
+        self.closes.close()
         for future in (self.taken, self.first, self.end):
             if not future.done():
                 future.set_exception(error)
@@ -289,6 +293,7 @@ class _Link:
             case wire.Started(first_sample_ms=first_sample_ms):
                 _settle(sounding.first, first_sample_ms)
             case wire.Ended(sounded=sounded):
+                sounding.closes.close()
                 _settle(sounding.taken, "")
                 _settle(sounding.first, sounded.first_sample_ms)
                 _settle(sounding.end, sounded)

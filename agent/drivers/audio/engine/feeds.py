@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from agent.drivers.audio.engine.mixer import Feed
-from agent.drivers.audio.source import Joined, Samples, Stream, frames
+from agent.drivers.audio.source import Joined, Samples, Stream, frames, milliseconds
 from agent.ports.sound import SoundError
 
 AHEAD: Final = frames(2_000)
@@ -77,6 +77,8 @@ class Ahead:
     @property
     def ready(self) -> bool:
         with self._change:
+            if self._error is not None and self._store.held == 0:
+                raise self._error
             return self._done or self._store.held >= READY
 
     @property
@@ -151,6 +153,12 @@ class Inlet:
         with self._lock:
             self._store.put(from_pcm(pcm))
             self._store.keep_newest(KEPT)
+
+    @property
+    def backlog_ms(self) -> int:
+        """How much waits to be heard."""
+        with self._lock:
+            return milliseconds(self._store.held)
 
     def finish(self) -> None:
         """There is no more."""

@@ -33,7 +33,7 @@ class Feed(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether there is enough to begin with."""
+        """Whether there is enough to begin with. Raises SoundError when there will never be."""
         ...
 
     @property
@@ -278,7 +278,11 @@ class Mixer:
         if not voice.track.may_begin(round(instant)):
             voice.end(NEVER)
             return False
-        if not voice.feed.ready:
+        try:
+            if not voice.feed.ready:
+                return False
+        except SoundError as error:
+            voice.end(error)
             return False
         voice.begin(instant)
         return True

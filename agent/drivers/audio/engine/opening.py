@@ -7,7 +7,8 @@ from typing import Final
 
 from agent.drivers.audio.engine.feeds import Ahead, Chain, Inlet
 from agent.drivers.audio.engine.mixer import Feed
-from agent.drivers.audio.source import Joined, Open, frames, open_local
+from agent.drivers.audio.engine.station import Station, pump
+from agent.drivers.audio.source import Joined, Loop, Open, frames, open_local
 from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, ToneSound, Track
 
 STORED: Final = (FileSound, ToneSound)
@@ -58,10 +59,19 @@ class Opening:
             case FramesSound(name=name):
                 return self.inlet(name)
             case RelaySound() as relay:
-                del skip, pipes
-                raise SoundError(f"station {relay.station}: not built", device=False)
+                return self._station(relay, skip, pipes)
             case _:
                 raise AssertionError(sound)
+
+    def _station(self, relay: RelaySound, skip: int, pipes: Mapping[str, str]) -> Station:
+        def fallback() -> Feed:
+            begin = skip + frames(relay.fallback_offset_ms)
+            return Ahead(lambda: Loop(relay.fallback, begin, self._open_sound), _nobody)
+
+        station = Station(relay, fallback if relay.fallback else None)
+        pipe = pipes.get(relay.url, "")
+        threading.Thread(target=pump, args=(pipe, station), name="station", daemon=True).start()
+        return station
 
 
 def _nobody(_: SoundError | None) -> None:

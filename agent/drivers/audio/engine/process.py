@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.feeds import Inlet
+from agent.drivers.audio.engine.ffmpeg import open_any
 from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
 from agent.drivers.audio.engine.opening import Opening
 from agent.drivers.audio.paced import gone
@@ -77,7 +78,7 @@ class Engine:
         self._open_output = open_output
         self._saying = threading.Lock()
         self._mixer = Mixer()
-        self._opening = Opening()
+        self._opening = Opening(open_any)
         self._voices: dict[int, Voice] = {}
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
