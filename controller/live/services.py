@@ -18,6 +18,7 @@ from controller.accounts import signing
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.core.errors import NotAllowed, Refused
+from controller.core.times import ZONE
 from controller.live import rules
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
@@ -26,12 +27,15 @@ from controller.orders.capacity import Capacity
 from controller.orders.models import EmergencyOrder
 from controller.outbox import services as outbox
 from controller.outbox.models import Kind
+from controller.schedules import facts
 from controller.units.rules import above, covers
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.ids import key_id
 from protocol.live import MAX_SESSION_BYTES, LiveSession
+from protocol.policy import EffectivePolicy
+from protocol.quantities import DAY_MS
 from protocol.refusals import sentence
 from protocol.roles import Role
 from protocol.signing import Family, SignedBy, assemble
@@ -176,6 +180,18 @@ def end(speech: Speech, by: Person, *, now: datetime | None = None) -> Speech:
 def may_end(speech: Speech, person: Person) -> bool:
     """Who speaks, and who may sign in some unit where it is heard."""
     return speech.person_id == person.pk or any(accounts.may(person, Action.SIGN, unit) for unit in speech.area)
+
+
+def quiet_until(area: Iterable[str], now: datetime) -> datetime | None:
+    """Until when quiet hours hold back a voice in some unit of the area (24 hours at most); None where they do not."""
+    regulations, bounds, now_ms = facts.rules(now), facts.bounds(), int(now.timestamp() * 1000)
+    ends = [
+        stretch.end_ms
+        for unit in area
+        for stretch in EffectivePolicy((*regulations.stack(unit), *bounds), ZONE).quiet(now_ms, now_ms + DAY_MS)
+        if stretch.start_ms <= now_ms < stretch.end_ms
+    ]
+    return datetime.fromtimestamp(max(ends) / 1000, UTC) if ends else None
 
 
 def on_air(now: datetime) -> list[Speech]:

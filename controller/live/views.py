@@ -91,6 +91,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
         "area": ", ".join(names.get(code, code) for code in speech.area),
         "alarm": None if speech.attached is None else cards.card(speech.attached, now),
         "meant": locking.boxes_in(speech.area).count(),
+        "quiet_until": None if speech.attached or standing is Standing.OVER else services.quiet_until(speech.area, now),
         "may_end": standing is Standing.ON and services.may_end(speech, person),
     }
     if mine and standing is Standing.WAITING:

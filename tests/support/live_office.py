@@ -20,7 +20,7 @@ PEOPLE: Final = {
 }
 
 
-def furnish(program: Loalang, folder: Path) -> dict[str, str]:
+def furnish(program: Loalang, folder: Path, environment: str = "test") -> dict[str, str]:
     """People, Lan's key file, roots in which she is her commune; the one-time passwords."""
     run = program.must
     run("units", "import", "--root", "79")
@@ -41,7 +41,7 @@ def furnish(program: Loalang, folder: Path) -> dict[str, str]:
         {"person": "Nguyễn Gốc", "roles": ["ROOT"], "scope": ["79"], "public": ROOT.public_key.hex()},
         {"person": "Nguyễn Lan", "roles": ["COMMUNE"], "scope": [COMMUNE], "key_file": "lan.json"},
     ]
-    spec = {"province": "79", "environment": "test", "version": 1, "holders": holders}
+    spec = {"province": "79", "environment": environment, "version": 1, "holders": holders}
     (folder / "holders.json").write_text(json.dumps(spec))
     out = folder / "roots.cose"
     run(

@@ -205,3 +205,11 @@ def test_a_session_is_heard_by_its_own_boxes_and_by_each_once() -> None:
     hub.leave("s", second)
     hub.leave("t", other)
     assert (hub.listening("s"), hub.listening("t")) == (0, 0)
+
+
+def test_the_page_says_that_quiet_hours_hold_and_until_when(here: Province) -> None:
+    evening, morning = NOW.replace(hour=15), NOW.replace(hour=22)  # 22:00, and 05:00 of the next day, in Việt Nam
+    assert services.quiet_until((AN_PHU,), NOW) is None
+    until = services.quiet_until((AN_PHU,), evening)
+    assert until is not None
+    assert until >= morning
