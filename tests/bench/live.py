@@ -41,7 +41,8 @@ PURE: Final = 250
 LINKS: Final = {"lan": LAN, "g4": G4, "g3": G3}
 LIMITS_MS: Final = {"lan": 250, "g4": 800, "g3": 2000}
 DAY: Final = (
-    "import datetime as dt; from controller.schedules.models import PolicyRecord; from controller.units.models import Unit; "
+    "import datetime as dt; from controller.schedules.models import PolicyRecord; "
+    "from controller.units.models import Unit; "
     "now = dt.datetime.now(dt.UTC); start = (now + dt.timedelta(hours=15)).hour * 3600; "
     "PolicyRecord.objects.create(unit=Unit.objects.get(code='79'), template='demo', changed=now, "
     "quiet=[[start, (start + 8 * 3600) % 86_400, 127]])"
@@ -180,8 +181,6 @@ class Office:
             wait(0.1)
 
     def box(self) -> str:
-        key = next((self.folder / "state").glob("*.key"), None) or next((self.folder / "state").glob("*key*"))
-        del key
         found = re.search(r"\bid=([a-z2-7]{16})\b", self.agent_log())
         assert found
         return found[1]
