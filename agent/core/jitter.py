@@ -1,8 +1,8 @@
 """The jitter buffer of live voice: what arrives in bursts is played evenly, each frame once, in order. Pure.
 
 The connection keeps order and loses nothing (TCP), but it stands still: then there is nothing to play, the buffer
-waits, and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster
-until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes late is another voice.
+waits, and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster,
+and its silences are left out, until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes late is another voice.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,17 @@ from typing import Final
 
 from protocol.live import FRAME_MS
 
-START_MS: Final = 40
+START_MS: Final = 20
 """The first frame waits so long, so that the second group may be a little late."""
 MARGIN_MS: Final = 40
 """What must lie in the buffer at least when a group arrives; more is too much."""
-WINDOW_MS: Final = 10_000
+WINDOW_MS: Final = 6_000
 """Too much is what was too much for so long."""
 MAX_MS: Final = 4_000
 HASTE: Final = 0.98
 """Of a frame's length: how soon the next one is played while there is too much."""
+QUIET: Final = 330
+"""No sample of a frame that may be left out is louder: -40 dB below full scale, of 16 bit."""
 CONCEALED: Final = 3
 """So many frames are made up at most, one after another; then it is silent."""
 
@@ -40,6 +42,14 @@ class Step:
     play: bytes | Gap
     next_ms: float
     """After so much the next step is due."""
+    spare: bool = False
+    """There is too much: if this frame is silence, it may be left out, and the next step is due at once."""
+
+
+def is_quiet(pcm: bytes) -> bool:
+    """Whether this sound (16 bit, little-endian) is silence to whoever listens."""
+    samples = memoryview(pcm).cast("h")
+    return len(samples) == 0 or max(max(samples), -min(samples)) <= QUIET
 
 
 class JitterBuffer:
@@ -93,7 +103,7 @@ class JitterBuffer:
             self.lost += 1
             return Step(Gap.CONCEAL, FRAME_MS)
         self.played += 1
-        return Step(frame, FRAME_MS * HASTE if self._has_too_much else FRAME_MS)
+        return Step(frame, FRAME_MS * HASTE if self._has_too_much else FRAME_MS, self._has_too_much)
 
     def _nothing_there(self) -> Step:
         self._gap += 1

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from agent.core.jitter import Gap, JitterBuffer
+from agent.core.jitter import Gap, JitterBuffer, Step, is_quiet
 from agent.core.trusted import trust_at
 from agent.errors import LinkError
 from agent.ports.clock import Clock, wait_for
@@ -35,6 +35,8 @@ from protocol.timeline.model import Voice
 log = structlog.get_logger()
 
 RETRY_MS: Final = 500
+BURST_MS: Final = 100
+"""So much at most is handed over at once where this loop was late: the speaker keeps little."""
 LOOK_MS: Final = 500
 """How often limits and locks are looked at while nothing is to be played."""
 SETTLE_MS: Final = 400
@@ -214,8 +216,8 @@ class Live:
                 due_ms = float(self._clock.boot_ms())
                 continue
             step = speech.buffer.step(now_ms)
-            self._sound(speech, step.play)
-            due_ms = max(due_ms + step.next_ms, now_ms - LOOK_MS)
+            left_out = self._sound(speech, step)
+            due_ms = max(due_ms + (0 if left_out else step.next_ms), now_ms - BURST_MS)
             await self._clock.sleep_ms(max(0, round(due_ms - self._clock.boot_ms())))
         if why == "the end":
             speech.inlet.close()
@@ -227,13 +229,19 @@ class Live:
             speech.voice = replace(speech.voice, attached=attached)
             self._keeper.speak(speech.voice)
 
-    def _sound(self, speech: _Speech, play: bytes | Gap) -> None:
-        if play is Gap.SILENCE:
-            return
+    def _sound(self, speech: _Speech, step: Step) -> bool:
+        """Hand it over; True: it was left out, since it is silence and there is too much."""
+        if step.play is Gap.SILENCE:
+            return False
         try:
-            speech.inlet.push(speech.decoder.decode(play) if isinstance(play, bytes) else speech.decoder.conceal())
+            pcm = speech.decoder.decode(step.play) if isinstance(step.play, bytes) else speech.decoder.conceal()
         except SoundError as error:
             log.warning("a frame is no sound", session=speech.name, reason=str(error))
+            return False
+        if step.spare and is_quiet(pcm):
+            return True
+        speech.inlet.push(pcm)
+        return False
 
     def _over(self, speech: _Speech) -> str | None:
         """Why the session has ended; None while it goes on."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.jitter import MAX_MS, START_MS, Gap, JitterBuffer
+from agent.core.jitter import MAX_MS, QUIET, START_MS, Gap, JitterBuffer, is_quiet
 from protocol.live import FRAME_MS
 
 Arrival = tuple[float, int, int]
@@ -107,3 +107,20 @@ def test_a_frame_that_was_lost_on_the_way_is_made_up_and_counted() -> None:
 def test_a_frame_that_comes_again_is_not_played_again() -> None:
     _, heard = played([(0.0, 0, 3), (60.0, 0, 3), (61.0, 3, 3)], 400)
     assert numbers(heard) == list(range(6))
+
+
+def test_silence_may_be_left_out_while_there_is_too_much_and_only_then() -> None:
+    late = [(number * 60.0 if not 20 <= number < 40 else 2_400.0, number * 3, 3) for number in range(300)]
+    buffer, spare = JitterBuffer(), set[float]()
+    at_ms = 0.0
+    while at_ms < 18_000:
+        while late and late[0][0] <= at_ms:
+            when, first, count = late.pop(0)
+            buffer.put(first, [frame(number) for number in range(first, first + count)], when)
+        step = buffer.step(at_ms)
+        spare |= {at_ms} if step.spare else set()
+        at_ms += step.next_ms
+    assert min(spare) > 2_400 + 5_000
+    assert is_quiet(bytes(1_920))
+    assert is_quiet((QUIET).to_bytes(2, "little", signed=True) * 960)
+    assert not is_quiet(bytes(1_918) + (-QUIET - 1).to_bytes(2, "little", signed=True))

@@ -46,6 +46,9 @@ SESSION = LiveSession(
 NAME = SESSION.id.hex()
 
 
+CONCEALED = b"?!"
+
+
 class EchoDecoder:
     """PCM that shows from which packet it was made; what is longer than a frame is none."""
 
@@ -55,7 +58,7 @@ class EchoDecoder:
         return packet
 
     def conceal(self) -> bytes:
-        return b"?"
+        return CONCEALED
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Horn:
 
     @property
     def words(self) -> list[int]:
-        return [int.from_bytes(pcm, "big") for _, pcm in self.heard if pcm != b"?"]
+        return [int.from_bytes(pcm, "big") for _, pcm in self.heard if pcm != CONCEALED]
 
 
 @dataclass

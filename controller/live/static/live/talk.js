@@ -19,6 +19,7 @@ const PER_GROUP = Number(data.frames);
 const HOLD_MS = 600;
 const KEEP_ALIVE_MS = 1000;
 const AGAIN_MS = 1000;
+const WARM_MS = 2000; /* amplifiers that were dark settle: what is said meanwhile is not heard */
 
 let socket, groups, context, encoder;
 let next = Number(data.first);
@@ -26,6 +27,7 @@ let waiting = [];
 let sending = Promise.resolve();
 let speaking = false;
 let over = false;
+let warmAt = 0;
 
 function say(name, kind = "fault") {
   said.hidden = !name;
@@ -111,7 +113,9 @@ async function speak() {
   }
   say("");
   speaking = true;
+  warmAt ||= performance.now() + WARM_MS;
   show();
+  setTimeout(show, Math.max(0, warmAt - performance.now()));
 }
 
 function pause() {
@@ -123,7 +127,9 @@ function pause() {
 function show() {
   button.setAttribute("aria-pressed", String(speaking));
   button.querySelector("[data-idle]").hidden = speaking;
-  button.querySelector("[data-speaking]").hidden = !speaking;
+  const warm = performance.now() >= warmAt;
+  button.querySelector("[data-warming]").hidden = !speaking || warm;
+  button.querySelector("[data-speaking]").hidden = !speaking || !warm;
 }
 
 /* Pressed shortly it stays in until it is pressed again; held down it is out when it is let go. */
