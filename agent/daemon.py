@@ -26,10 +26,12 @@ from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
+from agent.drivers.opus import OpusDecoder
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, LinkError
 from agent.link.control import Command, ControlServer
 from agent.link.https import HttpsOffice
+from agent.link.live import LiveSocket
 from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
@@ -45,6 +47,7 @@ from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.live import Live
 from agent.services.own_orders import OwnOrders
 from agent.services.panel import Judged, PanelService, Wiring, output_of, wiring_of
 from agent.services.panel_code import judged
@@ -67,11 +70,12 @@ from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.papers import PaperFiles
 from agent.store.plays import Plays
+from agent.store.sessions import Sessions
 from protocol import keyfile
 from protocol.compose import ENTROPY_BYTES
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
-from protocol.signing import Domain, KeySigner
+from protocol.signing import Domain, Family, KeySigner
 
 log = structlog.get_logger()
 
@@ -104,6 +108,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
+    live = _live(config, database, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
@@ -117,6 +122,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
                 mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
             ).run(),
             "player": player.run(),
+            "live": live.run(),
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
             "enrolment": controller.enrolment.run(),
@@ -195,6 +201,7 @@ class _Controller:
     fetcher: Fetcher
     papers: PaperKeeper
     courier: Courier
+    tls: Tls
 
 
 def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
@@ -223,7 +230,7 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
     courier = Courier(_token_key(config), office, clock, store, wakes.courier)
-    return _Controller(inbox, link, enrolment, fetcher, paper_keeper, courier)
+    return _Controller(inbox, link, enrolment, fetcher, paper_keeper, courier, tls)
 
 
 @dataclass(frozen=True)
@@ -340,6 +347,26 @@ def _ears(config: Config, mind: _Mind) -> Ears:
     """What the box hears of itself."""
     microphone = ear.microphone(config, mind.clock)
     return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
+
+
+def _live(
+    config: Config, database: Database, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
+) -> Live:
+    """Officers' voices: sessions come down with everything else, their groups over a connection of their own."""
+    live = Live(
+        me.box,
+        mind.clock,
+        mind.store,
+        sessions=Sessions(database),
+        keeper=mind.keeper,
+        faults=mind.faults,
+        wakes=mind.wakes,
+        line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
+        decoder=OpusDecoder,
+        inlet=speaker.frames,
+    )
+    controller.inbox.hand_on(Family.LIVE, live.take)
+    return live
 
 
 def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, player: Player) -> Reporter:

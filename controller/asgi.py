@@ -6,7 +6,7 @@ from typing import Final
 from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 
-from controller.core.bodies import MB, Scope, limited
+from controller.core.bodies import MB, Receive, Scope, Send, limited
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controller.settings")
 _pages = get_asgi_application()
@@ -50,4 +50,15 @@ def _is_somebodys(key: str) -> bool:
     return person_of_session(key) is not None
 
 
-application = limited(_pages, limit_of)
+_limited = limited(_pages, limit_of)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Pages and the boxes' requests; Django knows no WebSockets, so those of live voice stand in front of it."""
+    if scope["type"] != "websocket":
+        await _limited(scope, receive, send)
+        return
+    from controller.box_api.live import listen
+    from controller.live.sockets import speak
+
+    await (listen if scope["path"].startswith("/box/") else speak)(scope, receive, send)

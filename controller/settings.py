@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "controller.library",
     "controller.schedules",
     "controller.orders",
+    "controller.live",
     "controller.reports",
     "controller.console",
 ]

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ban-tin/", include("controller.library.urls")),
     path("lich/", include("controller.schedules.urls")),
     path("khan-cap/", include("controller.orders.urls")),
+    path("truc-tiep/", include("controller.live.urls")),
     path("nhat-ky/", include("controller.reports.urls")),
     path("", include("controller.box_api.urls")),
 ]

@@ -55,6 +55,8 @@ class Family(enum.IntEnum):
     DELEGATION = 65006
     APPROVAL = 65007
     EXCEPTION = 65008
+    LIVE = 65009
+    VOICE = 65010
     HELLO = 65011
     LOG = 65012
     RECEIPT = 65013

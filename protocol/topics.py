@@ -19,6 +19,8 @@ CERTIFICATE_PATH: Final = "/box/v1/certificate"
 LIFELINE_PATH: Final = "/box/v1/lifeline/{roots}"
 """With the version of the roots that the box has; in the path, because that is what a box signs."""
 ORDER_PATH: Final = "/box/v1/order"
+LIVE_PATH: Final = "/box/v1/live/{session}"
+"""A WebSocket; the session's id in hex."""
 APPROVE_PATH: Final = "/hop/duyet/"
 """The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 

@@ -1,7 +1,7 @@
 """Behaving fakes of the way to the controller: they break where the real ones break, and the test says when."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,34 @@ from protocol.ids import enrolment_code
 from protocol.lifeline import pack
 
 ANSWER_S: Final = 20
+
+
+class FakeLine:
+    """Implements the port `LiveLine`: the test says what comes, breaks it, ends it."""
+
+    def __init__(self) -> None:
+        self.listeners: list[bytes] = []
+        """The sessions for which a connection was made, one after another."""
+        self._coming: asyncio.Queue[bytes | LinkError | None] = asyncio.Queue()
+
+    async def listen(self, session: bytes) -> AsyncIterator[bytes]:
+        self.listeners.append(session)
+        while (item := await self._coming.get()) is not None:
+            if isinstance(item, LinkError):
+                raise item
+            yield item
+
+    def carry(self, raw: bytes) -> None:
+        """A message from the controller."""
+        self._coming.put_nowait(raw)
+
+    def break_off(self, *, permanent: bool = False) -> None:
+        """The connection breaks, or the controller will not have this box."""
+        self._coming.put_nowait(LinkError("broken", permanent=permanent))
+
+    def end(self) -> None:
+        """The controller says that the session is over."""
+        self._coming.put_nowait(None)
 
 
 @dataclass

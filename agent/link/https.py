@@ -71,6 +71,13 @@ class _Signed(HTTPSignatureAuth):
         return options if request.body else {**options, "body": None}
 
 
+def signed_headers(signer: KeySigner, clock: Clock, url: str) -> dict[str, str]:
+    """The headers that sign a GET of this address, for what is not sent by requests."""
+    request = requests.Request("GET", url).prepare()
+    signed = _Signed(signer, clock)(request)
+    return {name: str(signed.headers[name]) for name in ("Signature-Input", "Signature")}
+
+
 class _Pool(HTTPSConnectionPool):
     """Does not warn at each use of the lifeline that nobody verifies it: that is what it is for."""
 

@@ -124,13 +124,17 @@ class Inbox:
         self._waiting = WaitingRoom()
         self._asking = {is_signed: Asking() for is_signed in (True, False)}
         """For newer roots, by whether somebody who is trusted has signed what asks."""
-        self._takers: Mapping[Family, Callable[[bytes], None]] = {
+        self._takers: dict[Family, Callable[[bytes], None]] = {
             Family.ROOTS: self._take_roots,
             Family.DELEGATION: self._take_delegation,
             Family.ASSIGNMENT: self._take_assignment,
             Family.ORDER: self._take_order,
             Family.ACK: self._take_ack,
         }
+
+    def hand_on(self, family: Family, take: Callable[[bytes], None]) -> None:
+        """Messages of this family are for somebody else, who may raise ProtocolError and StoreError."""
+        self._takers[family] = take
 
     def take(self, raw: bytes) -> None:
         """One message from anywhere."""

@@ -23,6 +23,7 @@ from protocol.curves import Alg
 from protocol.delegation import MAX_DELEGATION_BYTES, Delegation
 from protocol.errors import ProtocolError
 from protocol.ids import key_id, sha256
+from protocol.live import MAX_SESSION_BYTES, LiveSession
 from protocol.order import MAX_ORDER_BYTES, Order
 from protocol.roles import MAX_ROOTS_BYTES, Roots
 from protocol.signing import Domain, Family, SignedBy, Signer, open_signed, signed_by
@@ -67,6 +68,7 @@ READINGS: Final = {
     Family.ORDER: Reading(Order, MAX_ORDER_BYTES, wording.order),
     Family.APPROVAL: Reading(Approval, MAX_APPROVAL_BYTES, wording.approval),
     Family.EXCEPTION: Reading(QuietException, MAX_EXCEPTION_BYTES, wording.exception),
+    Family.LIVE: Reading(LiveSession, MAX_SESSION_BYTES, wording.live),
     Family.DELEGATION: Reading(Delegation, MAX_DELEGATION_BYTES, wording.delegation, wording.delegation_changes),
     Family.ROOTS: Reading(Roots, MAX_ROOTS_BYTES, wording.roots, wording.roots_changes),
 }

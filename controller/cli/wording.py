@@ -12,6 +12,7 @@ from protocol.approval import Approval, QuietException, Subject
 from protocol.bulletin import BulletinClass
 from protocol.delegation import Delegation
 from protocol.ids import sha256
+from protocol.live import LiveSession
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
 from protocol.order import MessageType, Order, Severity, Sound, Status
@@ -129,6 +130,27 @@ def exception(record: QuietException) -> list[str]:
         words("lý do: ", "reason: ") + record.reason,
         words("lập lúc: ", "issued: ") + moment(record.issued),
         words(f"theo danh sách số {record.epoch}", f"under roots {record.epoch}"),
+    ]
+
+
+def live(record: LiveSession) -> list[str]:
+    return [
+        words("PHÁT TRỰC TIẾP", "LIVE VOICE"),
+        words("khu vực: ", "area: ") + ", ".join(record.area),
+        *([words("chỉ các hộp: ", "these boxes alone: ") + ", ".join(record.boxes)] if record.boxes else []),
+        words("từ: ", "from: ") + moment(record.not_before),
+        words("đến: ", "until: ") + moment(record.expires),
+        *(
+            []
+            if record.attached is None
+            else [words("nói trong lệnh báo động: ", "speaks inside the alarm: ") + record.attached.hex()]
+        ),
+        words("khóa của trang sẽ nói: SHA-256 ", "key of the page that will speak: SHA-256 ")
+        + sha256(record.key).hex(),
+        words("lý do: ", "reason: ") + record.reason,
+        words("lập lúc: ", "issued: ") + moment(record.issued),
+        words(f"theo danh sách số {record.epoch}", f"under roots {record.epoch}"),
+        f"id: {record.id.hex()}",
     ]
 
 

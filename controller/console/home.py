@@ -16,6 +16,8 @@ from controller.console import sounding
 from controller.console.sounding import Group
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
+from controller.live import services as live
+from controller.live.models import Speech
 from controller.orders import cards, rollcall
 from controller.orders.cards import Card, Lock, card, concerns
 from controller.orders.models import EmergencyOrder, Stranger
@@ -42,6 +44,8 @@ class Home:
     """Speakers that are silent by order."""
     live: list[Card]
     """Emergencies that are sounding or may still sound."""
+    speaking: list[Speech]
+    """Who speaks live at this moment, or may begin to."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
     strangers: list[Stranger]
@@ -78,6 +82,7 @@ def home(person: Person, now: dt.datetime) -> Home:
             for order in rollcall.live(now)
             if order.type in SOUNDING and concerns(seen, order.area)
         ],
+        speaking=[row for row in live.on_air(now) if concerns(seen, row.area)],
         told=cards.told(person, now),
         strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],

@@ -108,7 +108,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def warn(request: HttpRequest) -> HttpResponse:
     """A commune's own alarm: one button, then one signature, and it sounds."""
     person, now = person_of(request), timezone.now()
-    areas, blocked = _areas_for(person, (Role.COMMUNE,), now)
+    areas, blocked = areas_for(person, (Role.COMMUNE,), now)
     events = people.trust_of([code for code, _name in areas]).roots.events if areas else ()
     allowed = [one for one in composing.OFFERED if one.event in events]
     form = WarnForm(areas, allowed, request.POST or None, initial={"status": _status_asked(request)})
@@ -145,7 +145,7 @@ def warn(request: HttpRequest) -> HttpResponse:
 def stop(request: HttpRequest) -> HttpResponse:
     """Stop and lock the speakers of an area; what it will silence stands on the page before anything is chosen."""
     person, now = person_of(request), timezone.now()
-    areas, blocked = _areas_for(person, ROLES[MessageType.STOP], now)
+    areas, blocked = areas_for(person, ROLES[MessageType.STOP], now)
     form = StopForm(areas, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -385,7 +385,7 @@ def _status_asked(request: HttpRequest) -> Status:
     return Status(int(asked)) if asked in {str(int(one)) for one in Status} else Status.EXERCISE
 
 
-def _areas_for(person: Person, roles: Iterable[Role], now: datetime) -> tuple[Areas, str]:
+def areas_for(person: Person, roles: Iterable[Role], now: datetime) -> tuple[Areas, str]:
     """Units with boxes for which the person may sign in one of these roles; and why there are none."""
     areas = _areas(person)
     try:

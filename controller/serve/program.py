@@ -40,6 +40,8 @@ WORKERS: Final = 2
 LOCAL: Final = ("127.0.0.1", "0.0.0.0")  # noqa: S104
 RENEW_S: Final = 5
 """How often it is looked whether the certificate's file is another."""
+WEBSOCKET_BYTES: Final = 16_384
+"""A message longer than this ends a WebSocket."""
 STOP_S: Final = 5
 """So long requests that are being answered may take at the end, and each part when another has failed."""
 
@@ -184,6 +186,7 @@ async def _web(door: Door, stop: asyncio.Event) -> None:
         access_log=False,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
+        ws_max_size=WEBSOCKET_BYTES,
         ssl_certfile=None if door.pair is None else door.pair.certificate,
         ssl_keyfile=None if door.pair is None else door.pair.key,
     )

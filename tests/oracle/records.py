@@ -296,6 +296,42 @@ class Order:
     until: int | None
 
 
+@dataclass(frozen=True)
+class Live:
+    id: bytes
+    province: str
+    environment: str
+    role: int
+    epoch: int
+    issued: int
+    not_before: int
+    expires: int
+    area: tuple[str, ...]
+    boxes: tuple[str, ...]
+    key: bytes
+    attached: bytes | None
+    reason: str
+
+
+def live(payload: bytes) -> Live:
+    checkers = [
+        order_id,
+        unit,
+        environment,
+        role,
+        uint(1, 2**32 - 1),
+        seconds,
+        seconds,
+        seconds,
+        many(unit, 1, 32),
+        many(text("[a-z2-7]{16}"), 0, 16),
+        octets(32),
+        optional(order_id),
+        text(".{0,200}"),
+    ]
+    return Live(*row(read(payload), checkers, strict=True))
+
+
 def order(payload: bytes) -> Order:
     checkers = [
         order_id,

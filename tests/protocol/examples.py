@@ -18,6 +18,7 @@ from protocol.codec import decode, encode
 from protocol.delegation import Delegation
 from protocol.ids import sha256
 from protocol.lifeline import Lifeline
+from protocol.live import LiveSession, VoiceGroup
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.order import Order
 from protocol.report import (
@@ -51,6 +52,7 @@ from tests.protocol.people import (
     HAMLET,
     HOA,
     LAN,
+    LIVE,
     MINH,
     NOW_MS,
     NOW_S,
@@ -60,6 +62,7 @@ from tests.protocol.people import (
     ROOT_A,
     ROOT_B,
     ROOTS,
+    SPEAKER,
     STOP,
     signed,
 )
@@ -144,6 +147,7 @@ DELEGATION: Final = Delegation(
 EXCEPTION: Final = QuietException(
     epoch=7, issued=NOW_S, area=(PROVINCE,), start=1_801_933_200, end=1_801_936_800, reason="Giao thừa Tết Đinh Mùi"
 )
+GROUP: Final = VoiceGroup(LIVE.id, 0, tuple(sha256(bytes([number])) for number in range(3)), last=False)
 LOG: Final = LogBatch(BOX_ID, CHAIN, bytes(32), (ROW,))
 
 HELLO: Final = Hello(
@@ -215,6 +219,8 @@ MESSAGES: Final[dict[str, Message]] = {
     ),
     "approval": _persons(APPROVAL, Family.APPROVAL, SIGNED_APPROVAL),
     "exception": _persons(EXCEPTION, Family.EXCEPTION, sign(encode(EXCEPTION), Family.EXCEPTION, DOMAIN, HOA, MINH)),
+    "live": _persons(LIVE, Family.LIVE, sign(encode(LIVE), Family.LIVE, DOMAIN, LAN)),
+    "voice": _machine(GROUP, Family.VOICE, SPEAKER),
     "stop": _persons(STOP, Family.ORDER, signed(STOP, LAN)),
     "reinstate": _persons(REINSTATE, Family.ORDER, signed(REINSTATE, LAN)),
     "order-passkey": _persons(FLOOD, Family.ORDER, BY_PASSKEY),
@@ -230,7 +236,7 @@ MESSAGES: Final[dict[str, Message]] = {
 
 FAMILIES: Final[tuple[type[msgspec.Struct], ...]] = (
     Roots, Delegation, Approval, QuietException,
-    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault, Lifeline,
+    Manifest, Assignment, Order, Ack, Hello, Beat, LogBatch, Receipt, Fault, Lifeline, LiveSession, VoiceGroup,
 )  # fmt: skip
 
 

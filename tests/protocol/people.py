@@ -8,6 +8,7 @@ from protocol.clock import ClockReading
 from protocol.compose import order_id, signed_order
 from protocol.gate import Ending, Known, Me, ReplayWindow
 from protocol.ids import box_id, sha256
+from protocol.live import LiveSession
 from protocol.manifest import Hours, Level, Policy
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.report import ClockQuality
@@ -122,6 +123,25 @@ REINSTATE: Final = msgspec.structs.replace(
     references=(STOP.id,),
     reason="",
 )
+
+
+SPEAKER: Final = key("a page that speaks")
+LIVE: Final = LiveSession(
+    id=bytes(range(16)),
+    province=PROVINCE,
+    environment="test",
+    role=Role.COMMUNE,
+    epoch=7,
+    issued=NOW_S - 5,
+    not_before=NOW_S - 5,
+    expires=NOW_S + 895,
+    area=(COMMUNE,),
+    boxes=(),
+    key=SPEAKER.public_key,
+    attached=None,
+    reason="Nhắc bà con họp thôn",
+)
+"""Lan speaks to her commune for a quarter of an hour."""
 
 
 def changed(order: Order, **fields: Any) -> Order:

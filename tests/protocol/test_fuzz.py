@@ -27,6 +27,7 @@ from tests.protocol.people import (
     DOMAIN,
     FLOOD,
     HOA,
+    LAN,
     MINH,
     NOW_S,
     ROOT_A,
@@ -121,6 +122,8 @@ def resigned(payload: bytes, family: Family) -> bytes:
         return sign(payload, family, DOMAIN, ROOT_A, ROOT_B)
     if family in (Family.ORDER, Family.DELEGATION, Family.APPROVAL, Family.EXCEPTION):
         return sign(payload, family, DOMAIN, HOA, MINH)
+    if family is Family.LIVE:
+        return sign(payload, family, DOMAIN, LAN)
     return sign1(payload, family, DOMAIN, CONTROLLER if family < Family.HELLO else BOX)
 
 

@@ -112,5 +112,6 @@ def test_topics_and_paths_are_those_of_the_code() -> None:
         topics.ORDER_PATH,
         topics.MANIFEST_PATH,
         topics.BLOB_PATH,
+        topics.LIVE_PATH,
     ):
         assert path.partition("{")[0] in TEXT

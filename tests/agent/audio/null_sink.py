@@ -70,8 +70,8 @@ class NullSink:
             self._server.wait()
             self._server = None
 
-    def listen(self) -> "Ear":
-        self._ear = Ear(self._env())
+    def listen(self, source: str = "loa.monitor") -> "Ear":
+        self._ear = Ear(self._env(), source)
         return self._ear
 
     def close(self) -> None:
@@ -88,12 +88,12 @@ class NullSink:
 class Ear:
     """Records the monitor from the first sample on."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], source: str = "loa.monitor") -> None:
         self._chunks: list[bytes] = []
         self._heard = 0
         self._first_s = float("inf")
         self._awake = threading.Event()
-        command = ["parec", "-d", "loa.monitor", "--latency-msec=10", "--raw", "--format=s16le"]
+        command = ["parec", "-d", source, "--latency-msec=10", "--raw", "--format=s16le"]
         self._recorder = subprocess.Popen(
             [*command, f"--rate={RATE_HZ}", "--channels=1"], env=environment, stdout=subprocess.PIPE
         )

@@ -45,9 +45,9 @@ export async function sign(key, message) {
   return crypto.subtle.sign(kind.sign, key, message);
 }
 
-/* A fresh key, kept here; its public half in base64url. */
-export async function make() {
-  for (const kind of KINDS) {
+/* A fresh key of one of these kinds, the first that works, kept here; its public half in base64url. */
+export async function make(names = KINDS.map(({ name }) => name)) {
+  for (const kind of KINDS.filter(({ name }) => names.includes(name))) {
     try {
       const pair = await crypto.subtle.generateKey(kind.make, false, ["sign", "verify"]);
       const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));

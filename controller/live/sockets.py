@@ -1,0 +1,118 @@
+"""The WebSocket of a page that speaks, and what both kinds of WebSocket have in common (ASGI 3, WebSocket 2.4)."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import parse_cookie
+from django.utils import timezone
+
+from controller.accounts.services import person_of_session
+from controller.core.bodies import Receive, Scope, Send
+from controller.live import services
+from controller.live.hub import HUB
+from protocol.live import MAX_GROUP_BYTES
+
+log = structlog.get_logger("live")
+
+PATH: Final = re.compile(r"/truc-tiep/([0-9a-f]{32})/noi/")
+OVER: Final = 1000
+FORBIDDEN: Final = 4403
+NO_SESSION: Final = 4404
+TOO_MUCH: Final = 4429
+LOOK_S: Final = 1.0
+"""How often it is asked whether a session is still on, and its page told who listens."""
+MOST_A_SECOND: Final = 60
+"""Groups that a page may send in a second; three frames each make seventeen."""
+
+
+async def speak(scope: Scope, receive: Receive, send: Send) -> None:
+    """A page sends the groups of one session; it is told how many boxes listen."""
+    await receive()  # websocket.connect
+    found = PATH.fullmatch(scope["path"])
+    if found is None or not _own_origin(scope):
+        await send({"type": "websocket.close", "code": FORBIDDEN})
+        return
+    session = found[1]
+    if not await sync_to_async(_may_speak)(session, _session_key(scope), timezone.now()):
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": NO_SESSION})
+        return
+    await send({"type": "websocket.accept"})
+    async with _beside(_tell(session, send)):
+        code = await _carry(session, receive)
+    if code is not None:
+        await send({"type": "websocket.close", "code": code})
+
+
+async def _carry(session: str, receive: Receive) -> int | None:
+    """From the page to the boxes; the code to close with, None when the page has gone."""
+    began, second, count = False, 0, 0
+    loop = asyncio.get_running_loop()
+    while (message := await receive())["type"] == "websocket.receive":
+        group = message.get("bytes")
+        if not group:
+            continue
+        count = count + 1 if int(loop.time()) == second else 1
+        second = int(loop.time())
+        if len(group) > MAX_GROUP_BYTES or count > MOST_A_SECOND:
+            return TOO_MUCH
+        HUB.say(session, group)
+        if not began:
+            began = True
+            await sync_to_async(services.began)(session, timezone.now())
+    return None
+
+
+async def _tell(session: str, send: Send) -> None:
+    """Who listens, every second; and that it is over, to the page and to the boxes."""
+    while await is_on(session):
+        text = json.dumps({"listening": HUB.listening(session)})
+        await send({"type": "websocket.send", "text": text})
+        await asyncio.sleep(LOOK_S)
+    HUB.end(session)
+    await send({"type": "websocket.close", "code": OVER})
+
+
+async def is_on(session: str) -> bool:
+    """Whether the session is still on."""
+    return await sync_to_async(services.is_on)(session, timezone.now())
+
+
+def _may_speak(session: str, key: str, now: datetime) -> bool:
+    person = person_of_session(key) if key else None
+    return person is not None and services.speaks(session, person, now)
+
+
+def _session_key(scope: Scope) -> str:
+    sent = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+    return str(parse_cookie(sent).get(settings.SESSION_COOKIE_NAME, ""))
+
+
+def _own_origin(scope: Scope) -> bool:
+    """Browsers let any page open a WebSocket anywhere, with cookies; so the page's origin is asked (RFC 6455 §10.2)."""
+    headers = dict(scope["headers"])
+    origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
+    return origin in settings.CSRF_TRUSTED_ORIGINS or (origin != "" and urlsplit(origin).netloc == host)
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Awaitable[None]) -> AsyncIterator[None]:
+    """While the block runs this runs too; it is cancelled at the block's end."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]

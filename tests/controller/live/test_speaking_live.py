@@ -1,0 +1,215 @@
+"""Lan speaks to An Phú by one signature; nobody speaks elsewhere, over a higher alarm, or for somebody else."""
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from controller.accounts.models import Audit
+from controller.accounts.signing import to_base64url
+from controller.cli.roots import sign_roots
+from controller.core.errors import NotAllowed, Refused
+from controller.live import rules, services
+from controller.live.hub import WAITING, Hub
+from controller.live.models import Speech
+from controller.live.rules import Standing, Wanted
+from controller.orders import services as orders
+from controller.orders.composing import Alarm
+from controller.orders.models import EmergencyOrder
+from controller.outbox.models import Message
+from controller.trust.services import import_roots
+from protocol import topics
+from protocol.codec import decode
+from protocol.live import LiveSession
+from protocol.roles import Role, Threshold
+from protocol.signing import Family, open_signed, signed_by
+from tests.support import province, signing_kit
+from tests.support.installation import install
+from tests.support.province import AN_PHU, BINH_MINH, DOMAIN, NOW, Province, key
+
+pytestmark = pytest.mark.django_db
+MINUTE = dt.timedelta(minutes=1)
+PAGE = key("a page that speaks").public_key
+
+
+@pytest.fixture
+def here(settings: LazySettings, tmp_path: Path) -> Province:
+    install(settings, tmp_path)
+    return province.make(NOW)
+
+
+def as_(here: Province, who: str) -> Client:
+    client = Client()
+    client.force_login(here.people[who])
+    return client
+
+
+def wanted(area: str = AN_PHU, minutes: int = 10, attached: str = "", key: bytes = PAGE) -> Wanted:
+    return Wanted((area,), key, minutes, attached, "họp thôn")
+
+
+def signed(speech: Speech, here: Province, who: str = "lan", *, by: str = "", at: dt.datetime = NOW) -> Speech:
+    made = signed_by(key(by or who), bytes(speech.payload), Family.LIVE, DOMAIN)
+    return services.sign(speech, here.people[who], made, now=at)
+
+
+def speaking(here: Province, *, at: dt.datetime = NOW, attached: str = "") -> Speech:
+    return signed(services.prepare(here.people["lan"], wanted(attached=attached), now=at), here, at=at)
+
+
+def alarm(here: Province, *names: str) -> EmergencyOrder:
+    role = Role.COMMUNE if names == ("lan",) else Role.EMERGENCY
+    order = orders.prepare(here.people[names[0]], Alarm(message=1, area=(AN_PHU,), role=role), now=NOW)
+    for name in names:
+        order = province.signed(order, here, name)
+    return order
+
+
+def test_lan_speaks_to_her_commune_by_one_signature(here: Province) -> None:
+    speech = speaking(here)
+    assert services.standing(speech, NOW) is Standing.ON
+    message = Message.objects.get(kind="order")
+    assert (message.topic, message.expires) == (topics.orders(AN_PHU), speech.expires)
+    envelope = open_signed(bytes(message.payload), Family.LIVE, DOMAIN)
+    record = decode(envelope.payload, LiveSession)
+    assert (record.key, record.area, record.expires - record.issued) == (PAGE, (AN_PHU,), 600)
+    assert {row.action for row in Audit.objects.filter(action__startswith="live.")} == {"live.prepared", "live.sent"}
+
+
+def test_nothing_is_sent_before_it_is_signed(here: Province) -> None:
+    speech = services.prepare(here.people["lan"], wanted(), now=NOW)
+    assert services.standing(speech, NOW) is Standing.WAITING
+    assert not Message.objects.filter(kind="order").exists()
+    assert not services.speaks(speech.pk, here.people["lan"], NOW)
+
+
+@pytest.mark.parametrize(("who", "area"), [("lan", BINH_MINH), ("lan", "77"), ("hoa", AN_PHU), ("tuan", AN_PHU)])
+def test_nobody_speaks_where_they_may_not(here: Province, who: str, area: str) -> None:
+    with pytest.raises(NotAllowed):
+        services.prepare(here.people[who], wanted(area), now=NOW)
+
+
+def test_nobody_signs_for_somebody_else(here: Province) -> None:
+    speech = services.prepare(here.people["lan"], wanted(), now=NOW)
+    with pytest.raises(NotAllowed):
+        signed(speech, here, "hoa")
+    with pytest.raises(Refused):
+        signed(speech, here, "lan", by="hoa")
+
+
+def test_a_session_has_one_of_the_lengths_and_a_key_of_its_page(here: Province) -> None:
+    for wrong in (wanted(minutes=31), wanted(key=b""), wanted(key=bytes(33))):
+        with pytest.raises(Refused):
+            services.prepare(here.people["lan"], wrong, now=NOW)
+    assert max(rules.MINUTES) * 60 == 1_800
+
+
+def test_where_a_commune_takes_two_persons_one_does_not_speak(here: Province) -> None:
+    record = province.roots(here, NOW, 2)
+    two = msgspec.structs.replace(record, thresholds=(*record.thresholds, Threshold(Role.COMMUNE, 2)))
+    import_roots(sign_roots(two, key("root")), now=NOW)
+    with pytest.raises(Refused, match="một người ký là đủ"):
+        services.prepare(here.people["lan"], wanted(), now=NOW)
+
+
+def test_she_speaks_inside_her_communes_alarm_and_not_inside_the_provinces(here: Province) -> None:
+    with pytest.raises(Refused, match="cấp cao hơn"):
+        services.prepare(here.people["lan"], wanted(attached=alarm(here, "hoa", "minh").pk), now=NOW)
+    own = alarm(here, "lan")
+    assert services.read(speaking(here, attached=own.pk)).attached == bytes.fromhex(own.pk)
+
+
+def test_it_is_over_at_its_end_and_when_somebody_ends_it(here: Province) -> None:
+    speech = speaking(here)
+    assert services.is_on(speech.pk, NOW + 9 * MINUTE)
+    assert not services.is_on(speech.pk, NOW + 10 * MINUTE)
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["tuan"], now=NOW)
+    services.end(speech, here.people["minh"], now=NOW + MINUTE)
+    assert not services.is_on(speech.pk, NOW + 2 * MINUTE)
+    assert Audit.objects.filter(action="live.ended", person=here.people["minh"]).exists()
+
+
+def test_only_who_signed_sends_groups_and_only_boxes_of_the_area_hear_them(here: Province) -> None:
+    speech = speaking(here)
+    assert services.speaks(speech.pk, here.people["lan"], NOW)
+    assert not services.speaks(speech.pk, here.people["hoa"], NOW)
+    assert services.concerns(speech.pk, AN_PHU, NOW)
+    assert services.concerns(speech.pk, f"{AN_PHU}-01", NOW)
+    assert not services.concerns(speech.pk, BINH_MINH, NOW)
+    assert not services.concerns(speech.pk, "77", NOW)
+
+
+def test_the_pages_lead_from_the_area_to_the_button(here: Province) -> None:
+    province_now = timezone.now()
+    client = as_(here, "lan")
+    page = client.get(reverse("live:new"))
+    assert "Xã An Phú" in page.text
+    assert "Xã Bình Minh" not in page.text
+    answer = client.post(reverse("live:new"), {"area": [AN_PHU], "minutes": "10", "key": to_base64url(PAGE)})
+    speech = Speech.objects.get()
+    assert answer.headers["Location"] == reverse("live:session", args=[speech.pk])
+    assert 'id="talk-button"' not in client.get(answer.headers["Location"]).text
+    fields = signing_kit.fields(key("lan"), bytes(speech.payload), Family.LIVE, DOMAIN)
+    assert client.post(reverse("live:sign", args=[speech.pk]), fields).status_code == 302
+    page = client.get(reverse("live:session", args=[speech.pk]))
+    assert 'id="talk-button"' in page.text
+    assert f'data-key="{to_base64url(PAGE)}"' in page.text
+    assert 'id="talk-button"' not in as_(here, "minh").get(reverse("live:session", args=[speech.pk])).text
+    assert speech.created >= province_now
+
+
+def test_a_page_without_a_key_is_told_what_is_needed(here: Province) -> None:
+    page = as_(here, "lan").post(reverse("live:new"), {"area": [AN_PHU], "minutes": "10", "key": "?"})
+    assert "Ed25519" in page.text
+    assert not Speech.objects.exists()
+
+
+def test_the_home_page_says_who_speaks_since_when_and_stops_it(here: Province) -> None:
+    speech = speaking(here, at=timezone.now())
+    client = as_(here, "minh")
+    assert "Nguyễn Lan đang phát trực tiếp" in client.get(reverse("console:home")).text
+    services.began(speech.pk, timezone.now())
+    assert "nói từ" in client.get(reverse("console:home")).text
+    client.post(reverse("live:end", args=[speech.pk]))
+    assert "đang phát trực tiếp" not in client.get(reverse("console:home")).text
+
+
+async def _all(hub: Hub, session: str, box: str) -> tuple[list[bytes], int]:
+    listener = hub.join(session, box)
+    for number in range(WAITING + 10):
+        hub.say(session, bytes([number]))
+    hub.end(session)
+    return [group async for group in listener.groups()], listener.dropped
+
+
+def test_a_slow_box_loses_the_oldest_and_holds_nobody_up() -> None:
+    import asyncio
+
+    groups, dropped = asyncio.run(_all(Hub(), "s", "a"))
+    assert dropped == 10
+    assert groups == [bytes([number]) for number in range(10, WAITING + 10)]
+
+
+def test_a_session_is_heard_by_its_own_boxes_and_by_each_once() -> None:
+    hub = Hub()
+    first, second, other = hub.join("s", "a"), hub.join("s", "a"), hub.join("t", "b")
+    assert hub.listening("s") == 1
+    hub.leave("s", first)  # whose place was taken
+    assert hub.listening("s") == 1
+    hub.leave("s", second)
+    hub.leave("t", other)
+    assert (hub.listening("s"), hub.listening("t")) == (0, 0)
+
+
+def test_the_page_says_that_quiet_hours_hold_and_until_when(here: Province) -> None:
+    evening, morning = NOW.replace(hour=15), NOW.replace(hour=22)  # 22:00, and 05:00 of the next day, in Việt Nam
+    assert services.quiet_until((AN_PHU,), NOW) is None
+    until = services.quiet_until((AN_PHU,), evening)
+    assert until is not None
+    assert until >= morning

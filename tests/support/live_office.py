@@ -1,0 +1,104 @@
+"""An office in which Lan may speak to her commune, and what she does there in a browser."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from protocol.ids import enrolment_code
+from protocol.signing import KeySigner
+from tests.support.program import Loalang
+
+COMMUNE: Final = "79-26506"
+PASSPHRASE: Final = "mật khẩu rất dài"
+SEED: Final = sha256(b"root").digest()
+ROOT: Final = KeySigner.from_seed(SEED)
+PEOPLE: Final = {
+    "lan": ("Nguyễn Lan", f"signer@{COMMUNE}"),
+    "minh": ("Lê Minh", f"signer@{COMMUNE}"),
+    "tuan": ("Phạm Tuấn", "technician@79"),
+}
+
+
+def furnish(program: Loalang, folder: Path, environment: str = "test") -> dict[str, str]:
+    """People, Lan's key file, roots in which she is her commune; the one-time passwords."""
+    run = program.must
+    run("units", "import", "--root", "79")
+    (folder / "phrase").write_text(f"{PASSPHRASE}\n")
+    (folder / "root.seed").write_text(SEED.hex())
+    run(
+        "key",
+        "new",
+        "--person",
+        "Nguyễn Lan",
+        "--out",
+        str(folder / "lan.json"),
+        "--passphrase-file",
+        str(folder / "phrase"),
+    )
+    holders = [
+        {"person": "controller", "roles": ["SCHEDULE"], "scope": ["79"], "public": run("roots", "machine").strip()},
+        {"person": "Nguyễn Gốc", "roles": ["ROOT"], "scope": ["79"], "public": ROOT.public_key.hex()},
+        {"person": "Nguyễn Lan", "roles": ["COMMUNE"], "scope": [COMMUNE], "key_file": "lan.json"},
+    ]
+    spec = {"province": "79", "environment": environment, "version": 1, "holders": holders}
+    (folder / "holders.json").write_text(json.dumps(spec))
+    out = folder / "roots.cose"
+    run(
+        "roots",
+        "make",
+        "--holders",
+        str(folder / "holders.json"),
+        "--root-key",
+        str(folder / "root.seed"),
+        "--out",
+        str(out),
+    )
+    run("roots", "import", str(out))
+    return {
+        who: run("person", "add", who, "--name", name, "--appoint", where).split()[-1]
+        for who, (name, where) in PEOPLE.items()
+    }
+
+
+def log_in(browser: Any, url: str, who: str, password: str) -> Any:
+    context = browser.new_context(locale="vi-VN", permissions=["microphone"])
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(f"{url}/")
+    page.fill("[name=username]", who)
+    page.fill("[name=password]", password)
+    page.click("main button.primary")
+    for field in ("new", "again"):
+        page.fill(f"[name={field}]", f"{who} đi chợ sớm")
+    page.click("main button.primary")
+    page.wait_for_selector("nav.parts")
+    return page
+
+
+def approve(page: Any, url: str, box: str) -> None:
+    page.goto(f"{url}/hop/{box}/duyet/")
+    page.fill("[name=code]", enrolment_code(box))
+    page.fill("[name=unit]", COMMUNE)
+    page.click("text=Duyệt hộp này")
+    page.wait_for_selector("text=Đã duyệt hộp")
+
+
+def register_key(page: Any, url: str, file: Path) -> None:
+    page.goto(f"{url}/toi/")
+    page.set_input_files("#key-file", str(file))
+    page.fill("[name=label]", "USB đỏ")
+    page.fill("#key-passphrase", PASSPHRASE)
+    page.click("#key-button:not([disabled])")
+    page.wait_for_selector("button.danger.small")
+
+
+def begin(page: Any, url: str, key_file: Path) -> None:
+    """Lan chooses her commune and signs: the button waits for her."""
+    page.goto(f"{url}/truc-tiep/")
+    page.click("text=Tiếp tục: ký")
+    page.wait_for_selector("#signing-file-button:not([disabled])")
+    page.set_input_files("#signing-key-file", str(key_file))
+    page.fill("#signing-passphrase", PASSPHRASE)
+    page.click("#signing-file-button")
+    page.wait_for_selector("#talk-button:not([disabled])")
