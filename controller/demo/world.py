@@ -55,14 +55,14 @@ PEOPLE: Final = (
     Sample(
         "hoa",
         "Hoa",
-        "duyệt, ký lệnh khẩn cấp · approves, signs emergencies",
+        "duyệt, ký lệnh khẩn cấp, quản lý danh sách · approves, signs emergencies and lists of people",
         ((Role.APPROVER, HERE), (Role.SIGNER, PROVINCE)),
         signs=True,
     ),
     Sample(
         "minh",
         "Minh",
-        "ký lệnh khẩn cấp · signs emergencies",
+        "ký lệnh khẩn cấp, quản lý danh sách · signs emergencies and lists of people",
         ((Role.SIGNER, PROVINCE), (Role.VIEWER, PROVINCE)),
         signs=True,
     ),
@@ -70,7 +70,7 @@ PEOPLE: Final = (
     Sample(
         "an",
         "An",
-        "quản trị · administrator",
+        "quản trị tài khoản và hộp, không có khóa · administers accounts and boxes, has no key",
         ((Role.ADMINISTRATOR, PROVINCE), (Role.EDITOR, PROVINCE), (Role.APPROVER, PROVINCE)),
     ),
 )

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from msgspec.structs import replace
 
+from controller.accounts import services as accounts
 from controller.accounts import signing
 from controller.accounts.access import person_of
 from controller.accounts.models import Person, PersonKey
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
-from controller.trust import delegating, losing, services, waiting, wording
+from controller.trust import delegating, losing, offices, services, waiting, wording
 from controller.trust.forms import FindUnitForm, OfficerForm
 from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
@@ -49,6 +50,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
         "people": [] if roots is None else [_line(holder) for holder in roots.holders],
         "waiting": waiting.to_sign(person, now),
+        "managers": "" if roots is None else ", ".join(delegating.who_signs(roots.province, now)),
         "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
         "units": [(one, one.code in listed) for one in Unit.objects.filter(code__in=mine).order_by("code")],
         "administers": bool(mine),
@@ -111,7 +113,7 @@ def drop(request: HttpRequest, code: str) -> HttpResponse:
 def _signed_words(row: DelegationFile) -> str:
     if row.published is not None:
         return _("Danh sách đã phát hành tới các hộp.")
-    return _("Đã nhận chữ ký. Còn chờ quản trị viên thứ hai.")
+    return _("Đã nhận chữ ký. Còn chờ người quản lý danh sách thứ hai.")
 
 
 def _refuse_nothing_waits() -> None:
@@ -237,6 +239,7 @@ def _line(holder: Holder) -> dict[str, object]:
         "scope": names(holder.scope),
         "key": holder.key.hex(),
         "fingerprint": wording.fingerprint(holder.key),
+        "lost": holder.key in accounts.reported_keys(),
     }
 
 
@@ -255,11 +258,13 @@ def _page(
     near = [
         replace(one, roles=trust.roles_left(one))
         for one in roots.holders
-        if trust.roles_left(one) and any(covers(own, shown.code) for own in one.scope)
+        if trust.roles_left(one) and any(covers(scope, shown.code) for scope in one.scope)
     ]
+    own = [one for one in (holders_in_force(held, roots) if held else ()) if trust.roles_left(one)]
     context |= {
         "above": [_line(one) for one in near],
-        "own": [_line(one) for one in (holders_in_force(held, roots) if held else ()) if trust.roles_left(one)],
+        "own": [_line(one) for one in own],
+        "gaps_own": offices.gaps(own, now),
         "revocable": [_line(one) for one in near if revocable(one)],
         "list": held,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
@@ -271,6 +276,7 @@ def _page(
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
+            "gaps_waiting": offices.gaps([one for one in delegating.read(row).holders if one not in own], now),
             "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,
             "others": ", ".join(waiting.others(person, row, now)),

@@ -27,15 +27,18 @@ OTHERS: Final[Mapping[Role, Promise]] = {
     Role.SCHEDULE: gettext_lazy("máy chủ: ký lịch phát"),
     Role.TIMESTAMP: gettext_lazy("máy chủ: ký giờ"),
     Role.FIRMWARE: gettext_lazy("ký bản cập nhật"),
-    Role.DELEGATION: gettext_lazy("quản trị danh sách này"),
+    Role.DELEGATION: gettext_lazy("quản lý danh sách (thêm, bớt, thu hồi khóa)"),
     Role.EXCEPTION: gettext_lazy("cho phép phát ngoài giờ"),
 }
 
 
 def roles(holder: Holder) -> str:
     """What somebody may do, in words."""
-    names = {**ROLES, **OTHERS}
-    return "; ".join(str(names[role]) for role in holder.roles)
+    return "; ".join(role(one) for one in holder.roles)
+
+
+def role(one: Role) -> str:
+    return str({**ROLES, **OTHERS}[one])
 
 
 def fingerprint(key: bytes) -> str:

@@ -1,9 +1,12 @@
 """What a key counts for, on the page of the person who has it."""
 
 from django import template
+from django.template import Context
 from django.utils import timezone
 
-from controller.accounts.models import PersonKey
+from controller.accounts import services as accounts
+from controller.accounts.models import Person, PersonKey
+from controller.trust import losing, offices
 from controller.trust.standing import standing
 
 register = template.Library()
@@ -12,5 +15,20 @@ register = template.Library()
 @register.inclusion_tag("trust/key.html")
 def counts_for(key: PersonKey) -> dict[str, object]:
     """What boxes let this key sign, where; or that nobody has listed it yet, and whom to call."""
-    found = None if key.revoked else standing(bytes(key.public_key), timezone.now())
-    return {"standing": found, "key": key}
+    public, now = bytes(key.public_key), timezone.now()
+    if key.revoked:
+        return {"loss": losing.consequences(public, now), "key": key}
+    return {"standing": standing(public, now), "key": key}
+
+
+@register.inclusion_tag("trust/gaps.html", takes_context=True)
+def missing_offices(context: Context, action: str = "") -> dict[str, object]:
+    """Why whoever reads the page sees no button for what a list gives them: for this action, or, where none is named,
+    for whoever can use nothing of what they were given.
+    """
+    person = context.get("user")
+    found = offices.gaps_of(person, timezone.now()) if isinstance(person, Person) else ()
+    if action:
+        return {"gaps": [one for one in found if one.action == action], "own": True}
+    idle = not any(accounts.where(person, one) for one in set(offices.NEEDS.values()))
+    return {"gaps": found if idle else (), "own": True}
