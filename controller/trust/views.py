@@ -18,7 +18,7 @@ from controller.accounts.models import Person, PersonKey
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
-from controller.trust import delegating, losing, offices, services, waiting, wording
+from controller.trust import delegating, losing, offices, reaching, services, waiting, wording
 from controller.trust.forms import FindUnitForm, OfficerForm
 from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
@@ -267,6 +267,7 @@ def _page(
         "gaps_own": offices.gaps(own, now),
         "revocable": [_line(one) for one in near if revocable(one)],
         "list": held,
+        "reached": reaching.reached(services.newest_lists([shown.code])[shown.code]) if held else None,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
         "may_change": bool(mine),

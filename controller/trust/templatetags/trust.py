@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from controller.accounts import services as accounts
 from controller.accounts.models import Person, PersonKey
-from controller.trust import losing, offices
+from controller.boxes.models import Box
+from controller.trust import losing, offices, reaching
 from controller.trust.standing import standing
 
 register = template.Library()
@@ -32,3 +33,9 @@ def missing_offices(context: Context, action: str = "") -> dict[str, object]:
         return {"gaps": [one for one in found if one.action == action], "own": True}
     idle = not any(accounts.where(person, one) for one in set(offices.NEEDS.values()))
     return {"gaps": found if idle else (), "own": True}
+
+
+@register.inclusion_tag("trust/held.html")
+def held_lists(box: Box) -> dict[str, object]:
+    """Which roots and lists the box holds, and where it is behind."""
+    return {"held": reaching.held(box)}
