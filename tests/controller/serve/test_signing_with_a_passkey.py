@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from controller.demo import world
 from protocol import keyfile, passkey
 from protocol.curves import Alg
 from protocol.ids import key_id
@@ -80,7 +81,9 @@ class Desk:
 
     @property
     def party(self) -> Party:
-        return Party("localhost", (self.program.url,))
+        """As the demo's roots name a console at this address."""
+        (one,) = world.parties(self.program.url)
+        return Party(one.id, one.origins)
 
     def with_phone(self, **more: object) -> None:
         self.devtools = self.page.context.new_cdp_session(self.page)
