@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.cli import roots, terminal, wording
 from controller.cli.terminal import CliError, Commands, words
+from protocol.roles import root_fingerprint
 
 Run = Callable[[Namespace], int]
 DEFAULT_PORT = 8080
@@ -19,7 +20,9 @@ def add(commands: Commands) -> None:
     )
     migrate.set_defaults(run=run_migrate)
     trust = commands.add_parser("roots", help=words("danh sách người ký", "who is trusted to sign"))
-    actions = trust.add_subparsers(dest="action", required=True, metavar="make|next|sign|check|show|import|machine")
+    actions = trust.add_subparsers(
+        dest="action", required=True, metavar="make|next|sign|check|show|holders|import|machine"
+    )
     roots.add(actions)
     _roots_import(actions.add_parser("import", help=words("nhập danh sách đã ký", "take over signed roots")))
     show = actions.add_parser(
@@ -157,10 +160,21 @@ def run_roots_import(args: Namespace) -> int:
     data = terminal.read_bytes(args.file)
     fingerprint = None if args.fingerprint is None else roots.read_fingerprint(args.fingerprint)
     set_up_database()
-    from controller.trust.services import import_roots, names_this_controller
+    from controller.trust.services import current, current_roots, import_roots, names_this_controller
 
+    first = current() is None
     row = import_roots(data, fingerprint, readmit=args.readmit)
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
+    if first and fingerprint is None:
+        known = wording.grouped(root_fingerprint(current_roots()))
+        terminal.say(
+            words(
+                f"Vân tay khóa gốc: {known}. Danh sách đầu tiên được nhận mà chưa so: đọc cho một người giữ khóa gốc; "
+                "nếu khác, dừng lại, làm lại với thư mục dữ liệu mới.",
+                f"Root fingerprint: {known}. These first roots were taken without comparing it: read it to a root "
+                "holder; if it differs, stop, and begin anew with an empty data folder.",
+            )
+        )
     if not names_this_controller():
         terminal.say(
             words(

@@ -52,6 +52,14 @@ def test_units_and_people_are_added_and_the_one_time_password_is_printed(install
     assert "đã có người dùng" in again.stderr
 
 
+def test_first_roots_without_a_fingerprint_say_which_one_to_compare(installation: Loalang) -> None:
+    machine = installation.must("roots", "machine").strip()
+    first, second = (make_roots(installation, version, machine) for version in (1, 2))
+    fingerprint = root_fingerprint(open_first_roots(first.read_bytes())).hex(" ", 2).upper()
+    assert f"Vân tay khóa gốc: {fingerprint}. " in installation.must("roots", "import", str(first))
+    assert "Vân tay" not in installation.must("roots", "import", str(second)), "its predecessor's keys vouch for it"
+
+
 def test_roots_are_taken_over_only_if_the_root_key_signed_them_and_only_forward(installation: Loalang) -> None:
     machine = installation.must("roots", "machine").strip()
     first, second = (make_roots(installation, version, machine) for version in (1, 2))
