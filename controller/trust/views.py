@@ -27,7 +27,7 @@ from controller.units.rules import above, covers
 from controller.units.services import names, options
 from protocol.delegation import holders_in_force
 from protocol.ids import one_spelling, sha256
-from protocol.roles import Holder, root_fingerprint
+from protocol.roles import MACHINES, Holder, root_fingerprint
 from protocol.signing import Family
 
 WARN_DAYS = 60
@@ -48,7 +48,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "row": row,
         "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
-        "people": [] if roots is None else [_line(holder) for holder in roots.holders],
+        "people": [] if roots is None else [_line(holder) | _gone(holder) for holder in roots.holders],
         "waiting": waiting.to_sign(person, now),
         "managers": "" if roots is None else ", ".join(delegating.who_signs(roots.province, now)),
         "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
@@ -223,12 +223,19 @@ def _listed() -> QuerySet[DelegationFile, str]:
 
 def _taken_away() -> list[dict[str, str]]:
     """Every key that a list in force has taken away: whoever makes roots of a new era leaves these out."""
-    people = {sha256(bytes(row.public_key)): row.person for row in PersonKey.objects.select_related("person")}
+    people = {sha256(row.key): row.person for row in services.current_roots().holders}
+    people |= {sha256(bytes(row.public_key)): str(row.person) for row in PersonKey.objects.select_related("person")}
     return [
-        {"unit": names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
+        {"unit": names([unit]), "person": people.get(name, ""), "fingerprint": wording.mark(name)}
         for unit, one in sorted(services.lists_in_force().items())
         for name in one.revoked
     ]
+
+
+def _gone(holder: Holder) -> dict[str, str]:
+    """Where lists in force have taken a key of the roots away."""
+    name = sha256(holder.key)
+    return {"gone": names(unit for unit, one in services.lists_in_force().items() if name in one.revoked)}
 
 
 def _line(holder: Holder) -> dict[str, object]:
@@ -265,8 +272,10 @@ def _page(
         "above": [_line(one) for one in near],
         "own": [_line(one) for one in own],
         "gaps_own": offices.gaps(own, now),
+        "machines": ", ".join(sorted({one.person for one in near if MACHINES & set(one.roles)})) if mine else "",
         "revocable": [_line(one) for one in near if revocable(one)],
         "list": held,
+        "row_in_force": services.newest_lists([shown.code]).get(shown.code),
         "reached": reaching.reached(services.newest_lists([shown.code])[shown.code]) if held else None,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
@@ -277,6 +286,8 @@ def _page(
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
+            "reason": delegating.read(row).reason,
+            "adds": any(held is None or one not in held.holders for one in delegating.read(row).holders),
             "gaps_waiting": offices.gaps([one for one in delegating.read(row).holders if one not in own], now),
             "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,

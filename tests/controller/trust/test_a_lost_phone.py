@@ -15,7 +15,7 @@ from controller.accounts.models import Role as Office
 from controller.accounts.services import appoint
 from controller.cli.roots import sign_roots
 from controller.trust import delegating, losing, services
-from controller.trust.machine import domain
+from controller.trust.machine import domain, schedule_signer
 from controller.trust.models import DelegationFile, State
 from controller.units.models import Unit
 from protocol.ids import sha256
@@ -183,3 +183,27 @@ def test_who_administers_the_console_is_told_who_manages_the_lists(here: Provinc
     assert "Người quản lý danh sách của tỉnh: Bùi Thủy, Đỗ Sơn." in page
     assert "Bạn xem được, nhưng không lập được danh sách." in page
     assert "không lập được" not in as_(here, "son").get(reverse("trust:overview")).text
+
+
+def test_before_the_servers_key_is_taken_away_what_follows_is_said_and_afterwards_it_is_shown(here: Province) -> None:
+    url, machine = reverse("trust:unit", args=["77"]), schedule_signer().public_key
+    page = as_(here, "son").get(url).text
+    assert '<option value="" selected>Chọn khóa</option>' in page
+    assert "Thu hồi khóa của máy chủ (controller)" in page
+    page = as_(here, "son").post(url, {"what": "lost", "key": machine.hex()}, follow=True).text
+    assert "Đó là khóa của máy chủ: các hộp sẽ không nhận lịch phát nào mới" in page
+    assert "gọi cho người được thêm" not in page, "nobody is added"
+    assert "Đỗ Sơn soạn lúc" in page
+    assert "Lý do: mất điện thoại hoặc khóa" in page
+    row = delegating.waiting("77")
+    assert row is not None
+    both_sign(here, row)
+    page = as_(here, "an").get(reverse("trust:overview")).text
+    assert "đã thu hồi ở Tỉnh Bà Rịa – Vũng Tàu" in page
+    assert "Lý do: mất điện thoại hoặc khóa" in as_(here, "an").get(url).text
+
+
+def test_the_roots_version_is_no_software(here: Province) -> None:
+    client = as_(here, "an")
+    client.cookies["loalang_language"] = "en"
+    assert "<dt>Version</dt>" in client.get(reverse("trust:overview")).text
