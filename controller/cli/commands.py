@@ -124,6 +124,20 @@ def set_up() -> None:
     django.setup()
 
 
+def expect_installation() -> None:
+    """Who only looks makes no data folder. Raises `CliError`."""
+    set_up()
+    from django.conf import settings
+
+    if not settings.LOALANG.database.exists():
+        raise CliError(
+            words(
+                f"chưa có hệ thống nào ở {settings.LOALANG.data}; ghi LOALANG_DATA, hoặc chạy “loalang migrate”",
+                f'no installation in {settings.LOALANG.data}; set LOALANG_DATA, or run "loalang migrate"',
+            )
+        )
+
+
 def set_up_database() -> None:
     """Django, the data folder and an up-to-date database."""
     set_up()
@@ -191,6 +205,7 @@ def run_roots_show(args: Namespace) -> int:
     if args.file is not None:
         roots.show_file(args.file)
         return 0
+    expect_installation()
     set_up_database()
     from controller.trust.services import current_roots
 

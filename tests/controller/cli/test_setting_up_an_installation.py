@@ -98,3 +98,22 @@ def test_a_file_that_is_not_there_is_named_in_the_language_that_was_asked_for(in
         done = installation.run("--lang", language, "roots", "import", "nowhere.cose")
         assert done.returncode == 2
         assert f"{words} nowhere.cose" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("pki", "show"), ("roots", "show")])
+def test_who_only_looks_leaves_no_data_folder_behind(installation: Loalang, words: tuple[str, str]) -> None:
+    data = Path(installation.env["LOALANG_DATA"])
+    before = sorted(data.iterdir()) if data.exists() else None
+    looked = installation.run(*words)
+    assert looked.returncode == 2
+    assert "chưa có hệ thống nào ở" in looked.stderr
+    assert (sorted(data.iterdir()) if data.exists() else None) == before
+
+
+def test_a_name_of_the_servers_certificate_is_not_dropped_in_silence(installation: Loalang) -> None:
+    installation.must("pki", "init", "--name", "nguon.example.vn", "--name", "10.0.0.5")
+    refused = installation.run("pki", "server", "--name", "moi.example.vn", "--name", "10.0.0.5")
+    assert refused.returncode == 2
+    assert "đang có tên nguon.example.vn" in refused.stderr
+    said = installation.must("pki", "server", "--name", "moi.example.vn", "--only")
+    assert "trước nguon.example.vn, 10.0.0.5; nay moi.example.vn." in said
