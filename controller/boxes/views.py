@@ -44,7 +44,8 @@ def box_list(request: HttpRequest) -> HttpResponse:
         boxes = boxes.filter(inside("unit__code", [code]))
     if text:
         boxes = boxes.filter(Q(name__icontains=text) | Q(site__icontains=text) | Q(pk__startswith=text.lower()))
-    if level != Level.RETIRED:
+    retired = boxes.filter(state=Stage.RETIRED).count()
+    if level != Level.RETIRED and not text:
         boxes = boxes.exclude(state=Stage.RETIRED)
     now = timezone.now()
     judged = judge_all(boxes, now)
@@ -57,6 +58,7 @@ def box_list(request: HttpRequest) -> HttpResponse:
         "lines": lines(list(page), now),
         "tallies": tallies(judged),
         "total": len(judged),
+        "retired": 0 if level == Level.RETIRED or text else retired,
         "unit": unit,
         "q": text,
         "level": level,

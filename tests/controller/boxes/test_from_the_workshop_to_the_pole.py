@@ -266,3 +266,13 @@ def test_a_boxes_page_counts_its_stored_log_and_leads_to_it_and_to_what_the_box_
     assert f'href="{reverse("schedules:preview", args=[box.pk])}"' in page
     client.cookies["loalang_language"] = "en"
     assert "<dt>Approved</dt>" in client.get(f"/hop/{box.pk}/").text
+
+
+def test_a_retired_box_is_found_by_its_chip_and_by_its_name(place: Place, box: Box, client: Client) -> None:
+    services.retire(box, place.tuan)
+    client.force_login(place.tuan)
+    page = client.get(reverse("boxes:list")).text
+    assert reverse("boxes:box", args=[box.pk]) not in page
+    assert 'href="?level=retired&amp;unit="><b>1</b> Đã ngừng</a>' in page
+    for query in ({"level": "retired"}, {"q": box.name}, {"q": box.pk[:8]}):
+        assert reverse("boxes:box", args=[box.pk]) in client.get(reverse("boxes:list"), query).text
