@@ -198,11 +198,19 @@ class Event:
     raised: bool
     sentence: str
     detail: str
+    unsigned: bool
+    """It knows no key of the role under what it was sent: whom it trusts is the place to look."""
 
 
 def _events(box: Box) -> list[Event]:
     """The newest faults that came and went, in words."""
     return [
-        Event(row.at, row.raised, "; ".join(rules.fault_names(1 << row.code)), row.detail)
+        Event(
+            row.at,
+            row.raised,
+            "; ".join(rules.fault_names(1 << row.code)),
+            rules.fault_detail(row.detail),
+            rules.NOBODY_SIGNED.fullmatch(row.detail) is not None,
+        )
         for row in box.fault_events.all()[:20]
     ]

@@ -114,7 +114,9 @@ def read_spec(text: str) -> RootsSpec:
     try:
         return msgspec.json.decode(text.encode(), type=RootsSpec)
     except msgspec.DecodeError as error:
-        raise CliError(words(f"tệp người ký sai: {error}", f"the holders file is wrong: {error}")) from error
+        raise CliError(
+            words(f"tệp người ký sai: {_said(str(error))}", f"the holders file is wrong: {error}")
+        ) from error
 
 
 def build(spec: RootsSpec, now_s: int, *, folder: Path = Path(), after: int = 0) -> Roots:
@@ -212,10 +214,31 @@ def encoded(roots: Roots) -> bytes:
     except ProtocolError as error:
         raise CliError(
             words(
-                f"{_named(error.field)}: giá trị không dùng được ({error.message}); sửa trong tệp người ký",
+                f"{_named(error.field)}: giá trị không dùng được ({_said(error.message)}); sửa trong tệp người ký",
                 f"{_named(error.field)}: not a value that may stand there ({error.message}); mend the holders file",
             )
         ) from error
+
+
+_SAID: Final = (
+    (r"Object contains unknown field `(.+?)`", r"không có trường nào tên “\1”"),
+    (r"Object missing required field `(.+?)`", r"thiếu trường “\1”"),
+    (r"Expected `int` >= (\d+)", r"cần số nguyên từ \1 trở lên"),
+    (r"Expected `int` <= (\d+)", r"cần số nguyên không quá \1"),
+    (r"Expected `(\w+)`, got `(\w+)`", r"cần \1, không phải \2"),
+    (r"Expected `(\w+)` of length >= (\d+)", r"cần ít nhất \2"),
+    (r"Expected `(\w+)` of length <= (\d+)", r"cần nhiều nhất \2"),
+    (r"Expected `str` matching regex .+?(?= - at|$)", r"viết không đúng cách"),
+    (r"JSON is malformed: .+", r"không phải JSON đúng cách: thiếu hoặc thừa dấu phẩy, ngoặc, nháy"),
+    (r" - at `\$\.?(.*?)`", r", ở \1"),
+)
+"""What msgspec says of a text that does not fit, in Vietnamese."""
+
+
+def _said(text: str) -> str:
+    for pattern, vi in _SAID:
+        text = re.sub(pattern, vi, text)
+    return text
 
 
 _PARTS: Final = {

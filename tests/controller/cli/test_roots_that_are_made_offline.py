@@ -365,3 +365,21 @@ def test_what_the_file_leaves_out_is_said(machine: Machine) -> None:
     spec = machine.spec("gốc 1", version=1)
     assert machine.run("make", "--holders", spec, "--out", machine.path("r")) == 0
     assert "lấy mặc định: thresholds.EMERGENCY = 2, valid_days = 366" in machine.out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"eras": {"SCHEDULE": 0}}, "cần số nguyên từ 1 trở lên"),
+        ({"bound": []}, "không có trường nào tên “bound”"),
+        ({"valid_days": "year"}, "cần int, không phải str, ở valid_days"),
+        ({"version": 0}, "cần số nguyên từ 1 trở lên, ở version"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said_in_one_language(
+    machine: Machine, change: dict[str, Any], said: str
+) -> None:
+    spec = machine.spec("gốc 1", **{"version": 1, **change})
+    assert machine.run("make", "--holders", spec, "--out", machine.path("r")) == 2
+    assert said in machine.err
+    assert "Expected" not in machine.err
