@@ -151,3 +151,18 @@ def test_every_fault_has_a_name_in_both_languages_but_the_one_that_nobody_may_se
     for language in ("vi", "en"):
         named = {key.removeprefix("fault.") for key in wording.WORDS[language] if key.startswith("fault.")}
         assert named == {code.name for code in FaultCode if code is not FaultCode.DURESS}
+
+
+@LANGUAGES
+def test_an_order_that_sounds_nothing_is_not_said_to_have_sounded(language: str) -> None:
+    silent = [order(type=kind, stage=stage, message=None, event="stop") for kind in ("STOP", "REINSTATE")
+              for stage in ("ACCEPTED", "DONE", "CANCELLED", "EXPIRED")]  # fmt: skip
+    said = wording.status(answer(orders=silent), language)
+    assert "stop (" not in said
+    assert "“" not in said.partition("Cụm loa thử")[2]
+    assert "đã phát xong" not in said
+
+
+def test_a_stop_that_is_over_says_how_it_ended() -> None:
+    said = wording.status(answer(orders=[order(type="STOP", stage="CANCELLED", message=None)]), "vi")
+    assert "lệnh dừng và khóa loa: đã được mở lại" in said
