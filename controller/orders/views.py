@@ -92,7 +92,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """Prepare an order; nothing sounds before two persons have signed it."""
     person, now = person_of(request), timezone.now()
     keys = people.keys_of(person)
-    areas, blocked = _areas_for(person, (Role.EMERGENCY,), now) if keys else (_areas(person), "")
+    areas, blocked = areas_for(person, (Role.EMERGENCY,), now) if keys else (_areas(person), "")
     form = AlarmForm(areas, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
