@@ -74,6 +74,10 @@ def _order(order: Answer, answer: Answer, language: str) -> str:
     expires = _time(order["expires_ms"], answer)
     if order["type"] == "CANCEL":
         return words["order.cancel"]
+    if order["type"] == "STOP":
+        return words[f"order.stop.{order['stage']}" if f"order.stop.{order['stage']}" in words else "order.stop"]
+    if order["type"] == "REINSTATE":
+        return words["order.reinstate"]
     title = _title(order["message"], order["event"], language)
     return words[f"order.{order['status']}"].format(
         title=title, state=words[f"stage.{order['stage']}"].format(expires=expires)
@@ -135,6 +139,10 @@ _VI: Final[Words] = {
     "order.EXERCISE": "diễn tập “{title}”: {state}",
     "order.TEST": "thử đường truyền “{title}”: đã nhận, không phát ra loa",
     "order.cancel": "lệnh hủy: đã thực hiện",
+    "order.stop": "lệnh dừng và khóa loa: đã thực hiện",
+    "order.stop.CANCELLED": "lệnh dừng và khóa loa: đã được mở lại",
+    "order.stop.EXPIRED": "lệnh dừng và khóa loa: đã hết hiệu lực",
+    "order.reinstate": "lệnh mở loa hoặc khôi phục: đã thực hiện",
     "stage.ACCEPTED": "đã nhận, chưa phát; hiệu lực đến {expires}",
     "stage.STARTED": "đã bắt đầu phát; hiệu lực đến {expires}",
     "stage.DONE": "đã phát xong",
@@ -199,6 +207,10 @@ _EN: Final[Words] = {
     "order.EXERCISE": "drill “{title}”: {state}",
     "order.TEST": "test of the line “{title}”: received, never sounds",
     "order.cancel": "a cancellation: done",
+    "order.stop": "an order to stop and lock the speakers: done",
+    "order.stop.CANCELLED": "an order to stop and lock the speakers: opened again",
+    "order.stop.EXPIRED": "an order to stop and lock the speakers: its time is over",
+    "order.reinstate": "an order to open or reinstate: done",
     "stage.ACCEPTED": "received, not sounded yet; valid until {expires}",
     "stage.STARTED": "has begun to sound; valid until {expires}",
     "stage.DONE": "sounded to its end",

@@ -353,6 +353,20 @@ def revoke_key(key: PersonKey, *, by: Actor) -> None:
         audit(by, "key.revoked", f"person:{key.person.username}", public=bytes(key.public_key).hex())
 
 
+@transaction.atomic
+def readmit_key(key: PersonKey, *, by: Actor) -> None:
+    """What was reported as lost was found: here it counts again."""
+    if key.revoked is not None:
+        key.revoked = None
+        key.save(update_fields=["revoked"])
+        audit(by, "key.readmitted", f"person:{key.person.username}", public=bytes(key.public_key).hex())
+
+
+def reported_keys() -> frozenset[bytes]:
+    """Public keys of which nothing is taken here any more, whatever boxes believe of them still."""
+    return frozenset(bytes(key) for key in PersonKey.objects.exclude(revoked=None).values_list("public_key", flat=True))
+
+
 def person_of_session(key: str) -> Person | None:
     """Whose session this is, when there is no request yet to ask. None: nobody's, or not valid any more."""
     request = HttpRequest()

@@ -8,7 +8,6 @@ urlpatterns = [
     path("thoat/", views.logout, name="logout"),
     path("mat-khau/", views.password, name="password"),
     path("toi/", views.me, name="me"),
-    path("toi/khoa/<int:number>/thu-hoi/", views.revoke_key, name="revoke_key"),
     path("nguoi-dung/", people.people, name="people"),
     path("nguoi-dung/them/", people.add, name="add"),
     path("nguoi-dung/<int:number>/", people.person, name="person"),

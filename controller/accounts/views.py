@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -80,7 +80,8 @@ def me(request: HttpRequest) -> HttpResponse:
         else:
             del request.session[CHALLENGE]
             messages.success(
-                request, _("Đã đăng ký khóa. Khóa có hiệu lực khi hai quản trị viên đưa vào danh sách người ký.")
+                request,
+                _("Đã đăng ký khóa. Khóa có hiệu lực khi hai người quản lý danh sách đưa vào danh sách người ký."),
             )
             return redirect("accounts:me")
     day = today(timezone.now())
@@ -95,7 +96,6 @@ def me(request: HttpRequest) -> HttpResponse:
             "appointments": [row for row in appointments if row.valid_to is None or day < row.valid_to],
             "keys": keys,
             "known": " ".join(signing.to_base64url(bytes(row.credential)) for row in keys if row.revoked is None),
-            "administrators": services.administrators_of(person),
             "account": signing.to_base64url(sha256(f"loalang {person.pk}".encode())),
         },
     )
@@ -119,21 +119,3 @@ def _here(request: HttpRequest) -> Party:
     """This console as the browser reaches it; behind a TLS proxy the scheme is what the configuration says."""
     host = request.get_host()
     return Party(urlsplit(f"//{host}").hostname or "", (f"{request.scheme}://{host}", *settings.LOALANG.origins))
-
-
-@require_POST
-def revoke_key(request: HttpRequest, number: int) -> HttpResponse:
-    """A lost phone: one press. What follows is said, since boxes do not know it yet."""
-    person = person_of(request)
-    key = get_object_or_404(PersonKey, pk=number, person=person)
-    services.revoke_key(key, by=person)
-    whom = ", ".join(str(one) for one in services.administrators_of(person)) or _("quản trị viên cấp tỉnh")
-    messages.warning(
-        request,
-        _(
-            "Đã thu hồi “%(label)s”: từ bây giờ hệ thống không nhận chữ ký của khóa này. Các hộp còn tin nó cho tới "
-            "khi hai quản trị viên đưa nó ra khỏi danh sách người ký; hãy gọi ngay cho: %(whom)s."
-        )
-        % {"label": key.label, "whom": whom},
-    )
-    return redirect("accounts:me")

@@ -71,6 +71,8 @@ class BoxState(models.Model):
     wanted_epoch = models.PositiveBigIntegerField(default=1)
     wanted_era = models.PositiveBigIntegerField(default=0)
     roots_version = models.PositiveBigIntegerField(default=0)
+    delegations = models.JSONField(default=dict)
+    """Of each unit of its place the version of the list that it holds."""
     version = models.CharField(max_length=64, blank=True)
     digest = models.BinaryField(max_length=16, default=bytes)
     hello_boot = models.BigIntegerField(null=True)

@@ -44,7 +44,8 @@ def box_list(request: HttpRequest) -> HttpResponse:
         boxes = boxes.filter(inside("unit__code", [code]))
     if text:
         boxes = boxes.filter(Q(name__icontains=text) | Q(site__icontains=text) | Q(pk__startswith=text.lower()))
-    if level != Level.RETIRED:
+    retired = boxes.filter(state=Stage.RETIRED).count()
+    if level != Level.RETIRED and not text:
         boxes = boxes.exclude(state=Stage.RETIRED)
     now = timezone.now()
     judged = judge_all(boxes, now)
@@ -57,6 +58,7 @@ def box_list(request: HttpRequest) -> HttpResponse:
         "lines": lines(list(page), now),
         "tallies": tallies(judged),
         "total": len(judged),
+        "retired": 0 if level == Level.RETIRED or text else retired,
         "unit": unit,
         "q": text,
         "level": level,
@@ -196,11 +198,19 @@ class Event:
     raised: bool
     sentence: str
     detail: str
+    unsigned: bool
+    """It knows no key of the role under what it was sent: whom it trusts is the place to look."""
 
 
 def _events(box: Box) -> list[Event]:
     """The newest faults that came and went, in words."""
     return [
-        Event(row.at, row.raised, "; ".join(rules.fault_names(1 << row.code)), row.detail)
+        Event(
+            row.at,
+            row.raised,
+            "; ".join(rules.fault_names(1 << row.code)),
+            rules.fault_detail(row.detail),
+            rules.NOBODY_SIGNED.fullmatch(row.detail) is not None,
+        )
         for row in box.fault_events.all()[:20]
     ]

@@ -148,6 +148,7 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
             place=assigned.get(state.box_id, NO_ASSIGNMENT),
             roots_version=roots.version if roots else 0,
             known_roots=state.roots_version,
+            known_lists=state.delegations,
             chain=chain,
             log_seq=reports.stored_up_to(state.box_id, chain),
             accepted=accepted.get(state.box_id, ()),
@@ -158,18 +159,18 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
 
 
 def _note_in_step(arrived: Iterable[Arrived], pictures: dict[str, Picture]) -> None:
-    """A digest that matches proves that the box has taken over the newest roots."""
+    """A digest that matches proves that the box has taken over the newest roots and lists."""
     proven = {
         one.box
         for one in arrived
         if isinstance(one.said, Beat)
         and one.box in pictures
-        and pictures[one.box].known_roots != pictures[one.box].roots_version
+        and not pictures[one.box].known_to_be_newest
         and after_beat(one.said, pictures[one.box]) is None
     }
-    if proven:
-        version = next(pictures[box].roots_version for box in proven)
-        BoxState.objects.filter(box_id__in=proven).update(roots_version=version)
+    for box in sorted(proven):
+        picture = pictures[box]
+        BoxState.objects.filter(box_id=box).update(roots_version=picture.roots_version, delegations=dict(picture.lists))
 
 
 def _needs(arrived: Iterable[Arrived], pictures: dict[str, Picture], received: dict[str, Received]) -> dict[str, Needs]:

@@ -30,6 +30,12 @@ class Picture:
     """Of each unit of its place that has a delegation, the version in force."""
     owed: Mapping[bytes, bytes] = field(default_factory=dict)
     """Live orders that it has not answered: envelope by id."""
+    known_lists: Mapping[str, int] = field(default_factory=dict)
+    """The versions of the delegations that it is known to hold."""
+
+    @property
+    def known_to_be_newest(self) -> bool:
+        return self.known_roots == self.roots_version and self.known_lists == self.lists
 
 
 @dataclass(frozen=True)

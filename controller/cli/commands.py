@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.cli import roots, terminal, wording
 from controller.cli.terminal import CliError, Commands, words
+from protocol.roles import root_fingerprint
 
 Run = Callable[[Namespace], int]
 DEFAULT_PORT = 8080
@@ -19,7 +20,9 @@ def add(commands: Commands) -> None:
     )
     migrate.set_defaults(run=run_migrate)
     trust = commands.add_parser("roots", help=words("danh sách người ký", "who is trusted to sign"))
-    actions = trust.add_subparsers(dest="action", required=True, metavar="make|next|sign|check|show|import|machine")
+    actions = trust.add_subparsers(
+        dest="action", required=True, metavar="make|next|sign|check|show|holders|import|machine"
+    )
     roots.add(actions)
     _roots_import(actions.add_parser("import", help=words("nhập danh sách đã ký", "take over signed roots")))
     show = actions.add_parser(
@@ -121,6 +124,20 @@ def set_up() -> None:
     django.setup()
 
 
+def expect_installation() -> None:
+    """Who only looks makes no data folder. Raises `CliError`."""
+    set_up()
+    from django.conf import settings
+
+    if not settings.LOALANG.database.exists():
+        raise CliError(
+            words(
+                f"chưa có hệ thống nào ở {settings.LOALANG.data}; ghi LOALANG_DATA, hoặc chạy “loalang migrate”",
+                f'no installation in {settings.LOALANG.data}; set LOALANG_DATA, or run "loalang migrate"',
+            )
+        )
+
+
 def set_up_database() -> None:
     """Django, the data folder and an up-to-date database."""
     set_up()
@@ -157,10 +174,21 @@ def run_roots_import(args: Namespace) -> int:
     data = terminal.read_bytes(args.file)
     fingerprint = None if args.fingerprint is None else roots.read_fingerprint(args.fingerprint)
     set_up_database()
-    from controller.trust.services import import_roots, names_this_controller
+    from controller.trust.services import current, current_roots, import_roots, names_this_controller
 
+    first = current() is None
     row = import_roots(data, fingerprint, readmit=args.readmit)
     terminal.say(words(f"Đã nhập danh sách người ký số {row.version}.", f"Roots version {row.version} taken over."))
+    if first and fingerprint is None:
+        known = wording.grouped(root_fingerprint(current_roots()))
+        terminal.say(
+            words(
+                f"Vân tay khóa gốc: {known}. Danh sách đầu tiên được nhận mà chưa so: đọc cho một người giữ khóa gốc; "
+                "nếu khác, dừng lại, làm lại với thư mục dữ liệu mới.",
+                f"Root fingerprint: {known}. These first roots were taken without comparing it: read it to a root "
+                "holder; if it differs, stop, and begin anew with an empty data folder.",
+            )
+        )
     if not names_this_controller():
         terminal.say(
             words(
@@ -177,6 +205,7 @@ def run_roots_show(args: Namespace) -> int:
     if args.file is not None:
         roots.show_file(args.file)
         return 0
+    expect_installation()
     set_up_database()
     from controller.trust.services import current_roots
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from controller.cli import terminal
-from controller.cli.commands import set_up_database
+from controller.cli.commands import expect_installation, set_up_database
 from controller.cli.terminal import CliError, Commands, words
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def add(commands: Commands) -> None:
     _broker(init)
     server = action("server", "cấp lại chứng thư máy chủ", "renew the server's certificate", run_server)
     _names(server, required=False)
+    server.add_argument(
+        "--only",
+        action="store_true",
+        help=words("bỏ những tên cũ không ghi ở --name", "drop the names it had that --name does not give"),
+    )
     _broker(server)
     action("bridge", "cấp lại chứng thư của cầu nối", "renew the bridge's certificate", run_bridge)
     rotate = action("rotate", "thay CA; CA cũ bảo lãnh cho CA mới", "a new CA, vouched for by the old one", run_rotate)
@@ -80,12 +85,31 @@ def run_server(args: Namespace) -> int:
     folder = _folder()
     from django.utils import timezone
 
-    names = _checked(args.name) or folder.server_names()
+    before = folder.server_names()
+    names = _checked(args.name) or before
     if not names:
         raise CliError(words("--name: cần tên máy chủ", "--name: the server's name is needed"))
+    _expect_kept(before, names, args)
     folder.make_server(names, timezone.now())
     _write_broker(args)
+    if names != before:
+        was, now = ", ".join(before) or "–", ", ".join(names)
+        terminal.say(words(f"Tên của chứng thư: trước {was}; nay {now}.", f"Its names: before {was}; now {now}."))
     return run_show(args)
+
+
+def _expect_kept(before: list[str], names: list[str], args: Namespace) -> None:
+    """Boxes that know the server by a name that is dropped do not find it any more."""
+    gone = ", ".join(name for name in before if name not in names)
+    if gone and not args.only:
+        raise CliError(
+            words(
+                f"chứng thư đang có tên {gone}; hộp dùng tên đó sẽ không nối được. Ghi thêm --name cho mỗi tên, "
+                "hoặc thêm --only để bỏ",
+                f"the certificate is also for {gone}; boxes that use it could not connect. Give --name for each, "
+                "or --only to drop them",
+            )
+        )
 
 
 def run_bridge(args: Namespace) -> int:
@@ -123,6 +147,7 @@ def run_rotate(args: Namespace) -> int:
 
 def run_show(args: Namespace) -> int:
     del args
+    expect_installation()
     folder = _folder()
     from django.conf import settings
     from django.utils import timezone

@@ -4,6 +4,7 @@ Kept apart from the controller on purpose: whoever owns the controller must not 
 root holders sign one after another, each on a machine of their own: the file that travels between them collects.
 """
 
+import os
 import re
 import time
 from argparse import ArgumentParser, Namespace
@@ -77,6 +78,15 @@ def add(actions: Commands) -> None:
     check.add_argument("file", type=Path)
     _add_held(check)
     check.set_defaults(run=run_check)
+    holders = actions.add_parser(
+        "holders",
+        help=words(
+            "tệp holders của một danh sách, để sửa cho lần sau", "the holders file of signed roots, to go on from"
+        ),
+    )
+    holders.add_argument("file", type=Path)
+    holders.add_argument("--out", type=Path, metavar="FILE")
+    holders.set_defaults(run=run_holders)
 
 
 def _add_writing(parser: ArgumentParser) -> None:
@@ -119,6 +129,7 @@ class File:
 def run_make(args: Namespace) -> int:
     held = read_held(args.held)
     spec = read_spec(terminal.read_text(args.holders))
+    rootspec.expect_a_place(spec, os.environ.get("LOALANG_PROVINCE", ""))
     roots = build(spec, int(time.time()), folder=args.holders.parent, after=held.version if held else 0)
     rootspec.expect_flawless(roots)
     payload = rootspec.encoded(roots)
@@ -133,6 +144,8 @@ def run_make(args: Namespace) -> int:
         [*wording.roots(roots), *([] if held is None else wording.roots_changes(held, roots)), *_standing(made, held)]
     ):
         terminal.say(line)
+    if filled := rootspec.defaults(spec, roots):
+        terminal.say(words(f"Tệp không ghi, lấy mặc định: {filled}.", f"Not in the file, filled in: {filled}."))
     terminal.say(
         words(
             f"{args.out}: danh sách người ký số {roots.version}, {len(roots.holders)} khóa, {len(signers)} chữ ký gốc. "
@@ -171,6 +184,15 @@ def run_check(args: Namespace) -> int:
     for line in wording.plain([*_described(file, held), *_standing(file, held)]):
         terminal.say(line)
     return 0 if _trouble(file, held) is None else 1
+
+
+def run_holders(args: Namespace) -> int:
+    text = rootspec.written(read_file(args.file).roots)
+    if args.out is None:
+        terminal.say(text.rstrip())
+    else:
+        terminal.write_new(args.out, text.encode())
+    return 0
 
 
 def show_file(path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import json
 import re
 from datetime import date, datetime, time
+from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +18,7 @@ from controller.cli.wording import ZONE
 from protocol import keyfile
 from protocol.codec import encode
 from protocol.curves import RAW_ALG
+from protocol.delegation import covers
 from protocol.errors import ProtocolError
 from protocol.ids import one_spelling
 from protocol.manifest import Hours, Level, Policy, Volume
@@ -28,6 +31,7 @@ THRESHOLDS: Final = {"EMERGENCY": 2}
 ROOT_PERSONS: Final = 2
 """Of the threshold of ROOT, where the file names none and the environment is no trial."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+VALID_DAYS: Final = 366
 FOREVER: Final = 0xFFFF_FFFF
 
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]\Z", description="HH:MM")]
@@ -96,7 +100,7 @@ class RootsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     holders: tuple[HolderSpec, ...]
     version: Annotated[int, Meta(ge=1)] | None = None
     """`roots next` counts on where it is left out."""
-    valid_days: Annotated[int, Meta(ge=1, le=3660)] = 366
+    valid_days: Annotated[int, Meta(ge=1, le=3660)] = VALID_DAYS
     thresholds: dict[str, int] = msgspec.field(default_factory=lambda: dict(THRESHOLDS))
     eras: dict[str, int] = {}
     policies: tuple[PolicySpec, ...] = ()
@@ -110,7 +114,9 @@ def read_spec(text: str) -> RootsSpec:
     try:
         return msgspec.json.decode(text.encode(), type=RootsSpec)
     except msgspec.DecodeError as error:
-        raise CliError(words(f"tệp người ký sai: {error}", f"the holders file is wrong: {error}")) from error
+        raise CliError(
+            words(f"tệp người ký sai: {_said(str(error))}", f"the holders file is wrong: {error}")
+        ) from error
 
 
 def build(spec: RootsSpec, now_s: int, *, folder: Path = Path(), after: int = 0) -> Roots:
@@ -142,6 +148,58 @@ def build(spec: RootsSpec, now_s: int, *, folder: Path = Path(), after: int = 0)
     )
 
 
+def expect_a_place(spec: RootsSpec, ours: str = "") -> None:
+    """Raises `CliError` for a province that has no units, that is not this machine's, or that does not hold a scope.
+
+    `ours` is the province for which this machine is set up; empty where it is for none.
+    """
+    known = provinces()
+    if spec.province not in known:
+        raise CliError(
+            words(
+                f"province: không có tỉnh nào mã {spec.province!r}; chọn trong {', '.join(known)}",
+                f"province: no province has the code {spec.province!r}; choose of {', '.join(known)}",
+            )
+        )
+    if ours and spec.province != ours:
+        raise CliError(
+            words(
+                f"province: {spec.province!r} không phải tỉnh của máy này (LOALANG_PROVINCE={ours})",
+                f"province: {spec.province!r} is not this machine's (LOALANG_PROVINCE={ours})",
+            )
+        )
+    scopes = [(f"holders[{index}].scope", row.scope) for index, row in enumerate(spec.holders)]
+    scopes += [(f"bounds[{index}].scope", row.scope) for index, row in enumerate(spec.bounds)]
+    for field, units in scopes:
+        for unit in units:
+            if not covers((spec.province,), unit):
+                raise CliError(
+                    words(
+                        f"{field}: {unit!r} không nằm trong tỉnh {spec.province}",
+                        f"{field}: {unit!r} does not lie in the province {spec.province}",
+                    )
+                )
+
+
+def provinces() -> tuple[str, ...]:
+    """Codes of the provinces whose units are known here."""
+    rows = json.loads((resources.files("controller.units") / "data" / "units.json").read_text(encoding="utf-8"))
+    return tuple(sorted(row["code"] for row in rows if "-" not in row["code"]))
+
+
+def defaults(spec: RootsSpec, roots: Roots) -> str:
+    """What the file left out and was filled in, in words; empty where it says everything."""
+    listed = {name.upper() for name in spec.thresholds}
+    filled = [f"thresholds.{row.role.name} = {row.persons}" for row in roots.thresholds if row.role.name not in listed]
+    if spec.thresholds == THRESHOLDS:
+        filled.append(f"thresholds.EMERGENCY = {THRESHOLDS['EMERGENCY']}")
+    if spec.valid_days == VALID_DAYS:
+        filled.append(f"valid_days = {VALID_DAYS}")
+    if spec.version is None:
+        filled.append(f"version = {roots.version}")
+    return ", ".join(sorted(set(filled)))
+
+
 def expect_flawless(roots: Roots) -> None:
     """Raises `CliError` with every reason why no box would take these roots, and the way out of each."""
     found = flaws(roots)
@@ -156,10 +214,31 @@ def encoded(roots: Roots) -> bytes:
     except ProtocolError as error:
         raise CliError(
             words(
-                f"{_named(error.field)}: giá trị không dùng được ({error.message}); sửa trong tệp người ký",
+                f"{_named(error.field)}: giá trị không dùng được ({_said(error.message)}); sửa trong tệp người ký",
                 f"{_named(error.field)}: not a value that may stand there ({error.message}); mend the holders file",
             )
         ) from error
+
+
+_SAID: Final = (
+    (r"Object contains unknown field `(.+?)`", r"không có trường nào tên “\1”"),
+    (r"Object missing required field `(.+?)`", r"thiếu trường “\1”"),
+    (r"Expected `int` >= (\d+)", r"cần số nguyên từ \1 trở lên"),
+    (r"Expected `int` <= (\d+)", r"cần số nguyên không quá \1"),
+    (r"Expected `(\w+)`, got `(\w+)`", r"cần \1, không phải \2"),
+    (r"Expected `(\w+)` of length >= (\d+)", r"cần ít nhất \2"),
+    (r"Expected `(\w+)` of length <= (\d+)", r"cần nhiều nhất \2"),
+    (r"Expected `str` matching regex .+?(?= - at|$)", r"viết không đúng cách"),
+    (r"JSON is malformed: .+", r"không phải JSON đúng cách: thiếu hoặc thừa dấu phẩy, ngoặc, nháy"),
+    (r" - at `\$\.?(.*?)`", r", ở \1"),
+)
+"""What msgspec says of a text that does not fit, in Vietnamese."""
+
+
+def _said(text: str) -> str:
+    for pattern, vi in _SAID:
+        text = re.sub(pattern, vi, text)
+    return text
 
 
 _PARTS: Final = {
@@ -349,3 +428,67 @@ def _mask(days: tuple[str, ...], field: str) -> int:
             )
         mask |= 1 << DAYS.index(name.lower())
     return mask & EVERY_DAY
+
+
+def written(roots: Roots) -> str:
+    """The holders file that describes these roots, without their version: `roots next` counts on."""
+    parties = [{"id": row.id, "origins": list(row.origins)} for row in roots.parties]
+    text: dict[str, Any] = {
+        "province": roots.province,
+        "environment": roots.environment,
+        "valid_days": max(1, round((roots.expires - roots.issued) / DAY_S)),
+        "thresholds": {row.role.name: row.persons for row in roots.thresholds},
+        "holders": [_holder_text(row, roots) for row in roots.holders],
+        "bounds": [{"role": row.role.name, "scope": list(row.scope), "days": row.days} for row in roots.bounds],
+        "parties": parties,
+        "eras": {row.role.name: row.number for row in roots.eras},
+        "events": list(roots.events),
+        "policies": [_policy_text(row) for row in roots.policies],
+    }
+    return json.dumps({name: value for name, value in text.items() if value}, ensure_ascii=False, indent=2) + "\n"
+
+
+def _holder_text(row: Holder, roots: Roots) -> dict[str, Any]:
+    text: dict[str, Any] = {
+        "person": row.person,
+        "roles": [role.name for role in row.roles],
+        "scope": list(row.scope),
+        "public": row.key.hex(),
+    }
+    if row.not_before:
+        text["not_before"] = _moment_text(row.not_before)
+    if row.not_after != FOREVER:
+        text["not_after"] = _moment_text(row.not_after)
+    if row.party:
+        text["party"] = roots.parties[row.party - 1].id
+    return text
+
+
+def _moment_text(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, ZONE).isoformat()
+
+
+def _policy_text(row: Policy) -> dict[str, Any]:
+    text: dict[str, Any] = {
+        "level": row.level.name,
+        "quiet": [_hours_text(one) for one in row.quiet],
+        "days": _days_text(row.days),
+        "volume": [{**_hours_text(one.hours), "gain_db": one.gain_cb / 10} for one in row.volume],
+    }
+    if row.max_sessions is not None:
+        text["max_sessions"] = row.max_sessions
+    if row.max_session_s is not None:
+        text["max_session_minutes"] = row.max_session_s // 60
+    return text
+
+
+def _hours_text(row: Hours) -> dict[str, Any]:
+    return {"start": _clock_text(row.start), "end": _clock_text(row.end), "days": _days_text(row.days)}
+
+
+def _clock_text(second: int) -> str:
+    return f"{second // 3600:02}:{second % 3600 // 60:02}"
+
+
+def _days_text(mask: int) -> list[str]:
+    return [name for bit, name in enumerate(DAYS) if mask >> bit & 1]

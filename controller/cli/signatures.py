@@ -134,13 +134,18 @@ def run(args: Namespace) -> int:
     person, signer = open_key(args.key, args)
     out: Path = args.out or args.request.with_suffix(f".{key_id(signer.public_key).hex()}.json")
     terminal.write_new(out, answer(asked, signer).encode())
-    terminal.say(
-        words(
-            f"Chữ ký của {person}: {out}. Nộp tệp này ở trang đã cho yêu cầu.",
-            f"{person}'s signature: {out}. Hand it in on the page that gave the request.",
-        )
-    )
+    terminal.say(words(f"Chữ ký của {person}: {out}.", f"{person}'s signature: {out}.") + " " + _way_on(asked, out))
     return 0
+
+
+def _way_on(asked: ToSign, out: Path) -> str:
+    """Roots are collected by a command, on no page."""
+    if asked.family is Family.ROOTS:
+        return words(
+            f"Người đang gom chữ ký chạy: loalang roots sign DANH-SACH --signature {out.name} --out TEP-MOI",
+            f"Whoever collects the signatures runs: loalang roots sign ROOTS --signature {out.name} --out NEW-FILE",
+        )
+    return words("Nộp tệp này ở trang đã cho yêu cầu.", "Hand it in on the page that gave the request.")
 
 
 def open_key(path: Path, args: Namespace) -> tuple[str, Signer]:

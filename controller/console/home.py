@@ -102,6 +102,8 @@ def _to_sign(person: Person, now: dt.datetime) -> list[EmergencyOrder]:
 
 
 def _to_approve(person: Person) -> QuerySet[Bulletin]:
+    if not person.keys.filter(revoked=None).exists():  # nothing waits for whoever can sign nothing
+        return Bulletin.objects.none()
     own = inside("unit__code", accounts.where(person, Action.APPROVE))
     ready = Bulletin.objects.filter(own, state=BulletinState.READY).select_related("unit", "author")
     return ready.exclude(author=person).exclude(edited_by=person)

@@ -16,7 +16,7 @@ from controller.accounts import services as accounts
 from controller.accounts.models import Person, Role
 from controller.cli.keys import make_key_file
 from controller.cli.roots import build, sign_roots
-from controller.cli.rootspec import BoundSpec, HolderSpec, RootsSpec
+from controller.cli.rootspec import BoundSpec, HolderSpec, PartySpec, RootsSpec
 from controller.core.times import ZONE
 from controller.demo.layout import ENVIRONMENT, PASSPHRASE, PROVINCE, Layout
 from controller.pki import services as pki
@@ -55,14 +55,14 @@ PEOPLE: Final = (
     Sample(
         "hoa",
         "Hoa",
-        "duyệt, ký lệnh khẩn cấp · approves, signs emergencies",
+        "duyệt, ký lệnh khẩn cấp, quản lý danh sách · approves, signs emergencies and lists of people",
         ((Role.APPROVER, HERE), (Role.SIGNER, PROVINCE)),
         signs=True,
     ),
     Sample(
         "minh",
         "Minh",
-        "ký lệnh khẩn cấp · signs emergencies",
+        "ký lệnh khẩn cấp, quản lý danh sách · signs emergencies and lists of people",
         ((Role.SIGNER, PROVINCE), (Role.VIEWER, PROVINCE)),
         signs=True,
     ),
@@ -70,7 +70,7 @@ PEOPLE: Final = (
     Sample(
         "an",
         "An",
-        "quản trị · administrator",
+        "quản trị tài khoản và hộp, không có khóa · administers accounts and boxes, has no key",
         ((Role.ADMINISTRATOR, PROVINCE), (Role.EDITOR, PROVINCE), (Role.APPROVER, PROVINCE)),
     ),
 )
@@ -96,7 +96,7 @@ def make(layout: Layout) -> World:
         if sample.signs:
             _give_key(person, sample, layout)
     root = KeySigner(Ed25519PrivateKey.generate())
-    _appoint_signers(layout, root)
+    appoint_signers(layout, root)
     regulate(timezone.now())
     return World(passwords, _certify(layout))
 
@@ -123,7 +123,12 @@ def _give_key(person: Person, sample: Sample, layout: Layout) -> None:
     accounts.register_key_file(person, text, "demo")
 
 
-def _appoint_signers(layout: Layout, root: KeySigner) -> None:
+def parties(url: str) -> tuple[PartySpec, ...]:
+    """The demo's console, so that whoever tries it can sign with the finger too; passkeys know names, not addresses."""
+    return (PartySpec(id="localhost", origins=(url,)),)
+
+
+def appoint_signers(layout: Layout, root: KeySigner) -> None:
     """The roots, signed by the root key: two persons for an emergency and for lists of people, one to cancel, stop and
     approve; the controller for schedules.
     """
@@ -148,6 +153,7 @@ def _appoint_signers(layout: Layout, root: KeySigner) -> None:
         version=1,
         holders=(*persons, machine, holder),
         bounds=bounds,
+        parties=parties(layout.url),
         events=("flood", "fire"),
     )
     roots = build(spec, int(time.time()))

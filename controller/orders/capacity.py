@@ -3,7 +3,7 @@
 The level of an authority is the place of its unit in the path from the province (0) down: lower numbers stand higher.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,13 +63,22 @@ def roles_for(kind: MessageType) -> frozenset[Role]:
 
 
 def names(
-    roles: Iterable[Role], area: Iterable[str], trust: Trust, now_s: int, *, level: int | None = None
+    roles: Iterable[Role],
+    area: Iterable[str],
+    trust: Trust,
+    now_s: int,
+    *,
+    level: int | None = None,
+    without: Collection[bytes] = (),
 ) -> tuple[str, ...]:
-    """Those who may sign in one of these roles for the whole area, at this level or a higher one."""
+    """Those who may sign in one of these roles for the whole area, at this level or a higher one, with another key than
+    `without`: those that are taken here no more, though boxes believe them still.
+    """
     units, wanted = tuple(area), tuple(roles)
     found = {
         one.holder.person
         for holder in trust.holders
+        if holder.key not in without
         for one in capacities((holder.key,), wanted, units, trust, now_s)
         if level is None or one.level <= level
     }

@@ -4,6 +4,7 @@ All three must agree. Boxes ask the last one only; the first two keep somebody f
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -73,6 +74,13 @@ def holds(person: Person, roles: Iterable[Role], now: datetime) -> bool:
     )
 
 
+def commands(person: Person, now: datetime) -> bool:
+    """Whether the two-person emergency is worth offering: to who may sign it, or is told there to make a key."""
+    if not keys_of(person):
+        return bool(accounts.where(person, Action.SIGN))
+    return holds(person, (Role.EMERGENCY,), now)
+
+
 def units_where(person: Person, roles: Iterable[Role], units: Iterable[str], now: datetime) -> dict[str, Capacity]:
     """Those of the units for which the person may sign in one of these roles, with the best way of each."""
     own, keys, wanted = accounts.where(person, Action.SIGN), keys_of(person), tuple(roles)
@@ -109,10 +117,12 @@ def require(
         raise NotAllowed(
             field,
             _("Lệnh này do cấp cao hơn bạn ra; chỉ cấp đó hoặc cấp trên nữa mới hủy hay khôi phục được."),
-            who_else(kind, units, now, level=level),
+            who_else(kind, units, now, roles=wanted, level=level),
         )
     raise NotAllowed(
-        "key", _("Khóa của bạn không có trong danh sách người ký việc này cho khu vực này."), who_else(kind, units, now)
+        "key",
+        _("Khóa của bạn không có trong danh sách người ký việc này cho khu vực này."),
+        who_else(kind, units, now, roles=wanted),
     )
 
 
@@ -121,12 +131,36 @@ def who_may(
 ) -> tuple[str, ...]:
     """Names of those whom the boxes would believe this, at this level or a higher one."""
     units, wanted = tuple(area), tuple(roles) or tuple(capacity.roles_for(kind))
-    return capacity.names(wanted, units, trust_of(units), int(now.timestamp()), level=level)
+    at_s, lost = int(now.timestamp()), accounts.reported_keys()
+    return capacity.names(wanted, units, trust_of(units), at_s, level=level, without=lost)
 
 
-def who_else(kind: MessageType, area: Iterable[str], now: datetime, *, level: int | None = None) -> str:
-    """Whom to call instead, in a sentence."""
-    names = who_may(kind, area, now, level=level)
+@dataclass(frozen=True)
+class TooFew:
+    """A unit in which an emergency cannot get its signatures here."""
+
+    unit: str
+    needed: int
+    names: tuple[str, ...]
+    """Who could still sign."""
+
+
+def too_few(person: Person, now: datetime) -> tuple[TooFew, ...]:
+    """Of the units of which this person signs, those in which too few could. Raises `Refused` without roots."""
+    found = []
+    for unit in accounts.where(person, Action.SIGN):
+        able = who_may(MessageType.ALERT, [unit], now, roles=(Role.EMERGENCY,))
+        needed = trust_of([unit]).persons_needed(Role.EMERGENCY)
+        if len(able) < needed:
+            found.append(TooFew(unit, needed, able))
+    return tuple(found)
+
+
+def who_else(
+    kind: MessageType, area: Iterable[str], now: datetime, *, roles: Iterable[Role] = (), level: int | None = None
+) -> str:
+    """Whom to call instead, in a sentence; in the roles that are asked for, all of the type's if none are."""
+    names = who_may(kind, area, now, roles=roles, level=level)
     if names:
         return _("Người ký được: %(names)s.") % {"names": ", ".join(names)}
     return _("Chưa ai có quyền này; danh sách do các khóa gốc của tỉnh ký, hãy nhờ quản trị viên cấp tỉnh bổ sung.")

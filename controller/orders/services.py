@@ -410,7 +410,7 @@ def _signer(order: EmergencyOrder, person: Person, signed: SignedBy, trust: Trus
         raise NotAllowed(
             "key",
             _("Khóa của bạn không có trong danh sách người ký việc này cho khu vực này."),
-            people.who_else(MessageType(order.type), order.area, now),
+            people.who_else(MessageType(order.type), order.area, now, roles=(Role(order.role),)),
         )
     for row in order.signatures.all():
         if row.person_id == person.pk or row.holder == way.holder.person:

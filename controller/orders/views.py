@@ -32,6 +32,7 @@ from controller.orders.wording import Speech
 from controller.outbox import services as outbox
 from controller.units.models import Unit
 from controller.units.rules import above, covers
+from controller.units.services import names
 from protocol.order import ROLES, MessageType, Status
 from protocol.roles import Role
 from protocol.signing import Family
@@ -65,7 +66,7 @@ def doors(person: Person, now: datetime) -> dict[str, bool]:
     """Which pages for giving orders are worth offering to this person."""
     try:
         return {
-            "may_sign": bool(accounts.where(person, Action.SIGN)),
+            "may_sign": people.commands(person, now),
             "may_warn": people.holds(person, (Role.COMMUNE,), now),
             "may_stop": people.holds(person, ROLES[MessageType.STOP], now),
         }
@@ -89,8 +90,9 @@ def strip(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Prepare an order; nothing sounds before two persons have signed it."""
-    person = person_of(request)
-    areas = _areas(person)
+    person, now = person_of(request), timezone.now()
+    keys = people.keys_of(person)
+    areas, blocked = _areas_for(person, (Role.EMERGENCY,), now) if keys else (_areas(person), "")
     form = AlarmForm(areas, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -100,8 +102,25 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("orders:order", order.pk)
     texts = [(one.code, wording.message_title(one.code), one.text_vi) for one in composing.OFFERED]
-    context = {"form": form, "areas": areas, "texts": texts, "keys": people.keys_of(person)}
+    context = {
+        "form": form,
+        "areas": areas,
+        "texts": texts,
+        "keys": keys,
+        "blocked": blocked,
+        "may_warn": doors(person, now)["may_warn"],
+        "too_few": _too_few(person, now),
+    }
     return render(request, "orders/new.html", context)
+
+
+def _too_few(person: Person, now: datetime) -> list[dict[str, object]]:
+    """Units of this person in which an emergency would wait for signatures in vain, in words."""
+    try:
+        found = people.too_few(person, now)
+    except Refused:  # there are no roots yet
+        return []
+    return [{"unit": names([one.unit]), "needed": one.needed, "people": one.names} for one in found]
 
 
 @require_http_methods(["GET", "POST"])
@@ -294,7 +313,11 @@ def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) 
         else [],
         "missing": missing.persons,
         "preparer": missing.preparer,
-        "others": [name for name in capacity.names((role,), shown.content.area, trust, now_s) if name not in names],
+        "others": [
+            name
+            for name in people.who_may(shown.content.type, shown.content.area, now, roles=(role,))
+            if name not in names
+        ],
         "holder": way,
         "has_signed": any(row.person_id == person.pk for row in signed),
         "may_drop": all(accounts.may(person, Action.SIGN, code) for code in found.area),

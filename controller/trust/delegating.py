@@ -7,6 +7,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from msgspec.structs import replace
 
 from controller.accounts import services as accounts
 from controller.accounts.models import Person, PersonKey
@@ -61,6 +62,13 @@ def administrators(roots: Roots, unit: str, at_s: int) -> tuple[Holder, ...]:
     )
 
 
+def who_signs(unit: str, now: datetime) -> tuple[str, ...]:
+    """Names of those who can sign a list of this unit here: who reported their key as lost is left out."""
+    lost = accounts.reported_keys()
+    found = administrators(current_roots(), unit, int(now.timestamp()))
+    return tuple(sorted({row.person for row in found if row.key not in lost}))
+
+
 def lines_of(person: Person, unit: str, now: datetime) -> tuple[Holder, ...]:
     """As whom this person may sign a list of the unit: a line for each of their keys, none for who may not."""
     keys = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
@@ -98,10 +106,31 @@ def prepare(
     begins with `standing`.
     """
     now = now or timezone.now()
-    roots, before = current_roots(), in_force(unit)
     if not Unit.objects.filter(code=unit).exists():
         raise Refused("unit", _("Không có đơn vị này."), _("Chọn một đơn vị trong danh sách."))
     _require_administrator(by, unit, now)
+    return _compose(by, unit, holders, revoked=revoked, reason=reason, now=now)
+
+
+@transaction.atomic
+def prepare_loss(by: Person, unit: str, key: bytes, reason: str, now: datetime) -> DelegationFile:
+    """The list that takes a key away, prepared by its own holder: it gives nobody anything. Raises `Refused`.
+
+    One that waits and takes it away already is that list, with its signatures.
+    """
+    if not PersonKey.objects.filter(person=by, public_key=key).exists():
+        _require_administrator(by, unit, now)
+    row, before = waiting(unit), standing(unit)
+    if row is not None and before == read(row) and sha256(key) in before.revoked:
+        return row
+    left = [one for one in (before.holders if before else ()) if one.key != key]
+    return _compose(by, unit, left, revoked=(key,), reason=reason, now=now)
+
+
+def _compose(
+    by: Person, unit: str, holders: Sequence[Holder], *, revoked: Sequence[bytes], reason: str, now: datetime
+) -> DelegationFile:
+    roots, before = current_roots(), in_force(unit)
     era, base = roots.era(Role.DELEGATION), standing(unit)
     above = trust_of(unit).revoked
     _must_be_revocable(revoked, roots)
@@ -123,14 +152,35 @@ def prepare(
         reason=reason.strip()[:200],
     )
     _must_fit(record, roots)
-    for row in DelegationFile.objects.filter(unit=unit, state=State.WAITING):
-        row.state = State.DROPPED
-        row.save(update_fields=["state"])
+    return _put(record, by, now)
+
+
+def _put(record: Delegation, by: Person, now: datetime) -> DelegationFile:
+    """In the place of what waited."""
+    DelegationFile.objects.filter(unit=record.unit, state=State.WAITING).update(state=State.DROPPED)
     made = DelegationFile.objects.create(
-        unit=unit, version=record.version, era=era, payload=encode(record), created_by=by, created=now
+        unit=record.unit, version=record.version, era=record.era, payload=encode(record), created_by=by, created=now
     )
-    accounts.audit(by, "delegation.prepared", f"unit:{unit}", version=record.version, reason=record.reason)
+    accounts.audit(by, "delegation.prepared", f"unit:{record.unit}", version=record.version, reason=record.reason)
     return made
+
+
+@transaction.atomic
+def spare(row: DelegationFile, by: Person, key: bytes, now: datetime) -> DelegationFile | None:
+    """The list that waits, without taking this key away; None when nothing is left to sign.
+
+    Whether `by` may take the loss back is asked by the caller.
+    """
+    record, before, lost = read(row), in_force(row.unit), sha256(key)
+    holders = (*record.holders, *(one for one in (before.holders if before else ()) if one.key == key))
+    revoked = tuple(name for name in record.revoked if name != lost)
+    if set(holders) == set(before.holders if before else ()) and revoked == (before.revoked if before else ()):
+        _give_up(row, by)
+        return None
+    at_s = int(now.timestamp())
+    return _put(
+        replace(record, holders=holders, revoked=revoked, issued=at_s, expires=at_s + LASTS_S, reason=""), by, now
+    )
 
 
 def _with_force(holders: Sequence[Holder], base: Delegation | None, roots: Roots) -> list[Holder]:
@@ -143,8 +193,8 @@ def _require_administrator(person: Person, unit: str, now: datetime) -> None:
     if not lines_of(person, unit, now):
         raise NotAllowed(
             "key",
-            _("Bạn không phải quản trị viên ký danh sách của đơn vị này."),
-            _("Hai quản trị viên cấp tỉnh có vai trò DELEGATION trong danh sách gốc mới lập được."),
+            _("Bạn không phải người quản lý danh sách của đơn vị này."),
+            _("Chỉ hai người quản lý danh sách (vai trò DELEGATION trong danh sách gốc) lập được."),
         )
 
 
@@ -154,7 +204,10 @@ def _must_be_revocable(revoked: Sequence[bytes], roots: Roots) -> None:
         if holder.key in revoked and not revocable(holder):
             raise Refused(
                 "key",
-                _("Khóa của %(person)s là khóa gốc hoặc khóa quản trị: danh sách của đơn vị không thu hồi được.")
+                _(
+                    "Khóa của %(person)s là khóa gốc hoặc khóa của người quản lý danh sách: danh sách của đơn vị "
+                    "không thu hồi được."
+                )
                 % {"person": holder.person},
                 _("Những người giữ khóa gốc phải lập ngay danh sách gốc mới không có khóa này."),
             )
@@ -214,11 +267,11 @@ def sign(row: DelegationFile, by: Person, signed: SignedBy, now: datetime | None
     if holder is None:
         raise NotAllowed(
             "key",
-            _("Khóa này không phải của quản trị viên trong danh sách gốc."),
+            _("Khóa này không phải của người quản lý danh sách có tên trong danh sách gốc."),
             _("Ký bằng khóa đã có trong danh sách."),
         )
     if any(one.person_id == by.pk or one.holder == holder.person for one in row.signatures.all()):
-        raise Refused("key", _("Bạn đã ký danh sách này."), _("Cần chữ ký của một quản trị viên khác."))
+        raise Refused("key", _("Bạn đã ký danh sách này."), _("Cần chữ ký của một người quản lý danh sách khác."))
     party = roots.parties[holder.party - 1] if holder.party else None
     verify(signed, bytes(row.payload), Family.DELEGATION, domain(), party)
     assertion = signed.assertion
@@ -245,6 +298,10 @@ def drop(row: DelegationFile, by: Person, now: datetime | None = None) -> None:
     _require_administrator(by, row.unit, now or timezone.now())
     if row.state != State.WAITING:
         raise Refused("list", _("Danh sách này không còn chờ ký."), _("Tải lại trang để xem tình trạng."))
+    _give_up(row, by)
+
+
+def _give_up(row: DelegationFile, by: Person) -> None:
     row.state = State.DROPPED
     row.save(update_fields=["state"])
     accounts.audit(by, "delegation.dropped", f"unit:{row.unit}", version=row.version)
@@ -302,9 +359,12 @@ __all__ = [
     "in_force",
     "lines_of",
     "prepare",
+    "prepare_loss",
     "read",
     "sign",
+    "spare",
     "standing",
     "waiting",
+    "who_signs",
     "with_",
 ]

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from msgspec.structs import replace
 
+from controller.accounts import services as accounts
 from controller.accounts import signing
 from controller.accounts.access import person_of
 from controller.accounts.models import Person, PersonKey
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
-from controller.trust import delegating, losing, services, waiting, wording
+from controller.trust import delegating, losing, offices, reaching, services, waiting, wording
 from controller.trust.forms import FindUnitForm, OfficerForm
 from controller.trust.models import DelegationFile, State
 from controller.trust.places import revocable
@@ -26,7 +27,7 @@ from controller.units.rules import above, covers
 from controller.units.services import names, options
 from protocol.delegation import holders_in_force
 from protocol.ids import one_spelling, sha256
-from protocol.roles import Holder, root_fingerprint
+from protocol.roles import MACHINES, Holder, root_fingerprint
 from protocol.signing import Family
 
 WARN_DAYS = 60
@@ -47,8 +48,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "row": row,
         "fingerprint": "" if roots is None else root_fingerprint(roots).hex(" ", 2).upper(),
-        "people": [] if roots is None else [_line(holder) for holder in roots.holders],
+        "people": [] if roots is None else [_line(holder) | _gone(holder) for holder in roots.holders],
         "waiting": waiting.to_sign(person, now),
+        "managers": "" if roots is None else ", ".join(delegating.who_signs(roots.province, now)),
         "lists": Unit.objects.filter(code__in=listed - set(mine)).order_by("code"),
         "units": [(one, one.code in listed) for one in Unit.objects.filter(code__in=mine).order_by("code")],
         "administers": bool(mine),
@@ -111,7 +113,7 @@ def drop(request: HttpRequest, code: str) -> HttpResponse:
 def _signed_words(row: DelegationFile) -> str:
     if row.published is not None:
         return _("Danh sách đã phát hành tới các hộp.")
-    return _("Đã nhận chữ ký. Còn chờ quản trị viên thứ hai.")
+    return _("Đã nhận chữ ký. Còn chờ người quản lý danh sách thứ hai.")
 
 
 def _refuse_nothing_waits() -> None:
@@ -221,12 +223,19 @@ def _listed() -> QuerySet[DelegationFile, str]:
 
 def _taken_away() -> list[dict[str, str]]:
     """Every key that a list in force has taken away: whoever makes roots of a new era leaves these out."""
-    people = {sha256(bytes(row.public_key)): row.person for row in PersonKey.objects.select_related("person")}
+    people = {sha256(row.key): row.person for row in services.current_roots().holders}
+    people |= {sha256(bytes(row.public_key)): str(row.person) for row in PersonKey.objects.select_related("person")}
     return [
-        {"unit": names([unit]), "person": str(people.get(name, "")), "fingerprint": wording.mark(name)}
+        {"unit": names([unit]), "person": people.get(name, ""), "fingerprint": wording.mark(name)}
         for unit, one in sorted(services.lists_in_force().items())
         for name in one.revoked
     ]
+
+
+def _gone(holder: Holder) -> dict[str, str]:
+    """Where lists in force have taken a key of the roots away."""
+    name = sha256(holder.key)
+    return {"gone": names(unit for unit, one in services.lists_in_force().items() if name in one.revoked)}
 
 
 def _line(holder: Holder) -> dict[str, object]:
@@ -237,6 +246,7 @@ def _line(holder: Holder) -> dict[str, object]:
         "scope": names(holder.scope),
         "key": holder.key.hex(),
         "fingerprint": wording.fingerprint(holder.key),
+        "lost": holder.key in accounts.reported_keys(),
     }
 
 
@@ -255,13 +265,18 @@ def _page(
     near = [
         replace(one, roles=trust.roles_left(one))
         for one in roots.holders
-        if trust.roles_left(one) and any(covers(own, shown.code) for own in one.scope)
+        if trust.roles_left(one) and any(covers(scope, shown.code) for scope in one.scope)
     ]
+    own = [one for one in (holders_in_force(held, roots) if held else ()) if trust.roles_left(one)]
     context |= {
         "above": [_line(one) for one in near],
-        "own": [_line(one) for one in (holders_in_force(held, roots) if held else ()) if trust.roles_left(one)],
+        "own": [_line(one) for one in own],
+        "gaps_own": offices.gaps(own, now),
+        "machines": ", ".join(sorted({one.person for one in near if MACHINES & set(one.roles)})) if mine else "",
         "revocable": [_line(one) for one in near if revocable(one)],
         "list": held,
+        "row_in_force": services.newest_lists([shown.code]).get(shown.code),
+        "reached": reaching.reached(services.newest_lists([shown.code])[shown.code]) if held else None,
         "ends": None if held is None else dt.datetime.fromtimestamp(held.expires, dt.UTC),
         "ends_soon": held is not None and held.expires - now.timestamp() < WARN_DAYS * 86_400,
         "may_change": bool(mine),
@@ -271,6 +286,9 @@ def _page(
         signatures = list(row.signatures.all())
         context |= {
             "waiting": row,
+            "reason": delegating.read(row).reason,
+            "adds": any(held is None or one not in held.holders for one in delegating.read(row).holders),
+            "gaps_waiting": offices.gaps([one for one in delegating.read(row).holders if one not in own], now),
             "changes": wording.changes(held, delegating.read(row), roots.holders),
             "signed": signatures,
             "others": ", ".join(waiting.others(person, row, now)),

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from controller.accounts import services as accounts
 from controller.accounts.models import Person, PersonKey
 from controller.core.errors import Refused
 from controller.trust import delegating, services
@@ -19,7 +20,7 @@ def to_sign(person: Person, now: datetime) -> list[tuple[DelegationFile, Unit]]:
 
 def others(person: Person, row: DelegationFile, now: datetime) -> list[str]:
     """Names of those who may still sign it, this person left out."""
-    keys = _keys(person)
+    keys = _keys(person) | accounts.reported_keys()
     signed = {one.holder for one in row.signatures.all()}
     found = delegating.administrators(services.current_roots(), row.unit, int(now.timestamp()))
     return sorted({one.person for one in found if one.key not in keys} - signed)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from protocol.delegation import Delegation
 from protocol.ids import sha256
-from protocol.roles import Holder, Role
+from protocol.roles import MACHINES, Holder, Role
 
 FOR_EVER: Final = 0xFFFF_FFFF
 ROLES: Final[Mapping[Role, Promise]] = {
@@ -27,15 +27,18 @@ OTHERS: Final[Mapping[Role, Promise]] = {
     Role.SCHEDULE: gettext_lazy("máy chủ: ký lịch phát"),
     Role.TIMESTAMP: gettext_lazy("máy chủ: ký giờ"),
     Role.FIRMWARE: gettext_lazy("ký bản cập nhật"),
-    Role.DELEGATION: gettext_lazy("quản trị danh sách này"),
+    Role.DELEGATION: gettext_lazy("quản lý danh sách (thêm, bớt, thu hồi khóa)"),
     Role.EXCEPTION: gettext_lazy("cho phép phát ngoài giờ"),
 }
 
 
 def roles(holder: Holder) -> str:
     """What somebody may do, in words."""
-    names = {**ROLES, **OTHERS}
-    return "; ".join(str(names[role]) for role in holder.roles)
+    return "; ".join(role(one) for one in holder.roles)
+
+
+def role(one: Role) -> str:
+    return str({**ROLES, **OTHERS}[one])
 
 
 def fingerprint(key: bytes) -> str:
@@ -73,6 +76,11 @@ def changes(before: Delegation | None, after: Delegation, roots: Iterable[Holder
         for name in after.revoked
         if name not in known
     ]
+    machines = {sha256(row.key) for row in roots if MACHINES & set(row.roles)}
+    if machines & (set(after.revoked) - known):
+        lines.append(
+            _("Đó là khóa của máy chủ: các hộp sẽ không nhận lịch phát nào mới trước khi có danh sách gốc mới.")
+        )
     lines += [
         _("Khóa %(key)s %(person)s không còn bị thu hồi ở đây: nơi nào danh sách gốc cho phép thì lại có giá trị")
         % {"key": mark(name), "person": names.get(name, "")}

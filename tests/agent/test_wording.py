@@ -145,3 +145,18 @@ def test_both_languages_say_the_same_things() -> None:
     assert vi.keys() == en.keys()
     for key, text in vi.items():
         assert places(text) == places(en[key]), key
+
+
+@LANGUAGES
+def test_an_order_that_sounds_nothing_is_not_said_to_have_sounded(language: str) -> None:
+    silent = [order(type=kind, stage=stage, message=None, event="stop") for kind in ("STOP", "REINSTATE")
+              for stage in ("ACCEPTED", "DONE", "CANCELLED", "EXPIRED")]  # fmt: skip
+    said = wording.status(answer(orders=silent), language)
+    assert "stop (" not in said
+    assert "“" not in said.partition("Cụm loa thử")[2]
+    assert "đã phát xong" not in said
+
+
+def test_a_stop_that_is_over_says_how_it_ended() -> None:
+    said = wording.status(answer(orders=[order(type="STOP", stage="CANCELLED", message=None)]), "vi")
+    assert "lệnh dừng và khóa loa: đã được mở lại" in said

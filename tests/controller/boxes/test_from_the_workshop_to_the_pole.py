@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from controller.accounts import services as accounts
 from controller.accounts.models import Audit, Person, Role
@@ -266,3 +267,25 @@ def test_a_boxes_page_counts_its_stored_log_and_leads_to_it_and_to_what_the_box_
     assert f'href="{reverse("schedules:preview", args=[box.pk])}"' in page
     client.cookies["loalang_language"] = "en"
     assert "<dt>Approved</dt>" in client.get(f"/hop/{box.pk}/").text
+
+
+def test_a_retired_box_is_found_by_its_chip_and_by_its_name(place: Place, box: Box, client: Client) -> None:
+    services.retire(box, place.tuan)
+    client.force_login(place.tuan)
+    page = client.get(reverse("boxes:list")).text
+    assert reverse("boxes:box", args=[box.pk]) not in page
+    assert 'href="?level=retired&amp;unit="><b>1</b> Đã ngừng</a>' in page
+    for query in ({"level": "retired"}, {"q": box.name}, {"q": box.pk[:8]}):
+        assert reverse("boxes:box", args=[box.pk]) in client.get(reverse("boxes:list"), query).text
+
+
+def test_a_box_that_knows_no_key_under_its_schedule_says_so_in_words(place: Place, box: Box, client: Client) -> None:
+    detail = "bad-signature: no holder of SCHEDULE signed this manifest"
+    FaultEvent.objects.create(
+        box=box, code=FaultCode.MANIFEST_REFUSED, raised=True, at=timezone.now(), received=timezone.now(), detail=detail
+    )
+    client.force_login(place.tuan)
+    page = client.get(reverse("boxes:box", args=[box.pk])).text
+    assert "không khóa nào trong danh sách của nó có vai trò SCHEDULE ký" in page
+    assert f'<a href="{reverse("trust:overview")}">Người được tin cậy</a>' in page.partition("Lỗi gần đây")[2]
+    assert "no holder" not in page

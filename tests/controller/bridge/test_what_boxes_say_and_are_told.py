@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
 
 from controller.accounts.models import Person, PersonKey
 from controller.boxes import rules
@@ -375,3 +377,26 @@ def test_the_same_number_of_another_era_or_epoch_is_not_in_step(here: Province) 
         take(say(box, "hello", box.hello(NOW_MS + 1000 * second)))
         answer = take(say(box, "beat", box.beat(NOW_MS + 1000 * second)))
         assert (answer == []) is (place == (1, 2, 5))
+
+
+def test_the_list_s_page_names_the_boxes_that_it_has_not_reached_and_the_box_s_what_it_holds(
+    here: Province, client: Client
+) -> None:
+    import_roots(sign_roots(administered(here), key("root")), now=NOW)
+    listed(here, AN_PHU)
+    boxes = [box_of(here, name) for name in ("an phú 1", "an phú 2")]
+    for box in boxes:
+        box.roots_version = 2
+        take(say(box, "hello", box.hello(NOW_MS)))
+    client.force_login(here.people["tuan"])
+    unit, page = reverse("trust:unit", args=[AN_PHU]), reverse("boxes:box", args=[boxes[0].id])
+    assert "Danh sách này đã đến 0/2 hộp." in client.get(unit).text
+    assert "mới nhất là bản 1" in client.get(page).text
+    boxes[0].lists = boxes[1].lists = ((AN_PHU, 1),)
+    take(say(boxes[0], "hello", boxes[0].hello(NOW_MS + 1)))
+    found = client.get(unit).text
+    assert "Danh sách này đã đến 1/2 hộp. Chưa đến: " in found
+    assert "an phú 2</a>" in found
+    take(say(boxes[1], "beat", boxes[1].beat(NOW_MS + 2000)))
+    assert "Danh sách này đã đến 2/2 hộp." in client.get(unit).text, "the digest proves it"
+    assert "mới nhất là" not in client.get(page).text

@@ -14,7 +14,7 @@ from controller.cli import signatures
 from protocol import keyfile
 from protocol.manifest import Hours, Level, Volume
 from protocol.passkey import Party
-from protocol.roles import Bound, Era, Role, open_first_roots, open_next_roots, root_fingerprint
+from protocol.roles import Bound, Era, Role, Roots, open_first_roots, open_next_roots, root_fingerprint
 from protocol.signing import Family, open_signed
 from tests.support.province import DOMAIN, key
 from tests.support.signing_kit import Passkey
@@ -315,3 +315,71 @@ def test_what_is_no_list_of_signers_is_said(machine: Machine) -> None:
     for words in (("show", machine.path("x")), ("check", machine.path("x")), ("show", machine.path("nowhere"))):
         assert machine.run(*words) == 2
         assert machine.err.startswith("loalang: ")
+
+
+def test_the_example_of_the_documentation_is_taken_and_comes_back_from_the_signed_roots(machine: Machine) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "roots.md").read_text(encoding="utf-8")
+    example = page.partition("```json\n")[2].partition("```")[0]
+    for name in ("ROOT-A", "ROOT-B", "MINH", "SERVER"):
+        example = example.replace(f'"{name}"', f'"{key(name).public_key.hex()}"')
+    example = example.replace('"HOA"', f'"{PHONE.public_key.hex()}"')
+    (machine.folder / "spec.json").write_text(example)
+    seeds = ("--root-key", machine.seed("ROOT-A"), "--root-key", machine.seed("ROOT-B"))
+    assert machine.run("make", "--holders", machine.path("spec.json"), *seeds, "--out", machine.path("r")) == 0, (
+        machine.err
+    )
+    assert machine.run("holders", machine.path("r"), "--out", machine.path("back.json")) == 0
+    first = open_first_roots(machine.data("r"))
+    words = ("next", "--held", machine.path("r"), "--holders", machine.path("back.json"), *seeds)
+    assert machine.run(*words, "--out", machine.path("r2")) == 0
+    second = open_next_roots(machine.data("r2"), first)
+    assert second.version == 2
+    same = [name for name in Roots.__struct_fields__ if name not in {"version", "issued", "expires", "eras"}]
+    assert [getattr(second, name) for name in same] == [getattr(first, name) for name in same]
+    assert {row.role: row.number for row in second.eras} == {row.role: row.number for row in first.eras}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"province": "7"}, "không có tỉnh nào mã '7'"),
+        ({"province": "79"}, "không nằm trong tỉnh 79"),
+        ({"bounds": [{"role": "STOP", "scope": ["79-1"], "days": 9}]}, "bounds[0].scope: '79-1' không nằm trong"),
+    ],
+)
+def test_roots_of_a_place_that_is_none_are_not_made(machine: Machine, change: dict[str, Any], said: str) -> None:
+    spec = machine.spec("gốc 1", version=1, **change)
+    assert machine.run("make", "--holders", spec, "--out", machine.path("r")) == 2
+    assert said in machine.err
+
+
+def test_a_machine_that_is_set_up_for_another_province_makes_no_roots_of_this_one(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOALANG_PROVINCE", "79")
+    assert machine.run("make", "--holders", machine.spec("gốc 1", version=1), "--out", machine.path("r")) == 2
+    assert "LOALANG_PROVINCE=79" in machine.err
+
+
+def test_what_the_file_leaves_out_is_said(machine: Machine) -> None:
+    spec = machine.spec("gốc 1", version=1)
+    assert machine.run("make", "--holders", spec, "--out", machine.path("r")) == 0
+    assert "lấy mặc định: thresholds.EMERGENCY = 2, valid_days = 366" in machine.out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"eras": {"SCHEDULE": 0}}, "cần số nguyên từ 1 trở lên"),
+        ({"bound": []}, "không có trường nào tên “bound”"),
+        ({"valid_days": "year"}, "cần int, không phải str, ở valid_days"),
+        ({"version": 0}, "cần số nguyên từ 1 trở lên, ở version"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said_in_one_language(
+    machine: Machine, change: dict[str, Any], said: str
+) -> None:
+    spec = machine.spec("gốc 1", **{"version": 1, **change})
+    assert machine.run("make", "--holders", spec, "--out", machine.path("r")) == 2
+    assert said in machine.err
+    assert "Expected" not in machine.err

@@ -52,6 +52,14 @@ def test_units_and_people_are_added_and_the_one_time_password_is_printed(install
     assert "đã có người dùng" in again.stderr
 
 
+def test_first_roots_without_a_fingerprint_say_which_one_to_compare(installation: Loalang) -> None:
+    machine = installation.must("roots", "machine").strip()
+    first, second = (make_roots(installation, version, machine) for version in (1, 2))
+    fingerprint = root_fingerprint(open_first_roots(first.read_bytes())).hex(" ", 2).upper()
+    assert f"Vân tay khóa gốc: {fingerprint}. " in installation.must("roots", "import", str(first))
+    assert "Vân tay" not in installation.must("roots", "import", str(second)), "its predecessor's keys vouch for it"
+
+
 def test_roots_are_taken_over_only_if_the_root_key_signed_them_and_only_forward(installation: Loalang) -> None:
     machine = installation.must("roots", "machine").strip()
     first, second = (make_roots(installation, version, machine) for version in (1, 2))
@@ -90,3 +98,22 @@ def test_a_file_that_is_not_there_is_named_in_the_language_that_was_asked_for(in
         done = installation.run("--lang", language, "roots", "import", "nowhere.cose")
         assert done.returncode == 2
         assert f"{words} nowhere.cose" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("pki", "show"), ("roots", "show")])
+def test_who_only_looks_leaves_no_data_folder_behind(installation: Loalang, words: tuple[str, str]) -> None:
+    data = Path(installation.env["LOALANG_DATA"])
+    before = sorted(data.iterdir()) if data.exists() else None
+    looked = installation.run(*words)
+    assert looked.returncode == 2
+    assert "chưa có hệ thống nào ở" in looked.stderr
+    assert (sorted(data.iterdir()) if data.exists() else None) == before
+
+
+def test_a_name_of_the_servers_certificate_is_not_dropped_in_silence(installation: Loalang) -> None:
+    installation.must("pki", "init", "--name", "nguon.example.vn", "--name", "10.0.0.5")
+    refused = installation.run("pki", "server", "--name", "moi.example.vn", "--name", "10.0.0.5")
+    assert refused.returncode == 2
+    assert "đang có tên nguon.example.vn" in refused.stderr
+    said = installation.must("pki", "server", "--name", "moi.example.vn", "--only")
+    assert "trước nguon.example.vn, 10.0.0.5; nay moi.example.vn." in said

@@ -14,6 +14,8 @@ from controller.boxes.models import Box, BoxState
 from controller.boxes.overview import judge_all
 from controller.console import sounding
 from controller.core.times import ZONE
+from controller.library.models import Bulletin
+from controller.library.models import State as BulletinState
 from controller.orders import services as orders
 from controller.orders.composing import Alarm
 from controller.schedules import services as schedules
@@ -109,3 +111,19 @@ def test_boxes_with_an_emergency_come_first() -> None:
         (False, "Cúp điện", 1),
         (False, "", 1),
     ]
+
+
+def test_no_bulletin_is_said_to_wait_for_whoever_has_no_key_to_approve_it_with() -> None:
+    here = province.make(timezone.now())
+    approver = here.people["tuan"]
+    accounts.appoint(approver, Role.APPROVER, Unit.objects.get(code=AN_PHU))
+    Bulletin.objects.create(
+        unit=Unit.objects.get(code=AN_PHU), author=here.people["lan"], edited_by=here.people["lan"],
+        title="Tiêm phòng", state=BulletinState.READY, changed=timezone.now(), edited_at=timezone.now(),
+        created=timezone.now(),
+    )  # fmt: skip
+    browser = Client()
+    browser.force_login(approver)
+    assert "Bản tin chờ bạn duyệt" in browser.get("/").text
+    approver.keys.update(revoked=timezone.now())
+    assert "Bản tin chờ bạn duyệt" not in browser.get("/").text

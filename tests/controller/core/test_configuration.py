@@ -1,5 +1,6 @@
 """The installation's configuration: read from the environment, complaints name the variable."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -89,3 +90,10 @@ def test_an_open_folder_of_other_things_is_not_closed_but_refused(tmp_path: Path
     with pytest.raises(ConfigError, match=r"LOALANG_DATA.*folder of its own"):
         config.prepare(config.read({"LOALANG_DATA": str(shared)}))
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+def test_every_setting_stands_in_the_documentation_and_nothing_else() -> None:
+    here = Path(__file__).parents[3]
+    read = set(re.findall(r"LOALANG_[A-Z_]+", (here / "controller/core/config.py").read_text(encoding="utf-8")))
+    page = (here / "docs/roots.md").read_text(encoding="utf-8").partition("## Settings")[2]
+    assert set(re.findall(r"LOALANG_[A-Z_]+", page)) == read

@@ -9,12 +9,15 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from msgspec import structs
 
+from controller.cli.roots import sign_roots
 from controller.core.errors import NotAllowed, Refused
 from controller.orders import services
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox.models import Message
+from controller.trust.services import import_roots
 from protocol import topics
 from protocol.clock import ClockReading
 from protocol.gate import Accept, Me, judge
@@ -83,6 +86,25 @@ def test_somebody_of_the_province_is_no_commune(here: Province) -> None:
     with pytest.raises(NotAllowed) as refused:
         services.prepare(here.people["hoa"], OWN, now=NOW)
     assert "Trần Thị Hoa" not in refused.value.message
+
+
+def test_who_may_only_warn_the_own_commune_is_offered_that_and_told_who_signs_the_rest(here: Province) -> None:
+    record = province.roots(here, timezone.now(), version=2)
+    people = [
+        structs.replace(one, roles=(Role.COMMUNE,)) if one.person == "Nguyễn Lan" else one for one in record.holders
+    ]
+    import_roots(sign_roots(structs.replace(record, holders=tuple(people)), key("root")))
+    lan = as_(here, "lan")
+    for page in (lan.get("/").text, lan.get(reverse("orders:list")).text):
+        assert reverse("orders:new") not in page
+        assert reverse("orders:warn") in page
+    page = lan.get(reverse("orders:new")).text
+    assert "Không có khóa nào của bạn được quyền làm việc này" in page
+    assert reverse("orders:warn") in page
+    with pytest.raises(NotAllowed) as refused:
+        services.prepare(here.people["lan"], replace(OWN, role=Role.EMERGENCY))
+    assert "Nguyễn Lan" not in refused.value.way_out
+    assert "Lê Minh, Trần Thị Hoa" in refused.value.way_out
 
 
 def test_on_lans_page_one_button_leads_to_the_signature_and_nothing_else_is_asked(here: Province) -> None:

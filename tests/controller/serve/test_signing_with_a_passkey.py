@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from controller.demo import world
 from protocol import keyfile, passkey
 from protocol.curves import Alg
 from protocol.ids import key_id
@@ -80,7 +81,9 @@ class Desk:
 
     @property
     def party(self) -> Party:
-        return Party("localhost", (self.program.url,))
+        """As the demo's roots name a console at this address."""
+        (one,) = world.parties(self.program.url)
+        return Party(one.id, one.origins)
 
     def with_phone(self, **more: object) -> None:
         self.devtools = self.page.context.new_cdp_session(self.page)
@@ -237,7 +240,7 @@ def test_a_key_of_the_browser_outlives_a_reload_signs_and_cannot_be_taken_out(ho
     tried = hoa.page.evaluate(
         """async () => {
           const { find } = await import("/static/accounts/devicekeys.js");
-          const key = await find(document.querySelector("[data-revokes]").dataset.revokes);
+          const key = await find(document.querySelector("[data-key]").dataset.key);
           const said = [];
           for (const form of ["pkcs8", "jwk", "raw"])
             said.push(await crypto.subtle.exportKey(form, key).then(() => "taken", (problem) => problem.name));
@@ -258,12 +261,13 @@ def test_a_key_of_another_browser_is_shown_and_cannot_be_pressed(hoa: Desk, chro
 
 def test_a_revoked_key_of_the_browser_is_gone_from_the_browser_too(hoa: Desk) -> None:
     hoa.register("device")
-    name = hoa.page.get_attribute("[data-revokes]", "data-revokes")
+    name = hoa.page.get_attribute("[data-key]", "data-key")
     with hoa.page.expect_navigation():
-        hoa.page.click("[data-revokes] button")
-    hoa.page.wait_for_selector("text=hai quản trị viên")
+        hoa.page.click("[data-key] a.danger")
+    with hoa.page.expect_navigation():
+        hoa.page.click("button.danger")
     has = "name => import('/static/accounts/devicekeys.js').then(({ has }) => has(name))"
-    assert hoa.page.evaluate(has, name) is False
+    hoa.page.wait_for_function(f"async name => !(await ({has})(name))", arg=name)
     hoa.page.goto(f"{hoa.program.url}/kit/?payload={PAYLOAD.hex()}")
     hoa.page.wait_for_selector("text=Bạn chưa có khóa ký nào")
 

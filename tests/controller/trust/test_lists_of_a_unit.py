@@ -146,11 +146,12 @@ def test_the_walks_new_officer_and_lost_phone_from_the_page_to_the_box(
 
     unit = here.boxes["an phú 1"].unit
     assert unit is not None
-    appoint(here.people["nga"], Office.EDITOR, unit)
+    appoint(here.people["nga"], Office.SIGNER, unit)
     nga = PersonKey.objects.get(person=here.people["nga"])
     pressed("son", what="add", key=str(nga.pk), roles="COMMUNE", reason="cán bộ mới")
     page = client.get(reverse("trust:unit", args=[AN_PHU])).content.decode()
     assert f"Thêm Võ Nga, khóa {wording.fingerprint(key('nga').public_key)}: báo động trong xã" in page
+    assert "chưa được phân công" not in page
     signed_on_the_page("son")
     signed_on_the_page("thuy")
     appointed = services.messages_for(("77", AN_PHU), 2, {})
@@ -542,8 +543,8 @@ def test_an_administrator_is_told_on_the_home_page_of_a_list_that_lacks_their_si
         assert said not in page("son", path), "who has signed"
         assert said not in page("lan", path), "who is no administrator"
     unit = reverse("trust:unit", args=[AN_PHU])
-    assert "Bạn đã ký. Cần chữ ký của một quản trị viên khác. Gọi: Bùi Thủy." in page("son", unit)
-    assert "hai trong số Bùi Thủy, Đỗ Sơn ký danh sách mới" in page("lan", unit)
+    assert "Bạn đã ký. Cần chữ ký của một người quản lý danh sách khác. Gọi: Bùi Thủy." in page("son", unit)
+    assert "hai trong số những người quản lý danh sách (Bùi Thủy, Đỗ Sơn) ký danh sách mới" in page("lan", unit)
 
 
 def test_an_administrator_sees_units_with_boxes_and_opens_any_other_by_its_name(here: Province) -> None:
@@ -581,7 +582,7 @@ def test_the_holder_of_a_key_reads_on_their_own_page_what_it_counts_for(here: Pr
     assert f"{unlisted} Gọi cho người ký danh sách và đọc mã khóa ở trên: Bùi Thủy, Đỗ Sơn." in page("nga")
     lost = [key(name).public_key for name in ("lan", "hoa")]
     row = delegating.prepare(here.people["son"], AN_PHU, [officer(here, Role.STOP)], revoked=lost)
-    assert f"{unlisted} Danh sách mới của Xã An Phú có khóa này và đang chờ quản trị viên ký." in page("nga")
+    assert f"{unlisted} Danh sách mới của Xã An Phú có khóa này và đang chờ người quản lý danh sách ký." in page("nga")
     both_sign(here, row)
     assert "dừng và mở loa · Xã An Phú · đến " in page("nga")
     assert unlisted not in page("nga")
@@ -673,7 +674,7 @@ def test_a_page_takes_nobody_out_of_a_list_but_when_it_is_asked_to(here: Provinc
     [
         ("son", "zz", "Không đọc được khóa này"),
         ("son", "thuy", "Khóa của Bùi Thủy là"),
-        ("hoa", "nga", "Bạn không phải quản trị viên"),
+        ("hoa", "nga", "Bạn không phải người quản lý danh sách"),
     ],
 )
 def test_a_loss_that_no_list_can_say_is_refused_in_words(here: Province, who: str, lost: str, why: str) -> None:

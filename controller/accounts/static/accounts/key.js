@@ -104,14 +104,6 @@ async function show() {
   }
 }
 
-/* A key of this browser that is revoked is thrown away here as well. */
-async function revoke(event) {
-  event.preventDefault();
-  const { currentTarget: asked } = event;
-  await forget(asked.dataset.revokes);
-  asked.submit();
-}
-
 /* Enter after the passphrase registers the key in the file. */
 function enter(event) {
   if (event.key !== "Enter") return;
@@ -129,5 +121,6 @@ if (!usable()) {
     button.addEventListener("click", register);
     button.disabled = false;
   }
-  for (const asked of document.querySelectorAll("[data-revokes]")) asked.addEventListener("submit", revoke);
+  /* A key of this browser that is revoked for good is thrown away here as well. */
+  for (const gone of document.querySelectorAll("[data-gone]")) forget(gone.dataset.gone);
 }
