@@ -14,7 +14,7 @@ from django.utils import timezone
 from controller.accounts.models import Audit
 from controller.core.errors import NotAllowed
 from controller.orders import rollcall, services
-from controller.orders.composing import Alarm
+from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
@@ -328,3 +328,14 @@ def test_a_box_that_takes_an_order_for_over_before_its_end_has_a_fast_clock(
     rollcall.record([said], order.expires - dt.timedelta(seconds=before_the_end))
     page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
     assert (FAST in page) is is_fast
+
+
+def test_who_opens_the_speakers_again_reads_that_what_goes_on_is_a_drill(here: Province) -> None:
+    order = services.prepare(here.people["hoa"], Alarm(1, (AN_PHU,), status=Status.EXERCISE))
+    for who in ("hoa", "minh"):
+        hand_in(as_(here, who), order, who)
+    stop = services.stop_prepare(here.people["hoa"], Stop((AN_PHU,)))
+    hand_in(as_(here, "hoa"), stop, "hoa")
+    opened = services.reinstate_prepare(stop, here.people["hoa"])
+    page = as_(here, "hoa").get(reverse("orders:order", args=[opened.pk])).text
+    assert '<span class="badge">Diễn tập</span>' in page.partition("Sẽ phát tiếp")[2]

@@ -276,7 +276,7 @@ def _register_key(page: Any, url: str, key_file: Path) -> None:
     page.wait_for_selector("text=Mật khẩu không mở được khóa này")
     page.fill("#key-passphrase", PASSPHRASE)
     page.click("#key-button:not([disabled])")
-    page.wait_for_selector("button.danger.small")
+    page.wait_for_selector("a.danger.small")
 
 
 def _prepare(page: Any, url: str) -> str:
