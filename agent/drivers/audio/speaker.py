@@ -85,6 +85,14 @@ class EngineSpeaker:
 
     async def start(self, track: Track) -> "EngineSounding":
         link = await self._linked()
+        try:
+            return await self._start(track, link)
+        except SoundError:
+            if not link.dead:
+                raise
+        return await self._start(track, await self._linked())  # it was about to end when it was asked
+
+    async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
         sounding = EngineSounding(link, self._next())
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
@@ -171,6 +179,8 @@ class EngineSpeaker:
                     continue
                 if isinstance(event, wire.Ended):
                     self._ended_s = loop.time()
+                elif isinstance(event, wire.Taken):
+                    self.trouble = event.trouble
                 link.tell(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
             return await link.last_words(error)
@@ -266,6 +276,7 @@ class _Link:
         self._reader = reader
         self._writer = writer
         self.soundings: dict[int, EngineSounding] = {}
+        self.dead = False
 
     @classmethod
     async def open(cls, start: Callable[[int], list[str]]) -> "_Link":
@@ -315,6 +326,7 @@ class _Link:
         return f"{error!r}"
 
     def break_off(self, error: SoundError) -> None:
+        self.dead = True
         soundings, self.soundings = self.soundings, {}
         for sounding in soundings.values():
             sounding.fail(error)

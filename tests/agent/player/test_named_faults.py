@@ -108,6 +108,27 @@ def test_fault_35_the_more_severe_alarm_goes_first_then_the_other(tmp_path: Path
     virtual_time.run(story())
 
 
+def test_fault_36_while_the_second_output_sounds_the_fault_stays_and_goes_when_the_first_is_back(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60", "b20", "b10"))
+            await studio.until(at("06:00:20"))
+            studio.speaker.unplug()
+            await studio.until(at("06:00:21"))
+            studio.speaker.plug_in()
+            studio.speaker.trouble = "it was unplugged; sounding on bcm2835"
+            await studio.until(at("06:01:10"))
+            assert {raised for _, raised in studio.faults} == {True}
+            studio.speaker.trouble = ""
+            await studio.until(at("06:02:00"))
+            assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+            assert len([raised for _, raised in studio.faults if not raised]) == 1
+
+    virtual_time.run(story())
+
+
 class Silent(FakeSpeaker):
     """Says of every track that it was a file of silence."""
 

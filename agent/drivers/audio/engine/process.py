@@ -138,7 +138,7 @@ class Engine:
                 self._apart_ms = apart_ms
             case wire.Probe(id=number):
                 try:
-                    self._say(wire.Taken(number, self._ensure_device().name))
+                    self._say(wire.Taken(number, self._ensure_device().name, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
 
@@ -155,7 +155,7 @@ class Engine:
             return
 
         def opened(error: SoundError | None) -> None:
-            self._say(wire.Taken(number, output) if error is None else wire.broke(number, error))
+            self._say(wire.Taken(number, output, self._trouble) if error is None else wire.broke(number, error))
 
         voice = Voice(
             command.track,
