@@ -164,7 +164,7 @@ class Performance:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
-                self._device.works()
+                self._device.works(self._speaker.trouble)
                 testimony = self._witness.began(track, first, emergency=row.emergency)
                 self._log.started(row.play, first)
                 if row.emergency:

@@ -324,6 +324,8 @@ class Dying(Player):
 class Mixing:
     """A horn that waits for nobody."""
 
+    trouble = ""
+
     def __init__(self, speaker: Any) -> None:
         self._speaker = speaker
 
@@ -337,6 +339,8 @@ class Mixing:
 class Eager:
     """A horn that does not ask whether it is too late."""
 
+    trouble = ""
+
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
 
@@ -346,6 +350,8 @@ class Eager:
 
 class Echoing:
     """A horn whose buffer comes round again."""
+
+    trouble = ""
 
     def __init__(self, speaker: Any) -> None:
         self._speaker = speaker
@@ -358,6 +364,8 @@ class Echoing:
 
 class Mute:
     """A horn that says that it sounds."""
+
+    trouble = ""
 
     def __init__(self, speaker: Any) -> None:
         self._clock = speaker._clock
