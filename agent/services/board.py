@@ -22,7 +22,7 @@ from agent.ports.journal import Play, PlayJournal
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
-from protocol.quantities import SECOND_MS
+from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import SHOWN, FaultCode, Grade, Result
 from protocol.timeline import Holdings, Segment
 
@@ -33,8 +33,9 @@ AGAIN_MS: Final = 30 * SECOND_MS
 RETRY_MS: Final = 5 * SECOND_MS
 PATIENCE_MS: Final = 10 * SECOND_MS
 """A board that takes longer for one picture hangs."""
+NEWS_MS: Final = 12 * 60 * MINUTE_MS
 CLOSE_MS: Final = 3 * SECOND_MS
-LOGGED: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN})
+LOGGED: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN, Look.NOTICE})
 """Pages that somebody ordered; the time of day and the box's code are nobody's business later."""
 ALARMS: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED})
 BOARD_PLAY: Final = "board:"
@@ -225,14 +226,16 @@ class _Rows:
         self._clock = clock
         self._faults = faults
         self._play: Play | None = None
+        self._told: dict[tuple[str, str], int] = {}
+        """When a notice was written down, by cause and pictures."""
         self._is_open = False
         self._detail = ""
         self._why = ""
 
     def begin(self, page: Page, film: Film) -> None:
-        if page.look not in LOGGED:
-            return
         now_ms = self._clock.now_ms()
+        if page.look not in LOGGED or (page.look is Look.NOTICE and not self._is_news(page, film)):
+            return
         self._play = Play(
             play=f"{BOARD_PLAY}{now_ms}",
             cause=page.cause,
@@ -244,6 +247,12 @@ class _Rows:
         )
         self._detail = f"shown: {page.look}, {len(film.scenes)} pictures, SHA-256 {film.digest}"
         self._is_open, self._why = False, ""
+
+    def _is_news(self, page: Page, film: Film) -> bool:
+        """A notice comes every few minutes: it is written down the first time in NEWS_MS."""
+        now_ms, name = self._clock.boot_ms(), (page.cause, film.digest)
+        self._told = {told: at_ms for told, at_ms in self._told.items() if now_ms - at_ms < NEWS_MS}
+        return self._told.setdefault(name, now_ms) == now_ms
 
     def shown(self) -> None:
         """The board has taken a picture of it."""
