@@ -120,7 +120,9 @@ class BoardService:
                     await self._turn()
                 except Exception as error:  # whatever a page or a driver does, the loudspeakers go on
                     log.exception("the board's service failed")
+                    self._film = None
                     self._complain(repr(error))
+                    await self._go_dark()  # what stood there may not be true any more
                     await self._clock.sleep_ms(RETRY_MS)
                 await self._clock.sleep_ms(self._wait_ms())
         finally:
@@ -213,9 +215,8 @@ class BoardService:
             return
         closing = asyncio.ensure_future(self._board.close())
         done, _ = await asyncio.wait({closing}, timeout=CLOSE_MS / SECOND_MS)
-        if done:
-            with contextlib.suppress(BoardError):
-                closing.result()
+        if done and (error := closing.exception()) is not None:
+            log.warning("the board did not go dark", reason=str(error))
 
 
 class _Rows:
