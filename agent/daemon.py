@@ -330,7 +330,7 @@ def _board(config: Config, board: BoardConfig, me: _Me, mind: _Mind, player: Pla
         Light(board.brightness, board.night_brightness, *board.night),
         clock=mind.clock,
         store=mind.store,
-        keeper=mind.keeper,
+        holdings=mind.keeper.holdings,
         faults=mind.faults,
         sounding=lambda: player.sounding,
         code=enrolment_code(me.box),

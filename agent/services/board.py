@@ -21,7 +21,6 @@ from agent.ports.clock import Clock
 from agent.ports.journal import Play, PlayJournal
 from agent.ports.store import Store
 from agent.services.faults import Faults
-from agent.services.keeper import Keeper
 from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import SHOWN, FaultCode, Grade, Result
 from protocol.timeline import Holdings, Segment
@@ -74,22 +73,22 @@ class BoardService:
         *,
         clock: Clock,
         store: Store,
-        keeper: Keeper,
+        holdings: Callable[[], Holdings],
         faults: Faults,
         sounding: Callable[[], Segment | None],
         code: str,
         name: str,
     ) -> None:
-        """`code` is shown until the box is approved; `name` until the programme names the place.
+        """`holdings` gives the same object until they change; `sounding` says what the player has in the air.
 
-        `sounding` says what the player has in the air.
+        `code` is shown until the box is approved, `name` until the programme names the place.
         """
         self._board = board
         self._draw = draw
         self._light = light
         self._clock = clock
         self._store = store
-        self._keeper = keeper
+        self._holdings = holdings
         self._faults = faults
         self._sounding = sounding
         self._code = code
@@ -145,7 +144,7 @@ class BoardService:
             await self._send(picture)
 
     def _wanted(self) -> Page:
-        now_ms, holdings = self._clock.now_ms(), self._keeper.holdings()
+        now_ms, holdings = self._clock.now_ms(), self._holdings()
         if holdings is not self._of:
             book = self._store.book
             accepted = [(row.order, row.level, row.accepted_ms) for row in book.orders(now_ms - pages.CANCELLED_MS)]
@@ -163,7 +162,7 @@ class BoardService:
         )
 
     def _picture(self, film: Film) -> Picture:
-        second = pages.second_of_day(self._keeper.holdings(), self._clock.now_ms())
+        second = pages.second_of_day(self._holdings(), self._clock.now_ms())
         frame = film.at(self._clock.boot_ms() - self._since_ms)
         return Picture(frame, self._light.at(second, self._page.look), text_of(self._page))
 
