@@ -115,14 +115,14 @@ def shows(
 ) -> Page:
     """What a passer-by is to read now. `name` is the place's, `code` that of a box that waits for approval.
 
-    `sounding` is what the player has in the air. Where it has nothing, as with a broken amplifier, the plan tells what
-    should be: then people can read it at least.
+    `sounding` is what the player has in the air: an alarm that it sounds is one, whatever the time may be. Where it has
+    nothing, as with a broken amplifier, the plan tells what should be: then people can read it at least.
     """
     segment = sounding if sounding is not None else at(holdings, now_ms)
-    if may_sound(SegmentKind.EMERGENCY, quality):
-        page = _of_alarms(holdings, alarms, now_ms, "" if segment is None else segment.cause)
-        if page is not None:
-            return page
+    known = alarms if may_sound(SegmentKind.EMERGENCY, quality) else ()
+    page = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
+    if page is not None:
+        return page
     if code is not None:
         return Page(Look.CODE, code, name)
     if not may_sound(SegmentKind.PROGRAMME, quality):
@@ -149,6 +149,13 @@ def second_of_day(holdings: Holdings, now_ms: int) -> int:
     """On the clocks of the place."""
     wall = to_wall(now_ms, _zone(holdings))
     return wall.hour * 3600 + wall.minute * 60 + wall.second
+
+
+def _heard(holdings: Holdings, sounding: Segment | None) -> Page | None:
+    """The alarm that the player has in the air, if it has one."""
+    cause = "" if sounding is None else sounding.cause
+    held = next((held for held in holdings.orders if held.order.id.hex() == cause), None)
+    return None if held is None else _alarm(Alarm(held.order, held.level))
 
 
 def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:

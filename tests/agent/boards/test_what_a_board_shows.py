@@ -166,6 +166,17 @@ def test_a_box_that_does_not_know_the_time_shows_no_programme_and_no_alarm_that_
     assert page(quality=ClockQuality.NITZ, alarms=[Alarm(flood(), 0)]).look is Look.ALARM
 
 
+def test_an_alarm_that_sounds_stands_there_though_the_box_knows_no_time_and_no_book_has_it() -> None:
+    """As one of the box's own button, with a disk that takes nothing."""
+    order = flood()
+    box = holdings(None, orders=(order,))
+    segment = at(box, NOW_MS)
+    assert segment is not None
+    assert page(box, quality=ClockQuality.NONE).look is Look.CLOCK
+    told = page(box, quality=ClockQuality.NONE, sounding=segment)
+    assert told == Page(Look.ALARM, "Lũ, ngập lụt", BY_CODE[1].text_vi, order.id.hex())
+
+
 def test_a_box_that_waits_for_approval_shows_its_code() -> None:
     empty = Holdings(None, None)
     assert page(empty, code="ABCD-2EFG") == Page(Look.CODE, "ABCD-2EFG", "Nhà văn hóa thôn 3")
