@@ -482,7 +482,7 @@ def _board(config: Config, me: _Me, mind: _Mind, player: Player) -> BoardService
         Light(board.brightness, board.night_brightness, *board.night),
         clock=mind.clock,
         store=mind.store,
-        keeper=mind.keeper,
+        holdings=mind.keeper.holdings,
         faults=mind.faults,
         sounding=lambda: player.sounding,
         code=enrolment_code(me.box),

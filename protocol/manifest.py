@@ -121,6 +121,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     station: Name | None = None
     """For a relay: code of one of the manifest's stations."""
     gain_cb: GainCb = 0
+    board_s: DurationS = 0
+    """So long after each start the words of its bulletins stand on boards, in turn, while nothing sounds."""
 
 
 class Station(msgspec.Struct, frozen=True, array_like=True):

@@ -1,7 +1,8 @@
 """What a board shows, as `protocol.timeline` says what sounds: a function of what the box holds and of the time. Pure.
 
 An alarm stands from its beginning until it expires or is ended, also between its passes and after the last one. Then
-comes the bulletin that sounds, in the words that persons have approved; then, outside quiet hours, the time.
+comes the bulletin that sounds, in the words that persons have approved; then, outside quiet hours, what is still to be
+read, in turn with the time.
 """
 
 import enum
@@ -13,16 +14,21 @@ from zoneinfo import ZoneInfo
 
 from agent.core.cueing import may_sound
 from protocol.gate import Ending
+from protocol.manifest import Manifest
 from protocol.messages import BY_CODE, PREPARED
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.policy import EffectivePolicy
 from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.recurrence import to_wall
 from protocol.report import ClockQuality
-from protocol.timeline import Holdings, Segment, SegmentKind, at
+from protocol.timeline import Holdings, Lock, Segment, SegmentKind, at
+from protocol.timeline.occurrences import schedule_of
 
 CANCELLED_MS: Final = 10 * MINUTE_MS
 """So long a board says that an alarm was cancelled."""
+CLOCK_TURN_MS: Final = 15 * SECOND_MS
+NOTICE_TURN_MS: Final = 60 * SECOND_MS
+"""Of each notice, and between two rounds of them of the time: long enough to read a text of some hundred letters."""
 ZONE: Final = "Asia/Ho_Chi_Minh"
 """Where no manifest names one."""
 WEEKDAYS: Final = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
@@ -37,6 +43,8 @@ class Look(enum.StrEnum):
     DRILL = "drill"
     CANCELLED = "cancelled"
     BULLETIN = "bulletin"
+    NOTICE = "notice"
+    """A bulletin that does not sound now and is still to be read."""
     CODE = "code"
     CLOCK = "clock"
     BLACK = "black"
@@ -107,14 +115,14 @@ def shows(
 ) -> Page:
     """What a passer-by is to read now. `name` is the place's, `code` that of a box that waits for approval.
 
-    `sounding` is what the player has in the air. Where it has nothing, as with a broken amplifier, the plan tells what
-    should be: then people can read it at least.
+    `sounding` is what the player has in the air: an alarm that it sounds is one, whatever the time may be. Where it has
+    nothing, as with a broken amplifier, the plan tells what should be: then people can read it at least.
     """
     segment = sounding if sounding is not None else at(holdings, now_ms)
-    if may_sound(SegmentKind.EMERGENCY, quality):
-        page = _of_alarms(holdings, alarms, now_ms, "" if segment is None else segment.cause)
-        if page is not None:
-            return page
+    known = alarms if may_sound(SegmentKind.EMERGENCY, quality) else ()
+    page = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
+    if page is not None:
+        return page
     if code is not None:
         return Page(Look.CODE, code, name)
     if not may_sound(SegmentKind.PROGRAMME, quality):
@@ -122,7 +130,9 @@ def shows(
     page = None if segment is None else _of_programme(holdings, segment)
     if page is not None:
         return page
-    return BLACK if is_quiet(holdings, now_ms) else _clock(holdings, now_ms, name)
+    if is_quiet(holdings, now_ms):
+        return BLACK
+    return _in_turn(_notices(holdings, now_ms), now_ms) or _clock(holdings, now_ms, name)
 
 
 def is_quiet(holdings: Holdings, now_ms: int) -> bool:
@@ -139,6 +149,13 @@ def second_of_day(holdings: Holdings, now_ms: int) -> int:
     """On the clocks of the place."""
     wall = to_wall(now_ms, _zone(holdings))
     return wall.hour * 3600 + wall.minute * 60 + wall.second
+
+
+def _heard(holdings: Holdings, sounding: Segment | None) -> Page | None:
+    """The alarm that the player has in the air, if it has one."""
+    cause = "" if sounding is None else sounding.cause
+    held = next((held for held in holdings.orders if held.order.id.hex() == cause), None)
+    return None if held is None else _alarm(Alarm(held.order, held.level))
 
 
 def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:
@@ -160,10 +177,11 @@ def _has_begun(order: Order, now_ms: int) -> bool:
 
 def _is_held_back(alarm: Alarm, holdings: Holdings, now_ms: int) -> bool:
     """Whether somebody of its level or above has stopped the speakers."""
-    return any(
-        lock.level <= alarm.level and lock.from_ms <= now_ms and (lock.until_ms is None or now_ms < lock.until_ms)
-        for lock in holdings.locks
-    )
+    return any(lock.level <= alarm.level and _is_in_effect(lock, now_ms) for lock in holdings.locks)
+
+
+def _is_in_effect(lock: Lock, now_ms: int) -> bool:
+    return lock.from_ms <= now_ms and (lock.until_ms is None or now_ms < lock.until_ms)
 
 
 def _stands(alarm: Alarm, now_ms: int) -> bool:
@@ -213,10 +231,37 @@ def _of_programme(holdings: Holdings, segment: Segment) -> Page | None:
     if segment.kind is SegmentKind.RELAY:
         found = next((row for row in manifest.stations if row.code == segment.station), None)
         return None if found is None else Page(Look.BULLETIN, f"Tiếp sóng {found.name}", "", segment.cause)
-    bulletin = next((row for row in manifest.bulletins if row.id == segment.bulletin), None)
+    return _worded(manifest, segment.bulletin, Look.BULLETIN, segment.cause)
+
+
+def _worded(manifest: Manifest, name: str, look: Look, cause: str) -> Page | None:
+    """A bulletin's words, as far as they are approved; None where none are."""
+    bulletin = next((row for row in manifest.bulletins if row.id == name), None)
     if bulletin is None or not (bulletin.title or bulletin.text):
         return None
-    return Page(Look.BULLETIN, bulletin.title, bulletin.text, segment.cause, bulletin.id)
+    return Page(look, bulletin.title, bulletin.text, cause, bulletin.id)
+
+
+def _notices(holdings: Holdings, now_ms: int) -> list[Page]:
+    """What is still to be read of what has started: nothing once the programme is over, or is stopped here."""
+    manifest, assignment = holdings.manifest, holdings.assignment
+    longest_s = 0 if manifest is None else max((entry.board_s for entry in manifest.entries), default=0)
+    over = assignment is not None and assignment.valid_until * SECOND_MS <= now_ms
+    if manifest is None or not longest_s or over or any(_is_in_effect(lock, now_ms) for lock in holdings.locks):
+        return []
+    found: dict[str, Page] = {}
+    for occurrence in schedule_of(manifest).between(now_ms - longest_s * SECOND_MS, now_ms + 1):
+        entry = occurrence.line.entry
+        if now_ms < occurrence.start_ms + entry.board_s * SECOND_MS:
+            pages = (_worded(manifest, name, Look.NOTICE, entry.id) for name in entry.playlist)
+            found |= {page.bulletin: page for page in pages if page is not None}
+    return list(found.values())
+
+
+def _in_turn(notices: Sequence[Page], now_ms: int) -> Page | None:
+    """One after the other; None while it is the turn of the time of day."""
+    into_ms = now_ms % (CLOCK_TURN_MS + len(notices) * NOTICE_TURN_MS) - CLOCK_TURN_MS
+    return notices[into_ms // NOTICE_TURN_MS] if into_ms >= 0 else None
 
 
 def _clock(holdings: Holdings, now_ms: int, name: str) -> Page:

@@ -34,6 +34,7 @@ YELLOW: Final[Colour] = (255, 220, 0)
 GREEN: Final[Colour] = (0, 255, 0)
 DARK_GREEN: Final[Colour] = (0, 96, 0)
 BLUE: Final[Colour] = (0, 48, 160)
+DARK_GREY: Final[Colour] = (64, 64, 64)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ STYLES: Final = {
     Look.DRILL: Style(BLUE, WHITE, GREEN, "DIỄN TẬP"),
     Look.CANCELLED: Style(DARK_GREEN, WHITE, GREEN, "ĐÃ HỦY"),
     Look.BULLETIN: Style(BLUE, WHITE, WHITE, ""),
+    Look.NOTICE: Style(DARK_GREY, WHITE, WHITE, ""),
     Look.CODE: Style(NIGHT, WHITE, YELLOW, ""),
     Look.CLOCK: Style(NIGHT, WHITE, YELLOW, ""),
     Look.BLACK: Style(NIGHT, NIGHT, NIGHT, ""),

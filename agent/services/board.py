@@ -21,8 +21,7 @@ from agent.ports.clock import Clock
 from agent.ports.journal import Play, PlayJournal
 from agent.ports.store import Store
 from agent.services.faults import Faults
-from agent.services.keeper import Keeper
-from protocol.quantities import SECOND_MS
+from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import SHOWN, FaultCode, Grade, Result
 from protocol.timeline import Holdings, Segment
 
@@ -33,8 +32,9 @@ AGAIN_MS: Final = 30 * SECOND_MS
 RETRY_MS: Final = 5 * SECOND_MS
 PATIENCE_MS: Final = 10 * SECOND_MS
 """A board that takes longer for one picture hangs."""
+NEWS_MS: Final = 12 * 60 * MINUTE_MS
 CLOSE_MS: Final = 3 * SECOND_MS
-LOGGED: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN})
+LOGGED: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN, Look.NOTICE})
 """Pages that somebody ordered; the time of day and the box's code are nobody's business later."""
 ALARMS: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED})
 BOARD_PLAY: Final = "board:"
@@ -73,22 +73,22 @@ class BoardService:
         *,
         clock: Clock,
         store: Store,
-        keeper: Keeper,
+        holdings: Callable[[], Holdings],
         faults: Faults,
         sounding: Callable[[], Segment | None],
         code: str,
         name: str,
     ) -> None:
-        """`code` is shown until the box is approved; `name` until the programme names the place.
+        """`holdings` gives the same object until they change; `sounding` says what the player has in the air.
 
-        `sounding` says what the player has in the air.
+        `code` is shown until the box is approved, `name` until the programme names the place.
         """
         self._board = board
         self._draw = draw
         self._light = light
         self._clock = clock
         self._store = store
-        self._keeper = keeper
+        self._holdings = holdings
         self._faults = faults
         self._sounding = sounding
         self._code = code
@@ -119,7 +119,9 @@ class BoardService:
                     await self._turn()
                 except Exception as error:  # whatever a page or a driver does, the loudspeakers go on
                     log.exception("the board's service failed")
+                    self._film = None
                     self._complain(repr(error))
+                    await self._go_dark()  # what stood there may not be true any more
                     await self._clock.sleep_ms(RETRY_MS)
                 await self._clock.sleep_ms(self._wait_ms())
         finally:
@@ -142,7 +144,7 @@ class BoardService:
             await self._send(picture)
 
     def _wanted(self) -> Page:
-        now_ms, holdings = self._clock.now_ms(), self._keeper.holdings()
+        now_ms, holdings = self._clock.now_ms(), self._holdings()
         if holdings is not self._of:
             book = self._store.book
             accepted = [(row.order, row.level, row.accepted_ms) for row in book.orders(now_ms - pages.CANCELLED_MS)]
@@ -160,7 +162,7 @@ class BoardService:
         )
 
     def _picture(self, film: Film) -> Picture:
-        second = pages.second_of_day(self._keeper.holdings(), self._clock.now_ms())
+        second = pages.second_of_day(self._holdings(), self._clock.now_ms())
         frame = film.at(self._clock.boot_ms() - self._since_ms)
         return Picture(frame, self._light.at(second, self._page.look), text_of(self._page))
 
@@ -212,9 +214,8 @@ class BoardService:
             return
         closing = asyncio.ensure_future(self._board.close())
         done, _ = await asyncio.wait({closing}, timeout=CLOSE_MS / SECOND_MS)
-        if done:
-            with contextlib.suppress(BoardError):
-                closing.result()
+        if done and (error := closing.exception()) is not None:
+            log.warning("the board did not go dark", reason=str(error))
 
 
 class _Rows:
@@ -225,14 +226,16 @@ class _Rows:
         self._clock = clock
         self._faults = faults
         self._play: Play | None = None
+        self._told: dict[tuple[str, str], int] = {}
+        """When a notice was written down, by cause and pictures."""
         self._is_open = False
         self._detail = ""
         self._why = ""
 
     def begin(self, page: Page, film: Film) -> None:
-        if page.look not in LOGGED:
-            return
         now_ms = self._clock.now_ms()
+        if page.look not in LOGGED or (page.look is Look.NOTICE and not self._is_news(page, film)):
+            return
         self._play = Play(
             play=f"{BOARD_PLAY}{now_ms}",
             cause=page.cause,
@@ -244,6 +247,12 @@ class _Rows:
         )
         self._detail = f"shown: {page.look}, {len(film.scenes)} pictures, SHA-256 {film.digest}"
         self._is_open, self._why = False, ""
+
+    def _is_news(self, page: Page, film: Film) -> bool:
+        """A notice comes every few minutes: it is written down the first time in NEWS_MS."""
+        now_ms, name = self._clock.boot_ms(), (page.cause, film.digest)
+        self._told = {told: at_ms for told, at_ms in self._told.items() if now_ms - at_ms < NEWS_MS}
+        return self._told.setdefault(name, now_ms) == now_ms
 
     def shown(self) -> None:
         """The board has taken a picture of it."""

@@ -143,6 +143,7 @@ def entry_of(row: Schedule, playlist: Iterable[str]) -> Entry:
         length_s=row.length_s,
         station=row.station_id,
         gain_cb=row.gain_cb,
+        board_s=row.board_s,
     )
 
 

@@ -12,7 +12,7 @@ from controller.core.times import ZONE
 from controller.library.models import Bulletin
 from controller.schedules.places import aimed
 from controller.schedules.rules import TEMPLATES, Recurrence
-from controller.schedules.services import MAX_REPEATS, Draft
+from controller.schedules.services import MAX_BOARD_H, MAX_REPEATS, Draft
 from controller.units.forms import UnitField
 from protocol.quantities import EVERY_DAY
 
@@ -80,6 +80,14 @@ class ScheduleForm(forms.Form):
         max_value=1000,
         help_text=_("Trong các lịch cùng loại, số nhỏ phát trước."),
     )
+    board_h = forms.IntegerField(
+        label=_("Giữ chữ trên bảng tin (giờ)"),
+        initial=0,
+        min_value=0,
+        max_value=MAX_BOARD_H,
+        required=False,
+        help_text=_("Tính từ mỗi lần bắt đầu phát; 0: chữ chỉ hiện trong lúc phát."),
+    )
 
     def __init__(self, *args: Any, playing: Bulletin | None = None, **kwargs: Any) -> None:
         """`playing` is the bulletin that a new schedule begins with."""
@@ -114,6 +122,7 @@ class ScheduleForm(forms.Form):
             repeats=data["repeats"],
             gap_s=data["gap_s"],
             commune_order=data["commune_order"],
+            board_h=data["board_h"] or 0,
         )
 
     def playlist(self, bulletins: Iterable[Bulletin]) -> list[tuple[Bulletin, str]]:

@@ -67,6 +67,8 @@ class Schedule(models.Model):
     """Among schedules of one class that start together the lower goes first."""
     gain_cb = models.SmallIntegerField(default=0)
     """Hundredths of a bel."""
+    board_s = models.PositiveIntegerField(default=0)
+    """So long after each start the words of its bulletins stand on boards while nothing sounds."""
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE, db_index=True)
     author = models.ForeignKey(Person, models.PROTECT, related_name="schedules")
     created = models.DateTimeField()
@@ -78,6 +80,11 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def board_h(self) -> int:
+        """`board_s` in hours, as people gave it."""
+        return self.board_s // 3600
 
 
 class ScheduleItem(models.Model):

@@ -37,6 +37,8 @@ from controller.units.services import unit_by_code
 
 MAX_ITEMS: Final = 100
 MAX_REPEATS: Final = 20
+MAX_BOARD_H: Final = 24
+"""A schedule whose last start is two days back is not sent to boxes any more."""
 ONCE: Final = Recurrence()
 
 
@@ -75,6 +77,8 @@ class Draft:
     repeats: int = 1
     gap_s: int = 0
     commune_order: int = 0
+    board_h: int = 0
+    """Hours after each start for which its words stand on boards while nothing sounds."""
 
 
 def publish(draft: Draft, by: Person) -> Schedule:
@@ -98,6 +102,7 @@ def publish(draft: Draft, by: Person) -> Schedule:
             repeats=draft.repeats,
             gap_s=draft.gap_s,
             commune_order=draft.commune_order,
+            board_s=draft.board_h * 3600,
             author=by,
             created=timezone.now(),
         )
@@ -224,6 +229,12 @@ def _check_times(draft: Draft) -> dt.datetime:
         raise Refused("gap_s", _("Khoảng nghỉ phải từ 0 đến 3600 giây."), _("Ghi một số nhỏ hơn."))
     if not 0 <= draft.commune_order <= 1000:
         raise Refused("commune_order", _("Thứ tự phải từ 0 đến 1000."), _("Ghi một số nhỏ hơn."))
+    if not 0 <= draft.board_h <= MAX_BOARD_H:
+        raise Refused(
+            "board_h",
+            _("Thời gian trên bảng phải từ 0 đến %(limit)d giờ.") % {"limit": MAX_BOARD_H},
+            _("Ghi một số nhỏ hơn; lịch lặp lại hằng ngày thì chữ cũng hiện lại hằng ngày."),
+        )
     return first
 
 

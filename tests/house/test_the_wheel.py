@@ -79,6 +79,21 @@ def test_the_wheel_carries_the_built_in_messages(box_environment: Path, tmp_path
     assert run(box_environment / "python", "-c", CARRIED, cwd=tmp_path).strip() == "[]"
 
 
+DRAWN = """
+from importlib.resources import files
+from agent.core.pages import Look, Page
+from agent.core.rendering import Format, render
+frame = render(Page(Look.BULLETIN, "Lũ"), Format(96, 16)).at(0)
+print(any(frame.rgb), files("agent").joinpath("fonts", "LICENSE.txt").is_file())
+"""
+
+
+def test_the_wheel_carries_the_boards_fonts_with_their_licence_and_draws_with_them(
+    box_environment: Path, tmp_path: Path
+) -> None:
+    assert run(box_environment / "python", "-c", DRAWN, cwd=tmp_path).strip() == "True True"
+
+
 @dataclass
 class Server:
     """A controller that was installed from the wheel, with a data folder of its own."""

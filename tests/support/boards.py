@@ -32,7 +32,7 @@ def service(
         Light(),
         clock=box.clock,
         store=box.store,
-        keeper=box.keeper,
+        holdings=box.keeper.holdings,
         faults=box.faults,
         sounding=lambda: None,
         code=CODE,

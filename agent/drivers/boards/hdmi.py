@@ -59,6 +59,7 @@ class HdmiBoard:
 
 def _open() -> Any:
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")  # SIGTERM is the daemon's
     try:
         import pygame
     except ImportError as error:

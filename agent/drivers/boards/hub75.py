@@ -37,8 +37,8 @@ class Hub75Board:
     def _draw(self, picture: Picture) -> None:
         if self._matrix is None:
             self._open()
-        frame = picture.frame
-        self._matrix.brightness = max(1, picture.brightness)
+        frame = picture.frame if picture.brightness else picture.frame.dimmed(0)
+        self._matrix.brightness = picture.brightness or 1  # the binding knows no 0
         self._canvas.SetImage(Image.frombytes("RGB", (frame.width, frame.height), frame.rgb))
         self._canvas = self._matrix.SwapOnVSync(self._canvas)
 

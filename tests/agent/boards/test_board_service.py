@@ -32,10 +32,10 @@ class Spoken(Programme):
         return replace(made, bulletins=bulletins, approvals=papers)
 
 
-async def in_force(box: Parts) -> None:
-    """A bulletin of ten minutes sounds from the next minute on."""
+async def in_force(box: Parts, board_s: int = 0) -> None:
+    """A bulletin of ten minutes sounds from the next minute on, and is to be read so long."""
     programme = Spoken()
-    programme.add("tiem-chung", "2026-11-24T13:01:00", b"a sound", 600_000)
+    programme.add("tiem-chung", "2026-11-24T13:01:00", b"a sound", 600_000, board_s=board_s)
     box.trusts().assigned(programme)
     box.store.trust.keep_broker("mqtts://nguon.example.vn:8883")
     fetching = asyncio.create_task(box.fetcher.run())
@@ -277,10 +277,15 @@ def test_a_page_that_cannot_be_drawn_is_a_fault_and_the_service_goes_on(tmp_path
 
             def drawn(page: Page) -> None:
                 seen.append(page)
-                if len(seen) == 1:
+                if page.look is Look.BULLETIN and len(seen) < 10:
                     raise BoardError("no paint")
 
             running = asyncio.create_task(service(box, board, drawn=drawn).run())
+            await box.clock.sleep_ms(50_000)
+            assert board.picture is not None
+            await box.clock.sleep_ms(20_000)
+            assert FaultCode.BOARD in box.faults.active()
+            assert board.picture is None, "the time of a minute ago is not left standing"
             await box.clock.sleep_ms(60_000)
             assert faults(box) == [True, False]
             assert board.picture is not None
@@ -322,5 +327,20 @@ def test_of_a_bulletin_only_the_words_that_were_signed_for_reach_the_board(tmp_p
             assert drawn[-1] == Page(Look.BULLETIN, "tiem-chung", "", "tiem-chung", "b-tiem-chung")
             fetching.cancel()
             await stop(running)
+
+    virtual_time.run(main())
+
+
+def test_a_notice_that_comes_again_and_again_is_written_down_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            await in_force(box, board_s=7_200)
+            drawn = list[Page]()
+            running = start(box, FakeBoard(), drawn)
+            await box.clock.sleep_ms(3_600_000)
+            await stop(running)
+            assert sum(1 for page in drawn if page.look is Look.NOTICE) > 30
+            told = [row.detail.split(",")[0] for row in rows(box)]
+            assert told == ["shown: bulletin", "shown: notice"]
 
     virtual_time.run(main())

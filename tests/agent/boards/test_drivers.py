@@ -139,6 +139,8 @@ def test_panels_on_hub75_show_the_frame_over_all_of_them() -> None:
         assert matrix.seen.tobytes() == FRAME.rgb
         await board.show(Picture(Frame(128, 64, bytes(24_576)), 100))
         assert matrix.seen.tobytes() == bytes(24_576)
+        await board.show(Picture(FRAME, 0))
+        assert matrix.seen.tobytes() == bytes(24_576), "dark at night, where box.toml says so"
         await board.close()
         assert matrix.seen is None
 

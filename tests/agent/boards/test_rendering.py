@@ -31,6 +31,7 @@ PAGES = (
     Page(Look.DRILL, FLOOD.title_vi, FLOOD.text_vi, "a"),
     Page(Look.CANCELLED, FLOOD.title_vi, "Lệnh đã được hủy.", "a"),
     Page(Look.BULLETIN, "Lịch tiêm chủng", BULLETIN, "s1", "b1"),
+    Page(Look.NOTICE, "Lịch tiêm chủng", BULLETIN, "s1", "b1"),
     Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3"),
     Page(Look.CODE, "ABCD-2EFG", "Cụm loa thôn 3"),
     Page(Look.BLACK),
@@ -179,7 +180,7 @@ def contrast(frame: Frame, box: tuple[int, int]) -> float:
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
-@pytest.mark.parametrize("look", [Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN])
+@pytest.mark.parametrize("look", [Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN, Look.NOTICE])
 def test_letters_stand_out_from_their_ground(look: Look) -> None:
     frame = render(Page(look, "Lũ", "Nước đang lên nhanh.", "a"), Format(128, 64)).at(0)
     assert contrast(frame, (20, 64)) >= 7

@@ -166,6 +166,17 @@ def test_a_box_that_does_not_know_the_time_shows_no_programme_and_no_alarm_that_
     assert page(quality=ClockQuality.NITZ, alarms=[Alarm(flood(), 0)]).look is Look.ALARM
 
 
+def test_an_alarm_that_sounds_stands_there_though_the_box_knows_no_time_and_no_book_has_it() -> None:
+    """As one of the box's own button, with a disk that takes nothing."""
+    order = flood()
+    box = holdings(None, orders=(order,))
+    segment = at(box, NOW_MS)
+    assert segment is not None
+    assert page(box, quality=ClockQuality.NONE).look is Look.CLOCK
+    told = page(box, quality=ClockQuality.NONE, sounding=segment)
+    assert told == Page(Look.ALARM, "Lũ, ngập lụt", BY_CODE[1].text_vi, order.id.hex())
+
+
 def test_a_box_that_waits_for_approval_shows_its_code() -> None:
     empty = Holdings(None, None)
     assert page(empty, code="ABCD-2EFG") == Page(Look.CODE, "ABCD-2EFG", "Nhà văn hóa thôn 3")
@@ -173,6 +184,71 @@ def test_a_box_that_waits_for_approval_shows_its_code() -> None:
 
 def test_an_alarm_of_before_the_clock_was_set_back_stands() -> None:
     assert page(alarms=[Alarm(flood(), 0)], after_ms=-HOUR_MS).look is Look.ALARM
+
+
+# What is still to be read
+
+
+def kept(board_s: int, **changes: object) -> Holdings:
+    """Two bulletins of a minute each at one o'clock, whose words stay; it is five minutes later."""
+    made = Programme()
+    made.add("tiem-chung", ONE_PM, b"sound", 60_000, board_s=board_s)
+    made.add("cup-dien", "2026-11-24T13:01:00", b"other", 60_000, board_s=board_s)
+    return holdings(replace(made.manifest(), **changes))
+
+
+def looks(box: Holdings, from_ms: int, minutes: int = 3) -> list[tuple[Look, str]]:
+    """What stands there one after the other."""
+    seen: list[tuple[Look, str]] = []
+    for at_ms in range(from_ms, from_ms + minutes * MINUTE_MS, 5_000):
+        now = page(box, after_ms=at_ms)
+        told = (now.look, now.bulletin)
+        if told not in seen[-1:]:
+            seen.append(told)
+    return seen
+
+
+def test_the_words_of_what_sounded_stand_in_turn_with_the_time_for_as_long_as_the_schedule_says() -> None:
+    box = kept(3_600)
+    both = {(Look.NOTICE, "b-tiem-chung"), (Look.NOTICE, "b-cup-dien"), (Look.CLOCK, "")}
+    assert set(looks(box, 5 * MINUTE_MS)) == both
+    assert page(box).look is Look.BULLETIN, "what sounds goes before"
+    assert set(looks(box, 56 * MINUTE_MS)) == both
+    assert set(looks(box, HOUR_MS)) >= {(Look.NOTICE, "b-cup-dien"), (Look.CLOCK, "")}
+    assert set(looks(box, HOUR_MS + MINUTE_MS)) == {(Look.CLOCK, "")}
+    assert set(looks(kept(0), 5 * MINUTE_MS)) == {(Look.CLOCK, "")}
+
+
+def test_each_notice_stands_a_minute_and_the_time_a_quarter() -> None:
+    box = kept(3_600)
+    stands = [page(box, after_ms=5 * MINUTE_MS + second * 1_000).bulletin for second in range(135)]
+    assert sorted((name, stands.count(name)) for name in set(stands)) == [
+        ("", 15),
+        ("b-cup-dien", 60),
+        ("b-tiem-chung", 60),
+    ]
+
+
+def test_notices_give_way_to_alarms_quiet_hours_stops_and_the_end_of_the_programme() -> None:
+    at_ms = 5 * MINUTE_MS
+    assert page(kept(3_600), [Alarm(flood(), 0)], at_ms).look is Look.ALARM
+    quiet = kept(3_600, policies=(Policy(Level.PROVINCE, quiet=(Hours(13 * 3600 + 200, 14 * 3600),)),))
+    assert set(looks(quiet, at_ms)) == {(Look.BLACK, "")}
+    stopped = changed(kept(3_600), locks=(Lock(NOW_MS + 2 * MINUTE_MS, None, "sai", 1),))
+    assert set(looks(stopped, at_ms)) == {(Look.CLOCK, "")}
+    box = kept(3_600)
+    assert box.assignment is not None
+    over = changed(box, assignment=replace(box.assignment, valid_until=NOW_S + 240))
+    assert set(looks(over, at_ms)) == {(Look.CLOCK, "")}
+    assert page(box, after_ms=at_ms, quality=ClockQuality.NITZ).look is Look.CLOCK
+
+
+def test_a_notice_whose_words_nobody_has_signed_for_is_left_out() -> None:
+    box = kept(3_600)
+    assert box.manifest is not None
+    bare = replace(box.manifest.bulletins[0], title="", text="")
+    silent = changed(box, manifest=replace(box.manifest, bulletins=(bare, box.manifest.bulletins[1])))
+    assert set(looks(silent, 5 * MINUTE_MS)) == {(Look.NOTICE, "b-cup-dien"), (Look.CLOCK, "")}
 
 
 # One bulletin goes to voice and board: its words are signed for like its sound

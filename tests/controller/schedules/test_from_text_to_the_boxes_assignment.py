@@ -1,5 +1,6 @@
 """The way of a bulletin from its text to the signed assignment of a box, with real speech and real signatures."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.boxes.models import BoxState
+from controller.core.errors import Refused
 from controller.jobs.models import Job
 from controller.library import files
 from controller.library import services as library
@@ -108,6 +112,21 @@ def test_the_words_that_were_approved_go_to_the_boards_with_the_sound(here: Offi
     wrong = msgspec.structs.replace(bulletin, text=bulletin.text + " Sai.")
     forged = msgspec.structs.replace(manifest, bulletins=(wrong,))
     assert judge_manifest(forged, trust, assignment.units, assignment.issued).manifest.bulletins[0].text == ""
+
+
+def test_a_schedule_may_keep_its_words_on_the_boards(here: Office) -> None:
+    draft = published(here)
+    schedule = services.publish(dataclasses.replace(draft, board_h=6), here.lan)
+    do_all(timezone.now())
+    (entry,) = read(assignment_of(here.boxes[0].pk))[1].entries
+    assert entry.board_s == 6 * 3600
+    browser = Client()
+    browser.force_login(here.lan)
+    assert "6 giờ từ mỗi lần bắt đầu phát" in browser.get(reverse("schedules:schedule", args=[schedule.pk])).text
+    for hours in (-1, 25):
+        with pytest.raises(Refused) as refused:
+            services.publish(dataclasses.replace(draft, board_h=hours), here.lan)
+        assert refused.value.field == "board_h"
 
 
 def test_boxes_with_one_programme_share_one_manifest(here: Office) -> None:
