@@ -228,6 +228,15 @@ def test_under_duress_the_microphone_has_no_rank_and_no_lock_opens() -> None:
     assert [act.keyed for act in acts if isinstance(act, panel.Speak)] == [False]
 
 
+def test_under_duress_the_key_raises_nothing_either_for_ten_minutes_or_until_the_right_code_comes() -> None:
+    forced = told((0, Entered(Code.DURESS)), pressed(Contact.KEY, 1_000))[0]
+    for at_ms, raises in ((5 * MINUTE, False), (10 * MINUTE + 1, True)):
+        hold = [pressed(Contact.EMERGENCY, at_ms), (at_ms + 4_000, None)]
+        assert ("Raise" in kinds(told(*hold, start=forced)[1])) is raises
+    freed = [(MINUTE, Entered(Code.RIGHT)), pressed(Contact.EMERGENCY, MINUTE + 1), (MINUTE + 4_000, None)]
+    assert "Raise" in kinds(told(*freed, start=forced)[1])
+
+
 def test_after_five_wrong_codes_none_is_taken_for_ten_minutes_but_duress_is_reported() -> None:
     wrong: list[tuple[int, Event]] = [(at_ms * SECOND, Entered(Code.WRONG)) for at_ms in range(5)]
     assert told(*wrong, (6 * SECOND, Entered(Code.RIGHT)))[0].code is None
