@@ -1,5 +1,6 @@
 """The mixer is arithmetic: what goes in, block by block, and what comes out."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -200,7 +201,7 @@ def test_whatever_is_asked_each_sound_is_heard_once_in_turn_and_nothing_before_i
         assert began.first_sample_ms >= START_MS + start - 41
         assert (ended.sounded_ms, ended.complete) == (length, True)
         spans.append((began.first_sample_ms, began.first_sample_ms + length))
-    assert all(end <= begin + 1 for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= begin + 1 for (_, end), (begin, _) in itertools.pairwise(spans))
     sounding = np.abs(heard) > 0
     assert sounding.sum() <= sum(frames(length) for _, length in asked)
     assert len(heard) == 200 * BLOCK_FRAMES == 2 * RATE_HZ
