@@ -195,6 +195,7 @@ class Level:
     raw_ms: int
     on: bool
     since_ms: int
+    """When it began, of which one is sure only once it has been still."""
     spent: bool = False
     """This press has had its effect, or began before anybody looked."""
 
@@ -360,7 +361,7 @@ def _settle(panel: Panel, name: str) -> Outcome:
     """The contact has been still for long enough."""
     level = panel.levels[name]
     at_ms = level.raw_ms + DEBOUNCE_MS
-    panel = _with(panel, name, Level(level.raw, level.raw_ms, level.raw, at_ms))
+    panel = _with(panel, name, Level(level.raw, level.raw_ms, level.raw, level.raw_ms))
     acts: list[Act] = []
     if not level.raw and name in panel.stuck:
         panel = replace(panel, stuck=panel.stuck - {name})
