@@ -136,6 +136,9 @@ def _show(stage: Stage, made: "World") -> None:
     print(f"\n  Emergencies are signed with key files: {stage.layout.keys}/*.key.json, passphrase “{PASSPHRASE}”")
     print(f"  What the real agent sounds: {home}/recordings/")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
+    print(
+        f"  Its button: .venv/bin/loalang-agent wire key on --config {home}/box.toml, then wire emergency on, 3 s, off"
+    )
     print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
     _keep_going(stage)
 
