@@ -23,6 +23,8 @@ KEY_LEFT_MS: Final = 30 * MINUTE_MS
 """After so long the emergency key was forgotten."""
 CODE_MS: Final = 2 * MINUTE_MS
 """So long a code unlocks."""
+FORCED_MS: Final = 10 * MINUTE_MS
+"""So long after a duress code nothing at the panel sounds, the key turned or not, unless the right code is entered."""
 MAX_WRONG_CODES: Final = 5
 CODES_PAUSE_MS: Final = 10 * MINUTE_MS
 """After too many wrong codes no other is taken for so long."""
@@ -193,6 +195,7 @@ class Level:
     raw_ms: int
     on: bool
     since_ms: int
+    """When it began, of which one is sure only once it has been still."""
     spent: bool = False
     """This press has had its effect, or began before anybody looked."""
 
@@ -226,6 +229,8 @@ class Panel:
     """When a press was taken last."""
     stuck: frozenset[str] = frozenset()
     reminders: int = 0
+    forced_ms: int | None = None
+    """Since when somebody is forced to press."""
     duress_ms: int | None = None
     hold_ms: int = HOLD_MS
     """How long the emergency button is held."""
@@ -243,7 +248,7 @@ class Panel:
     @property
     def keyed(self) -> bool:
         """Whether whoever is there may do what the key allows."""
-        return self.unlocked_ms is not None and self.code is not Code.DURESS
+        return self.unlocked_ms is not None and self.forced_ms is None
 
     @property
     def speaks_for_the_commune(self) -> bool:
@@ -322,6 +327,8 @@ def _timers(panel: Panel) -> Iterator[_Timer]:
                 yield at_ms, lambda act=act, at_ms=at_ms: act(panel, at_ms)  # type: ignore[misc]
     if panel.code is not None:
         yield panel.code_ms + CODE_MS, lambda: _forget_code(panel)
+    if panel.forced_ms is not None:
+        yield panel.forced_ms + FORCED_MS, lambda: _rank_again(replace(panel, forced_ms=None))
     if panel.duress_ms is not None:
         yield (
             panel.duress_ms + DAY_MS,
@@ -354,7 +361,7 @@ def _settle(panel: Panel, name: str) -> Outcome:
     """The contact has been still for long enough."""
     level = panel.levels[name]
     at_ms = level.raw_ms + DEBOUNCE_MS
-    panel = _with(panel, name, Level(level.raw, level.raw_ms, level.raw, at_ms))
+    panel = _with(panel, name, Level(level.raw, level.raw_ms, level.raw, level.raw_ms))
     acts: list[Act] = []
     if not level.raw and name in panel.stuck:
         panel = replace(panel, stuck=panel.stuck - {name})
@@ -381,7 +388,7 @@ def _stop_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
         return panel, ()
     panel, hush = _hush(panel, "stopped")
     if panel.locked:
-        return panel, hush
+        return panel, (*((Stop(commune=True),) if panel.speaks_for_the_commune else ()), *hush)
     return _spend(panel, Contact.STOP), (Stop(panel.speaks_for_the_commune), *hush)
 
 
@@ -444,26 +451,27 @@ def _stuck_note(panel: Panel) -> Note:
 def _raise(panel: Panel, at_ms: int) -> Outcome:
     """The button has been held for long enough. Under duress it looks the same."""
     panel = _spend(replace(panel, taken_ms=at_ms), Contact.EMERGENCY)
-    if panel.code is Code.DURESS:
+    if panel.forced_ms is not None:
         return panel, ()
     return panel, (Raise(panel.message, panel.speaks_for_the_commune),)
 
 
 def _open(panel: Panel, at_ms: int) -> Outcome:
     panel = _spend(replace(panel, taken_ms=at_ms), Contact.STOP)
-    return panel, () if panel.code is Code.DURESS else (Open(),)
+    return panel, () if panel.forced_ms is not None else (Open(),)
 
 
 def _entered(panel: Panel, code: Code, at_ms: int) -> Outcome:
     wrong = tuple(at for at in panel.wrong if at_ms - at < CODES_PAUSE_MS)
     if code is Code.DURESS:
-        panel = replace(panel, duress_ms=at_ms)
+        panel = replace(panel, duress_ms=at_ms, forced_ms=at_ms)
     note: tuple[Act, ...] = (
         (Note(FaultCode.DURESS, True, "the duress code was entered"),) if code is Code.DURESS else ()
     )
     if code is Code.WRONG or len(wrong) >= MAX_WRONG_CODES:
         return replace(panel, wrong=(*wrong, at_ms)[-MAX_WRONG_CODES:] if code is Code.WRONG else wrong), note
-    panel, acts = _rank_again(replace(panel, code=code, code_ms=at_ms, wrong=()))
+    forced_ms = None if code is Code.RIGHT else panel.forced_ms
+    panel, acts = _rank_again(replace(panel, code=code, code_ms=at_ms, wrong=(), forced_ms=forced_ms))
     return panel, (*note, *acts)
 
 

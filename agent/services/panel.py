@@ -4,7 +4,7 @@ It needs no network, no controller and no time. Every event goes through one que
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import structlog
 from agent.config import CONTACTS, PanelConfig
 from agent.core import lamps, panel
 from agent.core.lamps import Lamp, View
-from agent.core.panel import Act, Broken, Code, Edge, Entered, Event, Heard, Locked, Talk
+from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, Heard, Locked, Talk
 from agent.ports.clock import Clock, wait_for
 from agent.ports.microphone import Microphone
 from agent.ports.pins import Changed, Line, Pins, PinsError
@@ -38,6 +38,12 @@ SPEECH_CB: Final = -400
 """What is louder at the microphone is speech."""
 SILENT_FAULTS: Final = frozenset({FaultCode.DURESS, FaultCode.SERVICE})
 """The first is for the province alone; the second has its own signs."""
+
+_FAULTS_OF: Final = {
+    FaultCode.SERVICE: {Contact.SERVICE},
+    FaultCode.TAMPER: {Contact.TAMPER},
+    FaultCode.MAINS: {Contact.MAINS, Contact.BATTERY},
+}
 
 log = structlog.get_logger(__name__)
 
@@ -179,6 +185,15 @@ class PanelService:
         duress = FaultCode.DURESS in self._faults.active()
         self._state, acts = panel.begin(found, self._wiring.message, now, duress=duress, hold_ms=self._wiring.hold_ms)
         await self._do_all(acts)
+        self._forget_what_is_not_wired(found)
+
+    def _forget_what_is_not_wired(self, found: Collection[str]) -> None:
+        """Faults of an earlier run, of contacts that are well or gone."""
+        if not any(self._troubles.values()):
+            self._faults.cleared(FaultCode.PANEL)
+        for code, contacts in _FAULTS_OF.items():
+            if not contacts & set(found):
+                self._faults.cleared(code)
 
     def _edge_of(self, name: str) -> Changed:
         return lambda on, at_ms: self._note(Edge(name, on), at_ms)

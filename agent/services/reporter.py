@@ -144,8 +144,9 @@ class Reporter:
             await self._send_row("receipt", receipt, Family.RECEIPT)
 
     def _is_of_the_panel(self, receipt: Receipt) -> bool:
+        """Twice is enough: should the controller lose the first, it is told again with the first sample."""
         is_token = self._token is not None and receipt.order.startswith(key_id(self._token))
-        return is_token and receipt.stage is Stage.ACCEPTED
+        return is_token and receipt.stage in (Stage.ACCEPTED, Stage.STARTED)
 
     async def _send_order(self, order: bytes) -> None:
         """The controller relays it to the other boxes of the commune, and answers the receipt behind it."""

@@ -90,6 +90,19 @@ lead_in_ms = 0
 
 [clock]
 trust = "system"
+
+# A panel of pretended contacts: `loalang-agent wire key on`, `wire emergency on`, three seconds, `wire emergency off`.
+[panel]
+driver = "fake"
+emergency = 5
+key = 6
+select = [20, 21, 26]
+messages = [1, 2, 4]
+stop = 19
+service = 16
+status_lamp = 22
+fault_lamp = 27
+on_air_lamp = 18
 """
 BOARD_TOML: Final = """
 [board]

@@ -137,6 +137,9 @@ def _show(stage: Stage, made: "World") -> None:
     print(f"  What the real agent sounds: {home}/recordings/")
     print(f"  What stands on its board: {home}/state/board.png")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
+    print(
+        f"  Its button: .venv/bin/loalang-agent wire key on --config {home}/box.toml, then wire emergency on, 3 s, off"
+    )
     print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
     _keep_going(stage)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
+from agent.config import parse
+from controller.demo.layout import BOX_TOML
 from tests.support.agents import Agent, eventually
 
 BOX = """
@@ -88,3 +90,10 @@ def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:
         assert talking.returncode == 0
         eventually(lambda: 'event="the microphone is closed"' in agent.log(), "its end")
         eventually(lambda: [row["complete"] for row in heard(tmp_path)] == [False], "what was heard")
+
+
+def test_the_boxes_of_the_demo_have_a_button(tmp_path: Path) -> None:
+    text = BOX_TOML.format(name="x", state="s", port=1, ca="ab" * 32, output="wav", recordings="r")
+    panel = parse(text, tmp_path / "box.toml").panel
+    assert {"emergency", "key", "stop"} <= dict(panel.lines).keys()
+    assert panel.driver == "fake"

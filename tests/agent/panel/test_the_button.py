@@ -31,14 +31,14 @@ def test_held_with_the_key_turned_it_is_written_down_and_heard(tmp_path: Path) -
     tell(tmp_path, story)
 
 
-def test_its_first_sample_comes_150_ms_after_the_three_seconds_at_most(tmp_path: Path) -> None:
+def test_its_first_sample_comes_150_ms_after_three_seconds_at_most(tmp_path: Path) -> None:
     async def story(box: PanelBox) -> None:
         box.press(Contact.KEY)
         await box.pass_ms(1_000)
         pressed = box.parts.clock.now_ms()
         box.press(Contact.EMERGENCY)
         await box.pass_ms(30_000)
-        assert 3_000 < box.heard[0].first_sample_ms - pressed <= 3_150
+        assert 3_000 <= box.heard[0].first_sample_ms - pressed <= 3_150
 
     tell(tmp_path, story)
 

@@ -116,7 +116,7 @@ def test_whatever_happens_nothing_is_raised_while_locked_and_nobody_speaks_longe
 
 def test_the_hold_counts_from_when_both_button_and_key_are_there() -> None:
     rows = [pressed(Contact.EMERGENCY, 0), pressed(Contact.KEY, 10_000)]
-    assert "Raise" not in kinds(told(*rows, (13_000, None))[1])
+    assert "Raise" not in kinds(told(*rows, (12_999, None))[1])
     assert "Raise" in kinds(told(*rows, (13_100, None))[1])
 
 
@@ -226,6 +226,15 @@ def test_under_duress_the_microphone_has_no_rank_and_no_lock_opens() -> None:
     )
     assert "Open" not in kinds(acts)
     assert [act.keyed for act in acts if isinstance(act, panel.Speak)] == [False]
+
+
+def test_under_duress_the_key_raises_nothing_either_for_ten_minutes_or_until_the_right_code_comes() -> None:
+    forced = told((0, Entered(Code.DURESS)), pressed(Contact.KEY, 1_000))[0]
+    for at_ms, raises in ((5 * MINUTE, False), (10 * MINUTE + 1, True)):
+        hold = [pressed(Contact.EMERGENCY, at_ms), (at_ms + 4_000, None)]
+        assert ("Raise" in kinds(told(*hold, start=forced)[1])) is raises
+    freed = [(MINUTE, Entered(Code.RIGHT)), pressed(Contact.EMERGENCY, MINUTE + 1), (MINUTE + 4_000, None)]
+    assert "Raise" in kinds(told(*freed, start=forced)[1])
 
 
 def test_after_five_wrong_codes_none_is_taken_for_ten_minutes_but_duress_is_reported() -> None:

@@ -258,3 +258,16 @@ def test_an_alarm_on_a_disk_that_then_fails_is_stopped_all_the_same(tmp_path: Pa
         assert not box.own.is_locked
 
     tell(tmp_path, story)
+
+
+def test_a_fault_of_the_panel_that_was_mended_while_the_box_was_off_is_over(tmp_path: Path) -> None:
+    async def broken(box: PanelBox) -> None:
+        await box.pass_ms(40_000)
+        assert {FaultCode.PANEL, FaultCode.TAMPER} <= set(box.parts.faults.active())
+
+    async def mended(box: PanelBox) -> None:
+        await box.pass_ms(1_000)
+        assert not {FaultCode.PANEL, FaultCode.TAMPER} & set(box.parts.faults.active())
+
+    tell(tmp_path, broken, pressed=(Contact.MAINS, Contact.STOP, Contact.TAMPER))
+    tell(tmp_path, mended, wired=(Contact.STOP,))

@@ -107,7 +107,7 @@ def test_stop_with_key_and_code_ends_the_communes_alarm_and_without_them_it_does
         await box.hold(Contact.STOP, 200)
         await box.pass_ms(1_000)
         assert box.speaker.sounding
-        box.own.open()
+        assert box.own.is_locked
         box.press(Contact.KEY)
         await box.pass_ms(100)
         await box.hold(Contact.STOP, 200)
