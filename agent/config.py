@@ -54,16 +54,16 @@ class Config:
     """Milliseconds from the amplifier's power to the first sample."""
     device: str | None
     """Name of the PortAudio output; None for the default."""
+    board: str | None
+    """Serial line of a sign of the Alpha protocol; None where the box has no board."""
+    board_baud: int
+    """Bits a second on that line."""
     ear_device: str | None
     """Name of the PortAudio input beside the loudspeaker, "default" for the system's; None where there is none."""
     ear_adc: Path | None
     """File of the measuring chip at the amplifier, /sys/bus/iio/…/in_voltage…_raw; None where there is none."""
     ear_threshold: float
     """Score from which on the microphone has heard the box, see `agent.core.proof`."""
-    board: str | None
-    """Serial line of a sign of the Alpha protocol; None where the box has no board."""
-    board_baud: int
-    """Bits a second on that line."""
     clock_trust: str
     """One of TRUSTS: believe the system clock only when the kernel says that it is synchronised, or always."""
     control_socket: Path
@@ -110,11 +110,11 @@ def parse(text: str, path: Path) -> Config:
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
+        board=reader.text("board", "port", _between(1, 200), default="") or None,
+        board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
         ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
         ear_threshold=float(reader.number("ear", "threshold", *THRESHOLDS, default=HEARD)),
-        board=reader.text("board", "port", _between(1, 200), default="") or None,
-        board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
     )

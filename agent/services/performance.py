@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent.core.cueing import FADE_MS, Cue, Ending
@@ -169,8 +170,10 @@ class Performance:
                     self._stages.sounded(row.cause, first)
                 self._on_change()
             closing = playing.closing(await playing.sounding.ended())
-            grade, detail = self._proved(row, testimony, closing)
-            self._log.end(row.play, closing.ended_ms, closing.result, grade, detail, final=closing.final)
+            closing = self._proved(row, testimony, closing)
+            self._log.end(
+                row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
+            )
         except SoundError as error:
             self._broke_off(playing, error)
         finally:
@@ -178,15 +181,6 @@ class Performance:
                 testimony.close()
             playing.first_sample_ms = None
             self._on_change()
-
-    def _proved(self, row: Play, testimony: Testimony | None, closing: Closing) -> tuple[Grade, str]:
-        """The grade that the box's own ears give, and the row's detail with what is missing to a better one."""
-        if testimony is None:
-            return closing.grade, closing.detail
-        grade, why = testimony.verdict(closing.grade)
-        if row.emergency:
-            self._stages.proved(row.cause, grade)
-        return grade, "; ".join(filter(None, (closing.detail, why)))
 
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None
@@ -210,6 +204,15 @@ class Performance:
             detail,
             final=final,
         )
+
+    def _proved(self, row: Play, testimony: Testimony | None, closing: Closing) -> Closing:
+        """The same with the grade that the box's own ears give, and with what is missing to a better one."""
+        if testimony is None:
+            return closing
+        grade, why = testimony.verdict(closing.grade)
+        if row.emergency:
+            self._stages.proved(row.cause, grade)
+        return replace(closing, grade=grade, detail="; ".join(filter(None, (closing.detail, why))))
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
         """A file that no decoder reads; whether something else can sound in its place."""

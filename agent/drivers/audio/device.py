@@ -19,7 +19,7 @@ _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 _SILENT = _HANDLER(lambda *_: None)
 
 
-def hush_alsa() -> None:
+def _hush_alsa() -> None:
     """Keep libasound from printing a page of devices that do not exist; real errors come back as exceptions."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
@@ -30,7 +30,7 @@ class Device:
 
     def __init__(self, name: str | None) -> None:
         """`name`: part of the device's name; None for the default. Devices are looked for anew each time."""
-        hush_alsa()
+        _hush_alsa()
         self._audio = pyaudio.PyAudio()
         try:
             with _device_errors():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import threading
 from typing import Any, Final
 
@@ -9,7 +10,6 @@ import numpy as np
 import pyaudio
 
 from agent.drivers.audio import source
-from agent.drivers.audio.device import hush_alsa
 from agent.drivers.ear.played import folded
 from agent.ports.clock import Clock
 from agent.ports.ear import Block, EarError
@@ -19,6 +19,9 @@ WAITING: Final = 50
 """Blocks that wait for a daemon that is busy; more are dropped, and the gap shows in the instants."""
 PATIENCE_S: Final = 3.0
 """A microphone that gives nothing for so long is gone."""
+
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+_SILENT = _HANDLER(lambda *_: None)
 
 
 class PortAudioMicrophone:
@@ -36,7 +39,7 @@ class OpenMicrophone:
     """An open input and its thread."""
 
     def __init__(self, clock: Clock, name: str, loop: asyncio.AbstractEventLoop) -> None:
-        hush_alsa()
+        _hush_alsa()
         self._clock = clock
         self._loop = loop
         self._blocks: asyncio.Queue[Block | EarError] = asyncio.Queue()
@@ -106,6 +109,12 @@ class OpenMicrophone:
                 return int(info["index"])
         known = ", ".join(str(info["name"]) for info in inputs) or "none"
         raise EarError(f"no input is called {name!r}; ear.device in box.toml may be one of: {known}")
+
+
+def _hush_alsa() -> None:
+    """Keep libasound from printing a page of devices that do not exist; real errors come back as exceptions."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
 
 
 def _gone(why: str) -> EarError:
