@@ -53,7 +53,7 @@ class Findings:
         if self.proven:
             return ""
         if self.trouble:
-            return f"{self.name}: {self.trouble}"
+            return f"{self.name}: {self.trouble.replace('; ', ', ')}"  # a semicolon parts the notes of a row
         if self.heard:
             return f"{self.name}: heard in {self.heard} of {self.heard + self.mute} parts"
         if self.mute and self.score is not None:

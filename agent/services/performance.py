@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent.core.cueing import FADE_MS, Cue, Ending
@@ -172,9 +173,10 @@ class Performance:
                 self._on_change()
             sounded = await playing.sounding.ended()
             self._judge(playing, sounded)
-            closing = playing.closing(sounded)
-            grade, detail = self._proved(row, testimony, closing)
-            self._log.end(row.play, closing.ended_ms, closing.result, grade, detail, final=closing.final)
+            closing = self._proved(row, testimony, playing.closing(sounded))
+            self._log.end(
+                row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
+            )
         except SoundError as error:
             self._broke_off(playing, error)
         finally:
@@ -191,15 +193,6 @@ class Performance:
         elif self._silent and sounded.grade >= Grade.RENDERED:
             self._silent = False
             self._on_fault(FaultCode.NOT_HEARD, False, "what sounds is no silence any more")
-
-    def _proved(self, row: Play, testimony: Testimony | None, closing: Closing) -> tuple[Grade, str]:
-        """The grade that the box's own ears give, and the row's detail with what is missing to a better one."""
-        if testimony is None:
-            return closing.grade, closing.detail
-        grade, why = testimony.verdict(closing.grade)
-        if row.emergency:
-            self._stages.proved(row.cause, grade)
-        return grade, "; ".join(filter(None, (closing.detail, why)))
 
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None
@@ -223,6 +216,15 @@ class Performance:
             detail,
             final=final,
         )
+
+    def _proved(self, row: Play, testimony: Testimony | None, closing: Closing) -> Closing:
+        """The same with the grade that the box's own ears give, and with what is missing to a better one."""
+        if testimony is None:
+            return closing
+        grade, why = testimony.verdict(closing.grade)
+        if row.emergency:
+            self._stages.proved(row.cause, grade)
+        return replace(closing, grade=grade, detail="; ".join(filter(None, (closing.detail, why))))
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
         """A file that no decoder reads; whether something else can sound in its place. A station that is not on the

@@ -222,6 +222,14 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
         lambda found: _("micrô ở hộp không hoạt động"),
     ),
     (
+        re.compile(r"(?:acoustic|electrical): (?:what was played cannot be read again|the comparison failed): .+"),
+        lambda found: _("không so sánh được với âm thanh đã phát"),
+    ),
+    (
+        re.compile(r"electrical: .+: no measurement .+"),
+        lambda found: _("mạch đo ở tăng âm không hoạt động"),
+    ),
+    (
         re.compile(r"clipped: (\S+%) of it at full scale"),
         lambda found: _("âm thanh bị vỡ tiếng (%(share)s chạm mức tối đa)") % {"share": found[1]},
     ),

@@ -34,6 +34,15 @@ def test_what_is_written_reads_the_same() -> None:
     assert parse(to_toml(config), PATH) == config
 
 
+def test_a_box_has_no_ear_unless_one_is_named() -> None:
+    config = parse(GOOD, PATH)
+    assert (config.ear_device, config.ear_adc, config.ear_threshold) == (None, None, 5)
+    adc = "/sys/bus/iio/devices/iio:device0/in_voltage0_raw"
+    config = parse(f"{GOOD}[ear]\ndevice = 'USB'\nadc = '{adc}'\nthreshold = 7", PATH)
+    assert (config.ear_device, config.ear_adc, config.ear_threshold) == ("USB", Path(adc), 7)
+    assert parse(to_toml(config), PATH) == config
+
+
 @pytest.mark.parametrize(
     ("change", "named", "way_out"),
     [
@@ -42,6 +51,7 @@ def test_what_is_written_reads_the_same() -> None:
         ("[sounds]\noutput = 'wav'", "[sounds]", "the tables are [box]"),
         ("[sound]\nlead_in_ms = 'long'", "sound.lead_in_ms", "whole number from 0"),
         ("[sound]\nlead_in_ms = true", "sound.lead_in_ms", "whole number from 0"),
+        ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
         (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),
     ],

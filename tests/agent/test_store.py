@@ -160,6 +160,27 @@ def test_a_cancel_ends_what_it_names_in_the_same_moment_and_nothing_starts_after
         assert book.ended() == {order.id: (Ending(0, Status.ACTUAL, MessageType.CANCEL),)}
 
 
+def test_fault_38_an_alarm_that_was_not_heard_is_told_once_and_goes_on(tmp_path: Path) -> None:
+    order = alert(7, at_s=1_000)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        assert not book.progress(order.id, Stage.NOT_HEARD, 1_000_400, None, Grade.CLAIMED)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.CLAIMED)
+        assert book.progress(order.id, Stage.NOT_HEARD, 1_026_000, 1_000_600, Grade.CLAIMED)
+        assert not book.progress(order.id, Stage.NOT_HEARD, 1_056_000, 1_000_600, Grade.CLAIMED)
+        assert [held.stage for held in book.orders(0)] == [Stage.STARTED]
+        assert book.progress(order.id, Stage.DONE, 1_060_000, 1_000_600, Grade.ACOUSTIC)
+        assert [(receipt.stage, receipt.at) for receipt in outbox.receipts()] == [
+            (Stage.ACCEPTED, 1_000_500),
+            (Stage.STARTED, 1_000_600),
+            (Stage.NOT_HEARD, 1_026_000),
+            (Stage.DONE, 1_060_000),
+        ]
+        outbox.acknowledge(Ack(BOX, outbox.chain(), 0, ((order.id, Stage.NOT_HEARD),)))
+        assert Stage.NOT_HEARD not in {receipt.stage for receipt in outbox.receipts()}
+
+
 def test_an_update_for_later_leaves_the_order_alone_until_its_hour(tmp_path: Path) -> None:
     order = alert(7, at_s=1_000)
     update = alert(8, at_s=1_001, type=MessageType.UPDATE, references=(order.id,), not_before=1_100)

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.support import village_air
+
 REPO = Path(__file__).parents[2]
 
 
@@ -31,6 +35,15 @@ def test_the_benchmark_of_the_gate_fails_where_a_sound_is_wrong_or_an_order_too_
     assert named <= figures.keys()
     assert (figures["cases"], figures["wrong_sounds"], figures["disagreements_with_oracle"]) == (300, 0, 0)
     assert figures["ok"] is True
+
+
+@pytest.mark.skipif(not village_air.INSTALLED, reason="espeak-ng is not installed: apt-get install espeak-ng")
+def test_the_benchmark_of_proof_counts_what_was_heard_and_what_was_taken_for_it() -> None:
+    figures = ran("tests/bench/proof.py", "0.01")
+    named = {"detect_0db", "detect_minus5db", "detect_minus10db", "false_alarm_rate", "cpu_ms_per_check"}
+    assert named <= figures.keys()
+    assert (figures["positives_each"], figures["negatives"], figures["train_negatives"]) == (4, 5, 4)
+    assert (figures["detect_0db"], figures["false_alarm_rate"]) == (1.0, 0.0)
 
 
 def test_the_benchmark_of_compilation_tells_every_box_and_after_a_change_those_of_one_commune() -> None:

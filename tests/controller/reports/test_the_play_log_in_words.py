@@ -54,6 +54,8 @@ AS_THE_AGENT_WRITES = [
     "acoustic: heard in 3 of 8 parts",
     "acoustic: too short or too even to tell",
     "acoustic: the microphone does not answer: it was unplugged",
+    "acoustic: what was played cannot be read again: b1.flac: cannot be sounded: damaged",
+    "electrical: /sys/bus/iio/devices/iio:device0/in_voltage0_raw: no measurement (gone), is the chip connected?",
     "acoustic: the microphone gives silence, not even noise",
 ]
 
