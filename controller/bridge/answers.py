@@ -30,6 +30,8 @@ class Picture:
     """Of each unit of its place that has a delegation, the version in force."""
     owed: Mapping[bytes, bytes] = field(default_factory=dict)
     """Live orders that it has not answered: envelope by id."""
+    speaking: tuple[bytes, ...] = ()
+    """Envelopes of the sessions of live voice that are on in its place."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Needs:
     lists: tuple[str, ...] = ()
     """Units whose delegation it lacks."""
     orders: tuple[bytes, ...] = ()
-    """Envelopes."""
+    """Envelopes; sessions of live voice stand behind them."""
     assignment: bool = False
     acknowledge: bool = False
 
@@ -53,7 +55,10 @@ def after_hello(hello: Hello, picture: Picture) -> Needs:
         roots=hello.roots_version < picture.roots_version,
         since=hello.roots_version,
         lists=tuple(unit for unit, version in picture.lists.items() if (unit, version) not in hello.delegations),
-        orders=tuple(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
+        orders=(
+            *(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
+            *picture.speaking,
+        ),
         assignment=max(hello.place_in_force, hello.place_wanted) < picture.place,
         acknowledge=True,
     )
