@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from controller.live import rules, services
 from controller.live.hub import WAITING, Hub
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
+from controller.live.sockets import FORBIDDEN, speak
 from controller.orders import services as orders
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
@@ -235,3 +237,19 @@ def test_it_is_asked_once_for_all_boxes_whether_a_session_is_on_and_not_when_nob
         return asked
 
     assert virtual_time.run(story()) == ["s", "s"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", ""])
+def test_another_sites_page_opens_no_socket_though_the_browser_sends_our_cookie(origin: str) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"nguon.example"), (b"cookie", b"sessionid=x"), (b"origin", origin.encode())]
+    scope = {"type": "websocket", "path": f"/truc-tiep/{'0' * 32}/noi/", "headers": headers}
+    virtual_time.run(speak(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": FORBIDDEN}]
