@@ -2,7 +2,8 @@
 
 The connection keeps order and loses nothing (TCP), but it stands still: then there is nothing to play, the buffer
 waits, and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster,
-and its silences are left out, until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes late is another voice.
+and its silences are left out, until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes
+late is another voice.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ class Step:
 def is_quiet(pcm: bytes) -> bool:
     """Whether this sound (16 bit, little-endian) is silence to whoever listens."""
     samples = memoryview(pcm).cast("h")
-    return len(samples) == 0 or max(max(samples), -min(samples)) <= QUIET
+    return len(samples) == 0 or (max(samples) <= QUIET and min(samples) >= -QUIET)
 
 
 class JitterBuffer:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from agent.errors import LinkError
 from agent.link.https import signed_headers
@@ -60,7 +60,7 @@ class LiveSocket:
         except ConnectionClosed as error:
             code = None if error.rcvd is None else error.rcvd.code
             raise LinkError(f"the live connection broke ({error})", permanent=code in REFUSED) from error
-        except (InvalidHandshake, InvalidURI, OSError, ssl.SSLError, TimeoutError) as error:
+        except (WebSocketException, OSError, ssl.SSLError, TimeoutError) as error:
             raise LinkError(f"{address}: no live connection ({error})") from error
 
     def _context(self) -> ssl.SSLContext | None:

@@ -58,6 +58,8 @@ class _Speech:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     heard_ms: int | None = None
     """When the last group that counts came, by the boot clock."""
+    looked_ms: int = 0
+    """When alarms were looked at last, by the boot clock."""
     voice: Voice | None = None
     closed: bool = False
     """The controller says that it is over."""
@@ -154,6 +156,9 @@ class Live:
             log.info(
                 "live session over", session=speech.name, why=why, played=speech.buffer.played, lost=speech.buffer.lost
             )
+        except Exception as error:  # whatever it is: alarms and the programme go on
+            log.exception("a live session broke", session=speech.name)
+            self._faults.raised(FaultCode.PLAYER, f"a live session broke: {error!r}"[:200])
         finally:
             listening.cancel()
             await asyncio.wait([listening])
@@ -215,6 +220,8 @@ class Live:
                 await wait_for(self._clock, speech.arrived, LOOK_MS)
                 due_ms = float(self._clock.boot_ms())
                 continue
+            if now_ms - speech.looked_ms >= LOOK_MS:
+                self._look_at_the_alarms(speech)
             step = speech.buffer.step(now_ms)
             left_out = self._sound(speech, step)
             due_ms = max(due_ms + (0 if left_out else step.next_ms), now_ms - BURST_MS)
@@ -225,6 +232,8 @@ class Live:
         return why
 
     def _look_at_the_alarms(self, speech: _Speech) -> None:
+        """An alarm may have come, or ended, while it speaks."""
+        speech.looked_ms = self._clock.boot_ms()
         if speech.voice is not None and speech.voice.attached != (attached := self._attached(speech)):
             speech.voice = replace(speech.voice, attached=attached)
             self._keeper.speak(speech.voice)

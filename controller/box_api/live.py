@@ -15,7 +15,7 @@ from controller.boxes.models import Box, Stage
 from controller.core.bodies import Receive, Scope, Send
 from controller.live import services
 from controller.live.hub import HUB, Listener
-from controller.live.sockets import FORBIDDEN, LOOK_S, NO_SESSION, OVER, is_on
+from controller.live.sockets import FORBIDDEN, NO_SESSION, OVER, is_on
 from protocol.errors import SignatureError
 from protocol.topics import LIVE_PATH
 
@@ -38,11 +38,8 @@ async def listen(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": NO_SESSION})
         return
     listener = HUB.join(session, box.pk)
-    tasks = [
-        asyncio.create_task(_send(listener, send)),
-        asyncio.create_task(_until_gone(receive)),
-        asyncio.create_task(_until_over(session)),
-    ]
+    HUB.watch(session, is_on)
+    tasks = [asyncio.create_task(_send(listener, send)), asyncio.create_task(_until_gone(receive))]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -62,14 +59,6 @@ async def _send(listener: Listener, send: Send) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "websocket.disconnect":
         pass
-
-
-async def _until_over(session: str) -> None:
-    """Its page may have gone without a word: whoever listens is told that it is over all the same."""
-    while await is_on(session):  # noqa: ASYNC110 - what ends it is a row that any process may write
-        await asyncio.sleep(LOOK_S)
-    HUB.end(session)
-    await asyncio.sleep(LOOK_S)
 
 
 def _box(scope: Scope) -> Box | None:

@@ -16,6 +16,7 @@ from controller.boxes import services as boxes
 from controller.boxes.models import Box, BoxState, Stage
 from controller.bridge.answers import NO_CHAIN, Needs, Picture, Received, acknowledgements, after_beat, after_hello
 from controller.bridge.intake import Arrived, PanelOrder, box_of, open_message
+from controller.live import services as live
 from controller.orders import panels, rollcall
 from controller.reports import services as reports
 from controller.schedules.models import AssignmentRow
@@ -144,7 +145,9 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
     pictures = {}
     places = dict(Box.objects.filter(pk__in=names).values_list("pk", "unit__code"))
     lists = {code: trust.versions(above(code)) for code in {code for code in places.values() if code}}
+    speaking = live.on_air(now)
     for state in BoxState.objects.filter(box_id__in=names):
+        place = above(places.get(state.box_id) or "")
         chain = bytes(state.log_chain) or NO_CHAIN
         pictures[state.box_id] = Picture(
             place=assigned.get(state.box_id, NO_ASSIGNMENT),
@@ -155,6 +158,7 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
             log_seq=reports.stored_up_to(state.box_id, chain),
             accepted=accepted.get(state.box_id, ()),
             owed=owed.get(state.box_id, {}),
+            speaking=tuple(bytes(one.envelope or b"") for one in speaking if set(one.area).intersection(place)),
             lists=lists.get(places.get(state.box_id) or "", {}),
         )
     return pictures

@@ -32,6 +32,8 @@ class Picture:
     """Live orders that it has not answered: envelope by id."""
     known_lists: Mapping[str, int] = field(default_factory=dict)
     """The versions of the delegations that it is known to hold."""
+    speaking: tuple[bytes, ...] = ()
+    """Envelopes of the sessions of live voice that are on in its place."""
 
     @property
     def known_to_be_newest(self) -> bool:
@@ -48,7 +50,7 @@ class Needs:
     lists: tuple[str, ...] = ()
     """Units whose delegation it lacks."""
     orders: tuple[bytes, ...] = ()
-    """Envelopes."""
+    """Envelopes; sessions of live voice stand behind them."""
     assignment: bool = False
     acknowledge: bool = False
 
@@ -59,7 +61,10 @@ def after_hello(hello: Hello, picture: Picture) -> Needs:
         roots=hello.roots_version < picture.roots_version,
         since=hello.roots_version,
         lists=tuple(unit for unit, version in picture.lists.items() if (unit, version) not in hello.delegations),
-        orders=tuple(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
+        orders=(
+            *(envelope for identity, envelope in picture.owed.items() if identity not in hello.orders),
+            *picture.speaking,
+        ),
         assignment=max(hello.place_in_force, hello.place_wanted) < picture.place,
         acknowledge=True,
     )

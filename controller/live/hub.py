@@ -5,11 +5,14 @@ All of it lives in the event loop of one process: a page and the boxes that hear
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 WAITING: Final = 64
 """Groups that wait for one box, about four seconds; of a box that is slower the oldest are dropped."""
+
+LOOK_S: Final = 1.0
+"""How often it is asked whether a session is still on: what ends it is a row that any process may write."""
 
 
 class Listener:
@@ -51,6 +54,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[str, dict[str, Listener]] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
 
     def join(self, session: str, box: str) -> Listener:
         """A box has only one connection for a session: another takes the place of the one before."""
@@ -81,6 +85,19 @@ class Hub:
         """It is over for all of them."""
         for listener in self._listeners.pop(session, {}).values():
             listener.finish()
+
+    def watch(self, session: str, is_on: Callable[[str], Awaitable[bool]]) -> None:
+        """While anybody listens it is asked every LOOK_S whether the session is still on, once for all of them."""
+        if session not in self._watches:
+            self._watches[session] = asyncio.create_task(self._until_over(session, is_on))
+
+    async def _until_over(self, session: str, is_on: Callable[[str], Awaitable[bool]]) -> None:
+        try:
+            while self.listening(session) and await is_on(session):  # noqa: ASYNC110 - a row has no event
+                await asyncio.sleep(LOOK_S)
+        finally:
+            del self._watches[session]
+            self.end(session)
 
 
 HUB: Final = Hub()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from django.utils import timezone
 from controller.accounts.services import person_of_session
 from controller.core.bodies import Receive, Scope, Send
 from controller.live import services
-from controller.live.hub import HUB
+from controller.live.hub import HUB, LOOK_S
 from protocol.live import MAX_GROUP_BYTES
 
 log = structlog.get_logger("live")
@@ -28,8 +28,6 @@ OVER: Final = 1000
 FORBIDDEN: Final = 4403
 NO_SESSION: Final = 4404
 TOO_MUCH: Final = 4429
-LOOK_S: Final = 1.0
-"""How often it is asked whether a session is still on, and its page told who listens."""
 MOST_A_SECOND: Final = 60
 """Groups that a page may send in a second; three frames each make seventeen."""
 
@@ -113,6 +111,3 @@ async def _beside(work: Awaitable[None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -123,7 +123,9 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
         record = roots(1, at_s=NOW_S - 10)
         speaks = Holder(key("Lan").public_key, "Lan", (Role.COMMUNE, Role.STOP), ("77-1001",))
         others = tuple(row for row in record.holders if row.person != "Lan")
-        box.inbox.take_first(signed_roots(msgspec.structs.replace(record, holders=(*others, speaks))))
+        box.inbox.take_first(
+            signed_roots(msgspec.structs.replace(record, holders=(*others, speaks), events=("flood",)))
+        )
         box.assigned()
         line, horns = FakeLine(), dict[str, Horn]()
         with contextlib.closing(Database(folder / "live")) as database:
@@ -332,5 +334,38 @@ def test_an_alarm_is_over_a_voice_unless_the_voice_is_attached_to_it(tmp_path: P
         attached = msgspec.structs.replace(SESSION, id=b"a live session 2", attached=raised.id)
         one.order(attached)  # Lan's commune stands below the province that raised it
         assert one.line.listeners == [SESSION.id]
+
+    told(tmp_path, story)
+
+
+def test_a_voice_speaks_inside_its_communes_alarm_until_a_higher_one_comes(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        area = ("77-1001",)
+        own = alert(1, at_s=NOW_S, role=Role.COMMUNE, area=area)
+        own = msgspec.structs.replace(own, id=order_id(key("Lan").public_key, b"a flood here"))
+        one.box.inbox.take(sign(encode(own), Family.ORDER, DOMAIN, key("Lan")))
+        assert one.sounds() is SegmentKind.EMERGENCY
+        one.order(msgspec.structs.replace(SESSION, attached=own.id))
+        await one.say(0, 20)
+        assert one.sounds() is SegmentKind.VOICE
+        raised = alert(7, at_s=NOW_S, area=area)
+        one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
+        await one.say(60, 20)
+        assert one.sounds() is SegmentKind.EMERGENCY
+
+    told(tmp_path, story)
+
+
+def test_a_session_that_breaks_the_program_ends_itself_alone(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        one.order()
+        await one.say(0, 2)
+        one.horn.heard = None  # type: ignore[assignment]
+        await one.say(6, 2)
+        assert not one.speaks
+        again = msgspec.structs.replace(SESSION, id=b"a live session 2")
+        one.order(again)
+        await asyncio.sleep(1)
+        assert one.line.listeners[-1] == again.id
 
     told(tmp_path, story)

@@ -17,6 +17,8 @@ from controller.boxes import rules
 from controller.boxes.models import BoxState, FaultEvent
 from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
 from controller.cli.roots import sign_roots
+from controller.live import services as live
+from controller.live.rules import Wanted
 from controller.orders import rollcall, services
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
@@ -85,6 +87,22 @@ def test_a_box_that_says_hello_is_told_what_it_lacks_and_nothing_else(here: Prov
     assert {message.topic for message in out} == {topics.down(box.id)}
     box.roots_version, box.orders = 1, (bytes.fromhex(order.pk),)
     assert families(take(say(box, "hello", box.hello(NOW_MS)))) == [Family.ACK]
+
+
+def test_a_box_that_comes_back_while_somebody_speaks_is_told_of_the_session(here: Province) -> None:
+    speech = live.prepare(here.people["lan"], Wanted((AN_PHU,), key("a page").public_key), now=NOW)
+    live.sign(
+        speech, here.people["lan"], signed_by(key("lan"), bytes(speech.payload), Family.LIVE, province.DOMAIN), now=NOW
+    )
+    for name, told in (("an phú 1", [Family.LIVE]), ("bình minh", [])):
+        box = box_of(here, name)
+        box.roots_version = 1
+        out = families(take(say(box, "hello", box.hello(NOW_MS))))
+        assert [family for family in out if family is Family.LIVE] == told
+    box = box_of(here, "an phú 1")
+    box.roots_version = 1
+    live.end(speech, here.people["lan"], now=NOW)
+    assert Family.LIVE not in families(take(say(box, "hello", box.hello(NOW_MS + 1_000))))
 
 
 def test_a_box_outside_the_area_is_not_told_of_the_order(here: Province) -> None:

@@ -1,7 +1,9 @@
 """Lan speaks to An Phú by one signature; nobody speaks elsewhere, over a higher alarm, or for somebody else."""
 
+import asyncio
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +20,7 @@ from controller.live import rules, services
 from controller.live.hub import WAITING, Hub
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
+from controller.live.sockets import FORBIDDEN, speak
 from controller.orders import services as orders
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
@@ -28,7 +31,7 @@ from protocol.codec import decode
 from protocol.live import LiveSession
 from protocol.roles import Role, Threshold
 from protocol.signing import Family, open_signed, signed_by
-from tests.support import province, signing_kit
+from tests.support import province, signing_kit, virtual_time
 from tests.support.installation import install
 from tests.support.province import AN_PHU, BINH_MINH, DOMAIN, NOW, Province, key
 
@@ -189,8 +192,6 @@ async def _all(hub: Hub, session: str, box: str) -> tuple[list[bytes], int]:
 
 
 def test_a_slow_box_loses_the_oldest_and_holds_nobody_up() -> None:
-    import asyncio
-
     groups, dropped = asyncio.run(_all(Hub(), "s", "a"))
     assert dropped == 10
     assert groups == [bytes([number]) for number in range(10, WAITING + 10)]
@@ -213,3 +214,42 @@ def test_the_page_says_that_quiet_hours_hold_and_until_when(here: Province) -> N
     until = services.quiet_until((AN_PHU,), evening)
     assert until is not None
     assert until >= morning
+
+
+def test_it_is_asked_once_for_all_boxes_whether_a_session_is_on_and_not_when_nobody_listens() -> None:
+    async def story() -> list[str]:
+        hub, asked = Hub(), list[str]()
+
+        async def is_on(session: str) -> bool:
+            asked.append(session)
+            return len(asked) < 2
+
+        first, second = hub.join("s", "a"), hub.join("s", "b")
+        for _ in range(2):
+            hub.watch("s", is_on)
+        async for _ in first.groups():
+            pass
+        async for _ in second.groups():
+            pass
+        hub.leave("t", hub.join("t", "a"))
+        hub.watch("t", is_on)
+        await asyncio.sleep(0)
+        return asked
+
+    assert virtual_time.run(story()) == ["s", "s"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", ""])
+def test_another_sites_page_opens_no_socket_though_the_browser_sends_our_cookie(origin: str) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"nguon.example"), (b"cookie", b"sessionid=x"), (b"origin", origin.encode())]
+    scope = {"type": "websocket", "path": f"/truc-tiep/{'0' * 32}/noi/", "headers": headers}
+    virtual_time.run(speak(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": FORBIDDEN}]
