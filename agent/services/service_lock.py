@@ -48,6 +48,10 @@ class _LockedSpeaker:
         self._speaker = speaker
         self._soundings: list[_LockedSounding] = []
 
+    @property
+    def trouble(self) -> str:
+        return self._speaker.trouble
+
     async def start(self, track: Track) -> Sounding:
         if self._lock.is_on:
             raise locked()

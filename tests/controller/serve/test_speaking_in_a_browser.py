@@ -117,7 +117,7 @@ class LiveBox:
 
     @property
     def speaks(self) -> bool:
-        return bool(self._voices())
+        return bool(self._voices())  # type: ignore[no-untyped-call]
 
     async def _run(self) -> None:
         with parts(self._folder) as box:
