@@ -230,6 +230,8 @@ def _board(reader: "_Reader", state_dir: Path) -> BoardConfig | None:
             'is missing; name the serial line, such as port = "/dev/ttyUSB0"',
             'còn thiếu; hãy ghi cổng nối tiếp, như port = "/dev/ttyUSB0"',
         )
+    if driver == "alpha" and (board.size[0] > 255 or board.size[1] > 31):
+        reader.fail("board.size", "such a sign has 255x31 dots at most", "loại bảng này có nhiều nhất 255x31 điểm")
     if driver == "hub75" and any(whole % part for whole, part in zip(board.size, board.panel, strict=True)):
         reader.fail("board.size", "is not a whole number of panels", "không chia hết cho kích thước một tấm (panel)")
     return board if driver else None

@@ -4,7 +4,7 @@ The fonts are the package's own (`agent/fonts`), so that every box draws the sam
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,8 @@ ONE_ROW: Final = 48
 SMOOTH_FROM: Final = 128
 """On lower boards a dot is lit or dark; on higher ones edges are smoothed."""
 TALLEST: Final = "ẾỖẶgỵ"
+MARK_WORDS: Final = 5
+"""After so many words that run through stands again that they are a drill's, or cancelled."""
 CALL_MS: Final = 3_000
 """So long a low board calls for attention before it says what the alarm is."""
 
@@ -107,30 +109,40 @@ def _row(page: Page, form: Format) -> list[Scene]:
     style = STYLES[page.look]
     drawn = _fitting("text", form.height)
     if page.look in (Look.CLOCK, Look.CODE):
-        return [Scene(_line(page.title, drawn, form, style.text), form.page_ms)]
-    scenes = []
-    if style.call:
-        scenes.append(_call(style, drawn, form))
+        drawn = _widest(page.title, "text", form.width, form.height)
+        page = replace(page, text="")
+    scenes = _call(style, form)
     title = f"{style.call}: {page.title}" if style.call else page.title
     whole = " – ".join(part for part in (title, page.text.replace("\n", " ")) if part)
     if drawn.getlength(whole) <= form.width:
         return [*scenes, Scene(_line(whole, drawn, form, style.text), form.page_ms)]
     if form.moves:
-        return [*scenes, _running(whole, drawn, form, style.text)]
+        return [*scenes, _running(_marked(whole, style), drawn, form, style.text)]
     pieces = [
         Scene(_line(piece, drawn, form, style.text), form.page_ms // 2) for piece in _wrap(whole, drawn, form.width)
     ]
-    if not style.call:
-        return pieces
     told = [[piece, *scenes] if number % 2 else [piece] for number, piece in enumerate(pieces)]
     return [*scenes, *(scene for some in told for scene in some)]  # whoever looks up now reads what it is, too
 
 
-def _call(style: Style, drawn: ImageFont.FreeTypeFont, form: Format) -> Scene:
+def _marked(whole: str, style: Style) -> str:
+    """Whoever looks up in the middle of what runs through must not take a drill for an alarm."""
+    if style.flashes or not style.call:
+        return whole
+    words = whole.split(" ")
+    some = [" ".join(words[start : start + MARK_WORDS]) for start in range(0, len(words), MARK_WORDS)]
+    return f" – {style.call} – ".join(some)
+
+
+def _call(style: Style, form: Format) -> list[Scene]:
+    """What it is, alone and whole."""
+    drawn = _widest(style.call, "text", form.width, form.height)
+    if not style.call or drawn.getlength(style.call) > form.width:
+        return []
     word = _line(style.call, drawn, form, style.text)
     if not (style.flashes and form.moves):
-        return Scene(word, CALL_MS)
-    return Scene(word, CALL_MS, _line(style.call, drawn, form, NIGHT, style.bar))
+        return [Scene(word, CALL_MS)]
+    return [Scene(word, CALL_MS, _line(style.call, drawn, form, NIGHT, style.bar))]
 
 
 def _running(text: str, drawn: ImageFont.FreeTypeFont, form: Format, colour: Colour) -> Scene:
@@ -180,6 +192,8 @@ def _sheets(page: Page, form: Format) -> list[Scene]:
     if titled.getlength(head) > room[0] and style.call:
         head, text = style.call, "\n".join(part for part in (page.title, page.text) if part)
         titled = _widest(head, "bold", room[0], bar)
+        if titled.getlength(head) > room[0]:
+            titled = _widest(head, "text", form.width, bar)
     drawn, pages = _laid_out(text, room)
     scenes = []
     for number, lines in enumerate(pages):

@@ -99,6 +99,7 @@ def test_box_toml_names_the_board_or_there_is_none() -> None:
         ("baud = 1", r"board\.baud.*1200 to 38400"),
         ('driver = "neon"', r"board\.driver.*alpha, hdmi, hub75, png"),
         ('driver = "alpha"', r"board\.port.*serial line"),
+        ('port = "/dev/ttyUSB0"\nsize = "128x64"', r"board\.size.*255x31"),
         ('driver = "png"\nsize = "big"', r"board\.size.*96x16"),
         ('driver = "png"\nnight = "18-6"', r"board\.night.*18:00-06:00"),
         ('driver = "hub75"\nsize = "100x32"', r"board\.size.*whole number of panels"),

@@ -19,6 +19,7 @@ from tests.support.boards import save
 
 PICTURES = Path("build/boards")
 VOWELS = "aăâeêioôơuưy"
+GROUNDS = {Look.ALARM: (255, 0, 0), Look.DRILL: (0, 48, 160), Look.CANCELLED: (0, 96, 0)}
 MARKS = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
 LIGHT = (np.arange(256) / 255) ** 2.2
 FLOOD = BY_CODE[1]
@@ -185,6 +186,25 @@ def test_letters_stand_out_from_their_ground(look: Look) -> None:
     frame = render(Page(look, "Lũ", "Nước đang lên nhanh.", "a"), Format(128, 64)).at(0)
     assert contrast(frame, (20, 64)) >= 7
     assert contrast(frame, (0, 12)) >= 3.9, "large letters on the bar"
+
+
+@pytest.mark.parametrize("page", PAGES[:3], ids=lambda page: page.look)
+@pytest.mark.parametrize(
+    "form", [Format(96, 16), Format(64, 32), Format(96, 16, moves=False)], ids=lambda form: form.width
+)
+def test_what_a_page_is_and_the_time_stand_whole_on_low_boards(form: Format, page: Page) -> None:
+    """The last column of a word that was cut off would be lit."""
+    for frame in (render(page, form).at(0), render(PAGES[5], form).at(0)):
+        last = frame.window(form.width - 1, 1).rgb
+        assert set(zip(last[::3], last[1::3], last[2::3], strict=True)) <= {(0, 0, 0), GROUNDS[page.look]}
+        assert any(frame.rgb)
+
+
+def test_a_drill_that_runs_through_says_so_again_and_again() -> None:
+    """Whoever looks up in the middle must not take it for an alarm: its text is longer by the words that say it."""
+    drill, alarm = (render(page, Format(96, 16)).scenes[-1].frame.width for page in PAGES[1::-1])
+    words = len(f"{FLOOD.title_vi} {FLOOD.text_vi}".split())
+    assert drill > alarm + (words // 6) * 70
 
 
 def test_hostile_text_is_drawn_or_left_out_and_never_raises() -> None:
