@@ -40,6 +40,7 @@ from agent.ports.sound import Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
+from agent.services.brownout import BrownOut
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
@@ -64,6 +65,7 @@ from agent.services.watch import Watch
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
 from agent.store.key import load_or_make
+from agent.store.lives import LivesFile
 from agent.store.lock import only_one
 from agent.store.memory import Memory
 from agent.store.orders import Orders
@@ -128,6 +130,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
             "enrolment": controller.enrolment.run(),
             "papers": controller.papers.run(),
             "link": controller.link.run(),
+            "power": wires.power.run(),
             "panel": panel.run(),
             "courier": controller.courier.run(),
             "control": ControlServer(
@@ -239,6 +242,7 @@ class _Wires:
 
     pins: Pins
     wiring: Wiring
+    power: BrownOut
     lock: ServiceLock
     speaker: Speaker
     """Without the lock."""
@@ -258,7 +262,8 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
         amplifier = amplifier if relay is None else RelayAmplifier(pins, relay)
     except PinsError as error:
         mind.faults.raised(FaultCode.PANEL, str(error))
-    return _Wires(pins, wiring_of(config.panel), ServiceLock(amplifier, speaker), speaker)
+    power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
+    return _Wires(pins, wiring_of(config.panel), power, ServiceLock(power.amplifier, power.speaker), speaker)
 
 
 def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
@@ -308,7 +313,7 @@ def _panel(
     async def judge(entered: str) -> Judged:
         return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token)
 
-    return PanelService(
+    panel = PanelService(
         wires.wiring,
         wires.pins,
         mind.clock,
@@ -321,6 +326,8 @@ def _panel(
         judge=judge,
         sounding=lambda: player.sounding,
     )
+    wires.power.on_trouble = panel.power_trouble
+    return panel
 
 
 def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callable[[bytes], None]) -> Player:

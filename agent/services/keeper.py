@@ -53,8 +53,8 @@ class Keeper:
         """Who speaks; a restart ends them all."""
         self._pressed: dict[bytes, Remembered | None] = {}
         """Alarms of this box's own button since it started; those that no disk took, in full."""
-        self._own_lock: Lock | None = None
-        """This box's own stop, where no disk took it."""
+        self._locks_here: dict[str, Lock] = {}
+        """Locks of this box's own that stand on no disk, by what they are for."""
         self._awake()
 
     def holdings(self) -> Holdings:
@@ -89,13 +89,15 @@ class Keeper:
         self._rebuild()
         self.changed.set()
 
-    @property
-    def has_own_lock(self) -> bool:
-        return self._own_lock is not None
+    def is_locked_here(self, name: str) -> bool:
+        return name in self._locks_here
 
-    def lock_unwritten(self, lock: Lock | None) -> None:
-        """This box's own stop is in force though no disk takes it, or is over."""
-        self._own_lock = lock
+    def lock_unwritten(self, name: str, lock: Lock | None) -> None:
+        """A lock of this box's own that stands on no disk is in force, or is over."""
+        if lock is None and name not in self._locks_here:
+            return
+        others = {other: held for other, held in self._locks_here.items() if other != name}
+        self._locks_here = others if lock is None else {**others, name: lock}
         self._rebuild()
         self.changed.set()
 
@@ -155,7 +157,7 @@ class Keeper:
             )
             for stop in (*self._book.stops(), *self._book.stops_over(self._awake_ms))
         )
-        locks += () if self._own_lock is None else (self._own_lock,)
+        locks += tuple(self._locks_here.values())
         remembered = self._book.orders(self._awake_ms - core.REMEMBER_MS)
         unwritten = [kept for kept in self._pressed.values() if kept is not None]
         orders = [

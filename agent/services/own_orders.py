@@ -83,7 +83,7 @@ class OwnOrders:
     @property
     def is_locked(self) -> bool:
         """Whether this box's own stop is in force."""
-        return self._keeper.has_own_lock or bool(self._own_stops())
+        return self._keeper.is_locked_here(BUTTON) or bool(self._own_stops())
 
     @property
     def may_go_on(self) -> bool:
@@ -112,12 +112,11 @@ class OwnOrders:
             self._accept(self._order(MessageType.CANCEL, self._signer, references=alarms))
         self._keeper.forget_unwritten()
         if not self.is_locked and not self._accept(self._order(MessageType.STOP, self._signer, reason=BUTTON)):
-            self._keeper.lock_unwritten(Lock(self._clock.now_ms(), None, BUTTON, OWN_LEVEL))
+            self._keeper.lock_unwritten(BUTTON, Lock(self._clock.now_ms(), None, BUTTON, OWN_LEVEL))
 
     def open(self) -> None:
         """End this box's own lock, where there is one."""
-        if self._keeper.has_own_lock:
-            self._keeper.lock_unwritten(None)
+        self._keeper.lock_unwritten(BUTTON, None)
         stops = self._own_stops()
         if stops:
             self._accept(self._order(MessageType.REINSTATE, self._signer, references=stops))

@@ -40,9 +40,8 @@ SILENT_FAULTS: Final = frozenset({FaultCode.DURESS, FaultCode.SERVICE})
 """The first is for the province alone; the second has its own signs."""
 
 _FAULTS_OF: Final = {
-    FaultCode.SERVICE: {Contact.SERVICE},
-    FaultCode.TAMPER: {Contact.TAMPER},
-    FaultCode.MAINS: {Contact.MAINS, Contact.BATTERY},
+    FaultCode.SERVICE: Contact.SERVICE,
+    FaultCode.TAMPER: Contact.TAMPER,
 }
 
 log = structlog.get_logger(__name__)
@@ -130,6 +129,7 @@ class PanelService:
         self._listening: asyncio.Task[None] | None = None
         self._lit: dict[Lamp, bool] = {}
         self._troubles: dict[str, str] = {}
+        self._supply: dict[str, str] = {}
 
     @property
     def state(self) -> panel.Panel:
@@ -167,6 +167,15 @@ class PanelService:
         await self._happen(Talk(on, again), self._clock.boot_ms())
         return {"open": self._state.speech is not None}
 
+    def power_trouble(self, detail: str) -> None:
+        """What else is wrong with the supply; empty for nothing."""
+        self._supply["power"] = detail
+        self._note_the_supply()
+
+    def _note_the_supply(self) -> None:
+        found = "; ".join(filter(None, self._supply.values()))
+        self._faults.note(FaultCode.MAINS, bool(found), found)
+
     async def _happen(self, event: Event, at_ms: int) -> None:
         self._note(event, at_ms)
         await self._turn()
@@ -191,8 +200,9 @@ class PanelService:
         """Faults of an earlier run, of contacts that are well or gone."""
         if not any(self._troubles.values()):
             self._faults.cleared(FaultCode.PANEL)
-        for code, contacts in _FAULTS_OF.items():
-            if not contacts & set(found):
+        self._note_the_supply()
+        for code, contact in _FAULTS_OF.items():
+            if contact not in found:
                 self._faults.cleared(code)
 
     def _edge_of(self, name: str) -> Changed:
@@ -237,6 +247,9 @@ class PanelService:
                 self._token = None
             case panel.Note(FaultCode.PANEL, raised, detail):
                 self._trouble("contacts", detail if raised else "")
+            case panel.Note(FaultCode.MAINS, raised, detail):
+                self._supply["contacts"] = detail if raised else ""
+                self._note_the_supply()
             case panel.Note(code, raised, detail):
                 self._faults.note(code, raised, detail)
 

@@ -36,6 +36,7 @@ def test_its_numbers_are_those_of_the_code() -> None:
         (panel.REMIND_MS, "60 phút"),
         (panel.STUCK_MS, "30 giây"),
         (panel.KEY_LEFT_MS, "30 phút"),
+        (panel.FORCED_MS, "10 phút"),
     ):
         number, unit = said.split()
         assert ms == int(number) * (1_000 if unit == "giây" else 60_000)

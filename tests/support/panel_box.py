@@ -16,12 +16,14 @@ from agent.drivers.gpio.fake import FakePins
 from agent.errors import StoreError
 from agent.ports.pins import Line, Pins
 from agent.ports.store import OrderBook
+from agent.services.brownout import BrownOut
 from agent.services.own_orders import OwnOrders
 from agent.services.panel import Judged, PanelService, Wiring
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
 from agent.services.service_lock import ServiceLock
+from agent.store.lives import LivesFile
 from protocol.order import Order
 from protocol.priority import OWN_LEVEL
 from protocol.report import ClockQuality
@@ -128,7 +130,10 @@ async def panel_box(
         if trusts:
             box.trusts().assigned()
         speaker, amplifier, microphone = FakeSpeaker(box.clock), FakeAmplifier(box.clock), FakeMicrophone()
-        lock = ServiceLock(amplifier, speaker)
+        power = BrownOut(
+            amplifier, speaker, clock=box.clock, kept=LivesFile(folder, folder / "boot_id"), keeper=box.keeper
+        )
+        lock = ServiceLock(power.amplifier, power.speaker)
         pins = FakePins(box.clock, on={LINES[name].number for name in pressed})
         player = Player(
             clock=box.clock,
@@ -176,7 +181,9 @@ async def panel_box(
             judge=judge,
             sounding=lambda: player.sounding,
         )
-        tasks = [asyncio.create_task(service) for service in (player.run(), panel.run(), box.watch.run())]
+        power.on_trouble = panel.power_trouble
+        services = (player.run(), panel.run(), power.run(), box.watch.run())
+        tasks = [asyncio.create_task(service) for service in services]
         await asyncio.sleep(0.1)
         try:
             yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, disk)
