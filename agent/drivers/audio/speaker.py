@@ -6,6 +6,7 @@ breaks off with an error of the device, which the player knows how to deal with:
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -72,6 +73,7 @@ class EngineSpeaker:
         self.restarts = 0
         self.underruns = 0
         self.rss_kb = 0
+        self.buffer_ms = 0
         self.trouble = ""
         """What is wrong although it sounds."""
         self._task = asyncio.ensure_future(self._keep())
@@ -83,6 +85,14 @@ class EngineSpeaker:
 
     async def start(self, track: Track) -> "EngineSounding":
         link = await self._linked()
+        try:
+            return await self._start(track, link)
+        except SoundError:
+            if not link.dead:
+                raise
+        return await self._start(track, await self._linked())  # it was about to end when it was asked
+
+    async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
         sounding = EngineSounding(link, self._next())
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
@@ -169,6 +179,8 @@ class EngineSpeaker:
                     continue
                 if isinstance(event, wire.Ended):
                     self._ended_s = loop.time()
+                elif isinstance(event, wire.Taken):
+                    self.trouble = event.trouble
                 link.tell(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
             return await link.last_words(error)
@@ -195,7 +207,8 @@ class EngineSpeaker:
 
     def _note(self, alive: wire.Alive) -> None:
         self._up.set()
-        self.underruns, self.rss_kb, self.trouble = alive.underruns, alive.rss_kb, alive.trouble
+        self.underruns, self.rss_kb = alive.underruns, alive.rss_kb
+        self.buffer_ms, self.trouble = alive.buffer_ms, alive.trouble
 
     def _fault(self, detail: str) -> None:
         self._ill = True
@@ -263,13 +276,14 @@ class _Link:
         self._reader = reader
         self._writer = writer
         self.soundings: dict[int, EngineSounding] = {}
+        self.dead = False
 
     @classmethod
     async def open(cls, start: Callable[[int], list[str]]) -> "_Link":
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: ASYNC220 - it forks and is done
-                start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL
+                start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=_environment()
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(process, reader, writer)
@@ -312,6 +326,7 @@ class _Link:
         return f"{error!r}"
 
     def break_off(self, error: SoundError) -> None:
+        self.dead = True
         soundings, self.soundings = self.soundings, {}
         for sounding in soundings.values():
             sounding.fail(error)
@@ -322,6 +337,11 @@ class _Link:
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver ends when that lets it
             self.process.wait(LAST_S)
+
+
+def _environment() -> dict[str, str]:
+    """The mixer multiplies no matrices: numpy's threads for that would only cost memory."""
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _settle(future: "asyncio.Future[Any]", value: object) -> None:

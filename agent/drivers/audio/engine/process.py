@@ -33,6 +33,8 @@ SLOW_START_S: Final = 2.5
 """So long one that has just been opened or woken may take to begin: sound servers do."""
 BUFFERS_MS: Final = (30, 60, 90)
 """How much the device holds: as little as possible, more after it ran dry, since machines and sound servers differ."""
+CALM_S: Final = 1.0
+"""After so long without a sound the device may be opened anew."""
 DRY_TWICE: Final = 2
 """So often it may run dry before it is given more."""
 RETRY_FIRST_S: Final = 30.0
@@ -90,6 +92,7 @@ class Engine:
         self._underruns = 0
         self._buffer_ms = buffer_ms
         self._woken_s = 0.0
+        self._busy_s = time.monotonic()
         self._tried_first_s = 0.0
         self._writing_since: float | None = None
         self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
@@ -110,6 +113,8 @@ class Engine:
                 chunk = self._link.recv(1 << 16)
             except TimeoutError:
                 continue
+            except OSError:  # it went away without a word
+                return
             if not chunk:
                 return
             received += chunk
@@ -133,7 +138,7 @@ class Engine:
                 self._apart_ms = apart_ms
             case wire.Probe(id=number):
                 try:
-                    self._say(wire.Taken(number, self._ensure_device().name))
+                    self._say(wire.Taken(number, self._ensure_device().name, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
 
@@ -150,7 +155,7 @@ class Engine:
             return
 
         def opened(error: SoundError | None) -> None:
-            self._say(wire.Taken(number, output) if error is None else wire.broke(number, error))
+            self._say(wire.Taken(number, output, self._trouble) if error is None else wire.broke(number, error))
 
         voice = Voice(
             command.track,
@@ -189,15 +194,15 @@ class Engine:
             os._exit(STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
-        self._say(wire.Alive(underruns, rss_kb(), self._trouble))
+        if device is not None and self._idle_for_s > CALM_S and self._could_be_better(device):
+            self._open_anew(device)
+        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
 
     # The device
 
     def _ensure_device(self) -> Output:
         """The open output: the first that can be opened. Raises SoundError."""
         with self._opening_lock:
-            if self._device is not None and self._mixer.empty and self._could_be_better(self._device):
-                self._let_go(self._device)
             if self._device is None:
                 self._device = self._open_any()
             return self._device
@@ -225,11 +230,14 @@ class Engine:
             return True
         return bool(self._trouble) and time.monotonic() - self._tried_first_s > RETRY_FIRST_S
 
-    def _let_go(self, device: Output) -> None:
+    def _open_anew(self, device: Output) -> None:
+        """Between two sounds, since an alarm that comes meanwhile has to wait for it."""
         self._device = None
         self._underruns += device.underruns
         with self._feeding:
             device.close()
+        with contextlib.suppress(SoundError):
+            self._ensure_device()
 
     def _lost(self, device: Output, error: SoundError) -> None:
         """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
@@ -250,12 +258,10 @@ class Engine:
 
     def _feed(self) -> None:
         be_real_time()
-        idle_since = time.monotonic()
         while True:
             device = self._device
-            if device is None or (self._mixer.empty and time.monotonic() - idle_since > IDLE_S):
+            if device is None or self._idle_for_s > IDLE_S:
                 self._rest(device)
-                idle_since = time.monotonic()
                 continue
             try:
                 with self._feeding:
@@ -264,12 +270,17 @@ class Engine:
                 self._lost(device, error)
             finally:
                 self._writing_since = None
-            if not self._mixer.empty:
-                idle_since = time.monotonic()
+
+    @property
+    def _idle_for_s(self) -> float:
+        """How long nothing has sounded or waited to sound."""
+        return time.monotonic() - self._busy_s if self._mixer.empty else 0.0
 
     def _feed_block(self, device: Output) -> None:
         if device is not self._device:
             return
+        if not self._mixer.empty:
+            self._busy_s = time.monotonic()
         heard_ms = _boot_ms() + self._apart_ms + device.ahead_ms()
         block = self._mixer.block(heard_ms)
         self._writing_since = time.monotonic()
@@ -282,6 +293,7 @@ class Engine:
                 device.pause()
             with self._wake:
                 self._wake.wait_for(lambda: not self._mixer.empty)
+            self._busy_s = time.monotonic()
             with self._feeding:
                 if device is not None and device is self._device:
                     self._woken_s = time.monotonic()

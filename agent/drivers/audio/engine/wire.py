@@ -53,6 +53,8 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
 
     id: int
     output: str
+    trouble: str = ""
+    """As in `Alive`."""
 
 
 class Broke(msgspec.Struct, frozen=True, tag="broke"):
@@ -83,6 +85,8 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     underruns: int
     """How often the device or a decoder ran dry, since the process began."""
     rss_kb: int
+    buffer_ms: int
+    """How much the device holds."""
     trouble: str
     """What is wrong although it sounds: the first output failed, and this is the second. Empty for nothing."""
 
