@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paho.mqtt.client as mqtt
 import pytest
 import requests
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.drivers.opus import OpusDecoder
 from agent.link.live import LiveSocket
@@ -36,7 +38,6 @@ from tests.support.live_office import COMMUNE, approve, begin, furnish, log_in, 
 from tests.support.program import Loalang
 
 playwright = pytest.importorskip("playwright.sync_api")
-mqtt = pytest.importorskip("paho.mqtt.client")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
@@ -168,7 +169,7 @@ class Ear:
     def __init__(self, port: int) -> None:
         self.live: list[bytes] = []
         self._news = threading.Condition()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=BOX)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BOX)
         self._client.on_message = self._hear
         self._client.connect("127.0.0.1", port)
         self._client.subscribe(topics.orders(COMMUNE), qos=1)
