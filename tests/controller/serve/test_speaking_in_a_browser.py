@@ -31,6 +31,7 @@ from protocol.ids import sha256 as hashed
 from protocol.live import RATE_HZ
 from protocol.manifest import Assignment
 from protocol.signing import Domain, Family, family_of
+from protocol.timeline import Voice
 from tests.support.box_parts import BOX, SIGNER, parts
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
@@ -141,7 +142,7 @@ class LiveBox:
             )
             box.inbox.hand_on(Family.LIVE, live.take)
             self._take: Callable[[bytes], None] = box.inbox.take
-            self._voices = lambda: box.keeper.holdings().voices
+            self._voices: Callable[[], tuple[Voice, ...]] = lambda: box.keeper.holdings().voices
             self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(live.run())
             self._ready.set()
             await asyncio.wait([self._task])
