@@ -82,6 +82,10 @@ class _LowerSpeaker:
         self._power = power
         self._speaker = speaker
 
+    @property
+    def trouble(self) -> str:
+        return self._speaker.trouble
+
     async def start(self, track: Track) -> Sounding:
         return await self._speaker.start(replace(track, gain_cb=track.gain_cb + self._power.measure.gain_cb))
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paho.mqtt.client as mqtt
 import pytest
 import requests
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.drivers.opus import OpusDecoder
 from agent.link.live import LiveSocket
@@ -29,6 +31,7 @@ from protocol.ids import sha256 as hashed
 from protocol.live import RATE_HZ
 from protocol.manifest import Assignment
 from protocol.signing import Domain, Family, family_of
+from protocol.timeline import Voice
 from tests.support.box_parts import BOX, SIGNER, parts
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
@@ -36,7 +39,6 @@ from tests.support.live_office import COMMUNE, approve, begin, furnish, log_in, 
 from tests.support.program import Loalang
 
 playwright = pytest.importorskip("playwright.sync_api")
-mqtt = pytest.importorskip("paho.mqtt.client")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
@@ -117,7 +119,7 @@ class LiveBox:
 
     @property
     def speaks(self) -> bool:
-        return bool(self._voices())  # type: ignore[no-untyped-call]
+        return bool(self._voices())
 
     async def _run(self) -> None:
         with parts(self._folder) as box:
@@ -140,7 +142,7 @@ class LiveBox:
             )
             box.inbox.hand_on(Family.LIVE, live.take)
             self._take: Callable[[bytes], None] = box.inbox.take
-            self._voices = lambda: box.keeper.holdings().voices
+            self._voices: Callable[[], tuple[Voice, ...]] = lambda: box.keeper.holdings().voices
             self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(live.run())
             self._ready.set()
             await asyncio.wait([self._task])
@@ -168,7 +170,7 @@ class Ear:
     def __init__(self, port: int) -> None:
         self.live: list[bytes] = []
         self._news = threading.Condition()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=BOX)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BOX)
         self._client.on_message = self._hear
         self._client.connect("127.0.0.1", port)
         self._client.subscribe(topics.orders(COMMUNE), qos=1)
