@@ -119,7 +119,9 @@ def shows(
     nothing, as with a broken amplifier, the plan tells what should be: then people can read it at least.
     """
     segment = sounding if sounding is not None else at(holdings, now_ms)
-    known = alarms if may_sound(SegmentKind.EMERGENCY, quality) else ()
+    pressed_here = {held.order.id for held in holdings.orders if held.needs_no_clock}
+    knows_time = may_sound(SegmentKind.EMERGENCY, quality)
+    known = [alarm for alarm in alarms if knows_time or alarm.order.id in pressed_here]
     page = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
     if page is not None:
         return page

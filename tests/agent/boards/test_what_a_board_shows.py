@@ -177,6 +177,13 @@ def test_an_alarm_that_sounds_stands_there_though_the_box_knows_no_time_and_no_b
     assert told == Page(Look.ALARM, "Lũ, ngập lụt", BY_CODE[1].text_vi, order.id.hex())
 
 
+def test_an_alarm_of_the_boxs_own_button_stands_between_its_passes_too_where_the_box_knows_no_time() -> None:
+    order = flood()
+    held = HeldOrder(order, NOW_MS, 1, 10_000, needs_no_clock=True)
+    box = changed(holdings(None), orders=(held,))
+    assert page(box, [Alarm(order, 1)], quality=ClockQuality.NONE).look is Look.ALARM
+
+
 def test_a_box_that_waits_for_approval_shows_its_code() -> None:
     empty = Holdings(None, None)
     assert page(empty, code="ABCD-2EFG") == Page(Look.CODE, "ABCD-2EFG", "Nhà văn hóa thôn 3")
