@@ -72,8 +72,8 @@ def _heard(answer: Answer, language: str) -> str:
 def _order(order: Answer, answer: Answer, language: str) -> str:
     words = WORDS[language]
     expires = _time(order["expires_ms"], answer)
-    if order["type"] == "CANCEL":
-        return words["order.cancel"]
+    if order["type"] in ("CANCEL", "STOP", "REINSTATE"):
+        return words[f"order.{order['type'].lower()}"]
     title = _title(order["message"], order["event"], language)
     return words[f"order.{order['status']}"].format(
         title=title, state=words[f"stage.{order['stage']}"].format(expires=expires)
@@ -136,6 +136,8 @@ _VI: Final[Words] = {
     "order.EXERCISE": "diễn tập “{title}”: {state}",
     "order.TEST": "thử đường truyền “{title}”: đã nhận, không phát ra loa",
     "order.cancel": "lệnh hủy: đã thực hiện",
+    "order.stop": "lệnh dừng và khóa loa: đã thực hiện",
+    "order.reinstate": "lệnh mở lại: đã thực hiện",
     "stage.ACCEPTED": "đã nhận, chưa phát; hiệu lực đến {expires}",
     "stage.STARTED": "đã bắt đầu phát; hiệu lực đến {expires}",
     "stage.DONE": "đã phát xong",
@@ -210,6 +212,8 @@ _EN: Final[Words] = {
     "order.EXERCISE": "drill “{title}”: {state}",
     "order.TEST": "test of the line “{title}”: received, never sounds",
     "order.cancel": "a cancellation: done",
+    "order.stop": "a stop that locks the speakers: done",
+    "order.reinstate": "a reinstatement: done",
     "stage.ACCEPTED": "received, not sounded yet; valid until {expires}",
     "stage.STARTED": "has begun to sound; valid until {expires}",
     "stage.DONE": "sounded to its end",
