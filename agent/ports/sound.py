@@ -182,6 +182,11 @@ class Frames(Protocol):
 class Speaker(Protocol):
     """The box's one sound output; one track sounds at a time, over the fading end of another that was stopped."""
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong although it sounds: the first output failed, and this is the second. Empty for nothing."""
+        ...
+
     async def start(self, track: Track) -> Sounding:
         """Hand a track over, at best some time before its `start_ms`: the device opens, the first source is read.
 

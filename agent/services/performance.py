@@ -160,7 +160,7 @@ class Performance:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
-                self._device.works()
+                self._device.works(self._speaker.trouble)
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)

@@ -93,7 +93,11 @@ class Planning:
     def has_another_programme(self) -> bool:
         """Whether a programme or a place in the tree was adopted, or the plan is to be made anew all the same.
 
+<<<<<<< HEAD
         Orders, locks and voices alone are taken over on the way.
+=======
+        Orders, locks, voices and what bounds them are taken over on the way.
+>>>>>>> 3072c4f025c231227520aba371af29f6d9f54125
         """
         given = self._ask()
         before, self.given = self.given, given
@@ -106,7 +110,18 @@ class Planning:
             return False
         if (given.manifest, given.assignment, given.awake_ms) != (before.manifest, before.assignment, before.awake_ms):
             return True
+<<<<<<< HEAD
         self._now = replace(self._now, orders=given.orders, locks=given.locks, voices=given.voices)
+=======
+        self._now = replace(
+            self._now,
+            orders=given.orders,
+            locks=given.locks,
+            voices=given.voices,
+            bounds=given.bounds,
+            exceptions=given.exceptions,
+        )
+>>>>>>> 3072c4f025c231227520aba371af29f6d9f54125
         return False
 
     def next_change(self, after_ms: int) -> int | None:

@@ -76,7 +76,7 @@ class Playing:
 
     def in_plan(self, around: Plan, now_ms: int) -> Segment | None:
         """Its segment in a new plan, if the plan still wants it to sound now or at the instant agreed."""
-        due = max(now_ms, self.cue.start_ms)
+        due = max(now_ms, self.cue.start_ms, self.first_sample_ms or 0)  # told a little before it is heard
         for row in around.segments:
             if (row.play, row.sound) == (self.segment.play, self.segment.sound) and row.start_ms <= due:
                 return row

@@ -36,6 +36,7 @@ class FakeSpeaker:
     def __init__(self, clock: Clock, record: Path | None = None) -> None:
         self.heard: list[Heard] = []
         self.inlets: dict[str, FakeFrames] = {}
+        self.trouble = ""
         self._clock = clock
         self._record = record
         self._plugged_in = True

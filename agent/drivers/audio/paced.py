@@ -104,6 +104,8 @@ class NoFrames:
 class PacedSpeaker:
     """A Speaker over a maker of soundings."""
 
+    trouble = ""
+
     def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding], probe: Callable[[], str]) -> None:
         """`probe` tries the output and says what it is. Both raise SoundError."""
         self._make = make

@@ -19,7 +19,7 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.stations import Stations
+from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
 from agent.ports.sound import Sounded, SoundError, Track
 from protocol.report import FaultCode
@@ -31,8 +31,6 @@ START_S: Final = 5.0
 BEAT_S: Final = 0.25
 HELD_S: Final = 0.15
 """What has been mixed is heard so much later at most."""
-LAST_S: Final = 0.1
-"""So long this process waits for the end of one that it has killed."""
 WELL_S: Final = 10.0
 """A process that has worked for so long after another has failed is well."""
 BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -85,6 +83,14 @@ class EngineSpeaker:
 
     async def start(self, track: Track) -> "EngineSounding":
         link = await self._linked()
+        try:
+            return await self._start(track, link)
+        except SoundError:
+            if not link.dead:
+                raise
+        return await self._start(track, await self._linked())  # it was about to end when it was asked
+
+    async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
         sounding = EngineSounding(link, self._next())
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
@@ -171,6 +177,8 @@ class EngineSpeaker:
                     continue
                 if isinstance(event, wire.Ended):
                     self._ended_s = loop.time()
+                elif isinstance(event, wire.Taken):
+                    self.trouble = event.trouble
                 link.tell(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
             return await link.last_words(error)
@@ -266,6 +274,7 @@ class _Link:
         self._reader = reader
         self._writer = writer
         self.soundings: dict[int, EngineSounding] = {}
+        self.dead = False
 
     @classmethod
     async def open(cls, start: Callable[[int], list[str]]) -> "_Link":
@@ -315,6 +324,7 @@ class _Link:
         return f"{error!r}"
 
     def break_off(self, error: SoundError) -> None:
+        self.dead = True
         soundings, self.soundings = self.soundings, {}
         for sounding in soundings.values():
             sounding.fail(error)
@@ -322,9 +332,7 @@ class _Link:
     def end(self) -> None:
         """Whatever it does."""
         self._writer.close()
-        self.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver ends when that lets it
-            self.process.wait(LAST_S)
+        bury(self.process)
 
 
 def _environment() -> dict[str, str]:

@@ -194,6 +194,38 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
     assert np.abs(heard).max() > 0.1
 
 
+def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(tmp_path: Path) -> None:
+    """A driver that takes no sample any more hangs the process; the next one tries the other output first."""
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        faults: list[str] = []
+        speaker = EngineSpeaker(
+            clock,
+            ("hangs", "works"),
+            on_fault=lambda _, __, detail: faults.append(detail),
+            start=lambda link, outputs: [
+                *(sys.executable, "-m", "tests.agent.audio.stuck_player", str(link)),
+                *(name or "" for name in outputs),
+            ],
+        )
+        assert await speaker.probe() == "hangs"
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), clock.now_ms()))
+        await sounding.started()
+        with pytest.raises(SoundError, match=r"it has taken no sound for"):
+            await sounding.ended()
+        broke_ms = clock.boot_ms()
+        again = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), clock.now_ms()))
+        assert await again.started() is not None
+        assert clock.boot_ms() - broke_ms <= NOISY_BACK_MS
+        assert await speaker.probe() == "works"
+        assert (await again.ended()).complete
+        await speaker.close()
+        assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
 def test_the_player_process_has_no_network() -> None:
     program = """
 import socket

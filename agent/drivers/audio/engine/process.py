@@ -12,7 +12,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from agent.drivers.audio.engine import wire
@@ -20,6 +21,7 @@ from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
 from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
 from agent.drivers.audio.engine.opening import Opening
+from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import Samples
 from agent.ports.sound import SoundError
@@ -81,6 +83,7 @@ class Engine:
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
+        self._witness = Witness()
         self._voices: dict[int, Voice] = {}
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
@@ -138,7 +141,7 @@ class Engine:
                 self._apart_ms = apart_ms
             case wire.Probe(id=number):
                 try:
-                    self._say(wire.Taken(number, self._ensure_device().name))
+                    self._say(wire.Taken(number, self._ensure_device().name, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
 
@@ -155,13 +158,14 @@ class Engine:
             return
 
         def opened(error: SoundError | None) -> None:
-            self._say(wire.Taken(number, output) if error is None else wire.broke(number, error))
+            self._say(wire.Taken(number, output, self._trouble) if error is None else wire.broke(number, error))
 
         voice = Voice(
             command.track,
             self._opening.feed(command.track, command.pipes, opened),
             lambda happening: self._tell(number, happening),
             live=self._opening.is_live(command.track),
+            ask=partial(self._witness.ask, command.track),
         )
         self._voices[number] = voice
         self._mixer.add(voice)
@@ -212,7 +216,8 @@ class Engine:
         self._tried_first_s = time.monotonic()
         for name in self._outputs:
             try:
-                device = self._open_output(name, self._buffer_ms)
+                with real_time():
+                    device = self._open_output(name, self._buffer_ms)
             except SoundError as error:
                 first_error = first_error or error
                 continue
@@ -257,7 +262,10 @@ class Engine:
     # The feeder
 
     def _feed(self) -> None:
-        be_real_time()
+        with real_time():
+            self._feed_for_ever()
+
+    def _feed_for_ever(self) -> None:
         while True:
             device = self._device
             if device is None or self._idle_for_s > IDLE_S:
@@ -329,10 +337,18 @@ def hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def be_real_time() -> None:
-    """For this thread alone, where the unit allows it."""
+@contextlib.contextmanager
+def real_time() -> Iterator[None]:
+    """For this thread and those that it starts meanwhile, the sound driver's; where the unit allows it."""
+    me = threading.get_native_id()
+    before = os.sched_getscheduler(me), os.sched_getparam(me)
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(REALTIME))
+        os.sched_setscheduler(me, os.SCHED_RR, os.sched_param(REALTIME))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(me, *before)
 
 
 def rss_kb() -> int:

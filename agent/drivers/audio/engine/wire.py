@@ -53,6 +53,8 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
 
     id: int
     output: str
+    trouble: str = ""
+    """As in `Alive`."""
 
 
 class Broke(msgspec.Struct, frozen=True, tag="broke"):
