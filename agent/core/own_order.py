@@ -39,10 +39,10 @@ def order(
     The sequence is the time, where that is later: a box that has lost its memory does not repeat itself.
     """
     rest: dict[str, Any] = {}
-    event, severity = "test", Severity.EXTREME
+    event = kind.name.lower()
     if message is not None:
         built_in = BY_CODE.get(message)
-        event = "test" if built_in is None else built_in.event
+        event = "alarm" if built_in is None else built_in.event
         rest["sound"] = Sound(message, chime=1, repeats=REPEATS, gap_s=GAP_S)
     return Order(
         id=order_id(key, entropy),
@@ -56,7 +56,7 @@ def order(
         expires=now_s + (LIFETIME_S if message is not None else MAX_COMMUNE_LIFETIME_S),
         status=Status.ACTUAL,
         type=kind,
-        severity=severity,
+        severity=Severity.EXTREME,
         event=event,
         area=(area,),
         references=references[-8:],

@@ -1,11 +1,9 @@
-"""The amplifier's power. Boxes of this version switch none: their amplifier follows the signal or is always on.
-
-A relay on a GPIO pin enters beside this driver; the player already asks for power at the right moments.
-"""
+"""An amplifier that follows the signal or is always on, and a fake. One with a relay is in `gpio.relay`."""
 
 from dataclasses import dataclass, field
 
 from agent.ports.clock import Clock
+from agent.ports.sound import SoundError
 
 
 class AlwaysOn:
@@ -23,8 +21,12 @@ class FakeAmplifier:
     on: bool = False
     switched: list[tuple[int, bool]] = field(default_factory=list)
     """(wall instant, on) of every change."""
+    is_broken: bool = False
+    """Its relay does not answer."""
 
     async def power(self, on: bool) -> None:
+        if self.is_broken:
+            raise SoundError("the amplifier's relay does not answer", device=True)
         if on != self.on:
             self.on = on
             self.switched.append((self.clock.now_ms(), on))

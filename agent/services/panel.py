@@ -4,6 +4,7 @@ It needs no network, no controller and no time. Every event goes through one que
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -116,6 +117,7 @@ class PanelService:
         self._keeper = keeper
         self._faults = faults
         self._lock = lock
+        lock.on_trouble = lambda detail: self._trouble("amplifier", detail)
         self._microphone = microphone
         self._inlet = inlet
         self._judge = judge
@@ -254,10 +256,8 @@ class PanelService:
                 self._faults.note(code, raised, detail)
 
     async def _service(self, on: bool) -> None:
-        try:
+        with contextlib.suppress(SoundError):  # told by `on_trouble`
             await self._lock.set(on)
-        except SoundError as error:
-            self._trouble("amplifier", str(error))
         self._keeper.changed.set()
 
     def _trouble(self, what: str, detail: str) -> None:

@@ -4,6 +4,8 @@ What should sound meanwhile fails as on a device that was pulled out, which is t
 alarm that is still valid sounds when the switch is back.
 """
 
+from collections.abc import Callable
+
 from agent.ports.sound import Amplifier, Frames, Sounded, SoundError, Sounding, Speaker, Track
 
 
@@ -14,6 +16,8 @@ class ServiceLock:
         self._inner = amplifier
         self._wanted = False
         self.is_on = False
+        self.on_trouble: Callable[[str], None] = lambda _: None
+        """Told why the amplifier did not switch; empty when it did."""
         self.amplifier: Amplifier = _LockedAmplifier(self)
         self.speaker = _LockedSpeaker(self, speaker)
 
@@ -22,12 +26,20 @@ class ServiceLock:
         self.is_on = on
         if on:
             self.speaker.break_off()
-        await self._inner.power(self._wanted and not on)
+        await self._switch(self._wanted and not on)
 
     async def power(self, on: bool) -> None:
         """What the player wants; remembered while locked. Raises SoundError."""
         self._wanted = on
-        await self._inner.power(on and not self.is_on)
+        await self._switch(on and not self.is_on)
+
+    async def _switch(self, on: bool) -> None:
+        try:
+            await self._inner.power(on)
+        except SoundError as error:
+            self.on_trouble(str(error))
+            raise
+        self.on_trouble("")
 
 
 class _LockedAmplifier:

@@ -20,9 +20,14 @@ def test_what_is_said_into_it_comes_with_its_level(null_sink: NullSink, tmp_path
     blocks: list[tuple[bytes, int]] = []
 
     async def main() -> None:
-        listening = asyncio.create_task(PortAudioMicrophone().listen(lambda *block: blocks.append(block)))
-        while not blocks:  # noqa: ASYNC110 - a thread fills it
-            await asyncio.sleep(0.02)
+        open_ = asyncio.Event()
+
+        def take(pcm: bytes, level: int) -> None:
+            blocks.append((pcm, level))
+            open_.set()
+
+        listening = asyncio.create_task(PortAudioMicrophone().listen(take))
+        await open_.wait()
         speaking = await asyncio.create_subprocess_exec("paplay", str(said))
         await speaking.wait()
         assert not listening.done()
@@ -38,12 +43,10 @@ def test_what_is_said_into_it_comes_with_its_level(null_sink: NullSink, tmp_path
 
 @pytest.mark.sound
 def test_one_that_is_pulled_out_while_it_is_open_is_told_within_seconds(null_sink: NullSink) -> None:
-    heard: list[int] = []
-
     async def main() -> None:
-        listening = asyncio.create_task(PortAudioMicrophone().listen(lambda _, level: heard.append(level)))
-        while not heard:  # noqa: ASYNC110 - a thread fills it
-            await asyncio.sleep(0.02)
+        open_ = asyncio.Event()
+        listening = asyncio.create_task(PortAudioMicrophone().listen(lambda *_: open_.set()))
+        await open_.wait()
         null_sink.pull_out()
         with pytest.raises(SoundError, match="microphone gives nothing"):
             async with asyncio.timeout(10):

@@ -61,7 +61,9 @@ def test_the_button_sounds_a_box_that_nobody_has_ever_reached_and_stop_ends_it(
         eventually(lambda: heard(tmp_path), "the end of the pass")
         assert [row["complete"] for row in heard(tmp_path)] == [False]
         assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
-        assert "đã bị hủy hoặc thay thế" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "“Lũ, ngập lụt”: đã bị hủy hoặc thay thế" in said
+        assert "lệnh dừng và khóa loa: đã thực hiện" in said
         assert main(["wire", "bell", "on", "--config", str(config), "--lang", "en"]) == 1
         assert "there are emergency, key, stop" in capsys.readouterr().err
 

@@ -10,6 +10,7 @@ from agent.core.panel import Contact, selector
 from agent.drivers.gpio.zero import ZeroPins
 from protocol.order import MessageType
 from protocol.report import ClockQuality, FaultCode, Stage
+from protocol.timeline import explain
 from tests.support.panel_box import LAMPS, LINES, PanelBox, tell
 from tests.support.small_controller import AN_PHU, alert, signed
 
@@ -27,6 +28,16 @@ def test_held_with_the_key_turned_it_is_written_down_and_heard(tmp_path: Path) -
         assert not box.amplifier.on
         (held,) = box.parts.store.book.orders(0)
         assert held.stage is Stage.DONE
+
+    tell(tmp_path, story)
+
+
+def test_the_box_explains_that_it_was_its_own_button(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        await box.raise_alarm()
+        await box.pass_ms(3_000)
+        said = explain(box.parts.keeper.holdings(), box.parts.clock.now_ms(), "vi")
+        assert "nút bấm của chính hộp này" in said
 
     tell(tmp_path, story)
 

@@ -271,3 +271,15 @@ def test_a_fault_of_the_panel_that_was_mended_while_the_box_was_off_is_over(tmp_
 
     tell(tmp_path, broken, pressed=(Contact.MAINS, Contact.STOP, Contact.TAMPER))
     tell(tmp_path, mended, wired=(Contact.STOP,))
+
+
+def test_a_relay_that_does_not_answer_is_a_fault_until_it_does(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.amplifier.is_broken = True
+        await province_alarms(box)
+        assert FaultCode.PANEL in box.parts.faults.active()
+        box.amplifier.is_broken = False
+        await box.pass_ms(30_000)
+        assert FaultCode.PANEL not in box.parts.faults.active()
+
+    tell(tmp_path, story)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from agent.core import own_order
 from controller.accounts.models import Audit
 from controller.bridge.absorb import Incoming, absorb
-from controller.orders import rollcall
+from controller.orders import rollcall, services
 from controller.orders.models import EmergencyOrder, RollCall, State, Stranger
 from controller.outbox.models import Message
 from controller.schedules.signing import schedule_signer
@@ -26,7 +26,7 @@ from protocol.roles import Role
 from tests.support import province
 from tests.support.boxes import SmallBox
 from tests.support.installation import install
-from tests.support.province import AN_PHU, BINH_MINH, NOW, Province, key
+from tests.support.province import AN_PHU, BINH_MINH, NOW, Province, key, signed
 
 pytestmark = pytest.mark.django_db
 NOW_S = int(NOW.timestamp())
@@ -85,10 +85,16 @@ def test_a_press_that_comes_twice_or_by_two_boxes_is_relayed_once(here: Province
 
 
 def test_the_province_reads_of_it_on_its_pages(here: Province) -> None:
-    goes_up(here, press())
-    client = Client()
-    client.force_login(here.people["hoa"])
-    assert "nút bấm tại trụ sở" in client.get(reverse("orders:order", args=[EmergencyOrder.objects.get().pk])).text
+    order = press()
+    goes_up(here, order)
+    goes_up(here, press(2, MessageType.CANCEL, references=(order.id,)))
+    for who in ("hoa", "lan"):
+        client = Client()
+        client.force_login(here.people[who])
+        for row in EmergencyOrder.objects.all():
+            assert "nút bấm tại trụ sở" in client.get(reverse("orders:order", args=[row.pk])).text
+        assert "nút bấm tại trụ sở" in client.get(reverse("orders:list")).text
+        assert client.get("/").status_code == 200
 
 
 def test_the_panels_own_cancel_ends_it_everywhere(here: Province) -> None:
@@ -97,6 +103,17 @@ def test_the_panels_own_cancel_ends_it_everywhere(here: Province) -> None:
     goes_up(here, press(2, MessageType.CANCEL, references=(order.id,)))
     assert EmergencyOrder.objects.get(pk=order.id.hex()).state == State.CANCELLED
     assert Message.objects.filter(kind="order").count() == 2
+
+
+def test_the_province_cancels_it_and_takes_that_back_like_any_other(here: Province) -> None:
+    goes_up(here, press())
+    alarm = EmergencyOrder.objects.get()
+    cancel = signed(services.cancel_prepare(alarm, here.people["hoa"], now=NOW), here, "hoa")
+    alarm.refresh_from_db()
+    assert alarm.state == State.CANCELLED
+    signed(services.reinstate_prepare(cancel, here.people["hoa"], now=NOW), here, "hoa")
+    alarm.refresh_from_db()
+    assert alarm.state == State.SENT
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -216,7 +216,8 @@ class Engine:
         self._tried_first_s = time.monotonic()
         for name in self._outputs:
             try:
-                device = self._open_output(name, self._buffer_ms)
+                with real_time():
+                    device = self._open_output(name, self._buffer_ms)
             except SoundError as error:
                 first_error = first_error or error
                 continue
@@ -261,7 +262,10 @@ class Engine:
     # The feeder
 
     def _feed(self) -> None:
-        be_real_time()
+        with real_time():
+            self._feed_for_ever()
+
+    def _feed_for_ever(self) -> None:
         while True:
             device = self._device
             if device is None or self._idle_for_s > IDLE_S:
@@ -333,10 +337,18 @@ def hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def be_real_time() -> None:
-    """For this thread alone, where the unit allows it."""
+@contextlib.contextmanager
+def real_time() -> Iterator[None]:
+    """For this thread and those that it starts meanwhile, the sound driver's; where the unit allows it."""
+    me = threading.get_native_id()
+    before = os.sched_getscheduler(me), os.sched_getparam(me)
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(REALTIME))
+        os.sched_setscheduler(me, os.SCHED_RR, os.sched_param(REALTIME))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(me, *before)
 
 
 def rss_kb() -> int:
