@@ -303,6 +303,7 @@ def run(folder: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
     figures["peer_icecast_vlc_ms"], why = peer(office)
     return figures | {
         "peer_reason": why,
+        "peer": "ffmpeg, Icecast and libvlc with their defaults, over the link lan",
         "load_average": round(os.getloadavg()[0], 1),
         "cores": os.cpu_count(),
         "measured": "PulseAudio source that Chromium hears → monitor of the sink that the agent sounds on",
