@@ -14,9 +14,9 @@ help: ## Lists the targets
 setup: ## Installs what tests and demo need (apt packages when root or sudo is there, Python packages from uv.lock)
 	@.ci/setup test
 
-demo: ## The whole system on http://localhost:8080 (PORT=, BOXES=); CHECK=1 runs the journey by itself and reports
+demo: ## The whole system on http://localhost:8080 (PORT=, BOXES=); AUDIO=1 takes this machine's loudspeaker; CHECK=1 runs the journey by itself and reports
 	@.ci/setup demo
-	@$(BIN)/loalang demo --port $(PORT) --boxes $(BOXES) $(if $(CHECK),--check)
+	@$(BIN)/loalang demo --port $(PORT) --boxes $(BOXES) $(if $(AUDIO),--audio) $(if $(CHECK),--check)
 
 test: setup check unit ## Sets up, then formats, lints, type-checks, checks imports, runs all tests
 

@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--boxes", type=int, default=20, help="simulated boxes beside the real agent")
     parser.add_argument("--dir", type=Path, help="made anew at every start (default: build/demo-PORT)")
     parser.add_argument("--broker", choices=CHOICES, default="auto", help="auto: Mosquitto where it is installed")
+    parser.add_argument("--audio", action="store_true", help="the real agent takes this machine's loudspeaker")
     parser.add_argument("--check", action="store_true", help="run the journey by itself, report, and end")
     parser.add_argument("--report", type=Path, default=Path("build/demo-report.json"))
     parser.set_defaults(run=run)
@@ -74,7 +75,9 @@ def staged(options: Namespace) -> Stage:
     folder = (options.dir or Path(f"build/demo-{options.port}")).absolute()
     layout = Layout(folder, options.port, free_port(), free_port())
     _make_anew(layout.folder)
-    return Stage(layout, boxes=options.boxes, broker_choice=options.broker)
+    if options.audio and options.check:
+        raise DemoError("--audio and --check: the journey compares a recording, which a loudspeaker leaves none of")
+    return Stage(layout, boxes=options.boxes, broker_choice=options.broker, aloud=options.audio)
 
 
 def _make_anew(folder: Path) -> None:
@@ -134,7 +137,8 @@ def _show(stage: Stage, made: "World") -> None:
         print(f"  {person.username:8} {made.passwords[person.username]:20} {person.about}")
     home = stage.layout.agent
     print(f"\n  Emergencies are signed with key files: {stage.layout.keys}/*.key.json, passphrase “{PASSPHRASE}”")
-    print(f"  What the real agent sounds: {home}/recordings/")
+    where = "this machine's loudspeaker" if stage.aloud else f"{home}/recordings/"
+    print(f"  What the real agent sounds: {where}")
     print(f"  What stands on its board: {home}/state/board.png")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
     print(
