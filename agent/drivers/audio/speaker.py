@@ -29,8 +29,8 @@ SILENT_S: Final = 2.0
 START_S: Final = 5.0
 """So long a new one may take to say its first word: a Pi reads numpy from a slow card."""
 BEAT_S: Final = 0.25
-HELD_S: Final = 0.15
-"""What has been mixed is heard so much later at most."""
+MARGIN_S: Final = 0.05
+"""What has been mixed is heard so much later, at most, than the device's buffer explains."""
 WELL_S: Final = 10.0
 """A process that has worked for so long after another has failed is well."""
 BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -109,7 +109,8 @@ class EngineSpeaker:
         return name
 
     async def close(self) -> None:
-        await asyncio.sleep(self._ended_s + HELD_S - asyncio.get_running_loop().time())
+        heard_s = self._ended_s + self.buffer_ms / 1000 + MARGIN_S
+        await asyncio.sleep(heard_s - asyncio.get_running_loop().time())
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
