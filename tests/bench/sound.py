@@ -30,6 +30,7 @@ from tests.agent.audio.sounds import track
 
 RUNS = 30
 PEER_RUNS = 8
+PRESSES = 40
 LENGTH_MS = 300
 SPACING_MS = 700
 WINDOW_MS = 900
@@ -203,6 +204,15 @@ async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[st
     }
 
 
+def of_the_button() -> dict[str, Any]:
+    """From the edge at the pin, with the whole box between: `tests/bench/button.py`, and why where nothing was found."""
+    command = [sys.executable, str(Path(__file__).with_name("button.py")), str(PRESSES)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    found = json.loads(said)
+    names = {"button_to_sample_ms_p50": "edge_to_sample_ms_p50", "button_to_sample_ms_p99": "edge_to_sample_ms_p99"}
+    return {name: found[other] for name, other in names.items()} | {"button_presses_heard": found["heard"]}
+
+
 def main(seconds: int) -> int:
     if not INSTALLED:
         raise SystemExit(WAY_OUT)
@@ -242,10 +252,10 @@ def main(seconds: int) -> int:
         samples, began_ms = ear.close()
         return list(find_all(a_samples, samples, began_ms, asked))
 
-    button = heard(lambda: measured(lambda speaker: buttons(speaker, a)))
+    handover = heard(lambda: measured(lambda speaker: buttons(speaker, a)))
     preempt = heard(lambda: measured(lambda speaker: preempts(speaker, programme, a)))
     error = [abs(late) for late in heard(lambda: measured(lambda speaker: starts(speaker, a)))]
-    for name, values in (("button_to_sample", button), ("preempt", preempt), ("start_error", error)):
+    for name, values in (("handover_to_sample", handover), ("preempt", preempt), ("start_error", error)):
         figures[f"{name}_ms_p50"], figures[f"{name}_ms_p99"] = percentile(values, 0.5), percentile(values, 0.99)
     figures["peer_ffplay_ms_p50"] = None
     if shutil.which("ffplay"):
@@ -268,10 +278,11 @@ def main(seconds: int) -> int:
     runner.close()
     figures["rss_mb_daemon"] = rss_of_a_daemon_mb()
     sink.close()
+    figures |= of_the_button()
     shutil.rmtree(folder)
     figures["load"] = round(os.getloadavg()[0], 1)
     figures["aims"] = AIMS
-    figures["ok"] = all(figures[name] <= aim for name, aim in AIMS.items())
+    figures["ok"] = all(figures[name] is not None and figures[name] <= aim for name, aim in AIMS.items())
     print(json.dumps(figures))
     return 0
 
