@@ -81,8 +81,8 @@ def now_ms() -> float:
     return time.time_ns() / 1e6
 
 
-async def buttons(speaker: EngineSpeaker, sound: Path, runs: int = RUNS) -> list[float]:
-    """An accepted press, handed to the player: lead-in 0, nothing sounds before. Its instants."""
+async def handovers(speaker: EngineSpeaker, sound: Path, runs: int = RUNS) -> list[float]:
+    """A track that is handed to the speaker while nothing sounds. The instants."""
     asked = []
     for _ in range(runs):
         asked.append(now_ms())
@@ -252,7 +252,7 @@ def main(seconds: int) -> int:
         samples, began_ms = ear.close()
         return list(find_all(a_samples, samples, began_ms, asked))
 
-    handover = heard(lambda: measured(lambda speaker: buttons(speaker, a)))
+    handover = heard(lambda: measured(lambda speaker: handovers(speaker, a)))
     preempt = heard(lambda: measured(lambda speaker: preempts(speaker, programme, a)))
     error = [abs(late) for late in heard(lambda: measured(lambda speaker: starts(speaker, a)))]
     for name, values in (("handover_to_sample", handover), ("preempt", preempt), ("start_error", error)):
