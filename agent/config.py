@@ -54,6 +54,8 @@ class Config:
     """Milliseconds from the amplifier's power to the first sample."""
     device: str | None
     """Name of the PortAudio output; None for the default."""
+    second: str | None
+    """Name of the output that sounds when the first one fails; None for none."""
     board: str | None
     """Serial line of a sign of the Alpha protocol; None where the box has no board."""
     board_baud: int
@@ -110,6 +112,7 @@ def parse(text: str, path: Path) -> Config:
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
+        second=reader.text("sound", "second", _between(1, 200), default="") or None,
         board=reader.text("board", "port", _between(1, 200), default="") or None,
         board_baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
         ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
@@ -143,6 +146,7 @@ def to_toml(config: Config) -> str:
             "recordings": str(config.recordings),
             "lead_in_ms": config.lead_in_ms,
             "device": config.device,
+            "second": config.second,
         },
         "ear": {
             "device": config.ear_device,

@@ -90,7 +90,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     me = _identify(config)
     log.info("starting", id=me.box, code=enrolment_code(me.box), version=VERSION, state=str(config.state_dir))
     mind = _remember(config, database, me)
-    speaker = audio.choose(config, mind.clock)
+    speaker = audio.choose(config, mind.clock, mind.faults.note)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, speaker, on_damaged=controller.fetcher.damaged)
     reporter = _report(me, mind, controller, player)

@@ -145,6 +145,12 @@ def event(segment: Segment, holdings: Holdings) -> str:
     return "" if held is None else held.order.event
 
 
+def station_url(segment: Segment, manifest: Manifest | None) -> str:
+    """Where the station of a relay is received; empty for what else sounds, and where the programme has no such."""
+    stations = () if manifest is None else manifest.stations
+    return next((station.url for station in stations if station.code == segment.station), "")
+
+
 def latest_ms(segment: Segment, holdings: Holdings) -> int:
     """The instant from which on this segment must not begin, whatever the clock said when it was handed over."""
     expires = expires_ms(segment, holdings)

@@ -1,10 +1,14 @@
 """Sound out, and the amplifier's power."""
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from agent.errors import AgentError
+from protocol.report import Grade
 
 
 class SoundError(AgentError):
@@ -15,11 +19,82 @@ class SoundError(AgentError):
         self.device = device
 
 
+class FileSound(msgspec.Struct, frozen=True, tag="file"):
+    """A sound file."""
+
+    path: Path
+
+
+class ToneKind(enum.StrEnum):
+    """Sounds that are reckoned, not stored."""
+
+    CHIME = "chime"
+    """Three falling notes: listen."""
+    WAIL = "wail"
+    """Rises and falls slowly, over seconds."""
+    YELP = "yelp"
+    """Rises and falls quickly, several times a second."""
+    TWO_TONE = "two-tone"
+    """A high and a low note in turn."""
+    TEST = "test"
+    """One steady note of 1 kHz."""
+    SWEEP = "sweep"
+    """Once through all notes that a horn can sound."""
+
+
+class ToneSound(msgspec.Struct, frozen=True, tag="tone"):
+    """A generated sound."""
+
+    kind: ToneKind
+    length_ms: int
+
+
+class RelaySound(msgspec.Struct, frozen=True, tag="relay"):
+    """A station from the network; it has no end of its own. While it cannot be heard, files sound over and over."""
+
+    station: str
+    """Its code, for the play log."""
+    url: str
+    """http or https."""
+    fallback: tuple[Path, ...] = ()
+    fallback_offset_ms: int = 0
+    """How far into the files the fallback begins."""
+    patience_ms: int = 5_000
+    """The station is given up, for a while, after so much silence."""
+
+
+class FramesSound(msgspec.Struct, frozen=True, tag="frames"):
+    """What somebody pushes while it sounds, see `Speaker.frames`; silence while nothing comes."""
+
+    name: str
+
+
+Sound = FileSound | ToneSound | RelaySound | FramesSound
+
+
+def files(*paths: Path) -> tuple[Sound, ...]:
+    """Files one after another."""
+    return tuple(FileSound(path) for path in paths)
+
+
+def sound_label(sound: Sound) -> str:
+    """How recordings and evidence name it."""
+    match sound:
+        case FileSound(path=path):
+            return path.name
+        case ToneSound(kind=kind):
+            return f"tone:{kind}"
+        case RelaySound(station=station):
+            return f"station:{station}"
+        case FramesSound(name=name):
+            return f"frames:{name}"
+
+
 @dataclass(frozen=True)
 class Track:
-    """Files to sound one after another without a gap, as one thing."""
+    """Sounds one after another without a gap, as one thing."""
 
-    sources: tuple[Path, ...]
+    sources: tuple[Sound, ...]
     offset_ms: int
     """How far into the track to begin."""
     start_ms: int
@@ -36,6 +111,8 @@ class Track:
     latest_ms: int | None = None
     """Wall instant from which on its first sample must not leave; None: whenever. Asked where the sample leaves, since
     the clock may be set between the hand-over and that moment."""
+    over: bool = False
+    """Sounds over what sounds already, which is lowered meanwhile, and does not wait for its end."""
 
     def may_begin(self, at_ms: int) -> bool:
         """Whether its first sample may leave at this wall instant."""
@@ -52,6 +129,18 @@ class Sounded:
     """Length of what the device took."""
     complete: bool
     """Whether the track came to its natural or agreed end."""
+    grade: Grade = Grade.CLAIMED
+    """RENDERED when what was mixed is what the sources hold."""
+    score: float | None = None
+    """How much of it was (0 to 1); None where nobody has compared."""
+    reason: str = ""
+    """Why the score is lower than it should be."""
+    silent: bool = False
+    """The sources themselves were silence where there should have been sound."""
+    detail: str = ""
+    """What sounded otherwise than asked for: a fallback, and from when to when."""
+    rendered: bytes = field(default=b"", repr=False)
+    """Envelope of what was mixed: a byte per 100 ms, RMS level in half decibels below full scale (255: silence)."""
 
     @property
     def ended_ms(self) -> int | None:
@@ -78,15 +167,37 @@ class Sounding(Protocol):
         ...
 
 
+class Frames(Protocol):
+    """Where somebody pours sound in as it comes: a microphone, a voice from afar."""
+
+    def push(self, pcm: bytes) -> None:
+        """More of it: 16-bit little-endian, 48 kHz, one channel. Never waits; too much at a time drops the oldest."""
+        ...
+
+    def close(self) -> None:
+        """There is no more: the track ends with what was pushed."""
+        ...
+
+
 class Speaker(Protocol):
-    """The box's one sound output; at most one track sounds at a time."""
+    """The box's one sound output; one track sounds at a time, over the fading end of another that was stopped."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong although it sounds: the first output failed, and this is the second. Empty for nothing."""
+        ...
 
     async def start(self, track: Track) -> Sounding:
         """Hand a track over, at best some time before its `start_ms`: the device opens, the first source is read.
 
-        While another track sounds the new one waits for its end, so that one follows another without a gap.
+        While another track sounds the new one waits for its end, so that one follows another without a gap; it does
+        not wait for the fade of one that was stopped.
         Raises SoundError when a source cannot be read or no device answers.
         """
+        ...
+
+    def frames(self, name: str) -> Frames:
+        """The inlet of the `FramesSound` of this name; the last 300 ms are kept that were pushed before it sounds."""
         ...
 
     async def probe(self) -> str:

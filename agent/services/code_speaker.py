@@ -7,7 +7,7 @@ from typing import Final
 from agent.core.code import spoken
 from agent.errors import AgentError
 from agent.ports.clock import Clock
-from agent.ports.sound import Amplifier, Speaker, Track
+from agent.ports.sound import Amplifier, Speaker, Track, files
 from agent.ports.store import Trust
 from agent.ports.voice import Voice
 
@@ -56,7 +56,7 @@ class CodeSpeaker:
             await self._voice.say(spoken(self._code), self._file)
             await self._amplifier.power(True)
             start_ms = self._clock.now_ms() + self._lead_in_ms
-            track = Track((self._file,), 0, start_ms, None, 0, 0, NAME, NAME)
+            track = Track(files(self._file), 0, start_ms, None, 0, 0, NAME, NAME)
             await (await self._speaker.start(track)).ended()
             await self._amplifier.power(False)
         finally:

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.core.cueing import Cue
 from agent.core.tape import ANNOUNCEMENT, CHIME, before, instead
+from agent.ports.sound import FramesSound, RelaySound, Sound, files
 from agent.services.recordings import Recordings
 from protocol.timeline.model import Segment, SegmentKind
 
@@ -19,9 +20,9 @@ DAMAGED: Final = "content damaged"
 
 @dataclass(frozen=True)
 class Ready:
-    """Files, and how far into them to begin."""
+    """Sounds, and how far into them to begin."""
 
-    sources: tuple[Path, ...]
+    sources: tuple[Sound, ...]
     offset_ms: int
     detail: str = ""
     """What is not as planned, for the play log."""
@@ -55,15 +56,17 @@ class Content:
         self._unreadable.add(sound)
         return known
 
-    async def of(self, segment: Segment, cue: Cue, event: str) -> Ready | Unready:
-        """What sounds this segment from the cue on; `event` is an emergency order's."""
+    async def of(self, segment: Segment, cue: Cue, event: str, url: str) -> Ready | Unready:
+        """What sounds this segment from the cue on; `event` is an emergency order's, `url` a relayed station's."""
         if segment.kind is SegmentKind.EMERGENCY:
             return await self._emergency(segment, cue, event)
         if segment.kind is SegmentKind.RELAY:
-            return await self._fallback(segment, cue)
+            return await self._relay(segment, cue, url)
+        if segment.kind is SegmentKind.VOICE:
+            return Ready((FramesSound(segment.cause),), 0)
         assert isinstance(segment.sound, bytes)
         path = await self._blob(segment.sound)
-        return Ready((path,), cue.offset_ms) if isinstance(path, Path) else Unready(path)
+        return Ready(files(path), cue.offset_ms) if isinstance(path, Path) else Unready(path)
 
     async def _emergency(self, segment: Segment, cue: Cue, event: str) -> Ready | Unready:
         message = segment.sound
@@ -85,26 +88,26 @@ class Content:
             found = self._recordings.path(other or CHIME)
         assert isinstance(found, Path)
         head = [self._recordings.path(piece) for piece in before(chime=segment.chime != 0, drill=segment.drill)]
-        files = tuple(path for path in (*head, found) if path.is_file())
-        if not files or (segment.drill and self._recordings.path(ANNOUNCEMENT) not in files):
+        whole = tuple(path for path in (*head, found) if path.is_file())
+        if not whole or (segment.drill and self._recordings.path(ANNOUNCEMENT) not in whole):
             # An alarm without its chime is an alarm; a drill without its announcement would be a false one.
             return Unready(f"{MISSING}: the built-in sounds are gone; install the agent again")
-        return Ready(files, cue.offset_ms, detail)
+        return Ready(files(*whole), cue.offset_ms, detail)
 
-    async def _fallback(self, segment: Segment, cue: Cue) -> Ready | Unready:
-        """A relay's playlist, over and over. No stream can be heard yet: receiving stations is not built."""
-        cycle_ms = sum(track.duration_ms for track in segment.fallback)
-        if cycle_ms == 0 or cue.length_ms is None:
-            return Unready(f"station {segment.station} cannot be received, and the entry has no fallback")
-        files = []
+    async def _relay(self, segment: Segment, cue: Cue, url: str) -> Ready | Unready:
+        """A station, and the playlist that sounds over and over while it cannot be heard."""
+        assert segment.station is not None
+        if cue.length_ms is None or not url:
+            return Unready(f"station {segment.station} is not in the programme")
+        paths, detail = [], ""
         for track in segment.fallback:
             path = await self._blob(track.sound)
             if isinstance(path, str):
-                return Unready(f"station {segment.station} cannot be received; its fallback: {path}")
-            files.append(path)
-        offset = cue.offset_ms % cycle_ms
-        rounds = -(-(offset + cue.length_ms) // cycle_ms)
-        return Ready(tuple(files) * rounds, offset, f"fallback: station {segment.station} cannot be received")
+                detail = f"its fallback: {path}"
+                break
+            paths.append(path)
+        relay = RelaySound(segment.station, url, tuple([] if detail else paths), cue.offset_ms)
+        return Ready((relay,), 0, detail)
 
     async def _blob(self, sound: bytes) -> Path | str:
         """The blob's file, or what is wrong with it."""

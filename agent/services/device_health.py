@@ -15,13 +15,15 @@ log = structlog.get_logger(__name__)
 
 
 class DeviceHealth:
-    """Failures in a row; a first sample ends them."""
+    """Failures in a row; a first sample ends them. One on the second output is a fault that stays."""
 
     def __init__(self, clock: Clock, on_fault: OnFault) -> None:
         self._clock = clock
         self._on_fault = on_fault
         self._failures = 0
         self._retry_boot_ms = 0
+        self._limps = False
+        """Whether it sounds, though not on its first output."""
 
     @property
     def ill(self) -> bool:
@@ -39,7 +41,11 @@ class DeviceHealth:
         log.warning("the sound device failed", reason=str(error), retry_in_ms=wait_ms)
         self._on_fault(FaultCode.AUDIO_DEVICE, True, str(error))
 
-    def works(self) -> None:
-        if self.ill:
-            self._failures = 0
+    def works(self, trouble: str) -> None:
+        """It sounds; `trouble` is what is wrong all the same, empty for nothing."""
+        limped, self._limps = self._limps, bool(trouble)
+        if trouble and not (limped and not self.ill):
+            self._on_fault(FaultCode.AUDIO_DEVICE, True, trouble)
+        elif not trouble and (self.ill or limped):
             self._on_fault(FaultCode.AUDIO_DEVICE, False, "it sounds again")
+        self._failures = 0

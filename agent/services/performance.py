@@ -8,7 +8,7 @@ from typing import Final
 from agent.core.cueing import FADE_MS, Cue, Ending
 from agent.ports.clock import Clock
 from agent.ports.journal import Play
-from agent.ports.sound import SoundError, Speaker, Track
+from agent.ports.sound import Sounded, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready
 from agent.services.device_health import DeviceHealth
 from agent.services.play_log import OnFault, PlayLog
@@ -50,6 +50,8 @@ class Performance:
         self._on_fault = on_fault
         self._on_change = on_change
         self._playing: list[Playing] = []
+        self._silent = False
+        """Whether a file was found to be silence, and nothing good has sounded since."""
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
 
@@ -86,7 +88,7 @@ class Performance:
                 return False
             if not self._avoid(segment, error):
                 self._waiting = None
-                self._log.end(row.play, None, Result.MISSED, Grade.NONE, f"{DAMAGED}: {error}", final=True)
+                self._log.end(row.play, None, Result.MISSED, Grade.NONE, _why(segment, error), final=True)
             return True
         self._waiting = None
         playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
@@ -163,14 +165,15 @@ class Performance:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
-                self._device.works()
+                self._device.works(self._speaker.trouble)
                 testimony = self._witness.began(track, first, emergency=row.emergency)
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)
                 self._on_change()
-            closing = playing.closing(await playing.sounding.ended())
-            closing = self._proved(row, testimony, closing)
+            sounded = await playing.sounding.ended()
+            self._judge(playing, sounded)
+            closing = self._proved(row, testimony, playing.closing(sounded))
             self._log.end(
                 row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
             )
@@ -182,6 +185,15 @@ class Performance:
             playing.first_sample_ms = None
             self._on_change()
 
+    def _judge(self, playing: Playing, sounded: Sounded) -> None:
+        """Silence in a file is a fault until something is rendered as it should be (fault 39)."""
+        if sounded.silent:
+            self._silent = True
+            self._on_fault(FaultCode.NOT_HEARD, True, f"{playing.row.sound}: {sounded.reason}")
+        elif self._silent and sounded.grade >= Grade.RENDERED:
+            self._silent = False
+            self._on_fault(FaultCode.NOT_HEARD, False, "what sounds is no silence any more")
+
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None
         if error.device:
@@ -192,7 +204,7 @@ class Performance:
             self._end_broken(playing, f"sound device: {error}", final=False)
             return
         again = self._avoid(playing.segment, error)
-        self._end_broken(playing, f"{DAMAGED}: {error}", final=not again)
+        self._end_broken(playing, _why(playing.segment, error), final=not again)
 
     def _end_broken(self, playing: Playing, detail: str, *, final: bool) -> None:
         heard = playing.first_sample_ms is not None
@@ -215,9 +227,17 @@ class Performance:
         return replace(closing, grade=grade, detail="; ".join(filter(None, (closing.detail, why))))
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
-        """A file that no decoder reads; whether something else can sound in its place."""
+        """A file that no decoder reads; whether something else can sound in its place. A station that is not on the
+        air is nobody's damage."""
+        if segment.kind is SegmentKind.RELAY:
+            return False
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
         if segment.sound is None:
             return False
         known = self._content.avoid(segment.sound)
         return segment.kind is SegmentKind.EMERGENCY and not known
+
+
+def _why(segment: Segment, error: SoundError) -> str:
+    """What the log says of a sound that cannot be had."""
+    return str(error) if segment.kind is SegmentKind.RELAY else f"{DAMAGED}: {error}"

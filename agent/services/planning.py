@@ -93,7 +93,7 @@ class Planning:
     def has_another_programme(self) -> bool:
         """Whether a programme or a place in the tree was adopted, or the plan is to be made anew all the same.
 
-        Orders and locks alone are taken over on the way.
+        Orders, locks, voices and what bounds them are taken over on the way.
         """
         given = self._ask()
         before, self.given = self.given, given
@@ -106,7 +106,14 @@ class Planning:
             return False
         if (given.manifest, given.assignment, given.awake_ms) != (before.manifest, before.assignment, before.awake_ms):
             return True
-        self._now = replace(self._now, orders=given.orders, locks=given.locks)
+        self._now = replace(
+            self._now,
+            orders=given.orders,
+            locks=given.locks,
+            voices=given.voices,
+            bounds=given.bounds,
+            exceptions=given.exceptions,
+        )
         return False
 
     def next_change(self, after_ms: int) -> int | None:

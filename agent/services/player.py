@@ -165,14 +165,17 @@ class Player:
         if self._planning.has_another_programme() or another_time:
             self._log.forget_old()
             self._hopeless.clear()
-            self._plan_anew(now_ms + self._power.settles_in_ms)
+            self._plan_anew(now_ms, now_ms + self._power.settles_in_ms)
 
-    def _plan_anew(self, ready_ms: int) -> None:
-        """What sounds goes on as it was unless it was withdrawn; everything else may begin from `ready_ms` on."""
+    def _plan_anew(self, now_ms: int, ready_ms: int) -> None:
+        """What sounds goes on as it was unless it was withdrawn; everything else may begin from `ready_ms` on.
+
+        `now_ms` is the turn's: a plan that began a millisecond later would not have what is with the speaker.
+        """
         carry = None
         going_on = [playing for playing in self._performance.playing if playing.ending is None]
         if going_on:
-            ready_ms = self._clock.now_ms()
+            ready_ms = now_ms
             manifest = self._planning.manifest
             if going_on[0].audible and not going_on[0].withdrawn_from(manifest):
                 carry = Carry(going_on[0].as_it_sounds)
@@ -243,11 +246,12 @@ class Player:
                 return False  # something that began late is not over; its end asks again
             self._give_up(segment)
             if segment.kind is SegmentKind.PROGRAMME and not begun:
-                self._plan_anew(ready)
+                self._plan_anew(now, ready)
                 self._changed.set()
                 return False
             return True
-        content = await self._content.of(segment, cue, cueing.event(segment, holdings))
+        event, url = cueing.event(segment, holdings), cueing.station_url(segment, holdings.manifest)
+        content = await self._content.of(segment, cue, event, url)
         row = row_of(segment, cue)
         if isinstance(content, Unready):
             self._performance.wait_no_more(row)

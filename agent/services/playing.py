@@ -76,7 +76,7 @@ class Playing:
 
     def in_plan(self, around: Plan, now_ms: int) -> Segment | None:
         """Its segment in a new plan, if the plan still wants it to sound now or at the instant agreed."""
-        due = max(now_ms, self.cue.start_ms)
+        due = max(now_ms, self.cue.start_ms, self.first_sample_ms or 0)  # told a little before it is heard
         for row in around.segments:
             if (row.play, row.sound) == (self.segment.play, self.segment.sound) and row.start_ms <= due:
                 return row
@@ -125,17 +125,25 @@ class Playing:
 
     def closing(self, sounded: Sounded) -> Closing:
         """What the log says of it."""
-        grade = Grade.NONE if sounded.first_sample_ms is None else Grade.CLAIMED
+        grade = Grade.NONE if sounded.first_sample_ms is None else sounded.grade
+        said = "; ".join(filter(None, (self.detail, sounded.detail, _shortfall(sounded))))
         if sounded.complete and self.agreed_cut in (None, Cut.SLOT):
-            return Closing(sounded.ended_ms, Result.PLAYED, grade, self.detail, final=True)
+            return Closing(sounded.ended_ms, Result.PLAYED, grade, said, final=True)
         if sounded.complete and self.agreed_cut is not None:
             ending = planned_ending(self.segment.kind, self.agreed_cut, self.after)
         else:
             ending = self.ending or Ending("the speaker was closed", final=False)
-        detail = "; ".join(filter(None, (ending.detail, self.detail)))
+        detail = "; ".join(filter(None, (ending.detail, said)))
         if sounded.first_sample_ms is None:
             detail = f"{detail} (before its first sample)"
         return Closing(sounded.ended_ms, Result.CUT, grade, detail, ending.final)
+
+
+def _shortfall(sounded: Sounded) -> str:
+    """Why it is less sure than it could be that this was what should be heard."""
+    if not sounded.reason or sounded.score is None:
+        return sounded.reason
+    return f"rendered {sounded.score:.2f}: {sounded.reason}"
 
 
 def _class(segment: Segment) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import soundfile
 
-from agent.drivers.audio.portaudio import PortAudioSpeaker
+from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
 from agent.services.recordings import Recordings
 from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
@@ -23,7 +23,7 @@ LIMIT_MS = 20.0
 
 async def sound_all(clock: SystemClock) -> list[int]:
     """Sound STARTS excerpts at agreed instants; those instants, epoch milliseconds."""
-    speaker = PortAudioSpeaker(clock)
+    speaker = EngineSpeaker(clock)
     first_ms = clock.now_ms() + SPACING_MS
     instants = [first_ms + number * SPACING_MS for number in range(STARTS)]
     for instant in instants:

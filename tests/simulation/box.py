@@ -17,7 +17,7 @@ from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
 from agent.drivers.clock import FakeClock
 from agent.errors import LinkError
 from agent.link.fake import FakeOffice
-from agent.ports.sound import SoundError, Track
+from agent.ports.sound import SoundError, Track, sound_label
 from agent.ports.store import OrderBook, Store
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
@@ -368,7 +368,7 @@ class SimBox:
         return self._on is not None and code in self._on.faults.active()
 
     def _heard(self, track: Track) -> Sounded:
-        sources = tuple(path.name for path in track.sources)
+        sources = tuple(sound_label(sound) for sound in track.sources)
         row = Sounded(self.name, track.cause, track.name, sources, self._now_ms(), self.clock.now_ms())
         if self._on is not None:
             self.sounded.append(row)

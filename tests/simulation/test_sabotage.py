@@ -239,6 +239,8 @@ class Dying(Player):
 class Mixing:
     """A horn that waits for nobody."""
 
+    trouble = ""
+
     def __init__(self, speaker: Any) -> None:
         self._speaker = speaker
 
@@ -252,6 +254,8 @@ class Mixing:
 class Eager:
     """A horn that does not ask whether it is too late."""
 
+    trouble = ""
+
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
 
@@ -261,6 +265,8 @@ class Eager:
 
 class Echoing:
     """A horn whose buffer comes round again."""
+
+    trouble = ""
 
     def __init__(self, speaker: Any) -> None:
         self._speaker = speaker
@@ -273,6 +279,8 @@ class Echoing:
 
 class Mute:
     """A horn that says that it sounds."""
+
+    trouble = ""
 
     def __init__(self, speaker: Any) -> None:
         self._clock = speaker._clock

@@ -1,26 +1,32 @@
-"""Speakers: PortAudio for a sound device, a WAV writer for machines without one, and a behaving fake."""
+"""Speakers: the sound engine for a device, a WAV writer for machines without one, and a behaving fake."""
 
+import subprocess
+import sys
+from importlib.util import find_spec
 from typing import Final
 
 import structlog
 
 from agent.config import Config
 from agent.drivers.audio.fake import FakeSpeaker
+from agent.drivers.audio.speaker import EngineSpeaker, OnFault
 from agent.drivers.audio.wav import wav_speaker
 from agent.ports.clock import Clock
 from agent.ports.sound import SoundError, Speaker
 
 SOUNDED: Final = "sounded.jsonl"
 """Where the fake writes what sounded, in the folder of recordings."""
+TRIAL_S: Final = 20
+"""So long a trial of the device may take; a hung sound server takes for ever."""
 
 log = structlog.get_logger(__name__)
 
 
-def choose(config: Config, clock: Clock) -> Speaker:
-    """The speaker that box.toml asks for; "auto" is PortAudio when it is installed and a device opens, else WAV files.
+def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None) -> Speaker:
+    """The speaker that box.toml asks for; "auto" is the engine where PyAudio and a device are, else WAV files.
 
-    Raises SoundError when PortAudio is demanded and is not installed. A device that is only absent now is no error:
-    it may be plugged in later.
+    `on_fault` is told when the player process fails. Raises SoundError when PortAudio is demanded and is not installed.
+    A device that is only absent now is no error: it may be plugged in later.
     """
     match config.output:
         case "fake":
@@ -29,33 +35,42 @@ def choose(config: Config, clock: Clock) -> Speaker:
         case "wav":
             return wav_speaker(clock, config.recordings)
         case "portaudio":
-            return _portaudio(config, clock)
+            return _engine(config, clock, on_fault)
         case _:
-            return _whatever_works(config, clock)
+            return _whatever_works(config, clock, on_fault)
 
 
-def _portaudio(config: Config, clock: Clock) -> Speaker:
-    try:
-        from agent.drivers.audio.portaudio import PortAudioSpeaker
-    except ImportError as error:
+def _engine(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
+    if find_spec("pyaudio") is None:
         raise SoundError(
-            f"PyAudio cannot be imported ({error}): install the extra `sound` (Debian: python3-pyaudio), "
+            "PyAudio is not installed: install the extra `sound` (Debian: python3-pyaudio), "
             'or set output = "wav" under [sound] in box.toml',
-            vi=f"không nạp được PyAudio ({error}): hãy cài phần `sound` (Debian: python3-pyaudio), "
+            vi="chưa có PyAudio: hãy cài phần `sound` (Debian: python3-pyaudio), "
             'hoặc đặt output = "wav" dưới [sound] trong box.toml',
             device=True,
-        ) from error
-    return PortAudioSpeaker(clock, config.device)
+        )
+    outputs = (config.device, config.second) if config.second else (config.device,)
+    return EngineSpeaker(clock, outputs, on_fault=on_fault)
 
 
-def _whatever_works(config: Config, clock: Clock) -> Speaker:
+def _whatever_works(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
     try:
-        from agent.drivers.audio.device import try_device
-        from agent.drivers.audio.portaudio import PortAudioSpeaker
-
-        detail = try_device(config.device)
-    except (ImportError, SoundError) as error:
+        detail = _tried(config.device)
+    except SoundError as error:
         log.warning("no sound device: every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
         return wav_speaker(clock, config.recordings)
     log.info("sound device", device=detail)
-    return PortAudioSpeaker(clock, config.device)
+    return _engine(config, clock, on_fault)
+
+
+def _tried(device: str | None) -> str:
+    """Open the device and close it, in a process of its own; its name. Raises SoundError."""
+    command = [sys.executable, "-m", "agent.drivers.audio.engine", "--probe", "--", device or ""]
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise SoundError(f"the sound device did not answer within {TRIAL_S} s", device=True) from error
+    said = (tried.stdout or tried.stderr).strip().rpartition("\n")[2]
+    if tried.returncode != 0:
+        raise SoundError(said, device=True)
+    return said

@@ -6,11 +6,15 @@ Simulated boxes sound with it, and tests of the player drive it: unplug it, plug
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
-from agent.drivers.audio.paced import NEVER, PacedSounding, gone
+from agent.drivers.audio.paced import NEVER, PacedSounding, gone, not_received
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Sounded, Track
+from agent.ports.sound import RelaySound, Sounded, Track, sound_label
+
+ENDLESS_MS: Final = 1 << 50
+"""What has no end of its own lasts until it is stopped."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Heard:
     play: str
     cause: str
     sources: tuple[str, ...]
-    """File names."""
+    """File names, and what others are called (`sound_label`)."""
     first_sample_ms: int
     ended_ms: int
     complete: bool
@@ -31,6 +35,8 @@ class FakeSpeaker:
 
     def __init__(self, clock: Clock, record: Path | None = None) -> None:
         self.heard: list[Heard] = []
+        self.inlets: dict[str, FakeFrames] = {}
+        self.trouble = ""
         self._clock = clock
         self._record = record
         self._plugged_in = True
@@ -39,7 +45,9 @@ class FakeSpeaker:
     async def start(self, track: Track) -> "FakeSounding":
         if not self._plugged_in:
             raise gone("it is not plugged in")
-        length = max(0, duration_ms(track.sources) - track.offset_ms)
+        _refuse_silent_stations(track)
+        whole = duration_ms(track.sources)
+        length = ENDLESS_MS if whole is None else max(0, whole - track.offset_ms)
         if track.length_ms is not None:
             length = min(length, track.length_ms)
         self._tracks = [other for other in self._tracks if not other.done]
@@ -47,6 +55,9 @@ class FakeSpeaker:
         sounding = FakeSounding(self._clock, track, before, length, self)
         self._tracks.append(sounding)
         return sounding
+
+    def frames(self, name: str) -> "FakeFrames":
+        return self.inlets.setdefault(name, FakeFrames())
 
     async def probe(self) -> str:
         if not self._plugged_in:
@@ -75,12 +86,27 @@ class FakeSpeaker:
 
     def note(self, track: Track, first_sample_ms: int, ended_ms: int, complete: bool) -> None:
         """Called by soundings."""
-        sources = tuple(path.name for path in track.sources)
+        sources = tuple(sound_label(sound) for sound in track.sources)
         heard = Heard(track.name, track.cause, sources, first_sample_ms, ended_ms, complete)
         self.heard.append(heard)
         if self._record is not None:
             with self._record.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(heard), ensure_ascii=False) + "\n")
+
+
+@dataclass
+class FakeFrames:
+    """Remembers how much was pushed."""
+
+    pushed: int = 0
+    """Bytes."""
+    closed: bool = False
+
+    def push(self, pcm: bytes) -> None:
+        self.pushed += len(pcm)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class FakeSounding(PacedSounding):
@@ -113,7 +139,7 @@ class FakeSounding(PacedSounding):
             await self.clock.sleep_ms(fade)
             self._sounded_ms = elapsed + fade
             self._raise_if_broken()
-        return Sounded(first_sample_ms, self._sounded_ms, complete)
+        return Sounded(first_sample_ms, self._sounded_ms, complete, detail=_fallbacks(self.track))
 
     def break_off(self) -> None:
         """The device is gone."""
@@ -129,3 +155,15 @@ class FakeSounding(PacedSounding):
     def _raise_if_broken(self) -> None:
         if self._broken:
             raise gone("it was unplugged")
+
+
+def _refuse_silent_stations(track: Track) -> None:
+    for sound in track.sources:
+        if isinstance(sound, RelaySound) and not sound.fallback:
+            raise not_received(sound.station)
+
+
+def _fallbacks(track: Track) -> str:
+    """No station is ever received here."""
+    relays = [sound for sound in track.sources if isinstance(sound, RelaySound)]
+    return "; ".join(f"fallback: station {relay.station} cannot be received" for relay in relays)

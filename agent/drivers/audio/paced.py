@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Sounded, SoundError, Track
+from agent.ports.sound import Frames, Sounded, SoundError, Track
 
 NEVER = Sounded(None, 0, complete=False)
 
@@ -91,8 +91,20 @@ class PacedSounding(abc.ABC):
             self._first.exception()  # seen: `ended` raises it too
 
 
+class NoFrames:
+    """Live sound goes nowhere here: there is nobody to hear it."""
+
+    def push(self, pcm: bytes) -> None:
+        del pcm
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
 class PacedSpeaker:
     """A Speaker over a maker of soundings."""
+
+    trouble = ""
 
     def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding], probe: Callable[[], str]) -> None:
         """`probe` tries the output and says what it is. Both raise SoundError."""
@@ -105,6 +117,9 @@ class PacedSpeaker:
         sounding = self._make(track, self._tracks[-1] if self._tracks else None)
         self._tracks.append(sounding)
         return sounding
+
+    def frames(self, name: str) -> Frames:
+        return NoFrames()
 
     async def probe(self) -> str:
         return self._probe()
@@ -123,4 +138,13 @@ def gone(why: str) -> SoundError:
         f"the sound device failed: {why}",
         vi=f"thiết bị âm thanh không hoạt động ({why}); hãy kiểm tra dây, nguồn và [sound] trong box.toml",
         device=True,
+    )
+
+
+def not_received(station: str) -> SoundError:
+    """Neither the station nor anything in its place can sound."""
+    return SoundError(
+        f"station {station} cannot be received, and there is no fallback",
+        vi=f"không thu được đài {station}, và không có chương trình thay thế",
+        device=False,
     )

@@ -1,18 +1,19 @@
-"""A track as a stream of samples: files decoded block by block, joined, cut, faded, at their gain, never clipped.
+"""A track as a stream of samples: sounds decoded block by block, joined, cut, faded, at their gain, never clipped.
 
 A box has little memory and a relay may last for hours, so no file is ever whole in it. Everything here is decoding and
 arithmetic; no device and no clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from agent.ports.sound import SoundError, Track
+from agent.drivers.audio.tones import Tone
+from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, ToneSound, Track
 
 Samples = npt.NDArray[np.float32]
 
@@ -23,6 +24,25 @@ KNEE: Final = 0.8
 """Below this level samples pass unchanged; above it they bend towards 1 and never reach it."""
 SHORTFALL_MS: Final = 100
 """A file that ends so much earlier than it says is damaged."""
+
+
+class Stream(Protocol):
+    """Samples of one sound, 48 kHz mono, in order."""
+
+    @property
+    def length(self) -> int | None:
+        """Samples of the whole sound; None when it has no end of its own."""
+        ...
+
+    def read(self, count: int) -> Samples:
+        """At most so many; none at its end. Raises SoundError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Open = Callable[[Sound, int], Stream]
+"""Opens a sound, so many samples into it. Raises SoundError."""
 
 
 def frames(duration_ms: int) -> int:
@@ -90,32 +110,103 @@ class File:
         return SoundError(f"{self._path.name}: cannot be sounded: {why}", device=False)
 
 
-class Source:
-    """A track's samples in order; `read` until it gives fewer than asked."""
+class Loop:
+    """Files over and over, without a gap: what sounds in place of a station."""
 
-    def __init__(self, track: Track) -> None:
-        """Opens the first file. Raises SoundError."""
-        self._gain = np.float32(factor(track.gain_cb))
-        self._paths = list(track.sources)
-        self._file: File | None = None
-        self._left: int | None = None if track.length_ms is None else frames(track.length_ms)
-        self._fade = frames(track.fade_out_ms) if track.length_ms is not None else 0
-        self._open_at(frames(track.offset_ms))
+    length = None
+
+    def __init__(self, paths: Sequence[Path], skip: int, open_sound: Open) -> None:
+        """Begins so many samples into the cycle. Raises SoundError, also when there is nothing to sound."""
+        self._sounds = [FileSound(path) for path in paths]
+        self._open = open_sound
+        self._next = 0
+        cycle = sum(_length_of(path) for path in paths)
+        if cycle == 0:
+            raise SoundError("there is no fallback that could sound", device=False)
+        self._file = self._open_next(skip % cycle)
+
+    def read(self, count: int) -> Samples:
+        samples = self._file.read(count)
+        if len(samples) == 0:
+            self._file.close()
+            self._file = self._open_next(0)
+            samples = self._file.read(count)
+        return samples
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _open_next(self, skip: int) -> Stream:
+        while True:
+            file = self._open(self._sounds[self._next], skip)
+            self._next = (self._next + 1) % len(self._sounds)
+            if file.length is None or skip < file.length:
+                return file
+            skip -= file.length
+            file.close()
+
+
+def open_local(sound: Sound, skip: int) -> Stream:
+    """What needs neither network nor microphone; a station is its fallback. Raises SoundError."""
+    match sound:
+        case FileSound(path=path):
+            return File(path, skip)
+        case ToneSound(kind=kind, length_ms=length_ms):
+            return Tone(kind, frames(length_ms), skip)
+        case RelaySound(fallback=fallback, fallback_offset_ms=offset_ms):
+            return Loop(fallback, frames(offset_ms) + skip, open_local)
+        case FramesSound(name=name):
+            raise SoundError(f"{name}: this output takes no live sound", device=False)
+
+
+class Joined:
+    """Sounds one after another without a gap."""
+
+    def __init__(self, sounds: Sequence[Sound], skip: int, open_sound: Open = open_local) -> None:
+        """Begins so many samples into them all; opens the first that is needed. Raises SoundError."""
+        self._sounds = list(sounds)
+        self._open = open_sound
+        self._stream: Stream | None = None
+        while self._sounds:
+            stream = open_sound(self._sounds.pop(0), skip)
+            if stream.length is None or skip < stream.length or not self._sounds:
+                self._stream = stream
+                return
+            skip -= stream.length
+            stream.close()
 
     def read(self, count: int) -> Samples:
         """The next samples, at most `count`; fewer only at the end. Raises SoundError."""
-        wanted = count if self._left is None else min(count, self._left)
         parts: list[Samples] = []
         have = 0
-        while have < wanted and self._file is not None:
-            part = self._file.read(wanted - have)
+        while have < count and self._stream is not None:
+            part = self._stream.read(count - have)
             if len(part) == 0:
-                self._next_file()
+                self._stream.close()
+                self._stream = self._open(self._sounds.pop(0), 0) if self._sounds else None
                 continue
             parts.append(part)
             have += len(part)
-        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        return self._shaped(samples)
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+        self._sounds = []
+
+
+class Envelope:
+    """Gain, cut and fade of a stretch of sound, sample by sample."""
+
+    def __init__(self, gain_cb: int, length_ms: int | None, fade_out_ms: int) -> None:
+        self._gain = np.float32(factor(gain_cb))
+        self._left: int | None = None if length_ms is None else frames(length_ms)
+        self._fade = frames(fade_out_ms) if length_ms is not None else 0
+
+    def room(self, count: int) -> int:
+        """How many of so many samples are before the cut."""
+        return count if self._left is None else min(count, self._left)
 
     def fade_out(self, duration_ms: int) -> None:
         """End after this time, fading from here; an earlier end stays."""
@@ -124,19 +215,8 @@ class Source:
             self._left = left
             self._fade = left
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._file = None
-        self._paths = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _shaped(self, samples: Samples) -> Samples:
+    def shaped(self, samples: Samples) -> Samples:
+        """The next samples as they are to sound."""
         samples = samples * self._gain
         if self._left is None:
             return samples
@@ -146,26 +226,48 @@ class Source:
             samples = samples * np.minimum(1.0, remaining / self._fade).astype(np.float32)
         return samples
 
-    def _open_at(self, skip: int) -> None:
-        while self._paths:
-            file = File(self._paths.pop(0), skip)
-            if skip < file.length or not self._paths:
-                self._file = file
-                return
-            skip -= file.length
-            file.close()
 
-    def _next_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._file = File(self._paths.pop(0)) if self._paths else None
+class Source:
+    """A track's samples in order; `read` until it gives fewer than asked."""
+
+    def __init__(self, track: Track, open_sound: Open = open_local) -> None:
+        """Opens the first sound. Raises SoundError."""
+        self._joined = Joined(track.sources, frames(track.offset_ms), open_sound)
+        self._envelope = Envelope(track.gain_cb, track.length_ms, track.fade_out_ms)
+
+    def read(self, count: int) -> Samples:
+        """The next samples, at most `count`; fewer only at the end. Raises SoundError."""
+        return self._envelope.shaped(self._joined.read(self._envelope.room(count)))
+
+    def fade_out(self, duration_ms: int) -> None:
+        """End after this time, fading from here; an earlier end stays."""
+        self._envelope.fade_out(duration_ms)
+
+    def close(self) -> None:
+        self._joined.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def duration_ms(paths: Sequence[Path]) -> int:
-    """Length of files one after another, from their headers. Raises SoundError."""
+def duration_ms(sounds: Sequence[Sound]) -> int | None:
+    """Length of sounds one after another, from their headers; None when one has no end. Raises SoundError."""
     total = 0
-    for path in paths:
-        file = File(path)
-        total += file.length
-        file.close()
+    for sound in sounds:
+        match sound:
+            case FileSound(path=path):
+                total += _length_of(path)
+            case ToneSound(length_ms=length_ms):
+                total += frames(length_ms)
+            case _:
+                return None
     return milliseconds(total)
+
+
+def _length_of(path: Path) -> int:
+    file = File(path)
+    file.close()
+    return file.length

@@ -15,7 +15,7 @@ import soundfile
 from agent.drivers.audio.paced import PacedSounding, PacedSpeaker, gone
 from agent.drivers.audio.source import RATE_HZ, Source, frames, limited, milliseconds
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Sounded, Track
+from agent.ports.sound import Sounded, Track, sound_label
 
 KEPT: Final = 50
 STEP_MS: Final = 100
@@ -93,7 +93,7 @@ class WavSounding(PacedSounding):
         facts = {
             "name": self.track.name,
             "cause": self.track.cause,
-            "sources": [path.name for path in self.track.sources],
+            "sources": [sound_label(sound) for sound in self.track.sources],
             "first_sample_ms": sounded.first_sample_ms,
             "frames": self._frames,
             "complete": sounded.complete,

@@ -28,8 +28,21 @@ class NullSink:
         self.environment = {"XDG_RUNTIME_DIR": str(folder), "HOME": str(folder), "PULSE_SERVER": f"unix:{socket}"}
         (folder / ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
         self._socket = socket
+        self._beside: list[NullSink] = []
         self._server: subprocess.Popen[bytes] | None = None
         self._ear: Ear | None = None
+
+    def beside(self, name: str) -> "NullSink":
+        """Another one, which programs see under this name beside the first."""
+        folder = self._folder / name
+        folder.mkdir()
+        other = NullSink(folder)
+        server = f"unix:{folder / 'pa.sock'}"
+        with (self._folder / ".asoundrc").open("a") as file:
+            file.write(f'pcm.{name} {{ type pulse server "{server}" hint {{ show on description "{name}" }} }}\n')
+        other.plug_in()
+        self._beside.append(other)
+        return other
 
     def plug_in(self) -> None:
         self._socket.unlink(missing_ok=True)
@@ -59,6 +72,8 @@ class NullSink:
         return self._ear
 
     def close(self) -> None:
+        for other in self._beside:
+            other.close()
         if self._ear is not None:
             self._ear.close()
         self.pull_out()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.drivers.audio.portaudio import PortAudioSpeaker
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.portaudio import PortAudioMicrophone
@@ -15,7 +14,7 @@ from agent.services.proof import Ears, Witness
 from agent.services.recordings import Recordings
 from protocol.report import Grade
 from tests.agent.audio.null_sink import NullSink
-from tests.agent.audio.sounds import track
+from tests.agent.audio.sounds import ready_speaker, track
 
 pytestmark = pytest.mark.sound
 
@@ -27,7 +26,7 @@ LENGTH_MS = 8_000
 async def witnessed(sounds: Path, expected: Path, faults: list[str]) -> tuple[Grade, str]:
     """Play one file while the ear expects another (or the same); the grade of the row, and why."""
     clock = SystemClock("system")
-    speaker = PortAudioSpeaker(clock)
+    speaker = await ready_speaker(clock)
     ears = Ears(PortAudioMicrophone(clock, "default"), None, PlayedAgain)
     witness = Witness(clock, ears, note(faults), faults.append)
     sounding = await speaker.start(track(sounds, start_ms=clock.now_ms() + 500, length_ms=LENGTH_MS))

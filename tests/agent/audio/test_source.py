@@ -20,7 +20,7 @@ from agent.drivers.audio.source import (
     milliseconds,
     pcm16,
 )
-from agent.ports.sound import SoundError, Track
+from agent.ports.sound import SoundError, Track, files
 from agent.services.recordings import Recordings
 from tests.agent.audio.sounds import tone, track
 
@@ -125,7 +125,7 @@ def test_an_hour_is_never_whole_in_memory(tmp_path: Path) -> None:
     with soundfile.SoundFile(path, "w", RATE_HZ, 1) as file:
         for _ in range(600):
             file.write(np.zeros(RATE_HZ, np.float32))
-    assert duration_ms([path]) == 600_000
+    assert duration_ms(files(path)) == 600_000
     with Source(track(path, offset_ms=590_000)) as source:
         assert milliseconds(len(source.read(frames(60_000)))) == 10_000
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +33,7 @@ from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.quantities import DAY_MS
 from protocol.report import ClockQuality, FaultCode, Grade, Result, Stage
 from protocol.roles import Role
-from protocol.timeline import HeldOrder, Holdings, Lock
+from protocol.timeline import HeldOrder, Holdings, Lock, Voice
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 LEAD_IN_MS = 1_500
@@ -65,6 +66,8 @@ class MemoryJournal:
 
     rows: list[Row] = field(default_factory=list)
     opened: dict[str, tuple[Play, int | None]] = field(default_factory=dict)
+    grades: list[Grade] = field(default_factory=list)
+    """As the rows were closed."""
     disk_full: bool = False
     broken_at: int | None = None
     """Once, a row that ends after this instant meets an error that is no disk's."""
@@ -86,6 +89,7 @@ class MemoryJournal:
             self.broken_at = None
             raise RuntimeError("nobody foresaw this")
         row, started = self.opened.pop(play)
+        self.grades.append(grade)
         assert (grade > Grade.NONE) == (ended_ms is not None)
         self.rows.append(Row(play, started, ended_ms, result, detail, row.intended_ms, final, row.sound, grade))
 
@@ -283,11 +287,29 @@ class Studio:
         self.first_samples.append(first_sample_ms)
         self.grades.append(grade)
 
+    def speak(self, voice: Voice) -> None:
+        """Somebody speaks."""
+        self.change(voices=(*self.holdings.voices, voice))
+
+    def fall_silent(self) -> None:
+        self.change(voices=())
+
     def heard(self) -> list[Heard]:
         return self.speaker.heard
 
     def results(self) -> list[tuple[str, Result]]:
         return [(row.play, row.result) for row in self.journal.rows]
+
+    @property
+    def heard_without_power(self) -> list[Heard]:
+        """What sounded while the relay of the amplifier was off, if only for a moment."""
+        switched = [*self.amplifier.switched, (self.clock.now_ms(), False)]
+        powered = [(on_ms, off_ms) for (on_ms, on), (off_ms, _) in pairwise(switched) if on]
+        return [
+            sound
+            for sound in self.speaker.heard
+            if not any(on <= sound.first_sample_ms and sound.ended_ms <= off for on, off in powered)
+        ]
 
     @property
     def silent_while_powered_ms(self) -> int:

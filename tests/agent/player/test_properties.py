@@ -194,6 +194,7 @@ def _keeps_the_rules(studio: Studio) -> None:
             assert sound.first_sample_ms < alarms[sound.cause].expires * 1000, "an alarm after it expired"
         elif sound.first_sample_ms < QUIET[1]:
             assert sound.ended_ms <= QUIET[0] + FADE_MS, "programme in quiet hours"
+    assert studio.heard_without_power == [], "sound with the amplifier off"
     assert studio.silent_while_powered_ms <= 3000, "amplifier on for nothing"
     assert not studio.amplifier.on
     assert studio.journal.opened == {}, "a row was left open"

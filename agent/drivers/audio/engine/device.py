@@ -1,7 +1,8 @@
 """One open output of PortAudio: 48 kHz, one channel, 16 bits, blocks of 10 ms."""
 
 import contextlib
-import ctypes
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,28 +10,48 @@ from typing import Any, Final
 import pyaudio
 
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples, milliseconds, pcm16
+from agent.drivers.audio.source import RATE_HZ, Samples, frames, pcm16
 from agent.ports.sound import SoundError
 
-PERIOD_FRAMES: Final = 3 * BLOCK_FRAMES
-"""PortAudio buffers three periods: 90 ms by which a busy machine may be late, and which an alarm has to wait for."""
+PERIODS: Final = 3
+"""PortAudio buffers at least so many periods."""
+GAP_MS: Final = 25.0
+"""So far behind the time the device falls at once when it ran dry. (PyAudio's own report of that, an exception, closes
+the stream.)"""
+DRIFT: Final = 1e-3
+"""The device's clock is slower than the system's by at most so much."""
 
-_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-_SILENT = _HANDLER(lambda *_: None)
 
-
-def _hush_alsa() -> None:
-    """Keep libasound from printing a page of devices that do not exist; real errors come back as exceptions."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep ALSA, JACK and what else is asked from printing pages of devices that do not exist; real errors come back as
+    exceptions."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Device:
     """An open output stream. Every call may raise SoundError."""
 
-    def __init__(self, name: str | None) -> None:
-        """`name`: part of the device's name; None for the default. Devices are looked for anew each time."""
-        _hush_alsa()
+    def __init__(self, name: str | None, buffer_ms: int) -> None:
+        """`name`: part of the device's name; None for the default. Devices are looked for anew each time.
+
+        `buffer_ms`: by so much the feeder may be late, and so long an alarm has to wait.
+        """
+        self.underruns = 0
+        self._written = 0
+        self._behind_ms = self._looked_ms = 0.0
+        with _hushed():
+            self._open(name, frames(buffer_ms) // PERIODS)
+        self._forget_the_pace()
+
+    def _open(self, name: str | None, period: int) -> None:
         self._audio = pyaudio.PyAudio()
         try:
             with _device_errors():
@@ -42,28 +63,47 @@ class Device:
                     format=pyaudio.paInt16,
                     output=True,
                     output_device_index=index,
-                    frames_per_buffer=PERIOD_FRAMES,
+                    frames_per_buffer=period,
                 )
                 self._capacity = int(self._stream.get_write_available())
         except SoundError:
             self._audio.terminate()
             raise
 
-    def ahead_ms(self) -> int:
-        """How long it takes until the next sample written is heard."""
+    def ahead_ms(self) -> float:
+        """How long it takes until the next sample written is heard; a device that ran dry is counted."""
         with _device_errors():
-            return milliseconds(max(0, self._capacity - int(self._stream.get_write_available())))
+            ahead = max(0, self._capacity - int(self._stream.get_write_available()))
+        if self._written > 2 * self._capacity:
+            self._look_at_the_pace(ahead)
+        return ahead * 1000 / RATE_HZ
+
+    def _look_at_the_pace(self, ahead: int) -> None:
+        """What was heard so far is as long as the time that has passed, unless there was nothing for a while."""
+        now = time.monotonic() * 1000
+        behind_ms = now - (self._written - ahead) * 1000 / RATE_HZ
+        if behind_ms > self._behind_ms + GAP_MS:
+            self.underruns += self._behind_ms > 0
+            self._behind_ms = behind_ms
+        else:
+            self._behind_ms = min(behind_ms, self._behind_ms + (now - self._looked_ms) * DRIFT)
+        self._looked_ms = now
+
+    def _forget_the_pace(self) -> None:
+        self._written, self._behind_ms, self._looked_ms = 0, 0.0, time.monotonic() * 1000
 
     def write(self, block: Samples) -> None:
         """Waits until there is room."""
         with _device_errors():
             self._stream.write(pcm16(block), exception_on_underflow=False)
+        self._written += len(block)
 
     def pause(self) -> None:
         with _device_errors():
             self._stream.stop_stream()
 
     def go_on(self) -> None:
+        self._forget_the_pace()
         with _device_errors():
             self._stream.start_stream()
 
@@ -99,10 +139,3 @@ def _device_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise gone(str(error)) from error
-
-
-def try_device(name: str | None) -> str:
-    """Open the device and close it; its name. Raises SoundError."""
-    device = Device(name)
-    device.close()
-    return device.name

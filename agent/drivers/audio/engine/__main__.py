@@ -1,0 +1,50 @@
+"""How the daemon starts it: `python -m agent.drivers.audio.engine --link FD [OUTPUT [SECOND]]`.
+
+`--probe [OUTPUT]` says what there is. An output is a part of its name; an empty one is the system's default.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import sys
+
+from agent.drivers.audio.engine.device import Device
+from agent.drivers.audio.engine.process import BUFFERS_MS, Engine, hurry
+from agent.drivers.audio.engine.sandbox import close_the_network
+from agent.ports.sound import SoundError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="loalang player")
+    parser.add_argument("--link", type=int)
+    parser.add_argument("--probe", action="store_true")
+    parser.add_argument("--buffer-ms", type=int, default=BUFFERS_MS[0])
+    parser.add_argument("outputs", nargs="*", default=[""])
+    given = parser.parse_args()
+    close_the_network()
+    hurry()
+    outputs = [name or None for name in given.outputs]
+    if given.probe:
+        return _probe(outputs[0])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's, who lets sounds fade first
+    with contextlib.closing(socket.socket(fileno=given.link)) as link:
+        Engine(link, outputs, Device, given.buffer_ms).run()
+    sys.stdout.flush()
+    os._exit(0)  # threads may hang in a device that hangs
+
+
+def _probe(output: str | None) -> int:
+    try:
+        device = Device(output, BUFFERS_MS[-1])
+    except SoundError as error:
+        print(error)
+        return 1
+    device.close()
+    print(device.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,344 @@
+"""The player process: takes commands, says what happened, and keeps the device fed.
+
+Two threads matter. The main thread reads commands, opens the device and says that all is well; the feeder mixes and
+writes, and waits for nothing but the device. Where either hangs, this process is of no more use: it ends itself when
+the device takes nothing, and the daemon ends it when the main thread says nothing.
+"""
+
+import contextlib
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from agent.drivers.audio.engine import wire
+from agent.drivers.audio.engine.feeds import Inlet
+from agent.drivers.audio.engine.ffmpeg import open_any
+from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
+from agent.drivers.audio.engine.opening import Opening
+from agent.drivers.audio.paced import gone
+from agent.drivers.audio.source import Samples
+from agent.ports.sound import SoundError
+
+BEAT_S: Final = 0.25
+IDLE_S: Final = 5.0
+"""A stream without tracks is paused after this; starting it again takes a millisecond."""
+STUCK_S: Final = 0.5
+"""A device that takes no sample for so long is stuck."""
+SLOW_START_S: Final = 2.5
+"""So long one that has just been opened or woken may take to begin: sound servers do."""
+BUFFERS_MS: Final = (30, 60, 90)
+"""How much the device holds: as little as possible, more after it ran dry, since machines and sound servers differ."""
+CALM_S: Final = 1.0
+"""After so long without a sound the device may be opened anew."""
+DRY_TWICE: Final = 2
+"""So often it may run dry before it is given more."""
+RETRY_FIRST_S: Final = 30.0
+"""While the second output sounds, the first one is tried so often, between two sounds."""
+NICE: Final = -15
+"""Of this process (LimitNICE=): it does little, but in time."""
+SWITCH_S: Final = 0.0005
+REALTIME: Final = 10
+"""Its priority where the unit allows real time (LimitRTPRIO=)."""
+STUCK_CODE: Final = 75
+"""Exit code: the device hangs, and this process with it."""
+
+
+class Output(Protocol):
+    """What `device.Device` is."""
+
+    name: str
+    underruns: int
+
+    def ahead_ms(self) -> float: ...
+    def write(self, block: Samples) -> None: ...
+    def pause(self) -> None: ...
+    def go_on(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Engine:
+    """`run` until the daemon is gone."""
+
+    def __init__(
+        self,
+        link: socket.socket,
+        outputs: Sequence[str | None],
+        open_output: Callable[[str | None, int], Output],
+        buffer_ms: int,
+    ) -> None:
+        """`outputs`: names in the order in which they are tried; None is the system's default.
+
+        `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
+        """
+        self._link = link
+        self._outputs = outputs
+        self._open_output = open_output
+        self._saying = threading.Lock()
+        self._mixer = Mixer()
+        self._opening = Opening(open_any)
+        self._voices: dict[int, Voice] = {}
+        self._apart_ms = time.time() * 1000 - _boot_ms()
+        self._wake = threading.Condition()
+        self._device: Output | None = None
+        self._opening_lock = threading.RLock()
+        self._feeding = threading.Lock()
+        """Held while the device is written to: nobody closes it meanwhile."""
+        self._trouble = ""
+        self._underruns = 0
+        self._buffer_ms = buffer_ms
+        self._woken_s = 0.0
+        self._busy_s = time.monotonic()
+        self._tried_first_s = 0.0
+        self._writing_since: float | None = None
+        self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
+
+    def run(self) -> None:
+        """Returns when the daemon is gone."""
+        with contextlib.suppress(SoundError):
+            self._ensure_device()
+        self._feeder.start()
+        self._link.settimeout(BEAT_S)
+        received = bytearray()
+        told_s = 0.0
+        while True:
+            if time.monotonic() - told_s >= BEAT_S:
+                self._say_that_all_is_well()
+                told_s = time.monotonic()
+            try:
+                chunk = self._link.recv(1 << 16)
+            except TimeoutError:
+                continue
+            except OSError:  # it went away without a word
+                return
+            if not chunk:
+                return
+            received += chunk
+            for body in _bodies(received):
+                self._obey(wire.command(body))
+
+    # Commands
+
+    def _obey(self, command: wire.Command) -> None:
+        match command:
+            case wire.Start():
+                self._apart_ms = command.apart_ms
+                self._start(command)
+            case wire.Stop(id=number, fade_ms=fade_ms):
+                if (voice := self._voices.get(number)) is not None:
+                    voice.stop_ms = fade_ms
+            case wire.Push(name=name, pcm=pcm):
+                inlet = self._opening.inlet(name)
+                inlet.push(pcm) if pcm else self._finish(name, inlet)
+            case wire.Beat(apart_ms=apart_ms):
+                self._apart_ms = apart_ms
+            case wire.Probe(id=number):
+                try:
+                    self._say(wire.Taken(number, self._ensure_device().name, self._trouble))
+                except SoundError as error:
+                    self._say(wire.broke(number, error))
+
+    def _finish(self, name: str, inlet: Inlet) -> None:
+        inlet.finish()
+        self._opening.forget(name)
+
+    def _start(self, command: wire.Start) -> None:
+        number = command.id
+        try:
+            output = self._ensure_device().name
+        except SoundError as error:
+            self._say(wire.broke(number, error))
+            return
+
+        def opened(error: SoundError | None) -> None:
+            self._say(wire.Taken(number, output, self._trouble) if error is None else wire.broke(number, error))
+
+        voice = Voice(
+            command.track,
+            self._opening.feed(command.track, command.pipes, opened),
+            lambda happening: self._tell(number, happening),
+            live=self._opening.is_live(command.track),
+        )
+        self._voices[number] = voice
+        self._mixer.add(voice)
+        with self._wake:
+            self._wake.notify()
+
+    # Events
+
+    def _tell(self, number: int, happening: Happening) -> None:
+        if isinstance(happening, Began):
+            self._say(wire.Started(number, happening.first_sample_ms))
+            return
+        self._voices.pop(number, None)
+        if isinstance(happening, SoundError):
+            self._say(wire.broke(number, happening))
+        else:
+            self._say(wire.Ended(number, happening))
+
+    def _say(self, event: wire.Event) -> None:
+        """A daemon that does not listen any more is noticed where commands are read."""
+        with self._saying, contextlib.suppress(OSError):
+            self._link.sendall(wire.framed(event))
+
+    def _say_that_all_is_well(self) -> None:
+        since = self._writing_since
+        fresh = since is not None and since - self._woken_s < SLOW_START_S
+        limit_s = SLOW_START_S if fresh else STUCK_S
+        if since is not None and time.monotonic() - since > limit_s:
+            self._mixer.drop_all(gone(f"it has taken no sound for {limit_s} s"))
+            os._exit(STUCK_CODE)
+        device = self._device
+        underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
+        if device is not None and self._idle_for_s > CALM_S and self._could_be_better(device):
+            self._open_anew(device)
+        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
+
+    # The device
+
+    def _ensure_device(self) -> Output:
+        """The open output: the first that can be opened. Raises SoundError."""
+        with self._opening_lock:
+            if self._device is None:
+                self._device = self._open_any()
+            return self._device
+
+    def _open_any(self) -> Output:
+        first_error: SoundError | None = None
+        self._tried_first_s = time.monotonic()
+        for name in self._outputs:
+            try:
+                device = self._open_output(name, self._buffer_ms)
+            except SoundError as error:
+                first_error = first_error or error
+                continue
+            self._woken_s = time.monotonic()
+            self._trouble = "" if first_error is None else f"{first_error}; sounding on {device.name}"
+            return device
+        assert first_error is not None
+        raise first_error
+
+    def _could_be_better(self, device: Output) -> bool:
+        """Whether the first output may be back, or the device should hold more."""
+        larger = next((size for size in BUFFERS_MS if size > self._buffer_ms), None)
+        if device.underruns >= DRY_TWICE and larger is not None:
+            self._buffer_ms = larger
+            return True
+        return bool(self._trouble) and time.monotonic() - self._tried_first_s > RETRY_FIRST_S
+
+    def _open_anew(self, device: Output) -> None:
+        """Between two sounds, since an alarm that comes meanwhile has to wait for it."""
+        self._device = None
+        self._underruns += device.underruns
+        with self._feeding:
+            device.close()
+        with contextlib.suppress(SoundError):
+            self._ensure_device()
+
+    def _lost(self, device: Output, error: SoundError) -> None:
+        """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
+        with self._opening_lock:
+            if self._device is device:
+                self._device = None
+                self._underruns += device.underruns
+            device.close()
+            if self._mixer.sounds:
+                self._mixer.drop_all(error)
+                return
+            try:
+                self._device = self._open_any()
+            except SoundError as again:
+                self._mixer.drop_all(again)
+
+    # The feeder
+
+    def _feed(self) -> None:
+        be_real_time()
+        while True:
+            device = self._device
+            if device is None or self._idle_for_s > IDLE_S:
+                self._rest(device)
+                continue
+            try:
+                with self._feeding:
+                    self._feed_block(device)
+            except SoundError as error:
+                self._lost(device, error)
+            finally:
+                self._writing_since = None
+
+    @property
+    def _idle_for_s(self) -> float:
+        """How long nothing has sounded or waited to sound."""
+        return time.monotonic() - self._busy_s if self._mixer.empty else 0.0
+
+    def _feed_block(self, device: Output) -> None:
+        if device is not self._device:
+            return
+        if not self._mixer.empty:
+            self._busy_s = time.monotonic()
+        heard_ms = _boot_ms() + self._apart_ms + device.ahead_ms()
+        block = self._mixer.block(heard_ms)
+        self._writing_since = time.monotonic()
+        device.write(block)
+
+    def _rest(self, device: Output | None) -> None:
+        """Nothing to do: the stream stands still, and costs nothing, until there is."""
+        try:
+            if device is not None:
+                device.pause()
+            with self._wake:
+                self._wake.wait_for(lambda: not self._mixer.empty)
+            self._busy_s = time.monotonic()
+            with self._feeding:
+                if device is not None and device is self._device:
+                    self._woken_s = time.monotonic()
+                    device.go_on()
+        except SoundError as error:
+            assert device is not None
+            self._lost(device, error)
+
+
+def _bodies(received: bytearray) -> list[bytes]:
+    """Whole messages, taken out of what was received."""
+    bodies = []
+    while len(received) >= wire.HEAD:
+        length = wire.body_length(bytes(received[: wire.HEAD]))
+        if len(received) < wire.HEAD + length:
+            break
+        bodies.append(bytes(received[wire.HEAD : wire.HEAD + length]))
+        del received[: wire.HEAD + length]
+    return bodies
+
+
+def _boot_ms() -> float:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
+
+
+def hurry() -> None:
+    """For this thread and those that it starts, the sound driver's included: before others, where the unit allows it.
+
+    Threads of this process hand the interpreter over ten times as often as Python usually has it.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def be_real_time() -> None:
+    """For this thread alone, where the unit allows it."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(REALTIME))
+
+
+def rss_kb() -> int:
+    """Resident memory of this process."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - asked several times a second
+            return int(file.read().split()[1]) * resource.getpagesize() // 1024
+    except (OSError, ValueError, IndexError):
+        return 0

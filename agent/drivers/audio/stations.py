@@ -1,0 +1,46 @@
+"""The processes that receive stations: each has the network, and a pipe into the player process, which has none."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agent.ports.sound import RelaySound, Sound
+
+
+class Stations:
+    """Those of one track: received from its hand-over to its end."""
+
+    def __init__(self, sounds: Iterable[Sound]) -> None:
+        self._urls = {sound.url for sound in sounds if isinstance(sound, RelaySound)}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.pipes: dict[str, str] = {}
+        """Where the samples of which address come out."""
+
+    def __enter__(self) -> Self:
+        if not self._urls:
+            return self
+        self._folder = tempfile.TemporaryDirectory(prefix="loa-relay-")
+        for number, url in enumerate(sorted(self._urls)):
+            pipe = str(Path(self._folder.name) / str(number))
+            os.mkfifo(pipe, 0o600)
+            command = [sys.executable, "-m", "agent.drivers.audio.engine.relay", url, pipe]
+            self._processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+            self.pipes[url] = pipe
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+        if self._folder is not None:
+            self._folder.cleanup()

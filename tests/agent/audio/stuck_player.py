@@ -1,0 +1,48 @@
+"""A player process whose first device hangs after a second, as a driver does; `python -m … LINK [OUTPUT …]`."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+from agent.drivers.audio.engine.process import Engine
+from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples
+
+HANGS_AFTER_S = 1.0
+
+
+class Output:
+    """Takes samples at their pace; the one that is called "hangs" only for a while."""
+
+    underruns = 0
+
+    def __init__(self, name: str | None, buffer_ms: int) -> None:
+        del buffer_ms
+        self.name = name or "default"
+        self._began = time.monotonic()
+        self._ever = threading.Event()
+
+    def ahead_ms(self) -> float:
+        return 0.0
+
+    def write(self, block: Samples) -> None:
+        del block
+        if self.name == "hangs" and time.monotonic() - self._began > HANGS_AFTER_S:
+            self._ever.wait()
+        self._ever.wait(BLOCK_FRAMES / RATE_HZ)
+
+    def pause(self) -> None:
+        """Nothing to do."""
+
+    def go_on(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as link:
+        Engine(link, sys.argv[2:], Output, 30).run()
+    os._exit(0)

@@ -1,0 +1,247 @@
+"""The player process for real: what it cannot do, and what becomes of the sound when it or the device goes."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from agent.drivers.audio.speaker import EngineSpeaker
+from agent.drivers.clock import SystemClock
+from agent.ports.sound import FileSound, FramesSound, SoundError, ToneKind, ToneSound, Track
+from agent.services.recordings import Recordings
+from protocol.report import FaultCode, Grade
+from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
+from tests.agent.audio.sounds import ready_speaker, tone, track
+
+pytestmark = pytest.mark.sound
+
+FLOOD = Recordings().path("1")
+
+
+def loudest_hertz(heard: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> float:
+    """By FFT."""
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    return float(np.argmax(spectrum) * RATE_HZ / len(heard))
+
+
+def of(sounds: tuple[object, ...], start_ms: int, **changes: object) -> Track:
+    fields = {"offset_ms": 0, "length_ms": None, "gain_cb": 0, "fade_out_ms": 0, **changes}
+    return Track(sources=sounds, start_ms=start_ms, name="play", cause="cause", **fields)  # type: ignore[arg-type]
+
+
+def with_speaker(story: Callable[[EngineSpeaker, SystemClock], object], *outputs: str | None) -> list[tuple[int, bool]]:
+    """Run it with a speaker whose process has started; the faults that were told."""
+    faults: list[tuple[int, bool]] = []
+
+    async def run() -> None:
+        clock = SystemClock("system")
+        speaker = await ready_speaker(clock, *outputs, on_fault=lambda code, up, _: faults.append((code, up)))
+        try:
+            await story(speaker, clock)  # type: ignore[misc]
+        finally:
+            await speaker.close()
+
+    asyncio.run(run())
+    return faults
+
+
+def test_a_tone_is_heard_at_its_pitch_and_nothing_before_or_after(null_sink: NullSink) -> None:
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 1_000),), clock.now_ms() + 300))
+        sounded = await sounding.ended()
+        assert (sounded.grade, sounded.score, sounded.sounded_ms) == (Grade.RENDERED, 1.0, 1_000)
+
+    ear = null_sink.listen()
+    with_speaker(story)
+    heard, _ = ear.close()
+    loud = np.flatnonzero(np.abs(heard) > 0.01)
+    assert abs((loud[-1] - loud[0]) / RATE_HZ - 1.0) < 0.1
+    middle = heard[loud[0] + RATE_HZ // 4 : loud[0] + RATE_HZ * 3 // 4]
+    assert abs(loudest_hertz(middle) - 1_000) < 5
+
+
+def test_a_chime_comes_before_the_speech(null_sink: NullSink) -> None:
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounds = (ToneSound(ToneKind.CHIME, 2_000), FileSound(FLOOD))
+        await (await speaker.start(of(sounds, clock.now_ms(), length_ms=4_000))).ended()
+
+    ear = null_sink.listen()
+    with_speaker(story)
+    heard, _ = ear.close()
+    sound, _ = soundfile.read(FLOOD, frames=2 * RATE_HZ, dtype="float32")
+    place, likeness = find(sound, heard)
+    assert likeness > 0.99
+    begin = int(np.flatnonzero(np.abs(heard) > 0.01)[0])
+    assert abs((place - begin) / RATE_HZ - 2.0) < 0.05
+    assert abs(loudest_hertz(heard[begin : begin + RATE_HZ // 2]) - 880) < 10
+
+
+def test_a_file_that_libsndfile_cannot_read_is_heard_through_ffmpeg(null_sink: NullSink, tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 1_500, hertz=600)
+    aac = tmp_path / "a.m4a"
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", source, "-ar", "44100", aac], check=True)
+
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounded = await (await speaker.start(track(aac, start_ms=clock.now_ms()))).ended()
+        assert sounded.complete
+        assert 1_450 <= sounded.sounded_ms <= 1_600
+        (tmp_path / "bad.m4a").write_bytes(b"no sound at all" * 100)
+        with pytest.raises(SoundError) as damaged:
+            await speaker.start(track(tmp_path / "bad.m4a", start_ms=clock.now_ms()))
+        assert not damaged.value.device
+
+    ear = null_sink.listen()
+    with_speaker(story)
+    heard, _ = ear.close()
+    loud = np.flatnonzero(np.abs(heard) > 0.1)
+    assert abs(loudest_hertz(heard[loud[0] + 4_800 : loud[0] + 48_000]) - 600) < 5
+
+
+def test_frames_that_somebody_pushes_are_heard_at_once_and_until_they_end(null_sink: NullSink) -> None:
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        frames = speaker.frames("live-7")
+        sounding = await speaker.start(of((FramesSound("live-7"),), clock.now_ms()))
+        await sounding.started()
+        times = np.arange(RATE_HZ) / RATE_HZ
+        pcm = (0.5 * np.sin(2 * np.pi * 500 * times) * 32767).astype("<i2").tobytes()
+        for at in range(0, len(pcm), 1920):
+            frames.push(pcm[at : at + 1920])
+            await clock.sleep_ms(20)
+        frames.close()
+        assert (await sounding.ended()).complete
+
+    ear = null_sink.listen()
+    with_speaker(story)
+    heard, _ = ear.close()
+    loud = np.flatnonzero(np.abs(heard) > 0.1)
+    assert 0.8 < (loud[-1] - loud[0]) / RATE_HZ < 1.6
+    assert abs(loudest_hertz(heard[loud[0] : loud[0] + RATE_HZ // 2]) - 500) < 5
+
+
+def test_fault_39_a_player_process_that_is_killed_is_back_within_2_s_and_says_what_broke(null_sink: NullSink) -> None:
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        await sounding.started()
+        assert speaker.pid is not None
+        killed_ms = clock.boot_ms()
+        os.kill(speaker.pid, signal.SIGKILL)
+        with pytest.raises(SoundError) as broken:
+            await sounding.ended()
+        assert broken.value.device
+        again = await speaker.start(track(FLOOD, start_ms=clock.now_ms(), length_ms=500))
+        await again.started()
+        back_ms = clock.boot_ms() - killed_ms
+        assert (await again.ended()).complete
+        assert back_ms <= NOISY_BACK_MS
+
+    null_sink.listen()
+    assert with_speaker(story) == [(FaultCode.PLAYER, True)]
+
+
+NOISY_BACK_MS = 6_000
+"""Two seconds on a machine that does nothing else (measured by `make bench NAME=sound`); tests run on busy ones."""
+
+
+def test_fault_39_a_player_process_that_hangs_is_ended_and_started_again(null_sink: NullSink) -> None:
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        await sounding.started()
+        assert speaker.pid is not None
+        os.kill(speaker.pid, signal.SIGSTOP)
+        with pytest.raises(SoundError):
+            await sounding.ended()
+        assert await speaker.probe()
+
+    null_sink.listen()
+    assert with_speaker(story) == [(FaultCode.PLAYER, True)]
+
+
+def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
+    null_sink: NullSink, tmp_path: Path
+) -> None:
+    second = null_sink.beside("second")
+
+    async def story(speaker: EngineSpeaker, clock: SystemClock) -> None:
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms()))
+        await sounding.started()
+        for pull_out in (null_sink.pull_out, second.pull_out):
+            pulled_ms = clock.boot_ms()
+            pull_out()
+            with pytest.raises(SoundError) as gone:
+                await sounding.ended()
+            assert gone.value.device
+            sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms(), length_ms=20_000))
+            assert await sounding.started() is not None
+            assert clock.boot_ms() - pulled_ms <= NOISY_BACK_MS
+            if pull_out == null_sink.pull_out:
+                assert await speaker.probe() == "second"
+                null_sink.plug_in()
+        assert await speaker.probe() != "second"
+        assert not speaker.trouble
+        sounding.stop(100)
+        assert (await sounding.ended()).sounded_ms > 0
+
+    ear = second.listen()
+    with_speaker(story, None, "second")
+    heard, _ = ear.close()
+    assert np.abs(heard).max() > 0.1
+
+
+def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(tmp_path: Path) -> None:
+    """A driver that takes no sample any more hangs the process; the next one tries the other output first."""
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        faults: list[str] = []
+        speaker = EngineSpeaker(
+            clock,
+            ("hangs", "works"),
+            on_fault=lambda _, __, detail: faults.append(detail),
+            start=lambda link, outputs: [
+                *(sys.executable, "-m", "tests.agent.audio.stuck_player", str(link)),
+                *(name or "" for name in outputs),
+            ],
+        )
+        assert await speaker.probe() == "hangs"
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), clock.now_ms()))
+        await sounding.started()
+        with pytest.raises(SoundError, match=r"it has taken no sound for"):
+            await sounding.ended()
+        broke_ms = clock.boot_ms()
+        again = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), clock.now_ms()))
+        assert await again.started() is not None
+        assert clock.boot_ms() - broke_ms <= NOISY_BACK_MS
+        assert await speaker.probe() == "works"
+        assert (await again.ended()).complete
+        await speaker.close()
+        assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
+def test_the_player_process_has_no_network() -> None:
+    program = """
+import socket
+from agent.drivers.audio.engine.sandbox import close_the_network
+assert close_the_network(), "neither way works here"
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        print(error.errno)
+ours, theirs = socket.socketpair()
+ours.send(b"the daemon is heard")
+print(theirs.recv(100).decode())
+import subprocess, sys
+child = "import socket; socket.socket()"
+print(subprocess.run([sys.executable, "-c", child], stderr=subprocess.DEVNULL).returncode)
+"""
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert asked.stdout.split("\n") == ["97", "97", "97", "the daemon is heard", "1", ""]

@@ -1,0 +1,130 @@
+"""What is heard of a station that comes, stutters, goes and comes back; and one that is received for real."""
+
+import asyncio
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.drivers.audio.engine.station import Station
+from agent.drivers.audio.source import RATE_HZ, Samples, frames
+from agent.drivers.clock import SystemClock
+from agent.ports.sound import RelaySound, SoundError, Track
+from protocol.report import Grade
+from tests.agent.audio.null_sink import NullSink
+from tests.agent.audio.sounds import ready_speaker, tone
+from tests.agent.audio.test_mixer import Given
+
+SECOND = RATE_HZ
+RELAY = RelaySound("vov1", "http://radio.example/vov1", (Path("song.flac"),), 0)
+OWN, SONG = 0.2, 0.3
+
+
+class Listening:
+    """A station, and what was heard of it, second by second."""
+
+    def __init__(self, fallback: bool = True) -> None:
+        song = Given(np.full(600 * SECOND, SONG, np.float32))
+        self.station = Station(RELAY, (lambda: song) if fallback else None)
+        self.heard: list[float] = []
+
+    def seconds(self, count: int, level: float | None = None) -> None:
+        """So many pass; `level` of the station's sound, None while nothing comes."""
+        for _ in range(count):
+            parts: list[Samples] = []
+            for _ in range(10):
+                if level is not None:
+                    self.station.put(np.full(frames(100), level, np.float32))
+                parts.append(self.station.take(frames(100)))
+            self.heard.append(round(float(np.median(np.concatenate(parts))), 3))
+
+
+def test_a_station_that_comes_is_heard_and_nothing_else_is_said() -> None:
+    listening = Listening()
+    listening.seconds(5, OWN)
+    assert listening.heard == [OWN] * 5
+    assert listening.station.detail == ""
+
+
+def test_after_five_silent_seconds_the_fallback_sounds_until_the_station_has_been_back_for_two() -> None:
+    listening = Listening()
+    listening.seconds(10, OWN)
+    listening.seconds(10)
+    listening.seconds(5, OWN)
+    assert listening.heard[:15] == [*[OWN] * 10, *[0.0] * 5]
+    assert listening.heard[16:21] == [SONG] * 5
+    assert listening.heard[-3:] == [OWN] * 3
+    assert listening.station.detail == "fallback: station vov1 not received at 0:15-0:21"
+
+
+def test_a_carrier_without_sound_is_no_station() -> None:
+    listening = Listening()
+    listening.seconds(4, OWN)
+    listening.seconds(20, 0.0)
+    assert listening.heard[-10:] == [SONG] * 10
+
+
+def test_a_station_that_cannot_be_received_at_all_is_its_fallback_at_once() -> None:
+    listening = Listening()
+    listening.station.give_up()
+    listening.seconds(3)
+    assert listening.heard == [SONG] * 3
+
+
+def test_a_stutter_is_filled_up_before_it_goes_on() -> None:
+    listening = Listening()
+    listening.seconds(3, OWN)
+    listening.seconds(1)
+    listening.seconds(3, OWN)
+    assert listening.heard[-2:] == [OWN, OWN]
+    assert listening.station.detail == ""
+
+
+def test_without_a_fallback_the_slot_ends_after_half_a_minute_and_says_why() -> None:
+    listening = Listening(fallback=False)
+    listening.seconds(2, OWN)
+    listening.seconds(29)
+    with pytest.raises(SoundError, match="station vov1 cannot be received, and there is no fallback"):
+        listening.seconds(5)
+
+
+@pytest.fixture
+def radio(tmp_path: Path) -> Iterator[str]:
+    """A station that sends half a minute of 700 Hz."""
+    tone(tmp_path / "vov1.ogg", 30_000, hertz=700)
+    handler = type("Radio", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: handler(*given, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/vov1.ogg"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.sound
+def test_a_station_is_received_from_the_network_and_cut_at_the_end_of_its_slot(
+    null_sink: NullSink, radio: str, tmp_path: Path
+) -> None:
+    song = tone(tmp_path / "song.wav", 3_000, hertz=400)
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = await ready_speaker(clock)
+        relay = RelaySound("vov1", radio, (song,), 0, patience_ms=20_000)
+        track = Track((relay,), 0, clock.now_ms(), 8_000, 0, 200, "r1", "r1")
+        sounded = await (await speaker.start(track)).ended()
+        await speaker.close()
+        assert (sounded.complete, sounded.sounded_ms, sounded.detail) == (True, 8_000, "")
+        assert sounded.grade is Grade.RENDERED
+
+    ear = null_sink.listen()
+    asyncio.run(story())
+    heard, _ = ear.close()
+    loud = np.flatnonzero(np.abs(heard) > 0.2)
+    stretch = heard[loud[0] + RATE_HZ // 4 : loud[0] + RATE_HZ * 5 // 4]
+    spectrum = np.abs(np.fft.rfft(stretch * np.hanning(len(stretch))))
+    assert abs(float(np.argmax(spectrum)) * RATE_HZ / len(stretch) - 700) < 5

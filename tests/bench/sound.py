@@ -1,0 +1,280 @@
+"""How fast and how exactly a box sounds: everything is heard at the monitor of a null sink, not believed.
+
+`PYTHONPATH=. python tests/bench/sound.py [seconds]`: so long the sound goes on in which nothing may run dry, while the
+other processor is busy (30; an acceptance takes 300).
+"""
+
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from agent.drivers.audio.speaker import EngineSpeaker
+from agent.drivers.clock import SystemClock
+from agent.ports.sound import Track, files
+from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
+from tests.agent.audio.sounds import track
+
+RUNS = 30
+PEER_RUNS = 8
+LENGTH_MS = 300
+SPACING_MS = 700
+WINDOW_MS = 900
+"""Within so much a sound is heard, or it is lost."""
+PEER_SPACING_MS = 2_000
+AIMS = {"button_to_sample_ms_p99": 150, "preempt_ms_p99": 100, "start_error_ms_p99": 20, "underruns": 0}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))], 1)
+
+
+def mark(folder: Path, name: str, seed: int) -> tuple[Path, Any]:
+    """A burst of noise that is found to the sample."""
+    samples = np.random.default_rng(seed).normal(0, 0.2, RATE_HZ * LENGTH_MS // 1000).clip(-0.8, 0.8).astype(np.float32)
+    path = folder / f"{name}.wav"
+    soundfile.write(path, samples, RATE_HZ, subtype="PCM_16")
+    return path, samples
+
+
+def delays(sound: Any, heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
+    """From each instant to the first sample of the sound that follows it."""
+    found = []
+    for instant in asked:
+        begin = max(0, round((instant - began_ms - 50) * RATE_HZ / 1000))
+        place, likeness = find(sound, heard[begin : begin + RATE_HZ * WINDOW_MS // 1000])
+        if likeness < 0.5:
+            print(f"{instant:.0f}: not heard (likeness {likeness:.2f})", file=sys.stderr)
+            continue
+        found.append(began_ms + (begin + place) * 1000 / RATE_HZ - instant)
+    if len(found) < len(asked) * 0.9:
+        raise SystemExit(f"only {len(found)} of {len(asked)} sounds were heard: is this machine too busy?")
+    return found
+
+
+def onsets(_sound: Any, heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
+    """The same by the first loud sample: other players stretch and convert, so that nothing is alike any more."""
+    found = []
+    for instant in asked:
+        begin = max(0, round((instant - began_ms) * RATE_HZ / 1000))
+        loud = np.flatnonzero(np.abs(heard[begin : begin + 2 * RATE_HZ]) > 0.1)
+        found += [float(loud[0]) * 1000 / RATE_HZ] if len(loud) else []
+    return found
+
+
+def now_ms() -> float:
+    return time.time_ns() / 1e6
+
+
+async def buttons(speaker: EngineSpeaker, sound: Path, runs: int = RUNS) -> list[float]:
+    """An accepted press, handed to the player: lead-in 0, nothing sounds before. Its instants."""
+    asked = []
+    for _ in range(runs):
+        asked.append(now_ms())
+        sounding = await speaker.start(track(sound, start_ms=0))
+        await sounding.ended()
+        await asyncio.sleep(SPACING_MS / 1000)
+    return asked
+
+
+async def preempts(speaker: EngineSpeaker, programme: Path, sound: Path) -> list[float]:
+    """The same while a programme sounds, which gives way. Its instants."""
+    asked = []
+    beneath = await speaker.start(track(programme, start_ms=0, gain_cb=-200))
+    for _ in range(RUNS):
+        await beneath.started()
+        await asyncio.sleep(0.3)
+        asked.append(now_ms())
+        beneath.stop(200)
+        sounding = await speaker.start(track(sound, start_ms=0))
+        await sounding.ended()
+        beneath = await speaker.start(track(programme, start_ms=0, gain_cb=-200))
+        await asyncio.sleep(0.3)
+    beneath.stop(0)
+    await beneath.ended()
+    return asked
+
+
+async def starts(speaker: EngineSpeaker, sound: Path) -> list[float]:
+    """At agreed instants. They."""
+    asked = []
+    for _ in range(RUNS):
+        instant = round(now_ms()) + SPACING_MS
+        asked.append(float(instant))
+        await (await speaker.start(track(sound, start_ms=instant))).ended()
+    return asked
+
+
+async def gap(speaker: EngineSpeaker, first: Path, second: Path) -> None:
+    both = Track(files(first, second), 0, 0, None, 0, 0, "both", "both")
+    await (await speaker.start(both)).ended()
+    await asyncio.sleep(0.3)
+
+
+def by_ffplay(sound: Path, environment: dict[str, str]) -> list[float]:
+    asked = []
+    for _ in range(PEER_RUNS):
+        asked.append(now_ms())
+        command = ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet", str(sound)]
+        subprocess.run(command, env={**os.environ, **environment, "SDL_AUDIODRIVER": "pulseaudio"}, check=False)
+        time.sleep(PEER_SPACING_MS / 1000)
+    return asked
+
+
+def by_vlc(sound: Path) -> list[float]:
+    """libvlc in this process, warm: its best case."""
+    import vlc
+
+    instance = vlc.Instance("--no-video", "--quiet", "--aout=pulse")
+    asked = []
+    for _ in range(PEER_RUNS):
+        player = instance.media_player_new(str(sound))
+        asked.append(now_ms())
+        player.play()
+        time.sleep((LENGTH_MS + PEER_SPACING_MS) / 1000)
+        player.stop()
+        player.release()
+    return asked
+
+
+def _spin(stop_s: float) -> None:
+    while time.monotonic() < stop_s:
+        pass
+
+
+@contextlib.contextmanager
+def the_other_core_busy(seconds: float) -> Iterator[None]:
+    worker = multiprocessing.get_context("fork").Process(target=_spin, args=(time.monotonic() + seconds,), daemon=True)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid: int | str) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGESIZE") / 1e6, 1)
+
+
+def rss_of_a_daemon_mb() -> float:
+    """A fresh process that has imported all that the daemon is made of; it decodes and mixes nothing."""
+    program = "import agent.daemon, agent.drivers.audio.speaker; print(open('/proc/self/statm').read().split()[1])"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return round(int(said) * os.sysconf("SC_PAGESIZE") / 1e6, 1)
+
+
+async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[str, float]:
+    """It sounds and sounds; what that costs, and how often something ran dry."""
+    assert speaker.pid is not None
+    sounding = await speaker.start(track(programme, start_ms=0, length_ms=seconds * 1000))
+    await sounding.started()
+    before, cpu, began = speaker.underruns, cpu_s(speaker.pid), time.monotonic()
+    with the_other_core_busy(seconds):
+        sounded = await sounding.ended()
+    spent = cpu_s(speaker.pid) - cpu
+    await asyncio.sleep(0.5)
+    return {
+        "cpu_percent_playing": round(100 * spent / (time.monotonic() - began), 1),
+        "underruns": speaker.underruns - before,
+        "underruns_of_s": seconds,
+        "rendered": sounded.score or 0.0,
+        "rss_mb_player": rss_mb(speaker.pid),
+    }
+
+
+def main(seconds: int) -> int:
+    if not INSTALLED:
+        raise SystemExit(WAY_OUT)
+    folder = Path(tempfile.mkdtemp(prefix="loa-"))
+    sink = NullSink(folder)
+    os.environ.update(sink.environment)
+    sink.plug_in()
+    a, a_samples = mark(folder, "a", 1)
+    b, b_samples = mark(folder, "b", 2)
+    programme = folder / "programme.flac"
+    rng = np.random.default_rng(3)
+    soundfile.write(programme, rng.normal(0, 0.05, RATE_HZ * max(60, seconds + 5)).astype(np.float32), RATE_HZ)
+    figures: dict[str, Any] = {}
+
+    runner = asyncio.Runner()
+
+    async def begin() -> EngineSpeaker:
+        speaker = EngineSpeaker(SystemClock("system"))
+        await speaker.probe()
+        return speaker
+
+    speaker = runner.run(begin())
+
+    def measured(story: Callable[[EngineSpeaker], Any]) -> Any:
+        """By the one speaker that a box has from its start to its end."""
+
+        async def run() -> Any:
+            return await story(speaker)
+
+        return runner.run(run())
+
+    def heard(story: Callable[[], Sequence[float]], find_all: Any = delays) -> list[float]:
+        print(f"{time.strftime('%X')} next", file=sys.stderr)
+        ear = sink.listen()
+        asked = story()
+        time.sleep(0.5)
+        samples, began_ms = ear.close()
+        return list(find_all(a_samples, samples, began_ms, asked))
+
+    button = heard(lambda: measured(lambda speaker: buttons(speaker, a)))
+    preempt = heard(lambda: measured(lambda speaker: preempts(speaker, programme, a)))
+    error = [abs(late) for late in heard(lambda: measured(lambda speaker: starts(speaker, a)))]
+    for name, values in (("button_to_sample", button), ("preempt", preempt), ("start_error", error)):
+        figures[f"{name}_ms_p50"], figures[f"{name}_ms_p99"] = percentile(values, 0.5), percentile(values, 0.99)
+    figures["peer_ffplay_ms_p50"] = None
+    if shutil.which("ffplay"):
+        figures["peer_ffplay_ms_p50"] = round(
+            statistics.median(heard(lambda: by_ffplay(a, sink.environment), onsets)), 1
+        )
+    figures["peer_vlc_ms_p50"] = None
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        figures["peer_vlc_ms_p50"] = round(statistics.median(heard(lambda: by_vlc(a), onsets)), 1)
+    ear = sink.listen()
+    measured(lambda speaker: gap(speaker, a, b))
+    samples, _ = ear.close()
+    (first, _), (second, _) = find(a_samples, samples), find(b_samples, samples)
+    figures["gap_ms_between_items"] = round((second - first - len(a_samples)) * 1000 / RATE_HZ, 2)
+    ear = sink.listen()
+    figures |= measured(lambda speaker: long(speaker, programme, seconds))
+    ear.close()
+    figures["buffer_ms"] = speaker.buffer_ms
+    runner.run(speaker.close())
+    runner.close()
+    figures["rss_mb_daemon"] = rss_of_a_daemon_mb()
+    sink.close()
+    shutil.rmtree(folder)
+    figures["load"] = round(os.getloadavg()[0], 1)
+    figures["aims"] = AIMS
+    figures["ok"] = all(figures[name] <= aim for name, aim in AIMS.items())
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 30))
