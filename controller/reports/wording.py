@@ -207,7 +207,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
         lambda found: _("quá ngắn hoặc quá đều để kết luận"),
     ),
     (
-        re.compile(r"acoustic: the microphone (?:does not answer: .+|gives silence, not even noise)"),
+        re.compile(r"acoustic: (?:the microphone|PyAudio) .+"),
         lambda found: _("micrô ở hộp không hoạt động"),
     ),
     (

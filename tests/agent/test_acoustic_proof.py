@@ -1,5 +1,6 @@
 """The comparison itself: what is heard, what is not, what cannot be told, and what is never kept."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from agent.core.proof import (
     Samples,
 )
 from agent.core.testimony import Findings, graded
+from agent.drivers.ear import Missing
 from agent.drivers.ear.line import IioLine
 from agent.drivers.ear.played import PlayedAgain
 from agent.ports.ear import EarError
@@ -251,3 +253,8 @@ def test_a_clipped_sound_is_said_in_the_row() -> None:
         Grade.ACOUSTIC,
         "clipped: 5.0% of it at full scale",
     )
+
+
+def test_a_box_whose_microphone_cannot_be_opened_by_this_installation_still_plays() -> None:
+    with pytest.raises(EarError, match="PyAudio"):
+        asyncio.run(Missing("PyAudio is not there", vi="").listen())
