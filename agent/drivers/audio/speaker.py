@@ -19,7 +19,7 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.stations import Stations
+from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
 from agent.ports.sound import Sounded, SoundError, Track
 from protocol.report import FaultCode
@@ -31,8 +31,6 @@ START_S: Final = 5.0
 BEAT_S: Final = 0.25
 HELD_S: Final = 0.15
 """What has been mixed is heard so much later at most."""
-LAST_S: Final = 0.1
-"""So long this process waits for the end of one that it has killed."""
 WELL_S: Final = 10.0
 """A process that has worked for so long after another has failed is well."""
 BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -334,9 +332,7 @@ class _Link:
     def end(self) -> None:
         """Whatever it does."""
         self._writer.close()
-        self.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver ends when that lets it
-            self.process.wait(LAST_S)
+        bury(self.process)
 
 
 def _environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from agent.drivers.audio.engine import wire
@@ -20,6 +21,7 @@ from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
 from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
 from agent.drivers.audio.engine.opening import Opening
+from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import Samples
 from agent.ports.sound import SoundError
@@ -81,6 +83,7 @@ class Engine:
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
+        self._witness = Witness()
         self._voices: dict[int, Voice] = {}
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
@@ -162,6 +165,7 @@ class Engine:
             self._opening.feed(command.track, command.pipes, opened),
             lambda happening: self._tell(number, happening),
             live=self._opening.is_live(command.track),
+            ask=partial(self._witness.ask, command.track),
         )
         self._voices[number] = voice
         self._mixer.add(voice)
