@@ -24,6 +24,8 @@ class Findings:
     """Of the last window that could be judged."""
     last: bool | None = None
     """Whether the last window was heard; None: it cannot be told."""
+    deaf: bool = False
+    """Whether the ear gives nothing, not even noise."""
     trouble: str = ""
     """What is wrong with the ear itself; then its silence means nothing."""
 
@@ -33,9 +35,11 @@ class Findings:
         if heard:
             self.heard += 1
             self.score, self.last = score, True
+            self.deaf = False
         elif comparable and deaf:
-            self.trouble = self.trouble or "the microphone gives silence, not even noise"
+            self.deaf = True
         elif comparable and not self.trouble:
+            self.deaf = False
             self.mute += 1
             self.score, self.last = score, False
 
@@ -54,6 +58,8 @@ class Findings:
             return ""
         if self.trouble:
             return f"{self.name}: {self.trouble.replace('; ', ', ')}"  # a semicolon parts the notes of a row
+        if self.deaf:
+            return f"{self.name}: the microphone gives silence, not even noise"
         if self.heard:
             return f"{self.name}: heard in {self.heard} of {self.heard + self.mute} parts"
         if self.mute and self.score is not None:

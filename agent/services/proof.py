@@ -40,6 +40,8 @@ SLIP_MS: Final = 200
 """A microphone's instants wander less than this; more is a gap."""
 LOST_MS: Final = 60_000
 """More than this is no gap, and the microphone of no use for this track."""
+MISSED: Final = 30 * PIECE
+"""So far what was played may be ahead of a microphone that is away; then its silence is taken for heard."""
 RETRY_MS: Final = 2_000
 WINDOWS: Final = 3
 """So many windows in a row that were not heard are a fault: 75 s."""
@@ -259,6 +261,9 @@ class Testimony:
                 if self._electrical is not None:
                     self._wire.play(samples)
                 self._fed += len(samples)
+                if self._acoustic is not None and self._fed - self._heard > MISSED:
+                    self._air.hear(np.zeros(PIECE, np.float32))
+                    self._heard += PIECE
 
     def _judge(self, *, last: bool = False) -> None:
         """Judge the windows that are full; `last`: also those that are not."""

@@ -248,6 +248,14 @@ def test_a_row_has_the_best_grade_that_is_proven_and_says_what_is_missing(
     assert graded(Grade.RENDERED, acoustic, electrical, 0.0) == (grade, why)
 
 
+def test_an_ear_that_gives_noise_again_counts_again() -> None:
+    found = Findings("acoustic", HEARD)
+    found.judge(0.0, False, True, deaf=True)
+    assert (found.last, found.said) == (None, "acoustic: the microphone gives silence, not even noise")
+    found.judge(1.25, False, True, deaf=False)
+    assert (found.last, found.said) == (False, "acoustic 1.25 < 5")
+
+
 def test_a_clipped_sound_is_said_in_the_row() -> None:
     assert graded(Grade.CLAIMED, findings(HEARD_IT), None, 0.05) == (
         Grade.ACOUSTIC,

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from agent.core.proof import RATE_HZ, TICK, Samples
+from agent.core.proof import HOP, RATE_HZ, TICK, Samples
 from agent.drivers.ear.fake import FakeLine, FakeMicrophone
 from agent.drivers.ear.played import PlayedAgain, folded
-from agent.services.proof import Ears
+from agent.services.proof import Ears, Witness
 from protocol.ids import sha256
 from protocol.report import FaultCode, Grade, Result, Stage
+from tests.agent.audio.sounds import track
 from tests.agent.player.studio import RECORDINGS, Studio, at, entry, order
 from tests.support import virtual_time
 from tests.support.village_air import music, through_the_air, white
@@ -237,6 +238,25 @@ def test_a_microphone_that_gives_not_even_noise_is_no_witness(tmp_path: Path) ->
                 "acoustic: the microphone gives silence, not even noise",
             )
             assert village.faults == []
+
+    virtual_time.run(story())
+
+
+def test_a_microphone_that_stays_away_costs_no_memory_while_the_line_is_measured(tmp_path: Path) -> None:
+    async def story() -> None:
+        village = Village(tmp_path, line=True)
+        village.microphone.plugged_in = False
+        clock = village.studio.clock
+        path = village.studio.folder / "b60.flac"
+        village.bulletin(60, "b60")
+        ears = Ears(village.microphone, FakeLine(village.current), PlayedAgain, aside=at_once)
+        witness = Witness(clock, ears, lambda *_: None, lambda _: None)
+        long = track(*[path] * 10)
+        testimony = witness.began(long, clock.now_ms(), emergency=False)
+        await clock.sleep_ms(600_000)
+        held = vars(vars(testimony)["_air"])["_played"]
+        assert len(held) < 45 * RATE_HZ / HOP
+        testimony.close()
 
     virtual_time.run(story())
 
