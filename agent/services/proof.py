@@ -6,7 +6,6 @@ A microphone is open from a track's first sample to its last and at no other tim
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -285,10 +284,3 @@ class Testimony:
     def _tell(self, findings: Findings) -> None:
         if findings.last is not None:
             self._witness.window(self._track, findings.last, findings.said, emergency=self._emergency)
-
-
-async def ended(testimony: Testimony) -> None:
-    """Wait until it has stopped listening (tests)."""
-    for task in testimony._tasks:
-        with suppress(asyncio.CancelledError):
-            await task
