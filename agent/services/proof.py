@@ -83,6 +83,8 @@ class Witness:
         self._on_mute_alarm = on_mute_alarm
         self._mute_windows = self._mute_tracks = 0
         self._faulty = False
+        self._has_heard = False
+        """Since the daemon started; until then a fault of before may stand."""
 
     def began(self, track: Track, first_sample_ms: int, *, emergency: bool) -> "Testimony":
         """The first sample of this track left at this wall instant. The testimony must be closed."""
@@ -93,8 +95,8 @@ class Witness:
         """A window was judged."""
         if heard:
             self._mute_windows = self._mute_tracks = 0
-            if self._faulty:
-                self._faulty = False
+            if self._faulty or not self._has_heard:
+                self._faulty, self._has_heard = False, True
                 self._on_fault(FaultCode.NOT_HEARD, False, "it is heard again")
             return
         self._mute_windows += 1

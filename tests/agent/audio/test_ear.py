@@ -51,7 +51,7 @@ def test_what_comes_out_of_the_sound_card_is_heard_by_the_microphone(null_sink: 
     faults: list[str] = []
     assert null_sink.environment
     assert asyncio.run(witnessed(FLOOD, FLOOD, faults)) == (Grade.ACOUSTIC, "")
-    assert faults == []
+    assert not [fault for fault in faults if " True " in fault]
 
 
 def test_another_message_than_the_one_that_should_sound_is_not_heard(null_sink: NullSink) -> None:
@@ -60,7 +60,7 @@ def test_another_message_than_the_one_that_should_sound_is_not_heard(null_sink: 
     grade, why = asyncio.run(witnessed(Recordings().path("2"), FLOOD, faults))
     assert grade is Grade.CLAIMED
     assert why.startswith("acoustic ")
-    assert faults
+    assert [fault for fault in faults if " True " in fault]
 
 
 def test_a_microphone_that_nobody_knows_is_an_error_that_names_those_that_exist(null_sink: NullSink) -> None:

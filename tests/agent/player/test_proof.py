@@ -83,7 +83,9 @@ class Village:
 
     @property
     def faults(self) -> list[bool]:
-        return [raised for code, raised in self.studio.faults if code is FaultCode.NOT_HEARD]
+        """Without the first word that all is well, which ends what a daemon before this one has raised."""
+        told = [raised for code, raised in self.studio.faults if code is FaultCode.NOT_HEARD]
+        return told[1:] if told[:1] == [False] else told
 
 
 def test_a_bulletin_that_the_microphone_hears_is_proven(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_bulletin_that_the_microphone_hears_is_proven(tmp_path: Path) -> None:
             studio.adopt(entry("s1", "12:00:00", "b40"))
             await studio.until(at("12:01:00"))
             assert village.rows == [(Result.PLAYED, Grade.ACOUSTIC, "")]
-            assert village.faults == []
+            assert studio.faults == [(FaultCode.NOT_HEARD, False)], "a fault from before a restart is over"
 
     virtual_time.run(story())
 
