@@ -22,7 +22,9 @@ from agent.core.proof import (
 from agent.core.testimony import Findings, graded
 from agent.drivers.ear import Missing
 from agent.drivers.ear.line import IioLine
+from agent.drivers.ear.played import PlayedAgain
 from agent.ports.ear import EarError
+from agent.ports.sound import FramesSound, RelaySound, Sound, SoundError, Track
 from protocol.report import Grade
 from tests.support import village_air as air
 
@@ -139,6 +141,13 @@ def test_privacy_the_sums_of_a_second_are_gone_after_it() -> None:
     now = vars(proof._heard)["_sums"]
     likeness = abs(np.vdot(kept, now)) / (np.linalg.norm(kept) * np.linalg.norm(now) + 1e-9)
     assert likeness < 0.2
+
+
+@pytest.mark.parametrize("sound", [RelaySound("vov1", "https://radio.example/vov1"), FramesSound("mic")])
+def test_live_sound_is_not_compared_with_what_would_have_sounded_in_its_place(sound: Sound) -> None:
+    live = Track((sound,), offset_ms=0, start_ms=0, length_ms=None, gain_cb=0, fade_out_ms=0, name="p", cause="c")
+    with pytest.raises(SoundError, match="live sound is gone"):
+        PlayedAgain(live)
 
 
 # The line

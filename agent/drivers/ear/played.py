@@ -6,8 +6,8 @@ import numpy as np
 
 from agent.core.proof import RATE_HZ, Samples
 from agent.drivers.audio import source
-from agent.drivers.audio.source import Source
-from agent.ports.sound import Track
+from agent.drivers.audio.source import Source, Stream, open_local
+from agent.ports.sound import FramesSound, RelaySound, Sound, SoundError, Track, sound_label
 
 FOLD: Final = source.RATE_HZ // RATE_HZ
 
@@ -21,11 +21,18 @@ def folded(samples: Samples) -> Samples:
     return np.asarray(whole.reshape(-1, FOLD).mean(axis=1), np.float32)
 
 
+def _open(sound: Sound, skip: int) -> Stream:
+    """What can be had a second time. Of a station nothing is said: its fallback is not what was heard."""
+    if isinstance(sound, RelaySound | FramesSound):
+        raise SoundError(f"{sound_label(sound)}: live sound is gone once it was played", device=False)
+    return open_local(sound, skip)
+
+
 class PlayedAgain:
     """Implements the port `Played`."""
 
     def __init__(self, track: Track) -> None:
-        self._source = Source(track)
+        self._source = Source(track, _open)
 
     def read(self, count: int) -> Samples:
         return folded(self._source.read(count * FOLD))
