@@ -205,7 +205,7 @@ async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[st
 
 
 def of_the_button() -> dict[str, Any]:
-    """From the edge at the pin, with the whole box between: `tests/bench/button.py`, and why where nothing was found."""
+    """From the edge at the pin, with the whole box between: what `tests/bench/button.py` finds."""
     command = [sys.executable, str(Path(__file__).with_name("button.py")), str(PRESSES)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
     found = json.loads(said)
