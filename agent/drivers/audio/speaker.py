@@ -19,7 +19,7 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.stations import Stations
+from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
 from agent.ports.sound import Sounded, SoundError, Track
 from protocol.report import FaultCode
@@ -29,10 +29,8 @@ SILENT_S: Final = 2.0
 START_S: Final = 5.0
 """So long a new one may take to say its first word: a Pi reads numpy from a slow card."""
 BEAT_S: Final = 0.25
-HELD_S: Final = 0.15
-"""What has been mixed is heard so much later at most."""
-LAST_S: Final = 0.1
-"""So long this process waits for the end of one that it has killed."""
+MARGIN_S: Final = 0.05
+"""What has been mixed is heard so much later, at most, than the device's buffer explains."""
 WELL_S: Final = 10.0
 """A process that has worked for so long after another has failed is well."""
 BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -111,7 +109,8 @@ class EngineSpeaker:
         return name
 
     async def close(self) -> None:
-        await asyncio.sleep(self._ended_s + HELD_S - asyncio.get_running_loop().time())
+        heard_s = self._ended_s + self.buffer_ms / 1000 + MARGIN_S
+        await asyncio.sleep(heard_s - asyncio.get_running_loop().time())
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -334,9 +333,7 @@ class _Link:
     def end(self) -> None:
         """Whatever it does."""
         self._writer.close()
-        self.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver ends when that lets it
-            self.process.wait(LAST_S)
+        bury(self.process)
 
 
 def _environment() -> dict[str, str]:

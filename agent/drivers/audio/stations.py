@@ -1,10 +1,10 @@
 """The processes that receive stations: each has the network, and a pipe into the player process, which has none."""
 
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -39,8 +39,12 @@ class Stations:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._processes:
-            process.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.5)
+            bury(process)
         if self._folder is not None:
             self._folder.cleanup()
+
+
+def bury(process: "subprocess.Popen[bytes]") -> None:
+    """Kill it, and wait for its end elsewhere: one that hangs in a driver ends when that lets it."""
+    process.kill()
+    threading.Thread(target=process.wait, name="bury", daemon=True).start()

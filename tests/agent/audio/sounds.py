@@ -26,8 +26,8 @@ def track(*sources: Path, start_ms: int = 0, name: str = "play", **changes: int 
 
 
 def patient_speaker(clock: Clock, *outputs: str | None, on_fault: OnFault = lambda *_: None) -> EngineSpeaker:
-    """The speaker of a real box; its device holds 90 ms, since machines that run tests do much besides."""
-    return EngineSpeaker(clock, outputs or (None,), on_fault=on_fault, start=partial(command, buffer_ms=90))
+    """The speaker of a real box; its device holds 300 ms, since machines that run tests do much besides."""
+    return EngineSpeaker(clock, outputs or (None,), on_fault=on_fault, start=partial(command, buffer_ms=300))
 
 
 async def ready_speaker(clock: Clock, *outputs: str | None, on_fault: OnFault = lambda *_: None) -> EngineSpeaker:

@@ -129,6 +129,38 @@ def test_fault_36_while_the_second_output_sounds_the_fault_stays_and_goes_when_t
     virtual_time.run(story())
 
 
+class Buffering(FakeSpeaker):
+    """Tells of a first sample while it is still in the device's buffer, as every device does."""
+
+    async def start(self, track: Track) -> FakeSounding:
+        sounding = await super().start(track)
+        started = sounding.started
+
+        async def soon() -> int | None:
+            first_ms = await started()
+            return None if first_ms is None else first_ms + 80
+
+        sounding.started = soon  # type: ignore[method-assign]
+        return sounding
+
+
+def test_fault_36_an_alarm_whose_first_sample_is_on_its_way_is_not_begun_again_by_a_new_plan(tmp_path: Path) -> None:
+    async def story() -> None:
+        studio = Studio(tmp_path, wall=at("10:00:00"), lead_in_ms=0)
+        studio.speaker = Buffering(studio.clock)
+        studio.player = studio.build()
+        async with studio:
+            studio.speaker.unplug()
+            studio.accept(order(1, studio, chime=0))
+            await studio.until(at("10:00:05"))
+            studio.speaker.plug_in()
+            await studio.until(at("10:02:00"))
+            assert [heard.complete for heard in studio.heard()] == [True]
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED]
+
+    virtual_time.run(story())
+
+
 class Silent(FakeSpeaker):
     """Says of every track that it was a file of silence."""
 

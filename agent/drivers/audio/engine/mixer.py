@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from agent.drivers.audio.engine.rendered import Rendered
+from agent.drivers.audio.engine.rendered import Ask, Rendered
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Envelope, Samples, factor, frames, limited, milliseconds
 from agent.ports.sound import Sounded, SoundError, Track
 
@@ -73,6 +73,8 @@ class Voice:
     tell: Tell
     live: bool = False
     """Somebody speaks or a station is received: silence is natural."""
+    ask: Ask | None = None
+    """Who reads a second of it anew, now and then."""
     first_ms: int | None = None
     over: bool = False
     stop_ms: int | None = None
@@ -83,7 +85,7 @@ class Voice:
     def __post_init__(self) -> None:
         self._envelope = Envelope(self.track.gain_cb, self.track.length_ms, self.track.fade_out_ms)
         self._soft = frames(FADE_IN_MS) if self.track.offset_ms else 0
-        self.rendered = Rendered(live=self.live)
+        self.rendered = Rendered(live=self.live, ask=self.ask)
 
     @property
     def begun(self) -> bool:

@@ -12,7 +12,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from agent.drivers.audio.engine import wire
@@ -20,6 +21,7 @@ from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
 from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
 from agent.drivers.audio.engine.opening import Opening
+from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import Samples
 from agent.ports.sound import SoundError
@@ -31,12 +33,14 @@ STUCK_S: Final = 0.5
 """A device that takes no sample for so long is stuck."""
 SLOW_START_S: Final = 2.5
 """So long one that has just been opened or woken may take to begin: sound servers do."""
-BUFFERS_MS: Final = (30, 60, 90)
+BUFFERS_MS: Final = (30, 60, 90, 150)
 """How much the device holds: as little as possible, more after it ran dry, since machines and sound servers differ."""
 CALM_S: Final = 1.0
 """After so long without a sound the device may be opened anew."""
 DRY_TWICE: Final = 2
-"""So often it may run dry before it is given more."""
+"""So often it may run dry before it is given more, between two sounds."""
+DRY_OFTEN: Final = 4
+"""After so often it is given more at once: one short pause is better than many."""
 RETRY_FIRST_S: Final = 30.0
 """While the second output sounds, the first one is tried so often, between two sounds."""
 NICE: Final = -15
@@ -81,6 +85,7 @@ class Engine:
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
+        self._witness = Witness()
         self._voices: dict[int, Voice] = {}
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
@@ -99,8 +104,10 @@ class Engine:
 
     def run(self) -> None:
         """Returns when the daemon is gone."""
-        with contextlib.suppress(SoundError):
+        try:
             self._ensure_device()
+        except SoundError as error:
+            self._mixer.drop_all(error)
         self._feeder.start()
         self._link.settimeout(BEAT_S)
         received = bytearray()
@@ -162,6 +169,7 @@ class Engine:
             self._opening.feed(command.track, command.pipes, opened),
             lambda happening: self._tell(number, happening),
             live=self._opening.is_live(command.track),
+            ask=partial(self._witness.ask, command.track),
         )
         self._voices[number] = voice
         self._mixer.add(voice)
@@ -194,7 +202,7 @@ class Engine:
             os._exit(STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
-        if device is not None and self._idle_for_s > CALM_S and self._could_be_better(device):
+        if device is not None and self._may_be_closed(device) and self._could_be_better(device):
             self._open_anew(device)
         self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
 
@@ -205,6 +213,8 @@ class Engine:
         with self._opening_lock:
             if self._device is None:
                 self._device = self._open_any()
+                with self._wake:
+                    self._wake.notify()
             return self._device
 
     def _open_any(self) -> Output:
@@ -212,7 +222,8 @@ class Engine:
         self._tried_first_s = time.monotonic()
         for name in self._outputs:
             try:
-                device = self._open_output(name, self._buffer_ms)
+                with real_time():
+                    device = self._open_output(name, self._buffer_ms)
             except SoundError as error:
                 first_error = first_error or error
                 continue
@@ -221,6 +232,9 @@ class Engine:
             return device
         assert first_error is not None
         raise first_error
+
+    def _may_be_closed(self, device: Output) -> bool:
+        return self._idle_for_s > CALM_S or device.underruns >= DRY_OFTEN
 
     def _could_be_better(self, device: Output) -> bool:
         """Whether the first output may be back, or the device should hold more."""
@@ -231,13 +245,15 @@ class Engine:
         return bool(self._trouble) and time.monotonic() - self._tried_first_s > RETRY_FIRST_S
 
     def _open_anew(self, device: Output) -> None:
-        """Between two sounds, since an alarm that comes meanwhile has to wait for it."""
+        """What sounds goes on where it was; an alarm that comes meanwhile has to wait for it."""
         self._device = None
         self._underruns += device.underruns
         with self._feeding:
             device.close()
-        with contextlib.suppress(SoundError):
+        try:
             self._ensure_device()
+        except SoundError as error:
+            self._mixer.drop_all(error)
 
     def _lost(self, device: Output, error: SoundError) -> None:
         """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
@@ -257,7 +273,10 @@ class Engine:
     # The feeder
 
     def _feed(self) -> None:
-        be_real_time()
+        with real_time():
+            self._feed_for_ever()
+
+    def _feed_for_ever(self) -> None:
         while True:
             device = self._device
             if device is None or self._idle_for_s > IDLE_S:
@@ -292,7 +311,7 @@ class Engine:
             if device is not None:
                 device.pause()
             with self._wake:
-                self._wake.wait_for(lambda: not self._mixer.empty)
+                self._wake.wait_for(lambda: self._device is not None and not self._mixer.empty)
             self._busy_s = time.monotonic()
             with self._feeding:
                 if device is not None and device is self._device:
@@ -329,10 +348,18 @@ def hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def be_real_time() -> None:
-    """For this thread alone, where the unit allows it."""
+@contextlib.contextmanager
+def real_time() -> Iterator[None]:
+    """For this thread and those that it starts meanwhile, the sound driver's; where the unit allows it."""
+    me = threading.get_native_id()
+    before = os.sched_getscheduler(me), os.sched_getparam(me)
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(REALTIME))
+        os.sched_setscheduler(me, os.SCHED_RR, os.sched_param(REALTIME))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(me, *before)
 
 
 def rss_kb() -> int:

@@ -6,6 +6,7 @@ or one that was recorded far too loud is no failure of the box, but nobody hears
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,8 @@ from protocol.report import Grade
 
 WINDOW: Final = RATE_HZ
 """Samples that are compared at a time: 1 s."""
+WITNESSED_EVERY: Final = 10
+"""Of so many seconds one is read anew."""
 STEP: Final = RATE_HZ // 10
 """Samples of one byte of the envelope."""
 ALIKE: Final = 0.95
@@ -47,11 +50,28 @@ class Proof:
     """A byte per 100 ms: RMS level in half decibels below full scale, 255 for silence."""
 
 
+@dataclass
+class Answers:
+    """What a second reading of the sources said of single seconds."""
+
+    confirmed: int = 0
+    contradicted: int = 0
+
+
+Ask = Callable[[int, Samples, Answers], None]
+"""The first sample's place in the track, what was mixed from there on, where to note the answer."""
+
+
 class Rendered:
     """Takes what was mixed, block by block, beside what it was mixed from."""
 
-    def __init__(self, *, live: bool = False) -> None:
+    def __init__(self, *, live: bool = False, ask: Ask | None = None) -> None:
+        """`ask` has a second of every ten, the first one too, read anew."""
         self._live = live
+        self._ask = None if live else ask
+        self._answers = Answers()
+        self._position = 0
+        self._kept: list[Samples] = []
         self._sums = np.zeros(3)
         self._filled = 0
         self._clips = False
@@ -69,6 +89,8 @@ class Rendered:
         """So sounded, and so were the samples of its source before gain and fades."""
         if len(raw) == 0:
             return
+        if self._ask is not None and self.seconds % WITNESSED_EVERY == 0:
+            self._kept.append(mixed)
         self._sums += np.dot(raw, mixed), np.dot(raw, raw), np.dot(mixed, mixed)
         self._clips = self._clips or _is_clipped(raw)
         self._filled += len(raw)
@@ -96,14 +118,21 @@ class Rendered:
             reasons.append(f"{sounding - self.alike} of {sounding} s were not as in the source")
         if self.clipped_s > CLIPPED * max(1, sounding):
             reasons.append(f"clipped in {self.clipped_s} of {sounding} s")
+        if self._answers.contradicted:
+            looked = self._answers.contradicted + self._answers.confirmed
+            reasons.append(f"read anew, {self._answers.contradicted} of {looked} s were different")
         if underruns:
             reasons.append(f"decoded too late {underruns} times")
-        good = sounding > 0 and score >= ENOUGH and not silent
+        good = sounding > 0 and score >= ENOUGH and not silent and not self._answers.contradicted
         grade = Grade.RENDERED if good else Grade.CLAIMED
         return Proof(grade, round(score, 3) if sounding else None, ", ".join(reasons), silent, envelope)
 
     def _close_window(self) -> None:
         cross, source, mixed = self._sums
+        if self._ask is not None and self._kept and self._filled >= WINDOW:
+            self._ask(self._position, np.concatenate(self._kept), self._answers)
+        self._kept = []
+        self._position += self._filled
         self.seconds += 1
         if np.sqrt(source / self._filled) < SILENCE:
             self.silent_s += 1
@@ -111,10 +140,22 @@ class Rendered:
             self.longest_silence_s = max(self.longest_silence_s, self._run_s)
         else:
             self._run_s = 0
-            self.alike += bool(mixed > 0 and cross / np.sqrt(source * mixed) >= ALIKE)
+            self.alike += _are_alike(cross, source, mixed)
         self.clipped_s += self._clips
         self._sums = np.zeros(3)
         self._filled, self._clips = 0, False
+
+
+def alike(source: Samples, mixed: Samples) -> bool:
+    """Whether these are the same but for their gain; silence is like silence."""
+    energy = float(np.dot(source, source))
+    if math.sqrt(energy / max(1, len(source))) < SILENCE:
+        return True
+    return _are_alike(float(np.dot(source, mixed)), energy, float(np.dot(mixed, mixed)))
+
+
+def _are_alike(cross: float, source: float, mixed: float) -> bool:
+    return bool(mixed > 0 and cross / math.sqrt(source * mixed) >= ALIKE)
 
 
 def _is_clipped(samples: Samples) -> bool:
