@@ -48,6 +48,8 @@ class Sample:
     about: str
     roles: tuple[tuple[Role, str], ...]
     signs: bool = False
+    speaks: bool = False
+    """Warns of listed events, and speaks live, for the ward of the demo alone."""
 
 
 PEOPLE: Final = (
@@ -58,6 +60,7 @@ PEOPLE: Final = (
         "duyệt, ký lệnh khẩn cấp, quản lý danh sách · approves, signs emergencies and lists of people",
         ((Role.APPROVER, HERE), (Role.SIGNER, PROVINCE)),
         signs=True,
+        speaks=True,
     ),
     Sample(
         "minh",
@@ -130,13 +133,16 @@ def parties(url: str) -> tuple[PartySpec, ...]:
 
 def appoint_signers(layout: Layout, root: KeySigner) -> None:
     """The roots, signed by the root key: two persons for an emergency and for lists of people, one to cancel, stop and
-    approve; the controller for schedules.
+    approve; the controller for schedules. Hoa may warn and speak for the ward as well.
     """
     persons = tuple(
         HolderSpec(
             person=sample.name,
-            roles=("EMERGENCY", "CANCEL", "STOP", "CONTENT", "DELEGATION", "EXCEPTION"),
-            scope=(PROVINCE,),
+            roles=(
+                *("EMERGENCY", "CANCEL", "STOP", "CONTENT", "DELEGATION", "EXCEPTION"),
+                *(("COMMUNE",) if sample.speaks else ()),
+            ),
+            scope=(PROVINCE, HERE) if sample.speaks else (PROVINCE,),
             public=keyfile.read(layout.key_file(sample.username).read_text()).public_key.hex(),
         )
         for sample in PEOPLE
