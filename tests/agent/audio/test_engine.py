@@ -226,6 +226,23 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
     asyncio.run(story())
 
 
+def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
+    """As one would that a hostile file has taken over."""
+    (tmp_path / "mad.py").write_text("import os, sys, time; os.write(int(sys.argv[1]), b'x' * 99); time.sleep(60)")
+
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            on_fault=lambda _, __, detail: told.put_nowait(detail),
+            start=lambda link, _: [sys.executable, str(tmp_path / "mad.py"), str(link)],
+        )
+        assert "a message of 2021161080 bytes" in await told.get()
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 def test_the_player_process_has_no_network() -> None:
     program = """
 import socket

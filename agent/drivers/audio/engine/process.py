@@ -8,6 +8,7 @@ the device takes nothing, and the daemon ends it when the main thread says nothi
 import contextlib
 import os
 import resource
+import select
 import socket
 import sys
 import threading
@@ -204,6 +205,8 @@ class Engine:
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
         if device is not None and self._may_be_closed(device) and self._could_be_better(device):
             self._open_anew(device)
+        if not select.select([], [self._link], [], 0)[1]:
+            return  # the daemon stands still: what room there is belongs to what happens
         self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
 
     # The device
