@@ -14,9 +14,9 @@ help: ## Lists the targets
 setup: ## Installs what tests and demo need (apt packages when root or sudo is there, Python packages from uv.lock)
 	@.ci/setup test
 
-demo: ## The whole system on http://localhost:8080 (PORT=, BOXES=); CHECK=1 runs the journey by itself and reports
+demo: ## The whole system on http://localhost:8080 (PORT=, BOXES=); CHECK=1 runs the journey by itself and reports, AUDIO=1 sounds
 	@.ci/setup demo
-	@$(BIN)/loalang demo --port $(PORT) --boxes $(BOXES) $(if $(CHECK),--check)
+	@$(BIN)/loalang demo --port $(PORT) --boxes $(BOXES) $(if $(CHECK),--check) $(if $(AUDIO),--audio)
 
 test: setup check unit ## Sets up, then formats, lints, type-checks, checks imports, runs all tests
 

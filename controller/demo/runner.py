@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--dir", type=Path, help="made anew at every start (default: build/demo-PORT)")
     parser.add_argument("--broker", choices=CHOICES, default="auto", help="auto: Mosquitto where it is installed")
     parser.add_argument("--check", action="store_true", help="run the journey by itself, report, and end")
+    parser.add_argument("--audio", action="store_true", help="the real agent sounds on this machine's sound device")
     parser.add_argument("--report", type=Path, default=Path("build/demo-report.json"))
     parser.set_defaults(run=run)
 
@@ -66,6 +67,8 @@ def staged(options: Namespace) -> Stage:
         raise DemoError(f"--boxes {options.boxes}: from 1 to {MAX_BOXES} simulated boxes")
     if not 1 <= options.port <= 65_535:
         raise DemoError(f"--port {options.port}: a port is a number from 1 to 65535")
+    if options.audio and options.check:
+        raise DemoError("--audio and --check: the journey compares recordings; it needs the real agent to write them")
     if port_is_open(options.port):
         raise DemoError(
             f"Port {options.port} is taken by another program (perhaps another demo). "
@@ -74,7 +77,7 @@ def staged(options: Namespace) -> Stage:
     folder = (options.dir or Path(f"build/demo-{options.port}")).absolute()
     layout = Layout(folder, options.port, free_port(), free_port())
     _make_anew(layout.folder)
-    return Stage(layout, boxes=options.boxes, broker_choice=options.broker)
+    return Stage(layout, boxes=options.boxes, broker_choice=options.broker, audio=options.audio)
 
 
 def _make_anew(folder: Path) -> None:

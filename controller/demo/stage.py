@@ -16,9 +16,11 @@ START_S: Final = 40
 class Stage:
     """All that runs. As a context manager it stops everything at the end, whatever happened."""
 
-    def __init__(self, layout: Layout, *, boxes: int, broker_choice: str = "auto") -> None:
+    def __init__(self, layout: Layout, *, boxes: int, broker_choice: str = "auto", audio: bool = False) -> None:
+        """`audio`: the real agent sounds on a device where there is one, and not into WAV files."""
         self.layout = layout
         self.boxes = boxes
+        self.audio = audio
         chosen = broker(layout.broker_port, layout.broker, layout.logs / "broker.log", broker_choice)
         self.broker, self.about_broker, self.tls = chosen.program, chosen.about, chosen.tls
         serve = ["serve", "--host", "127.0.0.1", "--port", str(layout.web_port), "--tls-port", str(layout.tls_port)]
@@ -66,9 +68,9 @@ class Stage:
         wait_until("the controller answers", lambda: port_is_open(port), within_s=START_S, programs=(self.controller,))
 
     def start_boxes(self, ca: str) -> None:
-        """Start the real agent, whose sound goes to WAV files, and the simulated boxes."""
+        """Start the real agent, whose sound goes to WAV files unless it is to be heard, and the simulated boxes."""
         for home, name, device, file in (
-            (self.layout.agent, REAL, "wav", "box.toml"),
+            (self.layout.agent, REAL, "auto" if self.audio else "wav", "box.toml"),
             (self.layout.boxes, SIMULATED, "fake", "template.toml"),
         ):
             home.mkdir(parents=True, exist_ok=True)
