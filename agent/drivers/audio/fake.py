@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.drivers.audio.paced import NEVER, PacedSounding, gone, not_received
+from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
 from agent.ports.sound import RelaySound, Sounded, Track, sound_label
@@ -139,7 +139,7 @@ class FakeSounding(PacedSounding):
             await self.clock.sleep_ms(fade)
             self._sounded_ms = elapsed + fade
             self._raise_if_broken()
-        return Sounded(first_sample_ms, self._sounded_ms, complete, detail=_fallbacks(self.track))
+        return Sounded(first_sample_ms, self._sounded_ms, complete, detail=fallbacks(self.track))
 
     def break_off(self) -> None:
         """The device is gone."""
@@ -161,9 +161,3 @@ def _refuse_silent_stations(track: Track) -> None:
     for sound in track.sources:
         if isinstance(sound, RelaySound) and not sound.fallback:
             raise not_received(sound.station)
-
-
-def _fallbacks(track: Track) -> str:
-    """No station is ever received here."""
-    relays = [sound for sound in track.sources if isinstance(sound, RelaySound)]
-    return "; ".join(f"fallback: station {relay.station} cannot be received" for relay in relays)

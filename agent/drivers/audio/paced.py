@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Frames, Sounded, SoundError, Track
+from agent.ports.sound import Frames, RelaySound, Sounded, SoundError, Track
 
 NEVER = Sounded(None, 0, complete=False)
 
@@ -148,3 +148,9 @@ def not_received(station: str) -> SoundError:
         vi=f"không thu được đài {station}, và không có chương trình thay thế",
         device=False,
     )
+
+
+def fallbacks(track: Track) -> str:
+    """What the log says of the stations of a track, where none is ever received."""
+    relays = [sound for sound in track.sources if isinstance(sound, RelaySound)]
+    return "; ".join(f"fallback: station {relay.station} cannot be received" for relay in relays)

@@ -12,7 +12,7 @@ from typing import Final
 
 import soundfile
 
-from agent.drivers.audio.paced import PacedSounding, PacedSpeaker, gone
+from agent.drivers.audio.paced import PacedSounding, PacedSpeaker, fallbacks, gone
 from agent.drivers.audio.source import RATE_HZ, Source, frames, limited, milliseconds
 from agent.ports.clock import Clock, wait_for
 from agent.ports.sound import Sounded, Track, sound_label
@@ -63,7 +63,7 @@ class WavSounding(PacedSounding):
                 complete = await self._pour(file)
         except (OSError, soundfile.LibsndfileError) as error:
             raise gone(f"{self._part}: {error}; is the disk full?") from error
-        return Sounded(first_sample_ms, milliseconds(self._frames), complete)
+        return Sounded(first_sample_ms, milliseconds(self._frames), complete, detail=fallbacks(self.track))
 
     async def _pour(self, file: soundfile.SoundFile) -> bool:
         began = self.clock.boot_ms()

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +194,27 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
     assert np.abs(heard).max() > 0.1
 
 
+def without_a_device(link: int, outputs: Sequence[str | None]) -> list[str]:
+    """A player process whose outputs take samples and sound nowhere."""
+    return [sys.executable, "-m", "tests.agent.audio.stuck_player", str(link), *(name or "" for name in outputs)]
+
+
+def test_a_sound_that_cannot_be_read_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = EngineSpeaker(clock, ("works",), start=without_a_device)
+        await speaker.probe()
+        (tmp_path / "bad.ogg").write_bytes(b"no sound at all" * 100)
+        with pytest.raises(SoundError):
+            await speaker.start(track(tmp_path / "bad.ogg", start_ms=clock.now_ms() + 3_600_000))
+        alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), clock.now_ms()))
+        async with asyncio.timeout(10):
+            assert (await alarm.ended()).complete
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(tmp_path: Path) -> None:
     """A driver that takes no sample any more hangs the process; the next one tries the other output first."""
 
@@ -204,10 +225,7 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
             clock,
             ("hangs", "works"),
             on_fault=lambda _, __, detail: faults.append(detail),
-            start=lambda link, outputs: [
-                *(sys.executable, "-m", "tests.agent.audio.stuck_player", str(link)),
-                *(name or "" for name in outputs),
-            ],
+            start=without_a_device,
         )
         assert await speaker.probe() == "hangs"
         sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), clock.now_ms()))
@@ -222,6 +240,23 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
         assert (await again.ended()).complete
         await speaker.close()
         assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
+def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
+    """As one would that a hostile file has taken over."""
+    (tmp_path / "mad.py").write_text("import os, sys, time; os.write(int(sys.argv[1]), b'x' * 99); time.sleep(60)")
+
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            on_fault=lambda _, __, detail: told.put_nowait(detail),
+            start=lambda link, _: [sys.executable, str(tmp_path / "mad.py"), str(link)],
+        )
+        assert "a message of 2021161080 bytes" in await told.get()
+        await speaker.close()
 
     asyncio.run(story())
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from msgspec.structs import replace
 
 from agent.drivers.audio.fake import FakeSpeaker
 from agent.drivers.audio.wav import wav_speaker
 from agent.drivers.clock import FakeClock
-from agent.ports.sound import Sounded, SoundError, Speaker
+from agent.ports.sound import RelaySound, Sounded, SoundError, Speaker, Track
 from tests.agent.audio.sounds import tone, track
 from tests.support import virtual_time
 
@@ -201,5 +202,23 @@ def test_an_unplugged_fake_raises_what_a_device_raises(tmp_path: Path) -> None:
             ("play", WALL, WALL + 1000, False),
             ("play", WALL + 1000, WALL + 1100, True),
         ]
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize("kind", ["wav", "fake"])
+def test_where_no_station_is_received_its_fallback_sounds_and_is_named(tmp_path: Path, kind: str) -> None:
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        speaker = wav_speaker(clock, tmp_path / "out") if kind == "wav" else FakeSpeaker(clock)
+        song = tone(tmp_path / "song.wav", 700)
+        relay = RelaySound("vov1", "http://radio.example/vov1", (song,), 300)
+        sounding = await speaker.start(Track((relay,), 0, WALL, 2_000, 0, 0, "r1", "r1"))
+        sounded = await sounding.ended()
+        assert (sounded.sounded_ms, sounded.complete) == (2_000, True)
+        assert sounded.detail == "fallback: station vov1 cannot be received"
+        with pytest.raises(SoundError) as nothing:
+            await speaker.start(Track((replace(relay, fallback=()),), 0, WALL, 2_000, 0, 0, "r2", "r2"))
+        assert not nothing.value.device
 
     virtual_time.run(story())

@@ -15,9 +15,9 @@ from agent.ports.sound import SoundError
 
 PERIODS: Final = 3
 """PortAudio buffers at least so many periods."""
-GAP_MS: Final = 25.0
-"""So far behind the time the device falls at once when it ran dry. (PyAudio's own report of that, an exception, closes
-the stream.)"""
+GAP_MS: Final = 10.0
+"""So far behind the time, and a period and a half, by which sound servers count, the device falls at once when it ran
+dry. (PyAudio's own report of that, an exception, closes the stream.)"""
 DRIFT: Final = 1e-3
 """The device's clock is slower than the system's by at most so much."""
 
@@ -31,6 +31,7 @@ class Device:
         `buffer_ms`: by so much the feeder may be late, and so long an alarm has to wait.
         """
         self.underruns = 0
+        self._gap_ms = GAP_MS + 1.5 * buffer_ms / PERIODS
         self._written = 0
         self._behind_ms = self._looked_ms = 0.0
         with hushed():
@@ -68,7 +69,7 @@ class Device:
         """What was heard so far is as long as the time that has passed, unless there was nothing for a while."""
         now = time.monotonic() * 1000
         behind_ms = now - (self._written - ahead) * 1000 / RATE_HZ
-        if behind_ms > self._behind_ms + GAP_MS:
+        if behind_ms > self._behind_ms + self._gap_ms:
             self.underruns += self._behind_ms > 0
             self._behind_ms = behind_ms
         else:

@@ -8,6 +8,7 @@ the device takes nothing, and the daemon ends it when the main thread says nothi
 import contextlib
 import os
 import resource
+import select
 import socket
 import sys
 import threading
@@ -136,8 +137,7 @@ class Engine:
                 self._apart_ms = command.apart_ms
                 self._start(command)
             case wire.Stop(id=number, fade_ms=fade_ms):
-                if (voice := self._voices.get(number)) is not None:
-                    voice.stop_ms = fade_ms
+                self._stop(number, fade_ms)
             case wire.Push(name=name, pcm=pcm):
                 inlet = self._opening.inlet(name)
                 inlet.push(pcm) if pcm else self._finish(name, inlet)
@@ -148,6 +148,10 @@ class Engine:
                     self._say(wire.Taken(number, self._ensure_device().name, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
+
+    def _stop(self, number: int, fade_ms: int) -> None:
+        if (voice := self._voices.get(number)) is not None:
+            voice.stop_ms = fade_ms
 
     def _finish(self, name: str, inlet: Inlet) -> None:
         inlet.finish()
@@ -161,8 +165,13 @@ class Engine:
             self._say(wire.broke(number, error))
             return
 
+        refused = threading.Event()
+
         def opened(error: SoundError | None) -> None:
             self._say(wire.Taken(number, output, self._trouble) if error is None else wire.broke(number, error))
+            if error is not None:
+                refused.set()
+                self._stop(number, 0)  # nobody waits behind it
 
         voice = Voice(
             command.track,
@@ -172,6 +181,8 @@ class Engine:
             ask=partial(self._witness.ask, command.track),
         )
         self._voices[number] = voice
+        if refused.is_set():
+            self._stop(number, 0)
         self._mixer.add(voice)
         with self._wake:
             self._wake.notify()
@@ -204,6 +215,8 @@ class Engine:
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
         if device is not None and self._may_be_closed(device) and self._could_be_better(device):
             self._open_anew(device)
+        if not select.select([], [self._link], [], 0)[1]:
+            return  # the daemon stands still: what room there is belongs to what happens
         self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
 
     # The device
@@ -311,10 +324,10 @@ class Engine:
             if device is not None:
                 device.pause()
             with self._wake:
-                self._wake.wait_for(lambda: self._device is not None and not self._mixer.empty)
-            self._busy_s = time.monotonic()
+                self._wake.wait_for(lambda: self._device is not device or (device and not self._mixer.empty))
             with self._feeding:
                 if device is not None and device is self._device:
+                    self._busy_s = time.monotonic()
                     self._woken_s = time.monotonic()
                     device.go_on()
         except SoundError as error:

@@ -21,6 +21,8 @@ WITNESSED_EVERY: Final = 10
 """Of so many seconds one is read anew."""
 STEP: Final = RATE_HZ // 10
 """Samples of one byte of the envelope."""
+ENVELOPE_BYTES: Final = 100_000
+"""The envelope of a relay of a whole day is that of its first hours."""
 ALIKE: Final = 0.95
 """A second counts as rendered from this correlation on."""
 ENOUGH: Final = 0.9
@@ -99,7 +101,8 @@ class Rendered:
         self._step += len(mixed)
         self._energy += float(np.dot(mixed, mixed))
         if self._step >= STEP:
-            self._envelope.append(_level(self._energy / self._step))
+            if len(self._envelope) < ENVELOPE_BYTES:
+                self._envelope.append(_level(self._energy / self._step))
             self._step, self._energy = 0, 0.0
 
     def verdict(self, *, underruns: int = 0) -> Proof:
