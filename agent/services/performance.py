@@ -16,9 +16,12 @@ from agent.services.playing import Closing, Playing
 from agent.services.proof import Testimony, Witness
 from agent.services.stages import Stages
 from agent.services.stumbles import STUMBLED
+from agent.services.unheard import Unheard
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
 
+SILENCE: Final = "silence"
+"""Why NOT_HEARD stands: a file was silence, and nothing good has sounded since."""
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
 
@@ -36,6 +39,7 @@ class Performance:
         stages: Stages,
         device: DeviceHealth,
         witness: Witness,
+        unheard: Unheard,
         on_fault: OnFault,
         on_change: Callable[[], None],
     ) -> None:
@@ -47,11 +51,10 @@ class Performance:
         self._stages = stages
         self._device = device
         self._witness = witness
+        self._unheard = unheard
         self._on_fault = on_fault
         self._on_change = on_change
         self._playing: list[Playing] = []
-        self._silent = False
-        """Whether a file was found to be silence, and nothing good has sounded since."""
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
 
@@ -188,11 +191,9 @@ class Performance:
     def _judge(self, playing: Playing, sounded: Sounded) -> None:
         """Silence in a file is a fault until something is rendered as it should be (fault 39)."""
         if sounded.silent:
-            self._silent = True
-            self._on_fault(FaultCode.NOT_HEARD, True, f"{playing.row.sound}: {sounded.reason}")
-        elif self._silent and sounded.grade >= Grade.RENDERED:
-            self._silent = False
-            self._on_fault(FaultCode.NOT_HEARD, False, "what sounds is no silence any more")
+            self._unheard.raised(SILENCE, f"{playing.row.sound}: {sounded.reason}")
+        elif self._unheard.has(SILENCE) and sounded.grade >= Grade.RENDERED:
+            self._unheard.cleared(SILENCE, "what sounds is no silence any more")
 
     def _broke_off(self, playing: Playing, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None

@@ -28,6 +28,7 @@ from agent.services.recordings import Recordings
 from agent.services.refusals import Refusals
 from agent.services.stages import OnOrder, Stages
 from agent.services.stumbles import STUMBLE_MS, Stumbles
+from agent.services.unheard import Unheard
 from protocol.timeline import Carry, Holdings, Plan, Segment, SegmentKind, at, plan
 
 COMMIT_MS: Final = 1_000
@@ -80,6 +81,7 @@ class Player:
         self._stages = Stages(on_order, clock.now_ms)
         self._refusals = Refusals(self._planning, self._log)
         self._device = DeviceHealth(clock, on_fault)
+        unheard = Unheard(on_fault)
         self._performance = Performance(
             speaker,
             clock,
@@ -87,7 +89,8 @@ class Player:
             self._log,
             stages=self._stages,
             device=self._device,
-            witness=Witness(clock, ears, on_fault, self._stages.not_heard),
+            witness=Witness(clock, ears, unheard, self._stages.not_heard),
+            unheard=unheard,
             on_fault=on_fault,
             on_change=self._heard_something,
         )

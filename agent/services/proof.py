@@ -28,10 +28,13 @@ from agent.core.testimony import Findings, graded
 from agent.ports.clock import Clock
 from agent.ports.ear import Block, Decode, EarError, Line, Listening, Microphone, Played
 from agent.ports.sound import SoundError, Track
-from agent.services.play_log import OnFault
-from protocol.report import FaultCode, Grade
+from agent.services.unheard import Unheard
+from protocol.report import Grade
 
 T = TypeVar("T")
+
+MUTE: Final = "mute"
+"""Why NOT_HEARD stands: nothing comes out of the horn."""
 
 PIECE: Final = RATE_HZ
 """So much is decoded at once: a second."""
@@ -75,14 +78,13 @@ class Ears:
 class Witness:
     """Hears every track, and remembers over tracks whether the box is heard at all."""
 
-    def __init__(self, clock: Clock, ears: Ears, on_fault: OnFault, on_mute_alarm: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, ears: Ears, unheard: Unheard, on_mute_alarm: Callable[[str], None]) -> None:
         """`on_mute_alarm` is told the cause of an emergency that should be heard and is not."""
         self._clock = clock
         self._ears = ears
-        self._on_fault = on_fault
+        self._unheard = unheard
         self._on_mute_alarm = on_mute_alarm
         self._mute_windows = self._mute_tracks = 0
-        self._faulty = False
         self._has_heard = False
         """Since the daemon started; until then a fault of before may stand."""
 
@@ -95,9 +97,9 @@ class Witness:
         """A window was judged."""
         if heard:
             self._mute_windows = self._mute_tracks = 0
-            if self._faulty or not self._has_heard:
-                self._faulty, self._has_heard = False, True
-                self._on_fault(FaultCode.NOT_HEARD, False, "it is heard again")
+            if self._unheard.has(MUTE) or not self._has_heard:
+                self._has_heard = True
+                self._unheard.cleared(MUTE, "it is heard again")
             return
         self._mute_windows += 1
         log.warning("not heard", play=track.name, detail=said)
@@ -114,10 +116,8 @@ class Witness:
                 self._raise(track, said)
 
     def _raise(self, track: Track, said: str) -> None:
-        if self._faulty:
-            return
-        self._faulty = True
-        self._on_fault(FaultCode.NOT_HEARD, True, f"{track.name}: {said}"[:200])
+        if not self._unheard.has(MUTE):
+            self._unheard.raised(MUTE, f"{track.name}: {said}"[:200])
 
 
 class Testimony:
@@ -148,6 +148,13 @@ class Testimony:
         """The track has ended: the better grade, and why it is not better still. `grade`: what the player can say."""
         if not self._ears.fitted or grade is Grade.NONE:
             return grade, ""
+        try:
+            return self._verdict(grade)
+        except Exception as error:  # a proof that fails must not break a sound
+            log.exception("the comparison failed")
+            return grade, f"the comparison failed: {error!r}"[:200]
+
+    def _verdict(self, grade: Grade) -> tuple[Grade, str]:
         self._judge(last=True)
         clipped = self._fullness.clipped
         found, why = graded(grade, self._acoustic, self._electrical, clipped)

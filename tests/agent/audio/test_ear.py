@@ -12,6 +12,7 @@ from agent.drivers.ear.portaudio import PortAudioMicrophone
 from agent.ports.ear import EarError
 from agent.services.proof import Ears, Witness
 from agent.services.recordings import Recordings
+from agent.services.unheard import Unheard
 from protocol.report import Grade
 from tests.agent.audio.null_sink import NullSink
 from tests.agent.audio.sounds import ready_speaker, track
@@ -28,7 +29,7 @@ async def witnessed(sounds: Path, expected: Path, faults: list[str]) -> tuple[Gr
     clock = SystemClock("system")
     speaker = await ready_speaker(clock)
     ears = Ears(PortAudioMicrophone(clock, "default"), None, PlayedAgain)
-    witness = Witness(clock, ears, note(faults), faults.append)
+    witness = Witness(clock, ears, Unheard(note(faults)), faults.append)
     sounding = await speaker.start(track(sounds, start_ms=clock.now_ms() + 500, length_ms=LENGTH_MS))
     first = await sounding.started()
     assert first is not None

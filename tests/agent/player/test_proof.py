@@ -13,6 +13,7 @@ from agent.core.proof import HOP, RATE_HZ, TICK, Samples
 from agent.drivers.ear.fake import FakeLine, FakeMicrophone
 from agent.drivers.ear.played import PlayedAgain, folded
 from agent.services.proof import Ears, Witness
+from agent.services.unheard import Unheard
 from protocol.ids import sha256
 from protocol.report import FaultCode, Grade, Result, Stage
 from tests.agent.audio.sounds import track
@@ -252,7 +253,7 @@ def test_a_microphone_that_stays_away_costs_no_memory_while_the_line_is_measured
         path = village.studio.folder / "b60.flac"
         village.bulletin(60, "b60")
         ears = Ears(village.microphone, FakeLine(village.current), PlayedAgain, aside=at_once)
-        witness = Witness(clock, ears, lambda *_: None, lambda _: None)
+        witness = Witness(clock, ears, Unheard(lambda *_: None), lambda _: None)
         long = track(*[path] * 10)
         testimony = witness.began(long, clock.now_ms(), emergency=False)
         await clock.sleep_ms(600_000)
