@@ -9,13 +9,14 @@ from typing import Final
 
 from agent.core.cueing import Cue
 from agent.core.tape import ANNOUNCEMENT, CHIME, before, instead
-from agent.ports.sound import FramesSound, RelaySound, Sound, files
+from agent.ports.sound import FramesSound, RelaySound, Sound, ToneKind, ToneSound, files
 from agent.services.recordings import Recordings
 from protocol.timeline.model import Segment, SegmentKind
 
 CHUNK_BYTES: Final = 1 << 20
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
+GONE: Final = f"{MISSING}: the built-in sounds are gone; install the agent again"
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,12 @@ class Content:
         assert isinstance(found, Path)
         head = [self._recordings.path(piece) for piece in before(chime=segment.chime != 0, drill=segment.drill)]
         whole = tuple(path for path in (*head, found) if path.is_file())
-        if not whole or (segment.drill and self._recordings.path(ANNOUNCEMENT) not in whole):
+        if segment.drill and self._recordings.path(ANNOUNCEMENT) not in whole:
             # An alarm without its chime is an alarm; a drill without its announcement would be a false one.
-            return Unready(f"{MISSING}: the built-in sounds are gone; install the agent again")
+            return Unready(GONE)
+        if not whole:
+            siren = ToneSound(ToneKind.WAIL, segment.end_ms - segment.start_ms)
+            return Ready((siren,), cue.offset_ms, f"{GONE}: sounded a siren instead")
         return Ready(files(*whole), cue.offset_ms, detail)
 
     async def _relay(self, segment: Segment, cue: Cue, url: str) -> Ready | Unready:

@@ -167,6 +167,10 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
         lambda _found: _("tệp âm thanh không giải mã được"),
     ),
     (
+        re.compile("content not here: the built-in sounds are gone; install the agent again: sounded a siren instead"),
+        lambda _found: _("hộp mất các âm thanh có sẵn, đã hú còi thay thế; hãy cài lại phần mềm của hộp"),
+    ),
+    (
         re.compile("content not here: the built-in sounds are gone; install the agent again"),
         lambda _found: _("hộp mất các âm thanh có sẵn; hãy cài lại phần mềm của hộp"),
     ),

@@ -42,6 +42,7 @@ AS_THE_AGENT_WRITES = [
     "content damaged",
     "content damaged: not a sound that this box can decode",
     "content not here: the built-in sounds are gone; install the agent again",
+    "content not here: the built-in sounds are gone; install the agent again: sounded a siren instead",
     "content damaged: sounded message 2 instead",
     "content not here: sounded the chime instead",
     "fallback: station vov1 cannot be received",
