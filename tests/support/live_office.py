@@ -90,7 +90,7 @@ def register_key(page: Any, url: str, file: Path) -> None:
     page.fill("[name=label]", "USB đỏ")
     page.fill("#key-passphrase", PASSPHRASE)
     page.click("#key-button:not([disabled])")
-    page.wait_for_selector("button.danger.small")
+    page.wait_for_selector("a.danger.small")
 
 
 def begin(page: Any, url: str, key_file: Path) -> None:
