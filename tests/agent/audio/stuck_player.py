@@ -1,4 +1,4 @@
-"""A player process whose first device hangs after a second, as a driver does; `python -m … LINK [OUTPUT …]`."""
+"""A player process whose first device hangs after a second, as a driver does; `python -m … LINK BEGIN_AT [OUTPUT …]`."""
 
 import os
 import socket
@@ -44,5 +44,5 @@ class Output:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as link:
-        Engine(link, sys.argv[2:], Output, 30).run()
+        Engine(link, sys.argv[3:], Output, 30, int(sys.argv[2])).run()
     os._exit(0)

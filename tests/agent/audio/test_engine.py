@@ -194,9 +194,10 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
     assert np.abs(heard).max() > 0.1
 
 
-def without_a_device(link: int, outputs: Sequence[str | None]) -> list[str]:
+def without_a_device(link: int, outputs: Sequence[str | None], begin_at: int) -> list[str]:
     """A player process whose outputs take samples and sound nowhere."""
-    return [sys.executable, "-m", "tests.agent.audio.stuck_player", str(link), *(name or "" for name in outputs)]
+    program = [sys.executable, "-m", "tests.agent.audio.stuck_player"]
+    return [*program, str(link), str(begin_at), *(name or "" for name in outputs)]
 
 
 def test_a_sound_that_cannot_be_read_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -237,9 +238,49 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
         assert await again.started() is not None
         assert clock.boot_ms() - broke_ms <= NOISY_BACK_MS
         assert await speaker.probe() == "works"
+        assert speaker.trouble == "the player process hung or crashed with hangs; sounding on works"
         assert (await again.ended()).complete
         await speaker.close()
         assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
+def test_a_player_process_that_is_killed_is_back_on_the_first_output() -> None:
+    async def story() -> None:
+        speaker = EngineSpeaker(SystemClock("system"), ("first", "second"), start=without_a_device)
+        assert await speaker.probe() == "first"
+        await killed(speaker)
+        assert (await speaker.probe(), speaker.trouble) == ("first", "")
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+async def killed(speaker: EngineSpeaker) -> None:
+    """Returns when the speaker has noticed."""
+    sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+    assert speaker.pid is not None
+    os.kill(speaker.pid, signal.SIGKILL)
+    with pytest.raises(SoundError):
+        await sounding.ended()
+
+
+def test_a_player_process_that_cannot_be_started_once_is_started_later() -> None:
+    """As when there is no memory for it."""
+
+    async def story() -> None:
+        told: list[str] = []
+        programs = iter([["/nowhere/player"]])
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            ("works",),
+            on_fault=lambda _, __, detail: told.append(detail),
+            start=lambda *given: next(programs, without_a_device(*given)),
+        )
+        assert await speaker.probe() == "works"
+        assert "it could not be started" in told[0]
+        await speaker.close()
 
     asyncio.run(story())
 
@@ -253,7 +294,7 @@ def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
         speaker = EngineSpeaker(
             SystemClock("system"),
             on_fault=lambda _, __, detail: told.put_nowait(detail),
-            start=lambda link, _: [sys.executable, str(tmp_path / "mad.py"), str(link)],
+            start=lambda link, *_: [sys.executable, str(tmp_path / "mad.py"), str(link)],
         )
         assert "a message of 2021161080 bytes" in await told.get()
         await speaker.close()

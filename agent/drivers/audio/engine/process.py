@@ -44,13 +44,13 @@ DRY_OFTEN: Final = 4
 """After so often it is given more at once: one short pause is better than many."""
 RETRY_FIRST_S: Final = 30.0
 """While the second output sounds, the first one is tried so often, between two sounds."""
+RETRY_HUNG_S: Final = 600.0
+"""And so often when it hung: it may do so again, and this process with it."""
 NICE: Final = -15
 """Of this process (LimitNICE=): it does little, but in time."""
 SWITCH_S: Final = 0.0005
 REALTIME: Final = 10
 """Its priority where the unit allows real time (LimitRTPRIO=)."""
-STUCK_CODE: Final = 75
-"""Exit code: the device hangs, and this process with it."""
 
 
 class Output(Protocol):
@@ -75,8 +75,11 @@ class Engine:
         outputs: Sequence[str | None],
         open_output: Callable[[str | None, int], Output],
         buffer_ms: int,
+        begin_at: int = 0,
     ) -> None:
         """`outputs`: names in the order in which they are tried; None is the system's default.
+
+        `begin_at`: which of them is tried first, this once, since those before it hung.
 
         `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
         """
@@ -100,6 +103,9 @@ class Engine:
         self._woken_s = 0.0
         self._busy_s = time.monotonic()
         self._tried_first_s = 0.0
+        self._retry_s = RETRY_FIRST_S
+        self._begin_at = begin_at
+        self._place = begin_at
         self._writing_since: float | None = None
         self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
 
@@ -210,19 +216,19 @@ class Engine:
         limit_s = SLOW_START_S if fresh else STUCK_S
         if since is not None and time.monotonic() - since > limit_s:
             self._mixer.drop_all(gone(f"it has taken no sound for {limit_s} s"))
-            os._exit(STUCK_CODE)
+            os._exit(wire.STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
         if device is not None and self._may_be_closed(device) and self._could_be_better(device):
             self._open_anew(device)
         if not select.select([], [self._link], [], 0)[1]:
             return  # the daemon stands still: what room there is belongs to what happens
-        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
+        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble, self._place))
 
     # The device
 
     def _ensure_device(self) -> Output:
-        """The open output: the first that can be opened. Raises SoundError."""
+        """The open output. Raises SoundError."""
         with self._opening_lock:
             if self._device is None:
                 self._device = self._open_any()
@@ -231,9 +237,14 @@ class Engine:
             return self._device
 
     def _open_any(self) -> Output:
+        """The first that can be opened. Raises SoundError."""
         first_error: SoundError | None = None
+        begin_at, self._begin_at = self._begin_at, 0
         self._tried_first_s = time.monotonic()
-        for name in self._outputs:
+        self._retry_s = RETRY_HUNG_S if begin_at else RETRY_FIRST_S
+        places = range(len(self._outputs))
+        for place in (*places[begin_at:], *places[:begin_at]):
+            name = self._outputs[place]
             try:
                 with real_time():
                     device = self._open_output(name, self._buffer_ms)
@@ -241,7 +252,9 @@ class Engine:
                 first_error = first_error or error
                 continue
             self._woken_s = time.monotonic()
-            self._trouble = "" if first_error is None else f"{first_error}; sounding on {device.name}"
+            self._place = place
+            why = first_error or f"the player process hung or crashed with {self._outputs[0] or 'the default output'}"
+            self._trouble = f"{why}; sounding on {device.name}" if place else ""
             return device
         assert first_error is not None
         raise first_error
@@ -255,7 +268,7 @@ class Engine:
         if device.underruns >= DRY_TWICE and larger is not None:
             self._buffer_ms = larger
             return True
-        return bool(self._trouble) and time.monotonic() - self._tried_first_s > RETRY_FIRST_S
+        return bool(self._trouble) and time.monotonic() - self._tried_first_s > self._retry_s
 
     def _open_anew(self, device: Output) -> None:
         """What sounds goes on where it was; an alarm that comes meanwhile has to wait for it."""
