@@ -29,6 +29,8 @@ SILENT_S: Final = 2.0
 """A player process that has said nothing for so long hangs."""
 START_S: Final = 5.0
 """So long a new one may take to say its first word: a Pi reads numpy from a slow card."""
+TAKEN_S: Final = 2.0
+"""So long a sound may take to be opened."""
 BEAT_S: Final = 0.25
 MARGIN_S: Final = 0.05
 """What has been mixed is heard so much later, at most, than the device's buffer explains."""
@@ -101,8 +103,20 @@ class EngineSpeaker:
         sounding = EngineSounding(link, self._next())
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
+        await asyncio.wait({sounding.taken}, timeout=TAKEN_S)
+        if not sounding.taken.done():
+            self._give_up(sounding, link)
         await sounding.taken
         return sounding
+
+    def _give_up(self, sounding: "EngineSounding", link: "_Link") -> None:
+        """What cannot be opened may hang the process; but what sounds in it is not broken off for that."""
+        if len(link.soundings) > 1:
+            sounding.stop(0)
+        else:
+            link.process.kill()
+        link.soundings.pop(sounding.number, None)
+        sounding.fail(gone(f"a sound could not be opened within {TAKEN_S:.0f} s"))
 
     def frames(self, name: str) -> "EngineFrames":
         return EngineFrames(self, name)

@@ -1,4 +1,4 @@
-"""A player process whose first device hangs after a second, as a driver does; `python -m … LINK BEGIN_AT [OUTPUT …]`."""
+"""A player process whose first device hangs after a second, as a driver does: `… LINK BEGIN_AT [OUTPUT …]`."""
 
 import os
 import socket

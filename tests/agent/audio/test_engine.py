@@ -216,6 +216,26 @@ def test_a_sound_that_cannot_be_read_keeps_nobody_waiting(tmp_path: Path) -> Non
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_sound_whose_opening_hangs_is_given_up_and_breaks_nothing_off(tmp_path: Path, beside: bool) -> None:
+    """A pipe that nobody writes hangs whoever opens it, as a dying card does."""
+    os.mkfifo(tmp_path / "hangs.wav")
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = EngineSpeaker(clock, ("works",), start=without_a_device)
+        await speaker.probe()
+        before = await speaker.start(of((ToneSound(ToneKind.TEST, 4_000),), 0)) if beside else None
+        async with asyncio.timeout(20):
+            with pytest.raises(SoundError, match="could not be opened"):
+                await speaker.start(track(tmp_path / "hangs.wav"))
+            assert before is None or (await before.ended()).complete
+            assert (await (await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))).ended()).complete
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(tmp_path: Path) -> None:
     """A driver that takes no sample any more hangs the process; the next one tries the other output first."""
 
