@@ -209,6 +209,26 @@ def test_live_sound_is_heard_as_it_comes_and_silence_is_no_underrun() -> None:
     assert mixer.empty
 
 
+def test_live_sound_that_an_alarm_interrupted_is_heard_again_when_it_is_taken_up() -> None:
+    inlet, mixer, told, alarm = Inlet(), Mixer(), list[Happening](), list[Happening]()
+    interrupted = voice(inlet, told)
+    mixer.add(interrupted)
+    mixed(mixer, 1)
+    interrupted.stop_ms = 50
+    mixer.add(voice(Given(noise(100)), alarm))
+    mixed(mixer, 20, START_MS + 10)
+    assert mixer.empty
+    mixer.add(voice(inlet, told))
+    sound = noise(20)
+    inlet.push((sound * 32768).astype("<i2").tobytes())
+    assert np.allclose(mixed(mixer, 2, START_MS + 210), sound, atol=1e-4)
+    mixed(mixer, 5, START_MS + 230)
+    assert not mixer.empty
+    inlet.finish()
+    mixed(mixer, 1, START_MS + 280)
+    assert mixer.empty
+
+
 def test_live_sound_that_was_late_is_caught_up_with() -> None:
     """After a hiccup of the network 300 ms are in store; ten seconds later what comes is heard within a tenth."""
     inlet = Inlet()

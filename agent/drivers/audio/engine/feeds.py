@@ -103,7 +103,7 @@ class Ahead:
     def _decode(self) -> None:
         try:
             sounds = self._make()
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises: somebody waits for an answer
+        except Exception as error:  # whatever a decoder raises: somebody waits for an answer
             failure = _failure(error)
             self._over(failure)
             self._opened(failure)
@@ -118,7 +118,7 @@ class Ahead:
                     return
                 size = CHUNK
                 self._wait_and_put(samples)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self._over(_failure(error))
         finally:
             sounds.close()
@@ -175,7 +175,7 @@ class Inlet:
         return samples if self._closed else padded(samples, count)
 
     def close(self) -> None:
-        self.finish()
+        """A voice that was interrupted is taken up again: only who pushes knows when there is no more."""
 
 
 class Chain:
