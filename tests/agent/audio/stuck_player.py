@@ -13,7 +13,7 @@ HANGS_AFTER_S = 1.0
 
 
 class Output:
-    """Takes samples at their pace; the one that is called "hangs" only for a while."""
+    """Takes samples at their pace; the one that is called "hangs" only for a while, "dies" only silence."""
 
     underruns = 0
 
@@ -27,9 +27,10 @@ class Output:
         return 0.0
 
     def write(self, block: Samples) -> None:
-        del block
         if self.name == "hangs" and time.monotonic() - self._began > HANGS_AFTER_S:
             self._ever.wait()
+        if self.name == "dies" and block.any():
+            raise ValueError("an error that nobody expects")
         self._ever.wait(BLOCK_FRAMES / RATE_HZ)
 
     def pause(self) -> None:

@@ -286,6 +286,24 @@ async def killed(speaker: EngineSpeaker) -> None:
         await sounding.ended()
 
 
+def test_a_player_process_that_feeds_the_device_no_more_ends_and_is_started_again() -> None:
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"), ("dies",), on_fault=lambda *fault: told.put_nowait(fault[2]), start=without_a_device
+        )
+        await speaker.probe()
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+        async with asyncio.timeout(20):
+            with pytest.raises(SoundError, match="nobody feeds it"):
+                await sounding.ended()
+            assert await told.get() == "the player process ended: exit code 76; it is started again"
+            assert await speaker.probe() == "dies"
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 def test_a_player_process_that_cannot_be_started_once_is_started_later() -> None:
     """As when there is no memory for it."""
 

@@ -211,6 +211,9 @@ class Engine:
             self._link.sendall(wire.framed(event))
 
     def _say_that_all_is_well(self) -> None:
+        if not self._feeder.is_alive():
+            self._mixer.drop_all(gone("nobody feeds it any more"))
+            os._exit(wire.UNFED_CODE)
         since = self._writing_since
         fresh = since is not None and since - self._woken_s < SLOW_START_S
         limit_s = SLOW_START_S if fresh else STUCK_S

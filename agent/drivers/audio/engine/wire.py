@@ -17,6 +17,8 @@ HEAD: Final = 4
 """Bytes of the length before each message, big-endian."""
 STUCK_CODE: Final = 75
 """The process's last word, its exit code: the device hangs, and this process with it."""
+UNFED_CODE: Final = 76
+"""And: the thread that feeds the device ended, by an error of ours."""
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
