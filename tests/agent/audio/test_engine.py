@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from agent.drivers.audio.engine.process import Engine, better_buffer_ms
+from agent.drivers.audio.paced import gone
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import FileSound, FramesSound, SoundError, ToneKind, ToneSound, Track
@@ -19,6 +22,7 @@ from agent.services.recordings import Recordings
 from protocol.report import FaultCode, Grade
 from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
 from tests.agent.audio.sounds import ready_speaker, tone, track
+from tests.agent.audio.stuck_player import Output
 
 pytestmark = pytest.mark.sound
 
@@ -338,6 +342,40 @@ def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
         await speaker.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("buffer_ms", "underruns", "idle", "retry", "better"),
+    [
+        (30, 1, True, False, None),
+        (30, 2, True, False, 60),
+        (30, 3, False, True, None),
+        (30, 4, False, False, 60),
+        (150, 9, False, True, None),
+        (150, 0, True, True, 150),
+    ],
+)
+def test_the_first_output_is_tried_again_between_sounds_alone_and_a_dry_device_given_more(
+    buffer_ms: int, underruns: int, idle: bool, retry: bool, better: int | None
+) -> None:
+    assert better_buffer_ms(buffer_ms, underruns, idle=idle, retry=retry) == better
+
+
+def test_a_late_error_of_a_device_that_was_exchanged_opens_no_other() -> None:
+    opened: list[Output] = []
+
+    def open_output(name: str | None, buffer_ms: int) -> Output:
+        opened.append(Output(name, buffer_ms))
+        return opened[-1]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        engine = Engine(ours, ("card",), open_output, 30)
+        old = engine._ensure_device()
+        engine._open_anew(old)
+        engine._lost(old, gone("it was pulled out"))
+        assert len(opened) == 2
+        assert engine._ensure_device() is opened[1]
 
 
 def test_the_player_process_has_no_network() -> None:

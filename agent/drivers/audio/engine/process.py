@@ -222,7 +222,8 @@ class Engine:
             os._exit(wire.STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
-        if device is not None and self._may_be_closed(device) and self._could_be_better(device):
+        if device is not None and (buffer_ms := self._better_buffer_ms(device)) is not None:
+            self._buffer_ms = buffer_ms
             self._open_anew(device)
         if not select.select([], [self._link], [], 0)[1]:
             return  # the daemon stands still: what room there is belongs to what happens
@@ -262,16 +263,9 @@ class Engine:
         assert first_error is not None
         raise first_error
 
-    def _may_be_closed(self, device: Output) -> bool:
-        return self._idle_for_s > CALM_S or device.underruns >= DRY_OFTEN
-
-    def _could_be_better(self, device: Output) -> bool:
-        """Whether the first output may be back, or the device should hold more."""
-        larger = next((size for size in BUFFERS_MS if size > self._buffer_ms), None)
-        if device.underruns >= DRY_TWICE and larger is not None:
-            self._buffer_ms = larger
-            return True
-        return bool(self._trouble) and time.monotonic() - self._tried_first_s > self._retry_s
+    def _better_buffer_ms(self, device: Output) -> int | None:
+        retry = bool(self._trouble) and time.monotonic() - self._tried_first_s > self._retry_s
+        return better_buffer_ms(self._buffer_ms, device.underruns, idle=self._idle_for_s > CALM_S, retry=retry)
 
     def _open_anew(self, device: Output) -> None:
         """What sounds goes on where it was; an alarm that comes meanwhile has to wait for it."""
@@ -287,9 +281,10 @@ class Engine:
     def _lost(self, device: Output, error: SoundError) -> None:
         """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
         with self._opening_lock:
-            if self._device is device:
-                self._device = None
-                self._underruns += device.underruns
+            if self._device is not device:
+                return  # it was exchanged meanwhile, and is closed
+            self._device = None
+            self._underruns += device.underruns
             device.close()
             if self._mixer.sounds:
                 self._mixer.drop_all(error)
@@ -349,6 +344,17 @@ class Engine:
         except SoundError as error:
             assert device is not None
             self._lost(device, error)
+
+
+def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, retry: bool) -> int | None:
+    """With how much in it the device should be opened anew, in milliseconds; None: it stays as it is.
+
+    `retry`: the first output may be back; that never breaks a sound.
+    """
+    larger = next((size for size in BUFFERS_MS if size > buffer_ms), None)
+    if larger is not None and underruns >= (DRY_TWICE if idle else DRY_OFTEN):
+        return larger
+    return buffer_ms if idle and retry else None
 
 
 def _bodies(received: bytearray) -> list[bytes]:
