@@ -4,6 +4,7 @@ Simulated boxes sound with it, and tests of the player drive it: unplug it, plug
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import RelaySound, Sounded, Track, sound_label
+from agent.ports.sound import FramesSound, RelaySound, Sounded, Track, sound_label
 
 ENDLESS_MS: Final = 1 << 50
 """What has no end of its own lasts until it is stopped."""
@@ -57,7 +58,15 @@ class FakeSpeaker:
         return sounding
 
     def frames(self, name: str) -> "FakeFrames":
-        return self.inlets.setdefault(name, FakeFrames())
+        """A voice that is stopped leaves it open; only who pushes ends it, and begins anew after that."""
+        if name not in self.inlets or self.inlets[name].closed:
+            self.inlets[name] = FakeFrames(lambda: self._finish(FramesSound(name)))
+        return self.inlets[name]
+
+    def _finish(self, inlet: FramesSound) -> None:
+        for sounding in self._tracks:
+            if inlet in sounding.track.sources:
+                sounding.finish()
 
     async def probe(self) -> str:
         if not self._plugged_in:
@@ -98,6 +107,7 @@ class FakeSpeaker:
 class FakeFrames:
     """Remembers how much was pushed."""
 
+    on_close: Callable[[], None]
     pushed: int = 0
     """Bytes."""
     closed: bool = False
@@ -107,6 +117,7 @@ class FakeFrames:
 
     def close(self) -> None:
         self.closed = True
+        self.on_close()
 
 
 class FakeSounding(PacedSounding):
@@ -119,6 +130,7 @@ class FakeSounding(PacedSounding):
         self._length_ms = length_ms
         self._speaker = speaker
         self._broken = False
+        self._finished = False
         self._first_sample_ms: int | None = None
         self._sounded_ms = 0
         self.audible = False
@@ -130,12 +142,12 @@ class FakeSounding(PacedSounding):
         began = self.clock.boot_ms()
         complete = True
         self._sounded_ms = self._length_ms
-        if await wait_for(self.clock, self.stopped, self._length_ms):
+        if self._finished or await wait_for(self.clock, self.stopped, self._length_ms):
             elapsed = min(self._length_ms, self.clock.boot_ms() - began)
-            complete = elapsed == self._length_ms
+            complete = self._finished or elapsed == self._length_ms
             self._sounded_ms = elapsed
             self._raise_if_broken()
-            fade = min(self.fade_ms, self._length_ms - elapsed)
+            fade = 0 if self._finished else min(self.fade_ms, self._length_ms - elapsed)
             await self.clock.sleep_ms(fade)
             self._sounded_ms = elapsed + fade
             self._raise_if_broken()
@@ -145,6 +157,14 @@ class FakeSounding(PacedSounding):
         """The device is gone."""
         self._broken = True
         self.stopped.set()
+
+    def finish(self) -> None:
+        """Who pushes its sound has no more."""
+        if self.stopped.is_set():
+            return
+        self._finished = True
+        if self.audible:
+            self.stopped.set()
 
     def over(self, sounded: Sounded | None) -> None:
         self.audible = False

@@ -70,8 +70,8 @@ def limited(samples: Samples) -> Samples:
 
 
 def pcm16(samples: Samples) -> bytes:
-    """Native 16-bit integers, as devices take them."""
-    return bytes(np.rint(limited(samples) * 32767.0).astype(np.int16).data)
+    """Native 16-bit integers, as devices take them; samples are within -1 and 1, as `limited` leaves them."""
+    return bytes(np.rint(samples * 32767.0).astype(np.int16).data)
 
 
 class File:

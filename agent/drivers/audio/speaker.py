@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,8 @@ SILENT_S: Final = 2.0
 """A player process that has said nothing for so long hangs."""
 START_S: Final = 5.0
 """So long a new one may take to say its first word: a Pi reads numpy from a slow card."""
+TAKEN_S: Final = 2.0
+"""So long a sound may take to be opened."""
 BEAT_S: Final = 0.25
 MARGIN_S: Final = 0.05
 """What has been mixed is heard so much later, at most, than the device's buffer explains."""
@@ -35,15 +38,19 @@ WELL_S: Final = 10.0
 """A process that has worked for so long after another has failed is well."""
 BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Before a process is started that follows so many that failed soon."""
+CRASHES: Final = 3
+"""After so many soon after one another the output counts as one that hangs."""
 
 OnFault = Callable[[FaultCode, bool, str], None]
+Command = Callable[[int, Sequence[str | None], int], list[str]]
+"""The program and its arguments, from the link's number, the outputs, and which of them is tried first."""
 
 log = structlog.get_logger(__name__)
 
 
-def command(link: int, outputs: Sequence[str | None], buffer_ms: int = 30) -> list[str]:
+def command(link: int, outputs: Sequence[str | None], begin_at: int, buffer_ms: int = 30) -> list[str]:
     """How the player process is started."""
-    options = ["--link", str(link), "--buffer-ms", str(buffer_ms)]
+    options = ["--link", str(link), "--buffer-ms", str(buffer_ms), "--begin-at", str(begin_at)]
     return [sys.executable, "-m", "agent.drivers.audio.engine", *options, "--", *(name or "" for name in outputs)]
 
 
@@ -56,7 +63,7 @@ class EngineSpeaker:
         outputs: Sequence[str | None] = (None,),
         *,
         on_fault: OnFault = lambda *_: None,
-        start: Callable[[int, Sequence[str | None]], list[str]] = command,
+        start: Command = command,
     ) -> None:
         """`outputs`: names of the first output and of those to try when it fails; None is the system's default."""
         self._clock = clock
@@ -68,6 +75,8 @@ class EngineSpeaker:
         self._up = asyncio.Event()
         self._ill = False
         self._ended_s = 0.0
+        self._place = 0
+        """Which of the outputs the process has opened, as far as it has said."""
         self.restarts = 0
         self.underruns = 0
         self.rss_kb = 0
@@ -94,8 +103,20 @@ class EngineSpeaker:
         sounding = EngineSounding(link, self._next())
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
+        await asyncio.wait({sounding.taken}, timeout=TAKEN_S)
+        if not sounding.taken.done():
+            self._give_up(sounding, link)
         await sounding.taken
         return sounding
+
+    def _give_up(self, sounding: "EngineSounding", link: "_Link") -> None:
+        """What cannot be opened may hang the process; but what sounds in it is not broken off for that."""
+        if len(link.soundings) > 1:
+            sounding.stop(0)
+        else:
+            link.process.kill()
+        link.soundings.pop(sounding.number, None)
+        sounding.fail(gone(f"a sound could not be opened within {TAKEN_S:.0f} s"))
 
     def frames(self, name: str) -> "EngineFrames":
         return EngineFrames(self, name)
@@ -140,21 +161,27 @@ class EngineSpeaker:
     async def _keep(self) -> None:
         """Start it, watch it, and start it again."""
         failed = 0
-        avoid = 0
+        begin_at = 0
         while True:
             await asyncio.sleep(BACKOFF_S[min(failed, len(BACKOFF_S) - 1)])
             began = asyncio.get_running_loop().time()
-            outputs = self._outputs[avoid:] + self._outputs[:avoid]
-            code = await self._one_process(outputs)
+            self._place = begin_at
+            end = await self._one_process(begin_at)
             lasted = asyncio.get_running_loop().time() - began
             failed = 0 if lasted > WELL_S else failed + 1
-            avoid = (avoid + 1) % len(self._outputs)
+            if end.hung or failed >= CRASHES:
+                begin_at = (self._place + 1) % len(self._outputs)
+            elif self._place == 0:
+                begin_at = 0
             self.restarts += 1
-            self._fault(f"the player process ended: {code}; it is started again")
+            self._fault(f"the player process ended: {end.how}; it is started again")
 
-    async def _one_process(self, outputs: Sequence[str | None]) -> str:
-        """From its start to its end; how it ended."""
-        link = await _Link.open(lambda number: self._command(number, outputs))
+    async def _one_process(self, begin_at: int) -> "_End":
+        """From its start to its end."""
+        try:
+            link = await _Link.open(lambda number: self._command(number, self._outputs, begin_at))
+        except OSError as error:  # no memory, no descriptors
+            return _End(f"it could not be started: {error}")
         self._link = link
         try:
             return await self._watch(link)
@@ -164,8 +191,8 @@ class EngineSpeaker:
             link.end()
             link.break_off(gone("the player process ended"))
 
-    async def _watch(self, link: "_Link") -> str:
-        """What it says is handed on until it says nothing any more; how it ended."""
+    async def _watch(self, link: "_Link") -> "_End":
+        """What it says is handed on until it says nothing any more."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         beating = asyncio.ensure_future(self._beat(link))
@@ -185,7 +212,7 @@ class EngineSpeaker:
             return await link.last_words(error)
         finally:
             beating.cancel()
-        return f"it said nothing for {SILENT_S:.0f} s"
+        return _End(f"it said nothing for {SILENT_S:.0f} s", hung=True)
 
     async def _heard(self, link: "_Link") -> wire.Event | None:
         """What it says next; None: nothing for too long. Waits in two parts, since this loop may itself have stood."""
@@ -207,7 +234,7 @@ class EngineSpeaker:
     def _note(self, alive: wire.Alive) -> None:
         self._up.set()
         self.underruns, self.rss_kb = alive.underruns, alive.rss_kb
-        self.buffer_ms, self.trouble = alive.buffer_ms, alive.trouble
+        self.buffer_ms, self.trouble, self._place = alive.buffer_ms, alive.trouble, alive.place
 
     def _fault(self, detail: str) -> None:
         self._ill = True
@@ -265,6 +292,14 @@ class EngineSounding:
                 future.exception()  # whoever awaits it is told; nobody may
 
 
+@dataclass(frozen=True)
+class _End:
+    """How a player process ended, and whether because it hung: the output may be the reason."""
+
+    how: str
+    hung: bool = False
+
+
 class _Link:
     """A player process, and the socket to it."""
 
@@ -279,12 +314,17 @@ class _Link:
 
     @classmethod
     async def open(cls, start: Callable[[int], list[str]]) -> "_Link":
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(  # noqa: ASYNC220 - it forks and is done
-                start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=_environment()
-            )
-        reader, writer = await asyncio.open_connection(sock=ours)
+        """Raises OSError."""
+        with contextlib.ExitStack() as undo:
+            ours, theirs = socket.socketpair()
+            undo.enter_context(ours)
+            with theirs:
+                process = subprocess.Popen(  # noqa: ASYNC220 - it forks and is done
+                    start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=_environment()
+                )
+            undo.callback(bury, process)
+            reader, writer = await asyncio.open_connection(sock=ours)
+            undo.pop_all()
         return cls(process, reader, writer)
 
     def say(self, said: wire.Command) -> None:
@@ -315,14 +355,15 @@ class _Link:
                 sounding.fail(event.error())
                 del self.soundings[event.id]
 
-    async def last_words(self, error: Exception) -> str:
+    async def last_words(self, error: Exception) -> _End:
         """How it ended; `error` is how that was noticed."""
         for _ in range(20):
             code = self.process.poll()
             if code is not None:
-                return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+                how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+                return _End(how, hung=code == wire.STUCK_CODE)
             await asyncio.sleep(0.005)
-        return f"{error!r}"
+        return _End(f"{error!r}")
 
     def break_off(self, error: SoundError) -> None:
         self.dead = True

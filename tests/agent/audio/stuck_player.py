@@ -1,4 +1,4 @@
-"""A player process whose first device hangs after a second, as a driver does; `python -m … LINK [OUTPUT …]`."""
+"""A player process whose first device hangs after a second, as a driver does: `… LINK BEGIN_AT [OUTPUT …]`."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ HANGS_AFTER_S = 1.0
 
 
 class Output:
-    """Takes samples at their pace; the one that is called "hangs" only for a while."""
+    """Takes samples at their pace; the one that is called "hangs" only for a while, "dies" only silence."""
 
     underruns = 0
 
@@ -27,9 +27,10 @@ class Output:
         return 0.0
 
     def write(self, block: Samples) -> None:
-        del block
         if self.name == "hangs" and time.monotonic() - self._began > HANGS_AFTER_S:
             self._ever.wait()
+        if self.name == "dies" and block.any():
+            raise ValueError("an error that nobody expects")
         self._ever.wait(BLOCK_FRAMES / RATE_HZ)
 
     def pause(self) -> None:
@@ -44,5 +45,5 @@ class Output:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as link:
-        Engine(link, sys.argv[2:], Output, 30).run()
+        Engine(link, sys.argv[3:], Output, 30, int(sys.argv[2])).run()
     os._exit(0)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from agent.drivers.audio.engine.process import Engine, better_buffer_ms
+from agent.drivers.audio.paced import gone
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import FileSound, FramesSound, SoundError, ToneKind, ToneSound, Track
@@ -19,6 +22,7 @@ from agent.services.recordings import Recordings
 from protocol.report import FaultCode, Grade
 from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
 from tests.agent.audio.sounds import ready_speaker, tone, track
+from tests.agent.audio.stuck_player import Output
 
 pytestmark = pytest.mark.sound
 
@@ -195,9 +199,10 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
     assert np.abs(heard).max() > 0.1
 
 
-def without_a_device(link: int, outputs: Sequence[str | None]) -> list[str]:
+def without_a_device(link: int, outputs: Sequence[str | None], begin_at: int) -> list[str]:
     """A player process whose outputs take samples and sound nowhere."""
-    return [sys.executable, "-m", "tests.agent.audio.stuck_player", str(link), *(name or "" for name in outputs)]
+    program = [sys.executable, "-m", "tests.agent.audio.stuck_player"]
+    return [*program, str(link), str(begin_at), *(name or "" for name in outputs)]
 
 
 def test_a_sound_that_cannot_be_read_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -211,6 +216,26 @@ def test_a_sound_that_cannot_be_read_keeps_nobody_waiting(tmp_path: Path) -> Non
         alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), clock.now_ms()))
         async with asyncio.timeout(10):
             assert (await alarm.ended()).complete
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_sound_whose_opening_hangs_is_given_up_and_breaks_nothing_off(tmp_path: Path, beside: bool) -> None:
+    """A pipe that nobody writes hangs whoever opens it, as a dying card does."""
+    os.mkfifo(tmp_path / "hangs.wav")
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = EngineSpeaker(clock, ("works",), start=without_a_device)
+        await speaker.probe()
+        before = await speaker.start(of((ToneSound(ToneKind.TEST, 4_000),), 0)) if beside else None
+        async with asyncio.timeout(20):
+            with pytest.raises(SoundError, match="could not be opened"):
+                await speaker.start(track(tmp_path / "hangs.wav"))
+            assert before is None or (await before.ended()).complete
+            assert (await (await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))).ended()).complete
         await speaker.close()
 
     asyncio.run(story())
@@ -238,9 +263,67 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
         assert await again.started() is not None
         assert clock.boot_ms() - broke_ms <= NOISY_BACK_MS
         assert await speaker.probe() == "works"
+        assert speaker.trouble == "the player process hung or crashed with hangs; sounding on works"
         assert (await again.ended()).complete
         await speaker.close()
         assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
+def test_a_player_process_that_is_killed_is_back_on_the_first_output() -> None:
+    async def story() -> None:
+        speaker = EngineSpeaker(SystemClock("system"), ("first", "second"), start=without_a_device)
+        assert await speaker.probe() == "first"
+        await killed(speaker)
+        assert (await speaker.probe(), speaker.trouble) == ("first", "")
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+async def killed(speaker: EngineSpeaker) -> None:
+    """Returns when the speaker has noticed."""
+    sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+    assert speaker.pid is not None
+    os.kill(speaker.pid, signal.SIGKILL)
+    with pytest.raises(SoundError):
+        await sounding.ended()
+
+
+def test_a_player_process_that_feeds_the_device_no_more_ends_and_is_started_again() -> None:
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"), ("dies",), on_fault=lambda *fault: told.put_nowait(fault[2]), start=without_a_device
+        )
+        await speaker.probe()
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+        async with asyncio.timeout(20):
+            with pytest.raises(SoundError, match="nobody feeds it"):
+                await sounding.ended()
+            assert await told.get() == "the player process ended: exit code 76; it is started again"
+            assert await speaker.probe() == "dies"
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_player_process_that_cannot_be_started_once_is_started_later() -> None:
+    """As when there is no memory for it."""
+
+    async def story() -> None:
+        told: list[str] = []
+        programs = iter([["/nowhere/player"]])
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            ("works",),
+            on_fault=lambda _, __, detail: told.append(detail),
+            start=lambda *given: next(programs, without_a_device(*given)),
+        )
+        assert await speaker.probe() == "works"
+        assert "it could not be started" in told[0]
+        await speaker.close()
 
     asyncio.run(story())
 
@@ -254,12 +337,46 @@ def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
         speaker = EngineSpeaker(
             SystemClock("system"),
             on_fault=lambda _, __, detail: told.put_nowait(detail),
-            start=lambda link, _: [sys.executable, str(tmp_path / "mad.py"), str(link)],
+            start=lambda link, *_: [sys.executable, str(tmp_path / "mad.py"), str(link)],
         )
         assert "a message of 2021161080 bytes" in await told.get()
         await speaker.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("buffer_ms", "underruns", "idle", "retry", "better"),
+    [
+        (30, 1, True, False, None),
+        (30, 2, True, False, 60),
+        (30, 3, False, True, None),
+        (30, 4, False, False, 60),
+        (150, 9, False, True, None),
+        (150, 0, True, True, 150),
+    ],
+)
+def test_the_first_output_is_tried_again_between_sounds_alone_and_a_dry_device_given_more(
+    buffer_ms: int, underruns: int, idle: bool, retry: bool, better: int | None
+) -> None:
+    assert better_buffer_ms(buffer_ms, underruns, idle=idle, retry=retry) == better
+
+
+def test_a_late_error_of_a_device_that_was_exchanged_opens_no_other() -> None:
+    opened: list[Output] = []
+
+    def open_output(name: str | None, buffer_ms: int) -> Output:
+        opened.append(Output(name, buffer_ms))
+        return opened[-1]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        engine = Engine(ours, ("card",), open_output, 30)
+        old = engine._ensure_device()
+        engine._open_anew(old)
+        engine._lost(old, gone("it was pulled out"))
+        assert len(opened) == 2
+        assert engine._ensure_device() is opened[1]
 
 
 def test_the_player_process_has_no_network() -> None:

@@ -1,6 +1,7 @@
 """The mixer is arithmetic: what goes in, block by block, and what comes out."""
 
 import itertools
+import queue
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.drivers.audio.engine.feeds import Chain, Inlet
+from agent.drivers.audio.engine.feeds import Ahead, Chain, Inlet
 from agent.drivers.audio.engine.mixer import NEVER, Began, Happening, Mixer, Voice
-from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples, factor, frames
+from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Joined, Samples, factor, frames
 from agent.ports.sound import Sounded, SoundError, ToneKind, ToneSound, Track
 from protocol.report import Grade
 
@@ -139,6 +140,42 @@ def test_a_feed_that_is_late_is_silence_and_counted_and_nothing_of_it_is_lost() 
     assert ended.reason == "decoded too late 1 times"
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_feed_that_stalls_for_2_s_ends_its_voice_and_the_next_one_begins(begun: bool) -> None:
+    mixer, stalled, after = Mixer(), list[Happening](), list[Happening]()
+    mixer.add(voice(Given(noise(100), late=[False] + [True] * 1_000, ready=begun), stalled))
+    mixer.add(voice(Given(noise(100)), after))
+    mixed(mixer, 230)
+    assert isinstance(stalled[-1], SoundError)
+    assert isinstance(after[-1], Sounded)
+    assert mixer.empty
+
+
+def test_a_feed_that_stalls_while_it_fades_ends_when_the_fade_does() -> None:
+    mixer, told = Mixer(), list[Happening]()
+    stalled = voice(Given(noise(1_000), late=[False] + [True] * 1_000), told)
+    mixer.add(stalled)
+    mixed(mixer, 1)
+    stalled.stop_ms = 200
+    mixed(mixer, 22, START_MS + 10)
+    ended = told[-1]
+    assert isinstance(ended, Sounded)
+    assert (ended.sounded_ms, ended.complete) == (10, False)
+
+
+def test_whatever_a_decoder_raises_is_told_to_who_waits() -> None:
+    def make() -> Joined:
+        raise MemoryError("too much")
+
+    told = queue.Queue[SoundError | None]()
+    feed = Ahead(make, told.put)
+    error = told.get(timeout=10)
+    assert isinstance(error, SoundError)
+    assert not error.device
+    with pytest.raises(SoundError, match="too much"):
+        feed.take(1)
+
+
 def test_a_feed_that_fails_ends_its_voice_alone() -> None:
     mixer, broken, whole = Mixer(), list[Happening](), list[Happening]()
     error = SoundError("b1: cannot be sounded", device=False)
@@ -169,6 +206,26 @@ def test_live_sound_is_heard_as_it_comes_and_silence_is_no_underrun() -> None:
     inlet.finish()
     mixed(mixer, 1, START_MS + 70)
     assert mixer.underruns == 0
+    assert mixer.empty
+
+
+def test_live_sound_that_an_alarm_interrupted_is_heard_again_when_it_is_taken_up() -> None:
+    inlet, mixer, told, alarm = Inlet(), Mixer(), list[Happening](), list[Happening]()
+    interrupted = voice(inlet, told)
+    mixer.add(interrupted)
+    mixed(mixer, 1)
+    interrupted.stop_ms = 50
+    mixer.add(voice(Given(noise(100)), alarm))
+    mixed(mixer, 20, START_MS + 10)
+    assert mixer.empty
+    mixer.add(voice(inlet, told))
+    sound = noise(20)
+    inlet.push((sound * 32768).astype("<i2").tobytes())
+    assert np.allclose(mixed(mixer, 2, START_MS + 210), sound, atol=1e-4)
+    mixed(mixer, 5, START_MS + 230)
+    assert not mixer.empty
+    inlet.finish()
+    mixed(mixer, 1, START_MS + 280)
     assert mixer.empty
 
 

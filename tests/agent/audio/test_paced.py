@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from agent.drivers.audio.fake import FakeSpeaker
 from agent.drivers.audio.wav import wav_speaker
 from agent.drivers.clock import FakeClock
-from agent.ports.sound import RelaySound, Sounded, SoundError, Speaker, Track
+from agent.ports.sound import FramesSound, RelaySound, Sounded, SoundError, Speaker, Track
 from tests.agent.audio.sounds import tone, track
 from tests.support import virtual_time
 
@@ -220,5 +220,25 @@ def test_where_no_station_is_received_its_fallback_sounds_and_is_named(tmp_path:
         with pytest.raises(SoundError) as nothing:
             await speaker.start(Track((replace(relay, fallback=()),), 0, WALL, 2_000, 0, 0, "r2", "r2"))
         assert not nothing.value.device
+
+    virtual_time.run(story())
+
+
+def test_live_sound_that_an_alarm_interrupted_is_taken_up_and_ends_when_its_pusher_does() -> None:
+    async def story() -> None:
+        clock = FakeClock(WALL)
+        speaker = FakeSpeaker(clock)
+        frames = speaker.frames("live")
+        speech = Track((FramesSound("live"),), 0, WALL, None, 0, 0, "live", "live")
+        interrupted = await speaker.start(speech)
+        await clock.sleep_ms(1_000)
+        interrupted.stop(0)
+        assert not (await interrupted.ended()).complete
+        assert speaker.frames("live") is frames
+        again = await speaker.start(speech)
+        await clock.sleep_ms(2_000)
+        frames.close()
+        sounded = await again.ended()
+        assert (sounded.sounded_ms, sounded.complete) == (2_000, True)
 
     virtual_time.run(story())

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--link", type=int)
     parser.add_argument("--probe", action="store_true")
     parser.add_argument("--buffer-ms", type=int, default=BUFFERS_MS[0])
+    parser.add_argument("--begin-at", type=int, default=0)
     parser.add_argument("outputs", nargs="*", default=[""])
     given = parser.parse_args()
     close_the_network()
@@ -30,7 +31,7 @@ def main() -> int:
         return _probe(outputs[0])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's, who lets sounds fade first
     with contextlib.closing(socket.socket(fileno=given.link)) as link:
-        Engine(link, outputs, Device, given.buffer_ms).run()
+        Engine(link, outputs, Device, given.buffer_ms, given.begin_at).run()
     sys.stdout.flush()
     os._exit(0)  # threads may hang in a device that hangs
 

@@ -103,9 +103,10 @@ class Ahead:
     def _decode(self) -> None:
         try:
             sounds = self._make()
-        except SoundError as error:
-            self._over(error)
-            self._opened(error)
+        except Exception as error:  # whatever a decoder raises: somebody waits for an answer
+            failure = _failure(error)
+            self._over(failure)
+            self._opened(failure)
             return
         self._opened(None)
         try:
@@ -117,8 +118,8 @@ class Ahead:
                     return
                 size = CHUNK
                 self._wait_and_put(samples)
-        except SoundError as error:
-            self._over(error)
+        except Exception as error:
+            self._over(_failure(error))
         finally:
             sounds.close()
 
@@ -174,7 +175,7 @@ class Inlet:
         return samples if self._closed else padded(samples, count)
 
     def close(self) -> None:
-        self.finish()
+        """A voice that was interrupted is taken up again: only who pushes knows when there is no more."""
 
 
 class Chain:
@@ -210,6 +211,10 @@ class Chain:
     def close(self) -> None:
         for feed in self._feeds:
             feed.close()
+
+
+def _failure(error: Exception) -> SoundError:
+    return error if isinstance(error, SoundError) else SoundError(f"cannot be decoded: {error!r}", device=False)
 
 
 def from_pcm(pcm: bytes) -> Samples:

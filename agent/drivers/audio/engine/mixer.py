@@ -25,6 +25,8 @@ DUCK_CB: Final = -180
 """So much lower is what sounds under a voice: 18 dB, as announcement systems have it."""
 DUCK_DOWN_MS: Final = 60
 DUCK_UP_MS: Final = 400
+STARVED: Final = frames(2_000)
+"""A voice of which nothing comes for so long ends: others wait behind it."""
 NEVER: Final = Sounded(None, 0, complete=False)
 
 
@@ -80,6 +82,8 @@ class Voice:
     stop_ms: int | None = None
     underruns: int = 0
     _count: int = 0
+    _starved: int = 0
+    """For so many samples it has had nothing to give."""
     _fading: bool = False
 
     def __post_init__(self) -> None:
@@ -112,11 +116,20 @@ class Voice:
             return Span(self, 0, _NOTHING, _NOTHING)
         shaped = self._softly(self._envelope.shaped(raw))
         self._count += len(raw)
+        if self._fading:  # by the wall: a fade ends, whatever comes
+            self._envelope.shaped(np.zeros(room - len(raw), np.float32))
         if room < count or self.feed.ended:
             self.end(self._sounded())
         elif len(raw) < room:
             self.underruns += 1
+        self.starve(0 if len(raw) else count)
         return Span(self, 0, raw, shaped)
+
+    def starve(self, count: int) -> None:
+        """For so many samples more it has nothing to give; 0: it had something."""
+        self._starved = self._starved + count if count else 0
+        if self._starved >= STARVED and not self.over:
+            self.end(SoundError(f"nothing came of it for {milliseconds(STARVED)} ms", device=False))
 
     def end(self, how: Sounded | SoundError) -> None:
         """Once; what is told is told after the block in which it ends was looked at."""
@@ -282,6 +295,7 @@ class Mixer:
             return False
         try:
             if not voice.feed.ready:
+                voice.starve(BLOCK_FRAMES)
                 return False
         except SoundError as error:
             voice.end(error)

@@ -44,13 +44,13 @@ DRY_OFTEN: Final = 4
 """After so often it is given more at once: one short pause is better than many."""
 RETRY_FIRST_S: Final = 30.0
 """While the second output sounds, the first one is tried so often, between two sounds."""
+RETRY_HUNG_S: Final = 600.0
+"""And so often when it hung: it may do so again, and this process with it."""
 NICE: Final = -15
 """Of this process (LimitNICE=): it does little, but in time."""
 SWITCH_S: Final = 0.0005
 REALTIME: Final = 10
 """Its priority where the unit allows real time (LimitRTPRIO=)."""
-STUCK_CODE: Final = 75
-"""Exit code: the device hangs, and this process with it."""
 
 
 class Output(Protocol):
@@ -75,8 +75,11 @@ class Engine:
         outputs: Sequence[str | None],
         open_output: Callable[[str | None, int], Output],
         buffer_ms: int,
+        begin_at: int = 0,
     ) -> None:
         """`outputs`: names in the order in which they are tried; None is the system's default.
+
+        `begin_at`: which of them is tried first, this once, since those before it hung.
 
         `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
         """
@@ -100,6 +103,9 @@ class Engine:
         self._woken_s = 0.0
         self._busy_s = time.monotonic()
         self._tried_first_s = 0.0
+        self._retry_s = RETRY_FIRST_S
+        self._begin_at = begin_at
+        self._place = begin_at
         self._writing_since: float | None = None
         self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
 
@@ -205,24 +211,28 @@ class Engine:
             self._link.sendall(wire.framed(event))
 
     def _say_that_all_is_well(self) -> None:
+        if not self._feeder.is_alive():
+            self._mixer.drop_all(gone("nobody feeds it any more"))
+            os._exit(wire.UNFED_CODE)
         since = self._writing_since
         fresh = since is not None and since - self._woken_s < SLOW_START_S
         limit_s = SLOW_START_S if fresh else STUCK_S
         if since is not None and time.monotonic() - since > limit_s:
             self._mixer.drop_all(gone(f"it has taken no sound for {limit_s} s"))
-            os._exit(STUCK_CODE)
+            os._exit(wire.STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
-        if device is not None and self._may_be_closed(device) and self._could_be_better(device):
+        if device is not None and (buffer_ms := self._better_buffer_ms(device)) is not None:
+            self._buffer_ms = buffer_ms
             self._open_anew(device)
         if not select.select([], [self._link], [], 0)[1]:
             return  # the daemon stands still: what room there is belongs to what happens
-        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble))
+        self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble, self._place))
 
     # The device
 
     def _ensure_device(self) -> Output:
-        """The open output: the first that can be opened. Raises SoundError."""
+        """The open output. Raises SoundError."""
         with self._opening_lock:
             if self._device is None:
                 self._device = self._open_any()
@@ -231,9 +241,14 @@ class Engine:
             return self._device
 
     def _open_any(self) -> Output:
+        """The first that can be opened. Raises SoundError."""
         first_error: SoundError | None = None
+        begin_at, self._begin_at = self._begin_at, 0
         self._tried_first_s = time.monotonic()
-        for name in self._outputs:
+        self._retry_s = RETRY_HUNG_S if begin_at else RETRY_FIRST_S
+        places = range(len(self._outputs))
+        for place in (*places[begin_at:], *places[:begin_at]):
+            name = self._outputs[place]
             try:
                 with real_time():
                     device = self._open_output(name, self._buffer_ms)
@@ -241,21 +256,16 @@ class Engine:
                 first_error = first_error or error
                 continue
             self._woken_s = time.monotonic()
-            self._trouble = "" if first_error is None else f"{first_error}; sounding on {device.name}"
+            self._place = place
+            why = first_error or f"the player process hung or crashed with {self._outputs[0] or 'the default output'}"
+            self._trouble = f"{why}; sounding on {device.name}" if place else ""
             return device
         assert first_error is not None
         raise first_error
 
-    def _may_be_closed(self, device: Output) -> bool:
-        return self._idle_for_s > CALM_S or device.underruns >= DRY_OFTEN
-
-    def _could_be_better(self, device: Output) -> bool:
-        """Whether the first output may be back, or the device should hold more."""
-        larger = next((size for size in BUFFERS_MS if size > self._buffer_ms), None)
-        if device.underruns >= DRY_TWICE and larger is not None:
-            self._buffer_ms = larger
-            return True
-        return bool(self._trouble) and time.monotonic() - self._tried_first_s > RETRY_FIRST_S
+    def _better_buffer_ms(self, device: Output) -> int | None:
+        retry = bool(self._trouble) and time.monotonic() - self._tried_first_s > self._retry_s
+        return better_buffer_ms(self._buffer_ms, device.underruns, idle=self._idle_for_s > CALM_S, retry=retry)
 
     def _open_anew(self, device: Output) -> None:
         """What sounds goes on where it was; an alarm that comes meanwhile has to wait for it."""
@@ -271,9 +281,10 @@ class Engine:
     def _lost(self, device: Output, error: SoundError) -> None:
         """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
         with self._opening_lock:
-            if self._device is device:
-                self._device = None
-                self._underruns += device.underruns
+            if self._device is not device:
+                return  # it was exchanged meanwhile, and is closed
+            self._device = None
+            self._underruns += device.underruns
             device.close()
             if self._mixer.sounds:
                 self._mixer.drop_all(error)
@@ -333,6 +344,17 @@ class Engine:
         except SoundError as error:
             assert device is not None
             self._lost(device, error)
+
+
+def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, retry: bool) -> int | None:
+    """With how much in it the device should be opened anew, in milliseconds; None: it stays as it is.
+
+    `retry`: the first output may be back; that never breaks a sound.
+    """
+    larger = next((size for size in BUFFERS_MS if size > buffer_ms), None)
+    if larger is not None and underruns >= (DRY_TWICE if idle else DRY_OFTEN):
+        return larger
+    return buffer_ms if idle and retry else None
 
 
 def _bodies(received: bytearray) -> list[bytes]:

@@ -15,6 +15,10 @@ MAX_BYTES: Final = 1 << 20
 """No message is longer."""
 HEAD: Final = 4
 """Bytes of the length before each message, big-endian."""
+STUCK_CODE: Final = 75
+"""The process's last word, its exit code: the device hangs, and this process with it."""
+UNFED_CODE: Final = 76
+"""And: the thread that feeds the device ended, by an error of ours."""
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
@@ -89,6 +93,8 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """How much the device holds."""
     trouble: str
     """What is wrong although it sounds: the first output failed, and this is the second. Empty for nothing."""
+    place: int
+    """Which of the outputs is open, or was last; 0 is the first."""
 
 
 Command = Start | Stop | Push | Beat | Probe
