@@ -17,6 +17,7 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
+from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
@@ -263,7 +264,9 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     except PinsError as error:
         mind.faults.raised(FaultCode.PANEL, str(error))
     power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
-    return _Wires(pins, wiring_of(config.panel), power, ServiceLock(power.amplifier, power.speaker), speaker)
+    wiring = wiring_of(config.panel)
+    lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
+    return _Wires(pins, wiring, power, lock, speaker)
 
 
 def _wires_to_pull(wires: _Wires) -> dict[str, Command]:

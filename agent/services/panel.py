@@ -196,6 +196,8 @@ class PanelService:
         duress = FaultCode.DURESS in self._faults.active()
         self._state, acts = panel.begin(found, self._wiring.message, now, duress=duress, hold_ms=self._wiring.hold_ms)
         await self._do_all(acts)
+        if self._lock.is_on is not self._state.is_on(Contact.SERVICE):
+            await self._service(on=False)  # locked so far, and the contact cannot be read: an alarm must sound
         self._forget_what_is_not_wired(found)
 
     def _forget_what_is_not_wired(self, found: Collection[str]) -> None:

@@ -133,7 +133,8 @@ async def panel_box(
         power = BrownOut(
             amplifier, speaker, clock=box.clock, kept=LivesFile(folder, folder / "boot_id"), keeper=box.keeper
         )
-        lock = ServiceLock(power.amplifier, power.speaker)
+        contacts = {name: LINES[name] for name in wired} | dict(extra or {})
+        lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in contacts)
         pins = FakePins(box.clock, on={LINES[name].number for name in pressed})
         player = Player(
             clock=box.clock,
@@ -169,7 +170,7 @@ async def panel_box(
             return Judged({CODE: Code.RIGHT, DURESS: Code.DURESS}.get(entered, Code.WRONG), opened)
 
         panel = PanelService(
-            Wiring({name: LINES[name] for name in wired} | dict(extra or {}), LAMPS),
+            Wiring(contacts, LAMPS),
             through(pins),
             box.clock,
             own=own,

@@ -160,13 +160,27 @@ def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_bac
 
 
 def test_with_the_service_switch_on_at_the_start_nothing_ever_has_power(tmp_path: Path) -> None:
+    async def before(box: PanelBox) -> None:
+        await province_alarms(box)
+
     async def story(box: PanelBox) -> None:
+        assert box.parts.store.book.orders(0), "an alarm that is to be heard from the first turn on"
         await box.raise_alarm()
         await box.pass_ms(20_000)
         assert box.amplifier.switched == []
         assert box.heard == []
 
+    tell(tmp_path, before)
     tell(tmp_path, story, pressed=(Contact.MAINS, Contact.SERVICE))
+
+
+def test_a_service_switch_that_cannot_be_read_is_a_fault_and_locks_no_alarm(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await province_alarms(box)
+        assert box.amplifier.on
+
+    tell(tmp_path, story, wired=(Contact.KEY,), extra={Contact.SERVICE: Line(60, True)})
 
 
 def test_the_service_switch_is_reported_again_after_an_hour(tmp_path: Path) -> None:
