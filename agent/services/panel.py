@@ -106,9 +106,10 @@ class PanelService:
         inlet: Callable[[str], Frames],
         judge: Callable[[str], Awaitable[Judged]],
         sounding: Callable[[], Segment | None],
+        troubles: Mapping[str, str] | None = None,
     ) -> None:
         """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is;
-        `sounding`: what is heard now.
+        `sounding`: what is heard now; `troubles`: what was wrong before the panel began, as texts by what it is.
         """
         self._wiring = wiring
         self._pins = pins
@@ -131,6 +132,7 @@ class PanelService:
         self._listening: asyncio.Task[None] | None = None
         self._lit: dict[Lamp, bool] = {}
         self._troubles: dict[str, str] = {}
+        self._found_before = dict(troubles or {})
         self._supply: dict[str, str] = {}
 
     @property
@@ -188,6 +190,8 @@ class PanelService:
 
     async def _begin(self) -> None:
         now, found = self._clock.boot_ms(), {}
+        for what, detail in self._found_before.items():
+            self._trouble(what, detail)
         for name, line in self._wiring.contacts.items():
             try:
                 found[name] = self._pins.watch(line, self._edge_of(name))
