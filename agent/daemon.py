@@ -314,7 +314,7 @@ def _panel(
         keeper=mind.keeper,
         faults=mind.faults,
         wakes=mind.wakes,
-        take=controller.inbox.take,
+        take=controller.inbox.take_own,
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
     )
 

@@ -169,7 +169,7 @@ async def panel_box(
             keeper=box.keeper,
             faults=box.faults,
             wakes=box.wakes,
-            take=box.inbox.take,
+            take=box.inbox.take_own,
             entropy=lambda: box.clock.boot_ms().to_bytes(8, "big") + next(drawn).to_bytes(4, "big"),
         )
 
