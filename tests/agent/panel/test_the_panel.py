@@ -6,7 +6,8 @@ import pytest
 
 from agent.core.lamps import Lamp
 from agent.core.panel import Contact
-from agent.ports.pins import Line
+from agent.drivers.gpio.fake import FakePins
+from agent.ports.pins import Changed, Line, Pins
 from protocol.report import ClockQuality, FaultCode, Stage
 from tests.support.panel_box import CODE, DURESS, LEAD_IN_MS, PanelBox, tell
 from tests.support.small_controller import alert, signed
@@ -136,6 +137,84 @@ def test_a_microphone_that_is_unplugged_is_closed_and_noticed_until_it_works_aga
         assert FaultCode.PANEL in box.parts.faults.active()
 
     tell(tmp_path, story)
+
+
+def test_a_microphone_whose_driver_fails_is_closed_noticed_and_its_lamp_goes_out(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.microphone.refusal = OSError(11, "Resource temporarily unavailable")
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(500)
+        assert voices(box) == []
+        assert FaultCode.PANEL in box.parts.faults.active()
+        lit = []
+        for _ in range(25):
+            await box.pass_ms(100)
+            lit.append(box.is_lit(Lamp.ON_AIR))
+        assert not any(lit)
+
+    tell(tmp_path, story)
+
+
+class Wayward:
+    """Pins whose driver has a defect: it raises what no driver should."""
+
+    def __init__(self, pins: FakePins) -> None:
+        self._pins = pins
+        self.fails = False
+
+    def watch(self, line: Line, changed: Changed) -> bool:
+        self._perhaps()
+        return self._pins.watch(line, changed)
+
+    def drive(self, line: Line, on: bool) -> None:
+        self._perhaps()
+        self._pins.drive(line, on)
+
+    def close(self) -> None:
+        self._pins.close()
+
+    def _perhaps(self) -> None:
+        if self.fails:
+            raise OSError(5, "Input/output error")
+
+
+def test_a_driver_that_raises_anything_costs_a_fault_until_it_works_and_the_button_works_on(tmp_path: Path) -> None:
+    made: list[Wayward] = []
+
+    def through(pins: FakePins) -> Pins:
+        made.append(Wayward(pins))
+        return made[0]
+
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(2_000)
+        assert voices(box) == ["MICROPHONE"]
+        made[0].fails = True
+        box.press(Contact.KEY)
+        await box.pass_ms(3_000)
+        assert FaultCode.PANEL in box.parts.faults.active()
+        assert voices(box) == []
+        made[0].fails = False
+        await box.pass_ms(2_000)
+        assert FaultCode.PANEL not in box.parts.faults.active()
+        await box.hold(Contact.EMERGENCY, 3_200)
+        assert len(box.own_orders) == 1
+
+    tell(tmp_path, story, through=through)
+
+
+def test_contacts_whose_driver_raises_anything_at_the_start_lock_no_alarm(tmp_path: Path) -> None:
+    def through(pins: FakePins) -> Pins:
+        broken = Wayward(pins)
+        broken.fails = True
+        return broken
+
+    async def story(box: PanelBox) -> None:
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await province_alarms(box)
+        assert box.amplifier.on
+
+    tell(tmp_path, story, through=through)
 
 
 def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_back(tmp_path: Path) -> None:
