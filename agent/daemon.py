@@ -17,6 +17,7 @@ import structlog
 
 from agent.config import Config
 from agent.core import code
+from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
@@ -246,6 +247,8 @@ class _Wires:
     lock: ServiceLock
     speaker: Speaker
     """Without the lock."""
+    troubles: Mapping[str, str]
+    """What could not be had, by name; empty texts for what could."""
 
     def inlet(self, name: str) -> Frames:
         """Where the sound of the voice of this name is poured in."""
@@ -253,17 +256,22 @@ class _Wires:
 
 
 def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
-    """A panel that cannot be had is a fault; the box goes on, and what has no relay is always on."""
+    """A panel that cannot be had is a fault; the box goes on. Where no relay is named, the amplifier is always on."""
     pins: Pins = gpio.NoPins()
     amplifier: Amplifier = AlwaysOn()
+    troubles: dict[str, str] = {}
     try:
         pins = gpio.choose(config.panel.driver, config.panel.chip, mind.clock)
-        relay = output_of(config.panel, "amplifier")
-        amplifier = amplifier if relay is None else RelayAmplifier(pins, relay)
     except PinsError as error:
-        mind.faults.raised(FaultCode.PANEL, str(error))
+        troubles["pins"] = str(error)
+    relay = output_of(config.panel, "amplifier")
+    if relay is not None:
+        amplifier = switched = RelayAmplifier(pins, relay)
+        troubles["amplifier"] = switched.trouble
     power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
-    return _Wires(pins, wiring_of(config.panel), power, ServiceLock(power.amplifier, power.speaker), speaker)
+    wiring = wiring_of(config.panel)
+    lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
+    return _Wires(pins, wiring, power, lock, speaker, troubles)
 
 
 def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
@@ -306,7 +314,7 @@ def _panel(
         keeper=mind.keeper,
         faults=mind.faults,
         wakes=mind.wakes,
-        take=controller.inbox.take,
+        take=controller.inbox.take_own,
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
     )
 
@@ -321,6 +329,7 @@ def _panel(
         keeper=mind.keeper,
         faults=mind.faults,
         lock=wires.lock,
+        troubles=wires.troubles,
         microphone=audio.microphone(config),
         inlet=wires.inlet,
         judge=judge,

@@ -16,6 +16,7 @@ LIFETIME_S: Final = 600
 """After so long an alarm of the button begins no further pass."""
 REPEATS: Final = 6
 GAP_S: Final = 5
+MAX_REFERENCES: Final = 8
 NOWHERE: Final = Domain("00", "none")
 """Where a box stands that no province has taken in yet: its button works all the same."""
 
@@ -59,7 +60,7 @@ def order(
         severity=Severity.EXTREME,
         event=event,
         area=(area,),
-        references=references[-8:],
+        references=references[-MAX_REFERENCES:],
         reason=reason,
         **rest,
     )

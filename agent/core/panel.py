@@ -209,6 +209,8 @@ class Speech:
     keyed: bool
     renewed_ms: int | None = None
     """By the command; None for the contact."""
+    forced: bool = False
+    """It only looks open: somebody forces whoever is there to speak."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,9 @@ class Panel:
 
     @property
     def keyed(self) -> bool:
-        """Whether whoever is there may do what the key allows."""
-        return self.unlocked_ms is not None and self.forced_ms is None
+        """Whether the microphone has the key's rank. A code stands for the key only where there is none to turn."""
+        there = self.is_on(Contact.KEY) if Contact.KEY in self.levels else self.code is not None
+        return there and self.forced_ms is None
 
     @property
     def speaks_for_the_commune(self) -> bool:
@@ -342,11 +345,16 @@ def _timers(panel: Panel) -> Iterator[_Timer]:
                 (Remind((panel.reminders + 1) * REMIND_MS // MINUTE_MS),),
             ),
         )
-    if (speech := panel.speech) is not None:
-        yield speech.since_ms + TALK_MS, lambda: _hush(panel, "120 s are over")
+    if panel.speech is not None:
+        yield from _speech_timers(panel, panel.speech)
+
+
+def _speech_timers(panel: Panel, speech: Speech) -> Iterator[_Timer]:
+    yield speech.since_ms + TALK_MS, lambda: _hush(panel, "120 s are over")
+    if not speech.forced:
         yield speech.heard_ms + SPEECHLESS_MS, lambda: _hush(panel, "20 s without speech")
-        if speech.renewed_ms is not None:
-            yield speech.renewed_ms + TALK_RENEWED_MS, lambda: _hush(panel, "the terminal says no more")
+    if speech.renewed_ms is not None:
+        yield speech.renewed_ms + TALK_RENEWED_MS, lambda: _hush(panel, "the terminal says no more")
 
 
 _STUCK_AFTER_MS: Final[Mapping[str, int]] = {
@@ -453,12 +461,13 @@ def _raise(panel: Panel, at_ms: int) -> Outcome:
     panel = _spend(replace(panel, taken_ms=at_ms), Contact.EMERGENCY)
     if panel.forced_ms is not None:
         return panel, ()
+    panel = replace(panel, locked=False)  # an alarm opens the lock; the next STOP may come in the same turn
     return panel, (Raise(panel.message, panel.speaks_for_the_commune),)
 
 
 def _open(panel: Panel, at_ms: int) -> Outcome:
     panel = _spend(replace(panel, taken_ms=at_ms), Contact.STOP)
-    return panel, () if panel.forced_ms is not None else (Open(),)
+    return (panel, ()) if panel.forced_ms is not None else (replace(panel, locked=False), (Open(),))
 
 
 def _entered(panel: Panel, code: Code, at_ms: int) -> Outcome:
@@ -468,6 +477,9 @@ def _entered(panel: Panel, code: Code, at_ms: int) -> Outcome:
     note: tuple[Act, ...] = (
         (Note(FaultCode.DURESS, True, "the duress code was entered"),) if code is Code.DURESS else ()
     )
+    if code is Code.DURESS:
+        panel, hush = _pretend(panel)
+        note = (*note, *hush)
     if code is Code.WRONG or len(wrong) >= MAX_WRONG_CODES:
         return replace(panel, wrong=(*wrong, at_ms)[-MAX_WRONG_CODES:] if code is Code.WRONG else wrong), note
     forced_ms = None if code is Code.RIGHT else panel.forced_ms
@@ -492,17 +504,26 @@ def _by_command(panel: Panel, on: bool, again: bool, at_ms: int) -> Outcome:
 def _talk(panel: Panel, at_ms: int, *, by_command: bool) -> Outcome:
     if panel.speech is not None or panel.is_on(Contact.SERVICE):
         return panel, ()
-    panel = replace(panel, speech=Speech(at_ms, at_ms, panel.keyed, at_ms if by_command else None))
-    return panel, (Speak(panel.keyed, at_ms + TALK_MS),)
+    forced = panel.forced_ms is not None
+    panel = replace(panel, speech=Speech(at_ms, at_ms, panel.keyed, at_ms if by_command else None, forced))
+    return panel, () if forced else (Speak(panel.keyed, at_ms + TALK_MS),)
 
 
 def _rank_again(panel: Panel) -> Outcome:
     """The key was turned: an open microphone has another rank."""
     speech = panel.speech
-    if speech is None or speech.keyed is panel.keyed:
+    if speech is None or speech.forced or speech.keyed is panel.keyed:
         return panel, ()
     panel = replace(panel, speech=replace(speech, keyed=panel.keyed))
     return panel, (Speak(panel.keyed, speech.since_ms + TALK_MS),)
+
+
+def _pretend(panel: Panel) -> Outcome:
+    """An open microphone speaks no more, and its lamp stays lit. Nothing opens it again but another press."""
+    speech = panel.speech
+    if speech is None or speech.forced:
+        return panel, ()
+    return replace(panel, speech=replace(speech, forced=True)), (Hush("the duress code was entered"),)
 
 
 def _hush(panel: Panel, why: str) -> Outcome:

@@ -39,8 +39,10 @@ class BrownOut:
         self._keeper = keeper
         self.on_trouble: Callable[[str], None] = lambda _: None
         """Told what is to be said of the power; empty for nothing."""
+        # before anything is played: what the last life tells holds from the first turn on
         self._lives = woke(kept.load(), kept.boot, clock.now_ms())
         kept.keep(self._lives)
+        self._hold_back()
         self.amplifier: Amplifier = self
         self.speaker = _LowerSpeaker(self, speaker)
 
@@ -66,9 +68,12 @@ class BrownOut:
     def _apply(self) -> None:
         if self.measure is not Measure.FULL:
             log.warning("brown-outs", measure=self.measure.name)
+        self._hold_back()
+        self.on_trouble(self.measure.words)
+
+    def _hold_back(self) -> None:
         lock = Lock(self._clock.now_ms(), None, self.measure.words, BELOW_ALARMS)
         self._keeper.lock_unwritten(NAME, lock if self.measure is Measure.ORDERS_ONLY else None)
-        self.on_trouble(self.measure.words)
 
     def _note(self, lives: Lives) -> None:
         self._lives = lives

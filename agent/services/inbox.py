@@ -140,6 +140,10 @@ class Inbox:
         """One message from anywhere."""
         self._guarded(lambda: self._taker(family_of(raw))(raw), len(raw))
 
+    def take_own(self, raw: bytes) -> None:
+        """An order of this box's own panel: judged now or never, since whoever pressed may press STOP meanwhile."""
+        self._guarded(lambda: self._take_order(raw, may_wait=False), len(raw))
+
     def take_first(self, raw: bytes) -> None:
         """Roots over the channel that `box.toml` pins: the only ones that need none before them."""
         self._guarded(lambda: self._take_first_roots(raw), len(raw))
@@ -283,16 +287,16 @@ class Inbox:
         if self._outbox.acknowledge(ack):
             self._wakes.reporter.set()
 
-    def _take_order(self, raw: bytes) -> None:
+    def _take_order(self, raw: bytes, *, may_wait: bool = True) -> None:
         place, reading = self._place(), self._clock.reading()
         trust = trust_at(self._roots(), self._trust.delegations(), place)
         verdict = judge(raw, trust, reading, self._me(trust, place, reading.hi_ms - self._clock.now_ms()))
         if isinstance(verdict, Accept):
             self._accept(raw, verdict)
-        elif not place and verdict.code in WITHOUT_A_PLACE and verdict.order is not None:
+        elif may_wait and not place and verdict.code in WITHOUT_A_PLACE and verdict.order is not None:
             self._wait_for_a_place(raw, verdict.order, verdict)
         else:
-            self._reject(raw, verdict)
+            self._reject(raw, verdict, may_wait=may_wait)
 
     def _accept(self, raw: bytes, verdict: Accept) -> None:
         order = verdict.order
@@ -312,7 +316,7 @@ class Inbox:
             self._keeper.touch()
         self._wakes.reporter.set()
 
-    def _reject(self, raw: bytes, verdict: Reject) -> None:
+    def _reject(self, raw: bytes, verdict: Reject, *, may_wait: bool) -> None:
         code, order = verdict.code, verdict.order
         name = None if order is None else order.id.hex()
         if code is RejectCode.DUPLICATE and order is not None:
@@ -321,7 +325,7 @@ class Inbox:
             self._wakes.reporter.set()
             return
         log.warning("order rejected", order=name, code=str(code), reason=verdict.sentence("en"))
-        if code in WAITS and order is not None:
+        if may_wait and code in WAITS and order is not None:
             due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
             self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:

@@ -5,7 +5,7 @@ it, and it can end nothing of theirs. With the panel's token the press is a COMM
 it had come from outside, and goes up with its receipts; where the gate says no, the box still sounds for itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -65,7 +65,7 @@ class OwnOrders:
         take: Callable[[bytes], None],
         entropy: Callable[[], bytes],
     ) -> None:
-        """`take` judges an order as if it had come from outside; `entropy` draws 12 random bytes."""
+        """`take` judges an order as if it had come from outside, now or never; `entropy` draws 12 random bytes."""
         self._signer = signer
         self._clock = clock
         self._book = store.book
@@ -103,13 +103,13 @@ class OwnOrders:
         """Silence this box and lock it; with the token, end everywhere what it has raised for the commune."""
         if token is not None and self._clock.reading().tells_time:
             raised = self._live(lambda held: held.level != OWN_LEVEL and is_of(held.order, token.public_key))
-            if raised:
-                self._take(signed_order(self._order(MessageType.CANCEL, token, references=raised), token))
+            for some in _by_eights(raised):
+                self._take(signed_order(self._order(MessageType.CANCEL, token, references=some), token))
                 self._courier.set()
         self._pressed = None
         alarms = self._live(lambda held: held.level == OWN_LEVEL)
-        if alarms:
-            self._accept(self._order(MessageType.CANCEL, self._signer, references=alarms))
+        for some in _by_eights(alarms):
+            self._accept(self._order(MessageType.CANCEL, self._signer, references=some))
         self._keeper.forget_unwritten()
         if not self.is_locked and not self._accept(self._order(MessageType.STOP, self._signer, reason=BUTTON)):
             self._keeper.lock_unwritten(BUTTON, Lock(self._clock.now_ms(), None, BUTTON, OWN_LEVEL))
@@ -254,6 +254,12 @@ class OwnOrders:
 
     def _apart_ms(self) -> int:
         return self._clock.now_ms() - self._clock.boot_ms()
+
+
+def _by_eights(names: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """An order references no more."""
+    for first in range(0, len(names), own_order.MAX_REFERENCES):
+        yield tuple(names[first : first + own_order.MAX_REFERENCES])
 
 
 def is_of(order: Order, key: bytes) -> bool:

@@ -6,7 +6,7 @@ It needs no network, no controller and no time. Every event goes through one que
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -32,6 +32,8 @@ LOOK_EVERY_MS: Final = 1_000
 """While an alarm of the button may have to follow the clock."""
 IDLE_MS: Final = 10_000
 """How late a lamp may tell of a fault that has nothing to do with the panel."""
+RETRY_MS: Final = 1_000
+"""After a failure of the panel's own."""
 ON_AIR_MS: Final = 100
 """How late the lamp may say whether a microphone is heard."""
 HEARD_EVERY_MS: Final = 1_000
@@ -106,9 +108,10 @@ class PanelService:
         inlet: Callable[[str], Frames],
         judge: Callable[[str], Awaitable[Judged]],
         sounding: Callable[[], Segment | None],
+        troubles: Mapping[str, str] | None = None,
     ) -> None:
         """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is;
-        `sounding`: what is heard now.
+        `sounding`: what is heard now; `troubles`: what was wrong before the panel began, as texts by what it is.
         """
         self._wiring = wiring
         self._pins = pins
@@ -131,6 +134,7 @@ class PanelService:
         self._listening: asyncio.Task[None] | None = None
         self._lit: dict[Lamp, bool] = {}
         self._troubles: dict[str, str] = {}
+        self._found_before = dict(troubles or {})
         self._supply: dict[str, str] = {}
 
     @property
@@ -144,14 +148,27 @@ class PanelService:
 
     async def run(self) -> None:
         try:
-            await self._begin()
+            await self._guarded(self._begin)
             while True:
-                await self._turn()
-                await wait_for(self._clock, self._woken, self._pause_ms())
+                well = await self._guarded(self._turn)
+                await wait_for(self._clock, self._woken, self._pause_ms() if well else RETRY_MS)
                 self._woken.clear()
         finally:
             self._close_microphone()
             self._dark()
+
+    async def _guarded(self, what: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it went well. Whatever a driver does, the panel goes on; and nobody is heard unseen meanwhile."""
+        try:
+            await what()
+        except Exception as error:
+            log.exception("the panel's service failed")
+            self._trouble("the panel itself", repr(error)[:200])
+            self._close_microphone()
+            self._state = replace(self._state, speech=None)
+            return False
+        self._trouble("the panel itself", "")
+        return True
 
     async def enter(self, text: str) -> bool:
         """Somebody typed a code; whether it unlocks. A duress code is answered like the right one."""
@@ -180,19 +197,29 @@ class PanelService:
 
     async def _happen(self, event: Event, at_ms: int) -> None:
         self._note(event, at_ms)
-        await self._turn()
+        await self._guarded(self._turn)
 
     def _note(self, event: Event, at_ms: int) -> None:
         self._happened.append((at_ms, event))
         self._woken.set()
 
     async def _begin(self) -> None:
+        try:
+            await self._look_first()
+        finally:
+            if self._lock.is_on is not self._state.is_on(Contact.SERVICE):
+                # it was locked so far; where the switch cannot be read it is not, since an alarm must sound
+                await self._service(self._state.is_on(Contact.SERVICE))
+
+    async def _look_first(self) -> None:
         now, found = self._clock.boot_ms(), {}
+        for what, detail in self._found_before.items():
+            self._trouble(what, detail)
         for name, line in self._wiring.contacts.items():
             try:
                 found[name] = self._pins.watch(line, self._edge_of(name))
-            except PinsError as error:
-                self._trouble(name, str(error))
+            except Exception as error:  # one contact of a driver that misbehaves must not cost the others
+                self._trouble(name, str(error) or repr(error))
         duress = FaultCode.DURESS in self._faults.active()
         self._state, acts = panel.begin(found, self._wiring.message, now, duress=duress, hold_ms=self._wiring.hold_ms)
         await self._do_all(acts)
@@ -287,7 +314,21 @@ class PanelService:
             self._listening = asyncio.create_task(self._listen(self._voice.name), name="microphone")
 
     async def _listen(self, name: str) -> None:
-        inlet, heard_ms = self._inlet(name), 0
+        try:
+            inlet = self._inlet(name)
+            try:
+                await self._pour(inlet)
+            finally:
+                inlet.close()
+        except Exception as error:
+            if not isinstance(error, SoundError):
+                log.exception("the microphone's driver failed")
+            why = str(error) or repr(error)
+            self._trouble("microphone", why)
+            self._note(Broken(why), self._clock.boot_ms())
+
+    async def _pour(self, inlet: Frames) -> None:
+        heard_ms = 0
 
         def take(pcm: bytes, level_cb: int) -> None:
             nonlocal heard_ms
@@ -298,13 +339,7 @@ class PanelService:
                 self._note(Heard(), now)
             self._trouble("microphone", "")
 
-        try:
-            await self._microphone.listen(take)
-        except SoundError as error:
-            self._trouble("microphone", str(error))
-            self._note(Broken(str(error)), self._clock.boot_ms())
-        finally:
-            inlet.close()
+        await self._microphone.listen(take)
 
     def _close_microphone(self) -> None:
         if self._listening is not None:
@@ -340,7 +375,8 @@ class PanelService:
 
     def _dark(self) -> None:
         for lamp in self._wiring.lamps:
-            self._set_lamp(lamp, False)
+            with contextlib.suppress(Exception):  # nothing of a lamp keeps the daemon from ending
+                self._set_lamp(lamp, False)
 
     def _pause_ms(self) -> int:
         now = self._clock.boot_ms()

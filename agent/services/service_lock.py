@@ -12,10 +12,11 @@ from agent.ports.sound import Amplifier, Frames, Sounded, SoundError, Sounding, 
 class ServiceLock:
     """`amplifier` and `speaker` are what everybody else is given."""
 
-    def __init__(self, amplifier: Amplifier, speaker: Speaker) -> None:
+    def __init__(self, amplifier: Amplifier, speaker: Speaker, *, locked: bool = False) -> None:
+        """`locked`: until the switch has been read and `set`, since somebody may be working while the daemon starts."""
         self._inner = amplifier
         self._wanted = False
-        self.is_on = False
+        self.is_on = locked
         self.on_trouble: Callable[[str], None] = lambda _: None
         """Told why the amplifier did not switch; empty when it did."""
         self.amplifier: Amplifier = _LockedAmplifier(self)
@@ -68,6 +69,9 @@ class _LockedSpeaker:
         if self._lock.is_on:
             raise locked()
         sounding = _LockedSounding(await self._speaker.start(track))
+        if self._lock.is_on:  # moved while the device opened
+            sounding.break_off()
+            raise locked()
         self._soundings = [*(row for row in self._soundings if not row.is_over), sounding]
         return sounding
 

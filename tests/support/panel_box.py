@@ -13,6 +13,7 @@ from agent.drivers.amplifier import FakeAmplifier
 from agent.drivers.audio.fake import FakeSpeaker, Heard
 from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.gpio.fake import FakePins
+from agent.drivers.gpio.relay import RelayAmplifier
 from agent.errors import StoreError
 from agent.ports.pins import Line, Pins
 from agent.ports.store import OrderBook
@@ -121,20 +122,28 @@ async def panel_box(
     token: str = "",
     extra: Mapping[str, Line] | None = None,
     through: Callable[[FakePins], Pins] = lambda pins: pins,
+    relay: Line | None = None,
 ) -> AsyncIterator[PanelBox]:
     """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none.
 
-    `extra` is wired too; `through`: the pins that the panel gets instead of the fake ones.
+    `extra` is wired too; `through`: the pins that the panel gets instead of the fake ones;
+    `relay`: what switches the amplifier, where it is not the fake one.
     """
     with parts(folder, quality) as box:
         if trusts:
             box.trusts().assigned()
         speaker, amplifier, microphone = FakeSpeaker(box.clock), FakeAmplifier(box.clock), FakeMicrophone()
-        power = BrownOut(
-            amplifier, speaker, clock=box.clock, kept=LivesFile(folder, folder / "boot_id"), keeper=box.keeper
-        )
-        lock = ServiceLock(power.amplifier, power.speaker)
         pins = FakePins(box.clock, on={LINES[name].number for name in pressed})
+        switched = None if relay is None else RelayAmplifier(pins, relay)
+        power = BrownOut(
+            switched or amplifier,
+            speaker,
+            clock=box.clock,
+            kept=LivesFile(folder, folder / "boot_id"),
+            keeper=box.keeper,
+        )
+        contacts = {name: LINES[name] for name in wired} | dict(extra or {})
+        lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in contacts)
         player = Player(
             clock=box.clock,
             speaker=lock.speaker,
@@ -160,7 +169,7 @@ async def panel_box(
             keeper=box.keeper,
             faults=box.faults,
             wakes=box.wakes,
-            take=box.inbox.take,
+            take=box.inbox.take_own,
             entropy=lambda: box.clock.boot_ms().to_bytes(8, "big") + next(drawn).to_bytes(4, "big"),
         )
 
@@ -169,7 +178,7 @@ async def panel_box(
             return Judged({CODE: Code.RIGHT, DURESS: Code.DURESS}.get(entered, Code.WRONG), opened)
 
         panel = PanelService(
-            Wiring({name: LINES[name] for name in wired} | dict(extra or {}), LAMPS),
+            Wiring(contacts, LAMPS),
             through(pins),
             box.clock,
             own=own,
@@ -180,6 +189,7 @@ async def panel_box(
             inlet=speaker.frames,
             judge=judge,
             sounding=lambda: player.sounding,
+            troubles={} if switched is None else {"amplifier": switched.trouble},
         )
         power.on_trouble = panel.power_trouble
         services = (player.run(), panel.run(), power.run(), box.watch.run())

@@ -29,7 +29,10 @@ class PortAudioMicrophone:
 
     async def listen(self, take: Take) -> None:
         program = [sys.executable, capture.__file__, *filter(None, [self._device])]
-        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
+        try:
+            process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
+        except OSError as error:
+            raise gone(str(error)) from error
         assert process.stdout is not None
         assert process.stderr is not None
         try:
@@ -53,6 +56,8 @@ class FakeMicrophone:
     """Implements the port `Microphone`: the test speaks, or pulls it out."""
 
     is_there: bool = True
+    refusal: Exception | None = None
+    """What listening raises instead, as a driver may that has a defect."""
     level_cb: int = -200
     """How loud it is at the microphone."""
     opened: int = 0
@@ -61,6 +66,8 @@ class FakeMicrophone:
     _out: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self, take: Take) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         if not self.is_there:
             raise gone("it is not plugged in")
         self.opened += 1

@@ -5,13 +5,18 @@ from agent.ports.sound import SoundError
 
 
 class RelayAmplifier:
-    """Implements the port `Amplifier`."""
+    """Implements the port `Amplifier`. A relay that cannot be had is tried again whenever it is to be switched."""
 
     def __init__(self, pins: Pins, line: Line) -> None:
-        """Switches it off. Raises PinsError."""
+        """Switches it off."""
         self._pins = pins
         self._line = line
-        pins.drive(line, False)
+        self.trouble = ""
+        """Why it could not be had at the start; empty where it was."""
+        try:
+            pins.drive(line, False)
+        except PinsError as error:
+            self.trouble = f"the amplifier's relay: {error}"
 
     async def power(self, on: bool) -> None:
         try:

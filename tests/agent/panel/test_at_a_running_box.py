@@ -71,6 +71,18 @@ def test_the_button_sounds_a_box_that_nobody_has_ever_reached_and_stop_ends_it(
         assert "there are emergency, key, stop" in capsys.readouterr().err
 
 
+def test_a_relay_on_pins_that_cannot_be_had_stays_the_fault_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "box.toml"
+    panel = '[panel]\ndriver = "gpiod"\nchip = "/dev/nothing"\namplifier = 8\n'
+    config.write_text(BOX.partition("[panel]")[0] + panel, encoding="utf-8")
+    with Agent(config):
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        assert main(["status", "--config", str(config), "--json"]) == 0
+        assert "PANEL" in json.dumps(json.loads(capsys.readouterr().out))
+
+
 def press_and_hear(folder: Path, agent: Agent) -> None:
     """The alarm of this box sounds."""
     eventually((folder / "state" / "control.sock").exists, "the service socket")

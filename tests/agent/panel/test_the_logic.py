@@ -215,8 +215,8 @@ def test_a_duress_code_looks_the_same_and_sounds_nothing() -> None:
     assert Note(FaultCode.DURESS, True, "the duress code was entered") in forced
 
 
-def test_under_duress_the_microphone_has_no_rank_and_no_lock_opens() -> None:
-    _, acts = told(
+def test_under_duress_the_microphone_only_looks_open_and_no_lock_opens() -> None:
+    state, acts = told(
         pressed(Contact.KEY, 0),
         (1_000, Entered(Code.DURESS)),
         (1_100, panel.Locked(True)),
@@ -225,7 +225,48 @@ def test_under_duress_the_microphone_has_no_rank_and_no_lock_opens() -> None:
         (11_000, None),
     )
     assert "Open" not in kinds(acts)
-    assert [act.keyed for act in acts if isinstance(act, panel.Speak)] == [False]
+    assert "Speak" not in kinds(acts)
+    assert patterns(state, View(faults=False), 11_000)[Lamp.ON_AIR] is not Pattern.OFF
+    late, more = told((100_000, Entered(Code.RIGHT)), (105_000, None), start=state)
+    assert "Speak" not in kinds(more)
+    assert patterns(late, View(faults=False), 105_000)[Lamp.ON_AIR] is not Pattern.OFF
+    again, more = told(let_go(Contact.MICROPHONE, 106_000), pressed(Contact.MICROPHONE, 107_000), start=late)
+    assert "Speak" in kinds(told((108_000, None), start=again)[1])
+
+
+def test_a_microphone_that_is_open_when_the_duress_code_comes_is_hushed_and_its_lamp_stays_lit() -> None:
+    state, acts = told(pressed(Contact.KEY, 0), pressed(Contact.MICROPHONE, 1_000), (2_000, Entered(Code.DURESS)))
+    assert kinds(acts)[-2:] == ["Note", "Hush"]
+    assert patterns(state, View(faults=False), 2_000)[Lamp.ON_AIR] is not Pattern.OFF
+    assert "Speak" not in kinds(told(let_go(Contact.KEY, 3_000), (10_000, None), start=state)[1])
+    assert told(let_go(Contact.MICROPHONE, 3_000), (4_000, None), start=state)[0].speech is None
+
+
+@pytest.mark.parametrize(
+    ("wired", "key", "code", "keyed"),
+    [
+        (True, False, True, False),
+        (True, True, False, True),
+        (True, True, True, True),
+        (False, False, True, True),
+        (False, False, False, False),
+    ],
+)
+def test_a_code_gives_the_microphone_the_keys_rank_only_where_no_key_is_wired(
+    wired: bool, key: bool, code: bool, keyed: bool
+) -> None:
+    contacts = {name: on for name, on in ALL.items() if wired or name != Contact.KEY}
+    rows: list[tuple[int, Event | None]] = [(0, Entered(Code.RIGHT))] if code else []
+    rows += [pressed(Contact.KEY, 0)] if key else []
+    rows += [pressed(Contact.MICROPHONE, 1_000), (2_000, None)]
+    _, acts = told(*rows, start=panel.begin(contacts, 1, 0)[0])
+    assert [act.keyed for act in acts if isinstance(act, panel.Speak)] == [keyed]
+
+
+def test_a_stop_in_the_same_turn_as_the_alarm_that_opened_the_lock_locks_again() -> None:
+    rows = [pressed(Contact.KEY, 0), (100, panel.Locked(True)), pressed(Contact.EMERGENCY, 1_000)]
+    _, acts = told(*rows, pressed(Contact.STOP, 6_000), (6_100, None))
+    assert [kind for kind in kinds(acts) if kind in ("Raise", "Stop")] == ["Raise", "Stop"]
 
 
 def test_under_duress_the_key_raises_nothing_either_for_ten_minutes_or_until_the_right_code_comes() -> None:

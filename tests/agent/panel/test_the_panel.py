@@ -6,7 +6,8 @@ import pytest
 
 from agent.core.lamps import Lamp
 from agent.core.panel import Contact
-from agent.ports.pins import Line
+from agent.drivers.gpio.fake import FakePins
+from agent.ports.pins import Changed, Line, Pins
 from protocol.report import ClockQuality, FaultCode, Stage
 from tests.support.panel_box import CODE, DURESS, LEAD_IN_MS, PanelBox, tell
 from tests.support.small_controller import alert, signed
@@ -138,6 +139,84 @@ def test_a_microphone_that_is_unplugged_is_closed_and_noticed_until_it_works_aga
     tell(tmp_path, story)
 
 
+def test_a_microphone_whose_driver_fails_is_closed_noticed_and_its_lamp_goes_out(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.microphone.refusal = OSError(11, "Resource temporarily unavailable")
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(500)
+        assert voices(box) == []
+        assert FaultCode.PANEL in box.parts.faults.active()
+        lit = []
+        for _ in range(25):
+            await box.pass_ms(100)
+            lit.append(box.is_lit(Lamp.ON_AIR))
+        assert not any(lit)
+
+    tell(tmp_path, story)
+
+
+class Wayward:
+    """Pins whose driver has a defect: it raises what no driver should."""
+
+    def __init__(self, pins: FakePins) -> None:
+        self._pins = pins
+        self.fails = False
+
+    def watch(self, line: Line, changed: Changed) -> bool:
+        self._perhaps()
+        return self._pins.watch(line, changed)
+
+    def drive(self, line: Line, on: bool) -> None:
+        self._perhaps()
+        self._pins.drive(line, on)
+
+    def close(self) -> None:
+        self._pins.close()
+
+    def _perhaps(self) -> None:
+        if self.fails:
+            raise OSError(5, "Input/output error")
+
+
+def test_a_driver_that_raises_anything_costs_a_fault_until_it_works_and_the_button_works_on(tmp_path: Path) -> None:
+    made: list[Wayward] = []
+
+    def through(pins: FakePins) -> Pins:
+        made.append(Wayward(pins))
+        return made[0]
+
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(2_000)
+        assert voices(box) == ["MICROPHONE"]
+        made[0].fails = True
+        box.press(Contact.KEY)
+        await box.pass_ms(3_000)
+        assert FaultCode.PANEL in box.parts.faults.active()
+        assert voices(box) == []
+        made[0].fails = False
+        await box.pass_ms(2_000)
+        assert FaultCode.PANEL not in box.parts.faults.active()
+        await box.hold(Contact.EMERGENCY, 3_200)
+        assert len(box.own_orders) == 1
+
+    tell(tmp_path, story, through=through)
+
+
+def test_contacts_whose_driver_raises_anything_at_the_start_lock_no_alarm(tmp_path: Path) -> None:
+    def through(pins: FakePins) -> Pins:
+        broken = Wayward(pins)
+        broken.fails = True
+        return broken
+
+    async def story(box: PanelBox) -> None:
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await province_alarms(box)
+        assert box.amplifier.on
+
+    tell(tmp_path, story, through=through)
+
+
 def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_back(tmp_path: Path) -> None:
     async def story(box: PanelBox) -> None:
         order = await province_alarms(box)
@@ -160,13 +239,27 @@ def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_bac
 
 
 def test_with_the_service_switch_on_at_the_start_nothing_ever_has_power(tmp_path: Path) -> None:
+    async def before(box: PanelBox) -> None:
+        await province_alarms(box)
+
     async def story(box: PanelBox) -> None:
+        assert box.parts.store.book.orders(0), "an alarm that is to be heard from the first turn on"
         await box.raise_alarm()
         await box.pass_ms(20_000)
         assert box.amplifier.switched == []
         assert box.heard == []
 
+    tell(tmp_path, before)
     tell(tmp_path, story, pressed=(Contact.MAINS, Contact.SERVICE))
+
+
+def test_a_service_switch_that_cannot_be_read_is_a_fault_and_locks_no_alarm(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await province_alarms(box)
+        assert box.amplifier.on
+
+    tell(tmp_path, story, wired=(Contact.KEY,), extra={Contact.SERVICE: Line(60, True)})
 
 
 def test_the_service_switch_is_reported_again_after_an_hour(tmp_path: Path) -> None:
@@ -271,6 +364,17 @@ def test_a_fault_of_the_panel_that_was_mended_while_the_box_was_off_is_over(tmp_
 
     tell(tmp_path, broken, pressed=(Contact.MAINS, Contact.STOP, Contact.TAMPER))
     tell(tmp_path, mended, wired=(Contact.STOP,))
+
+
+def test_a_relay_that_cannot_be_had_stays_a_fault_and_the_amplifier_is_not_said_to_be_on(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        await box.pass_ms(20_000)
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await province_alarms(box)
+        await box.pass_ms(20_000)
+        assert FaultCode.PANEL in box.parts.faults.active()
+
+    tell(tmp_path, story, wired=(Contact.KEY,), relay=Line(60, False))
 
 
 def test_a_relay_that_does_not_answer_is_a_fault_until_it_does(tmp_path: Path) -> None:

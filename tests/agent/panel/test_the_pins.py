@@ -258,6 +258,20 @@ def test_the_amplifiers_relay_is_off_before_anybody_asks_and_a_chip_that_is_gone
     asyncio.run(main())
 
 
+def test_a_relay_that_cannot_be_had_says_so_and_is_tried_again_whenever_it_is_switched() -> None:
+    async def main() -> None:
+        pins = FakePins(FakeClock(0), is_there=False)
+        relay = RelayAmplifier(pins, RELAY)
+        assert relay.trouble.startswith(f"the amplifier's relay: GPIO {RELAY.number}")
+        with pytest.raises(SoundError, match="relay"):
+            await relay.power(True)
+        pins.is_there = True
+        await relay.power(True)
+        assert RELAY.number in pins.on
+
+    asyncio.run(main())
+
+
 def test_a_box_without_pins_says_so_for_each_line_that_is_asked() -> None:
     async def main() -> None:
         pins = gpio.choose("none", "", FakeClock(0))

@@ -1,7 +1,9 @@
 """A box whose power drops when its amplifier starts: it tries more softly, then only what must be heard (fault 47)."""
 
 import asyncio
+import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,6 +21,7 @@ from protocol.timeline import Voice, at
 from tests.support import virtual_time
 from tests.support.box_parts import NOW_MS, Parts, parts
 from tests.support.panel_box import PanelBox, tell
+from tests.support.small_controller import Programme, tone
 
 FLOOD = Recordings().path("1")
 
@@ -117,6 +120,29 @@ def test_a_daemon_that_is_started_again_in_one_life_tells_nothing() -> None:
 def test_a_file_that_cannot_be_read_is_a_new_beginning(tmp_path: Path, text: str) -> None:
     (tmp_path / "lives.json").write_text(text)
     assert LivesFile(tmp_path).load() == Lives()
+
+
+def test_fault_47_a_programme_in_the_middle_of_its_slot_gets_no_power_in_the_first_turn_either(tmp_path: Path) -> None:
+    (tmp_path / "boot_id").write_text("now")
+    made = Programme()
+    first = dt.datetime.fromtimestamp(NOW_MS / 1000 - 60, ZoneInfo("Asia/Ho_Chi_Minh"))
+    made.add("news", first.strftime("%Y-%m-%dT%H:%M:%S"), tone(300_000), 300_000)
+
+    async def before(box: PanelBox) -> None:
+        box.parts.trusts().assigned(made)
+        fetching = asyncio.create_task(box.parts.fetcher.run())
+        await box.pass_ms(20_000)
+        fetching.cancel()
+        assert box.speaker.sounding, "with all its power it sounds"
+
+    async def story(box: PanelBox) -> None:
+        await box.pass_ms(20_000)
+        assert box.amplifier.switched == []
+        assert box.heard == []
+
+    tell(tmp_path, before, trusts=False)
+    LivesFile(tmp_path).keep(Lives("before", measure=Measure.ORDERS_ONLY))
+    tell(tmp_path, story, trusts=False)
 
 
 def test_fault_47_what_the_power_does_not_carry_is_a_fault_and_an_alarm_is_tried_all_the_same(tmp_path: Path) -> None:

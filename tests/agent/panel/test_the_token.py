@@ -10,13 +10,15 @@ from agent.services.courier import Courier
 from agent.services.reporter import Reporter, Sender
 from agent.services.wake import Wake
 from protocol.codec import decode
+from protocol.gate import RATE_LIMIT
+from protocol.order import MessageType, Severity
 from protocol.priority import OWN_LEVEL
 from protocol.report import ClockQuality, Hello, Stage
 from protocol.roles import Holder, Role
 from protocol.signing import Family, verify1
 from tests.support.box_parts import BOX, NOW_S, SIGNER, acknowledgement
 from tests.support.panel_box import CODE, PanelBox, tell
-from tests.support.small_controller import AN_PHU, DOMAIN, key, roots, signed_roots
+from tests.support.small_controller import AN_PHU, DOMAIN, alert, key, roots, signed, signed_roots
 
 
 def trusts(box: PanelBox, *, lists_the_token: bool = True) -> None:
@@ -115,6 +117,37 @@ def test_stop_with_key_and_code_ends_the_communes_alarm_and_without_them_it_does
         assert box.speaker.sounding == ()
         stages = {row.order.id: row.stage for row in box.parts.store.book.orders(0)}
         assert stages[held.order.id] is Stage.CANCELLED
+
+    tell(tmp_path, story, trusts=False, token="panel")
+
+
+def test_a_press_that_was_one_too_many_for_the_commune_is_not_heard_after_a_stop(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box)
+        token, now_s = key("panel"), box.parts.clock.now_ms() // 1000
+        for number in range(1, RATE_LIMIT + 1):
+            box.parts.inbox.take(signed(alert(number, at_s=now_s, expires=now_s + 15, severity=Severity.EXTREME)))
+        await box.pass_ms(20_000)
+        box.own.alarm(1, token)
+        assert len(box.own_orders) == 1, "it sounds this box alone"
+        box.own.stop(token)
+        await box.pass_ms(3 * 60_000)
+        assert box.speaker.sounding == ()
+        assert {row.level for row in box.parts.store.book.orders(0)} == {0, OWN_LEVEL}, "nothing of the commune's"
+
+    tell(tmp_path, story, trusts=False, token="panel")
+
+
+def test_a_stop_with_the_token_ends_all_alarms_of_the_panel_however_many_they_are(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box)
+        for _ in range(RATE_LIMIT + 1):
+            box.own.alarm(1, key("panel"))
+        box.own.stop(key("panel"))
+        alarms = [row for row in box.parts.store.book.orders(0) if row.order.type is MessageType.ALERT]
+        assert {row.stage for row in alarms} == {Stage.CANCELLED}
+        await box.pass_ms(10_000)
+        assert box.speaker.sounding == ()
 
     tell(tmp_path, story, trusts=False, token="panel")
 
