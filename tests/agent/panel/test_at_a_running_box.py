@@ -80,6 +80,21 @@ def test_a_relay_on_pins_that_cannot_be_had_stays_the_fault_panel(
         assert "PANEL" in json.dumps(json.loads(capsys.readouterr().out))
 
 
+@pytest.mark.parametrize("text", [None, "not a key", "\xff"])
+def test_a_tokens_file_that_is_missing_or_damaged_is_the_fault_panel_and_the_box_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX + 'token = "panel.key"\n', encoding="utf-8")
+    if text is not None:
+        (tmp_path / "panel.key").write_text(text, encoding="latin-1")
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        assert main(["status", "--config", str(config), "--json"]) == 0
+        assert "PANEL" in capsys.readouterr().out
+        assert "panel.key, is no key file" in agent.log()
+
+
 def test_the_press_goes_on_after_kill_minus_nine(tmp_path: Path) -> None:
     config = tmp_path / "box.toml"
     config.write_text(BOX + '[clock]\ntrust = "system"\n', encoding="utf-8")
