@@ -14,8 +14,6 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
-from protocol import keyfile
-from protocol.errors import ProtocolError
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 BOARDS: Final = ("alpha", "hdmi", "hub75", "png")
@@ -320,14 +318,9 @@ def _panel(reader: "_Reader") -> PanelConfig:
         hold_ms=reader.number("panel", "hold_ms", 500, 10_000, default=default.hold_ms),
         code=reader.text("panel", "code", _code_hash, default=""),
         duress_code=reader.text("panel", "duress_code", _code_hash, default=""),
-        token=reader.optional_path("panel", "token"),
+        token=reader.optional_path("panel", "token", must_exist=False),  # what is wrong with it is the fault PANEL
         microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
     )
-    if panel.token is not None:
-        try:
-            keyfile.read(panel.token.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ProtocolError) as error:
-            reader.fail("panel.token", f"not a key file: {error}", f"không phải tệp khóa: {error}")
     wired = dict(panel.lines)
     used = [*wired.values(), *panel.select]
     if len(set(used)) < len(used):
@@ -462,12 +455,12 @@ class _Reader:
             self.fail(f"{table}.{key}", en, vi)
         return (self._path.parent / Path(value).expanduser()).absolute()
 
-    def optional_path(self, table: str, key: str) -> Path | None:
+    def optional_path(self, table: str, key: str, *, must_exist: bool = True) -> Path | None:
         if key not in self._tables.get(table, {}):
             self._known.setdefault(table, set()).add(key)
             return None
         path = self.path(table, key)
-        if not path.is_file():
+        if must_exist and not path.is_file():
             self.fail(
                 f"{table}.{key}",
                 f"{path} is not a file; copy it there or remove the key",

@@ -76,6 +76,7 @@ from agent.store.plays import Plays
 from agent.store.sessions import Sessions
 from protocol import keyfile
 from protocol.compose import ENTROPY_BYTES
+from protocol.errors import ProtocolError
 from protocol.ids import box_id, enrolment_code
 from protocol.report import FaultCode
 from protocol.signing import Domain, Family, KeySigner
@@ -233,7 +234,7 @@ def _reach_the_controller(config: Config, me: _Me, mind: _Mind) -> _Controller:
         config.name, VERSION, office=office, trust=store.trust, take=inbox.take_first, wakes=wakes, draw=draw
     )
     fetcher = Fetcher(office, clock, store, keeper=keeper, faults=faults, wakes=wakes, draw=draw)
-    courier = Courier(_token_key(config), office, clock, store, wakes.courier)
+    courier = Courier(_token(config).key, office, clock, store, wakes.courier)
     return _Controller(inbox, link, enrolment, fetcher, paper_keeper, courier, tls)
 
 
@@ -291,15 +292,26 @@ def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
     return {"wire": wire}
 
 
-def _token(config: Config) -> str:
-    """The text of the commune's key file; empty for none."""
-    return "" if config.panel.token is None else config.panel.token.read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class _Token:
+    """The commune's key file. One that cannot be read costs the commune's press and nothing else of the box."""
 
-
-def _token_key(config: Config) -> bytes | None:
+    text: str = ""
+    """Empty for none."""
+    key: bytes | None = None
     """Its public half, which lies open in the file."""
-    token = _token(config)
-    return keyfile.read(token).public_key if token else None
+    trouble: str = ""
+
+
+def _token(config: Config) -> _Token:
+    path = config.panel.token
+    if path is None:
+        return _Token()
+    try:
+        text = path.read_text(encoding="utf-8")
+        return _Token(text, keyfile.read(text).public_key)
+    except (OSError, UnicodeDecodeError, ProtocolError) as error:
+        return _Token(trouble=f"panel.token, {path.name}, is no key file ({error}); make it with `loalang key new`")
 
 
 def _panel(
@@ -319,7 +331,7 @@ def _panel(
     )
 
     async def judge(entered: str) -> Judged:
-        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token)
+        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token.text)
 
     panel = PanelService(
         wires.wiring,
@@ -329,7 +341,7 @@ def _panel(
         keeper=mind.keeper,
         faults=mind.faults,
         lock=wires.lock,
-        troubles=wires.troubles,
+        troubles={**wires.troubles, "token": token.trouble},
         microphone=audio.microphone(config),
         inlet=wires.inlet,
         judge=judge,
@@ -396,7 +408,7 @@ def _report(config: Config, me: _Me, mind: _Mind, controller: _Controller, playe
         faults=mind.faults,
         wake=mind.wakes.reporter,
         sounding=lambda: player.sounding,
-        token=_token_key(config),
+        token=_token(config).key,
     )
 
     def connected() -> None:

@@ -142,7 +142,7 @@ class Inbox:
 
     def take_own(self, raw: bytes) -> None:
         """An order of this box's own panel: judged now or never, since whoever pressed may press STOP meanwhile."""
-        self._guarded(lambda: self._take_order(raw, may_wait=False), len(raw))
+        self._guarded(lambda: self._judge_order(raw, may_wait=False), len(raw))
 
     def take_first(self, raw: bytes) -> None:
         """Roots over the channel that `box.toml` pins: the only ones that need none before them."""
@@ -287,7 +287,10 @@ class Inbox:
         if self._outbox.acknowledge(ack):
             self._wakes.reporter.set()
 
-    def _take_order(self, raw: bytes, *, may_wait: bool = True) -> None:
+    def _take_order(self, raw: bytes) -> None:
+        self._judge_order(raw, may_wait=True)
+
+    def _judge_order(self, raw: bytes, *, may_wait: bool) -> None:
         place, reading = self._place(), self._clock.reading()
         trust = trust_at(self._roots(), self._trust.delegations(), place)
         verdict = judge(raw, trust, reading, self._me(trust, place, reading.hi_ms - self._clock.now_ms()))

@@ -43,6 +43,22 @@ class ServiceLock:
         self.on_trouble("")
 
 
+class LockedError(SoundError):
+    """The device is well, and somebody works on the pole: no fault of the device, and tried again once that is over."""
+
+    def __init__(self, lock: ServiceLock) -> None:
+        super().__init__(
+            "the service switch keeps the amplifier off; switch it back when the work is done",
+            device=True,
+            vi="công tắc bảo trì đang khóa âm ly; hãy gạt lại khi xong việc",
+        )
+        self._lock = lock
+
+    @property
+    def is_over(self) -> bool:
+        return not self._lock.is_on
+
+
 class _LockedAmplifier:
     """Implements the port `Amplifier`."""
 
@@ -67,11 +83,11 @@ class _LockedSpeaker:
 
     async def start(self, track: Track) -> Sounding:
         if self._lock.is_on:
-            raise locked()
-        sounding = _LockedSounding(await self._speaker.start(track))
+            raise LockedError(self._lock)
+        sounding = _LockedSounding(await self._speaker.start(track), self._lock)
         if self._lock.is_on:  # moved while the device opened
             sounding.break_off()
-            raise locked()
+            raise LockedError(self._lock)
         self._soundings = [*(row for row in self._soundings if not row.is_over), sounding]
         return sounding
 
@@ -93,8 +109,9 @@ class _LockedSpeaker:
 class _LockedSounding:
     """Implements the port `Sounding`."""
 
-    def __init__(self, sounding: Sounding) -> None:
+    def __init__(self, sounding: Sounding, lock: ServiceLock) -> None:
         self._sounding = sounding
+        self._lock = lock
         self._broken = False
         self.is_over = False
 
@@ -107,7 +124,7 @@ class _LockedSounding:
         finally:
             self.is_over = True
         if self._broken and not sounded.complete:
-            raise locked()
+            raise LockedError(self._lock)
         return sounded
 
     def stop(self, fade_ms: int) -> None:
@@ -116,11 +133,3 @@ class _LockedSounding:
     def break_off(self) -> None:
         self._broken = True
         self._sounding.stop(0)
-
-
-def locked() -> SoundError:
-    return SoundError(
-        "the service switch keeps the amplifier off; switch it back when the work is done",
-        device=True,
-        vi="công tắc bảo trì đang khóa âm ly; hãy gạt lại khi xong việc",
-    )

@@ -1,6 +1,7 @@
 """Draws the README's chart of latencies from measured figures: `python docs/pictures/latencies.py`.
 
-`latencies.json` beside it holds what `make bench NAME=sound` and `NAME=live` printed, with where and when.
+`latencies.json` beside it holds what `make bench NAME=sound` and `NAME=live` printed, with where and when. What varied
+from run to run by more than its size (a new VLC: 0 to 295 ms) is left out.
 """
 
 import json

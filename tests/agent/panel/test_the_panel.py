@@ -230,7 +230,10 @@ def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_bac
         assert len(box.heard) == 1
         stages = {held.order.id.hex(): held.stage for held in box.parts.store.book.orders(0)}
         assert stages[order] is Stage.STARTED
+        assert FaultCode.AUDIO_DEVICE not in [fault.code for fault in box.parts.store.outbox.faults()]
         box.release(Contact.SERVICE)
+        await box.pass_ms(LEAD_IN_MS + 1_500)
+        assert box.speaker.sounding, "at once, and not when the device would have been tried again"
         await box.pass_ms(40_000)
         assert [row.complete for row in box.heard] == [False, True]
         assert FaultCode.SERVICE not in box.parts.faults.active()
