@@ -64,7 +64,8 @@ def main() -> int:
         if bar.aim_ms is not None:
             at = LEFT + scale * bar.aim_ms**0.5
             draw.line((at, top - 1, at, top + 25), AIM, 3)
-        draw.text((max(end, LEFT) + 10, top), f"{bar.value_ms:,.0f} ms", INK, font)
+            end = max(end, at)
+        draw.text((end + 10, top), f"{bar.value_ms:,.0f} ms", INK, font)
     draw.text((10, ROW * len(drawn) + 14), "red: the aim · lengths by square root · " + figures["where"], INK, font)
     picture.quantize(32, dither=Image.Dither.NONE).save(HERE / "latencies.png", optimize=True)
     return 0

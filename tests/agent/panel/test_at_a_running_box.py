@@ -83,7 +83,21 @@ def test_a_relay_on_pins_that_cannot_be_had_stays_the_fault_panel(
         assert "PANEL" in json.dumps(json.loads(capsys.readouterr().out))
 
 
-<<<<<<< HEAD
+@pytest.mark.parametrize("text", [None, "not a key", "\xff"])
+def test_a_tokens_file_that_is_missing_or_damaged_is_the_fault_panel_and_the_box_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX + 'token = "panel.key"\n', encoding="utf-8")
+    if text is not None:
+        (tmp_path / "panel.key").write_text(text, encoding="latin-1")
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        assert main(["status", "--config", str(config), "--json"]) == 0
+        assert "PANEL" in capsys.readouterr().out
+        assert "panel.key, is no key file" in agent.log()
+
+
 def press_and_hear(folder: Path, agent: Agent) -> None:
     """The alarm of this box sounds."""
     eventually((folder / "state" / "control.sock").exists, "the service socket")
@@ -100,24 +114,6 @@ def hear_for_ever(manager: socket.socket) -> NoReturn:
 def test_fault_46_the_press_goes_on_after_kill_minus_nine_as_the_kernel_kills_for_want_of_memory(
     tmp_path: Path,
 ) -> None:
-=======
-@pytest.mark.parametrize("text", [None, "not a key", "\xff"])
-def test_a_tokens_file_that_is_missing_or_damaged_is_the_fault_panel_and_the_box_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
-) -> None:
-    config = tmp_path / "box.toml"
-    config.write_text(BOX + 'token = "panel.key"\n', encoding="utf-8")
-    if text is not None:
-        (tmp_path / "panel.key").write_text(text, encoding="latin-1")
-    with Agent(config) as agent:
-        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
-        assert main(["status", "--config", str(config), "--json"]) == 0
-        assert "PANEL" in capsys.readouterr().out
-        assert "panel.key, is no key file" in agent.log()
-
-
-def test_the_press_goes_on_after_kill_minus_nine(tmp_path: Path) -> None:
->>>>>>> 2f05111cea3f95a30b206b8c554cd67e7a884d61
     config = tmp_path / "box.toml"
     config.write_text(BOX + '[clock]\ntrust = "system"\n', encoding="utf-8")
     with Agent(config) as agent:
