@@ -159,7 +159,10 @@ def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:
             talking.send_signal(signal.SIGINT)
         assert talking.returncode == 0
         eventually(lambda: 'event="the microphone is closed"' in agent.log(), "its end")
-        eventually(lambda: [row["complete"] for row in heard(tmp_path)] == [True], "what was heard, to the end that who spoke gave it")
+        eventually(
+            lambda: [row["complete"] for row in heard(tmp_path)] == [True],
+            "what was heard, to the end that who spoke gave it",
+        )
 
 
 def test_the_boxes_of_the_demo_have_a_button(tmp_path: Path) -> None:
