@@ -84,7 +84,7 @@ def spoilt(number: str, parts: dict[str, Any]) -> Callable[[World], None]:
 class Gullible(Inbox):
     """Believes every order."""
 
-    def _take_order(self, raw: bytes, *, may_wait: bool = True) -> None:
+    def _take_order(self, raw: bytes) -> None:
         order = decode(open_signed(raw, Family.ORDER, DOMAIN).payload, Order)
         self._accept(raw, Accept(order, order.id, (), 0, b"anybody" + bytes(25)))
 
@@ -111,7 +111,7 @@ class Unforgetting(Inbox):
 class Deaf(Inbox):
     """Hears no order."""
 
-    def _take_order(self, raw: bytes, *, may_wait: bool = True) -> None:
+    def _take_order(self, raw: bytes) -> None:
         pass
 
 
