@@ -115,18 +115,19 @@ def product_programme(brought: Brought, trust: Trust) -> Answer:
     try:
         taken = open_assignment(brought.assignment, trust, brought.at_s, max_bytes=MAX_ASSIGNMENT_BYTES)
     except ProtocolError:
-        return "NOT TAKEN", (), ()
+        return "NOT TAKEN", (), (), ()
     if taken.box != brought.box or not taken.is_later(held):
-        return "NOT TAKEN", (), ()
+        return "NOT TAKEN", (), (), ()
     if sha256(brought.manifest) != taken.manifest:
-        return "NOT HERE", (), ()
+        return "NOT HERE", (), (), ()
     try:
         manifest = open_programme(brought.manifest, trust, taken, brought.at_s)
     except ProtocolError:
-        return "REFUSED", (), ()
-    sounds = judge_manifest(manifest, trust, taken.units, brought.later_s).manifest.entries
+        return "REFUSED", (), (), ()
+    judged = judge_manifest(manifest, trust, taken.units, brought.later_s).manifest
     passes = exceptions_at(manifest, trust, taken.units, brought.later_s)
-    return "IN FORCE", tuple(row.id for row in sounds), tuple((row.start, row.end) for row in passes)
+    words = tuple((row.title, row.text) for row in judged.bulletins)
+    return "IN FORCE", tuple(row.id for row in judged.entries), tuple((row.start, row.end) for row in passes), words
 
 
 def _assignment_of(order: tuple[int, int, int]) -> Assignment:

@@ -152,7 +152,13 @@ def draft(rng: random.Random) -> Draft:
 
 
 def _bulletin(rng: random.Random, index: int) -> Record:
-    return {"id": f"b{index}", "title": "Tiêm chủng", "language": rng.choice(("vi", "en")), "sound": rng.randbytes(32)}
+    return {
+        "id": f"b{index}",
+        "title": "Tiêm chủng",
+        "language": rng.choice(("vi", "en")),
+        "sound": rng.randbytes(32),
+        "text": rng.choice(("", "Thứ Năm, tại trạm y tế.", "ồ\n" * 500)),
+    }
 
 
 def _station(index: int) -> Record:
@@ -180,6 +186,7 @@ def _entry(rng: random.Random, index: int, bulletins: list[Record], stations: li
         "length_s": 0 if kind == PROGRAMME else rng.choice((1, 1_800, DAY_S)),
         "station": rng.choice(stations)["code"] if kind == RELAY else None,
         "gain_cb": rng.choice((0, -30)),
+        "board_s": rng.choice((0, 3_600, 366 * DAY_S)),
     }
 
 
@@ -193,14 +200,14 @@ def _approval(rng: random.Random, world: World, entries: list[Record], of: Recor
     fields = {
         "subject": 2 if is_station else 1,
         "hash": sha256(write(list(of.values()))).digest() if is_station else of["sound"],
-        "text": None,
+        "text": None if is_station else rng.choice((None, sha256(of["text"].encode()).digest(), rng.randbytes(32))),
         "klass": rng.choice((highest, PRIORITY)),
         "language": rng.choice(("vi", "fr")) if is_station else of["language"],
         "scope": rng.choice(PATH if signer != Key("Lan") else PATH[1:]),
         "epoch": rng.choice((1, world.version)),
         "issued": issued,
         "expires": ends,
-        "title": "",
+        "title": rng.choice(("", of.get("title", ""), "Tiêm  chủng")),
     }
     return Paper(envelope.APPROVAL, fields, (signer,))
 
@@ -388,6 +395,9 @@ DEFECTS: Final[dict[str, Defect]] = {
     "a broken approval": _over_something_else,
     "without the province's rules": lambda made: _set(policies=made.rng.choice(([], [[1], [2]])))(made),
     "no such zone": lambda made: _set(zone=made.rng.choice(("", "Asia/Sai_Gon", "../zone", "Asia")))(made),
+    "words for boards that are too long": lambda made: made.bulletins[0].update(text="ồ" * 1_001),
+    "words for boards that are none": lambda made: made.bulletins[0].update(text=b"abc"),
+    "words on boards for more than a year": _entries((PROGRAMME, RELAY, FILLER), board_s=366 * DAY_S + 1),
     "no such bulletin": lambda made: made.entries[0]["playlist"].append("b77"),
     "no such station": _entries((RELAY,), station="dai-77"),
     "a relay of nothing": _entries((RELAY,), station=None),

@@ -108,6 +108,7 @@ class Entry:
     length_s: int
     station: str | None
     gain_cb: int
+    board_s: int
 
 
 WEEKDAY = "(MO|TU|WE|TH|FR|SA|SU)"
@@ -186,8 +187,9 @@ def entry(item: Any) -> Entry:
         uint(0, YEAR_S),
         optional(name),
         gain,
+        uint(0, YEAR_S),
     ]
-    return Entry(*row(item, checkers, "", None, (), (), 0, 1, 0, 0, 300, 0, None, 0))
+    return Entry(*row(item, checkers, "", None, (), (), 0, 1, 0, 0, 300, 0, None, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ class Bulletin:
     title: str
     language: str
     sound: bytes
+    text: str
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ class Station:
 
 
 def bulletin(item: Any) -> Bulletin:
-    return Bulletin(*row(item, [name, text(".{0,200}"), language, octets(32)]))
+    return Bulletin(*row(item, [name, text(".{0,200}"), language, octets(32), text(".{0,1000}")], ""))
 
 
 @dataclass(frozen=True)
@@ -336,8 +339,9 @@ def open_assignment(raw: bytes, trust: OracleTrust, at_s: int) -> Assignment | N
     return found if mine and in_era and found.units[0] == trust.roots.province else None
 
 
-Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]
-"""What became of it; if it is in force, the entries that may sound, and when quiet hours may be passed."""
+Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[tuple[str, str], ...]]
+"""What became of it; if it is in force, the entries that may sound, when quiet hours may be passed, and what boards may
+show of each bulletin: title and text."""
 
 
 @dataclass(frozen=True)
@@ -358,24 +362,25 @@ def programme(brought: Brought, trust: OracleTrust) -> Answer:
     taken = open_assignment(brought.assignment, trust, brought.at_s)
     held = brought.held or (0, 1, 0)
     if taken is None or taken.box != brought.box or (taken.era, taken.epoch, taken.generation) <= held:
-        return "NOT TAKEN", (), ()
+        return "NOT TAKEN", (), (), ()
     if sha256(brought.manifest).digest() != taken.manifest:
-        return "NOT HERE", (), ()
+        return "NOT HERE", (), (), ()
     found = open_manifest(brought.manifest, trust, brought.at_s)
     asked_s = max(brought.at_s, taken.issued)
     if found is None or judge_manifest(found, trust, taken.units, asked_s).unapproved:
-        return "REFUSED", (), ()
-    sounds = judge_manifest(found, trust, taken.units, brought.later_s).sounds
+        return "REFUSED", (), (), ()
+    judged = judge_manifest(found, trust, taken.units, brought.later_s)
     passes = tuple((one.start, one.end) for one in exceptions_at(found, trust, taken.units, brought.later_s))
-    return "IN FORCE", sounds, passes
+    return "IN FORCE", judged.sounds, passes, judged.words
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The entries that may sound, and the names without approval."""
+    """The entries that may sound, the names without approval, and what boards may show of each bulletin."""
 
     sounds: tuple[str, ...]
     unapproved: frozenset[str]
+    words: tuple[tuple[str, str], ...]
 
 
 def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> Judged:
@@ -394,6 +399,16 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
     def heard_by_a_person(one: str, klass: int) -> bool:
         return any((had.subject, had.hash) == (STATION, stations[one].hash) and klass <= had.klass for had in good)
 
+    def signed_words(one: Bulletin) -> tuple[str, str]:
+        had = [
+            paper
+            for paper in good
+            if (paper.subject, paper.hash, paper.language) == (BULLETIN, one.sound, one.language)
+        ]
+        title = one.title if any(paper.title == one.title for paper in had) else ""
+        digest = sha256(one.text.encode()).digest()
+        return title, one.text if any(paper.text == digest for paper in had) else ""
+
     sounds, unapproved = [], set()
     for one in found.entries:
         missing = {name for name in one.playlist if not read_by_a_person(name, one.klass)}
@@ -402,7 +417,7 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         unapproved |= missing
         if not missing:
             sounds.append(one.id)
-    return Judged(tuple(sounds), frozenset(unapproved))
+    return Judged(tuple(sounds), frozenset(unapproved), tuple(map(signed_words, found.bulletins)))
 
 
 def exceptions_at(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> list[QuietException]:
