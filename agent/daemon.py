@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -388,7 +389,7 @@ def _live(
         sessions=Sessions(database),
         keeper=mind.keeper,
         faults=mind.faults,
-        wakes=mind.wakes,
+        ask_for_roots=partial(controller.inbox.ask_for_newer_roots, is_signed=False),
         line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
         decoder=OpusDecoder,
         inlet=speaker.frames,

@@ -167,7 +167,7 @@ class Inbox:
         """What was too much a minute ago: judge it once more, and ask for the roots that are owed."""
         for is_signed, asking in self._asking.items():
             if asking.owes:
-                self._ask_for_newer_roots(is_signed=is_signed)
+                self.ask_for_newer_roots(is_signed=is_signed)
         for raw in self._waiting.take(due_ms=self._clock.boot_ms()):
             self.take(raw)
 
@@ -227,7 +227,7 @@ class Inbox:
         except ProtocolError as error:
             if error.code == "roots-newer":
                 self._waiting.put_list(raw)
-                self._ask_for_newer_roots(is_signed=True)
+                self.ask_for_newer_roots(is_signed=True)
             if error.code == "not-newer":
                 return
             raise
@@ -332,9 +332,9 @@ class Inbox:
             due_ms = self._clock.boot_ms() + RATE_PERIOD_MS if code is RejectCode.RATE else None
             self._waiting.put(raw, order, is_signed=verdict.is_signed, due_ms=due_ms)
         if code is RejectCode.ROOTS_NEWER:
-            self._ask_for_newer_roots(is_signed=verdict.is_signed)
+            self.ask_for_newer_roots(is_signed=verdict.is_signed)
         if code is RejectCode.ROOTS_EXPIRED:
-            self._ask_for_newer_roots(is_signed=True)
+            self.ask_for_newer_roots(is_signed=True)
             self._faults.raised(FaultCode.TRUST, verdict.sentence("en"))
         if code in ANOMALIES:
             self._faults.raised(FaultCode.ORDER_REFUSED, f"{code}: {verdict.sentence('en')}")
@@ -342,8 +342,8 @@ class Inbox:
             self._book.reject(order.id, str(code), self._clock.now_ms())
             self._wakes.reporter.set()
 
-    def _ask_for_newer_roots(self, *, is_signed: bool) -> None:
-        """Now, or when the pause of such questions is over."""
+    def ask_for_newer_roots(self, *, is_signed: bool) -> None:
+        """Now, or when the pause of such questions is over. `is_signed`: by somebody who is trusted."""
         roots = self._trust.roots()
         version = 0 if roots is None else roots.version
         asking = self._asking[is_signed].after_a_wish(self._clock.boot_ms(), version)

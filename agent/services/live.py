@@ -21,7 +21,6 @@ from agent.ports.sound import Frames, SoundError
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
-from agent.services.wake import Wakes
 from protocol.errors import ProtocolError
 from protocol.live import SILENCE_S, Admitted, Denied, Listener, Stream, VoiceGroup, judge
 from protocol.order import SOUNDING, Status
@@ -81,19 +80,20 @@ class Live:
         sessions: SessionBook,
         keeper: Keeper,
         faults: Faults,
-        wakes: Wakes,
+        ask_for_roots: Callable[[], None],
         line: LiveLine,
         decoder: Callable[[], Decoder],
         inlet: Callable[[str], Frames],
     ) -> None:
-        """`decoder` makes one for each voice and raises SoundError; `inlet` is where the PCM of a voice goes."""
+        """`ask_for_roots` is told that a session names newer ones, as anybody may write; `decoder` makes one for each
+        voice and raises SoundError; `inlet` is where the PCM of a voice goes."""
         self._box = box
         self._clock = clock
         self._store = store
         self._sessions = sessions
         self._keeper = keeper
         self._faults = faults
-        self._wakes = wakes
+        self._ask_for_roots = ask_for_roots
         self._line = line
         self._decoder = decoder
         self._inlet = inlet
@@ -127,7 +127,7 @@ class Live:
         name = None if verdict.session is None else verdict.session.id.hex()
         log.warning("live session refused", session=name, code=str(verdict.code))
         if verdict.code is RejectCode.ROOTS_NEWER:
-            self._wakes.roots.set()
+            self._ask_for_roots()
         elif verdict.code not in HARMLESS:
             detail = f"live session refused, {verdict.code}: {sentence(verdict.code, 'en')}"
             self._faults.raised(FaultCode.ORDER_REFUSED, detail)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
                 sessions=Sessions(database),
                 keeper=box.keeper,
                 faults=box.faults,
-                wakes=box.wakes,
+                ask_for_roots=partial(box.inbox.ask_for_newer_roots, is_signed=False),
                 line=line,
                 decoder=EchoDecoder,
                 inlet=lambda name: horns.setdefault(name, Horn(box.clock.now_ms)),
@@ -226,6 +227,27 @@ def test_a_session_is_not_heard_twice_and_a_restart_does_not_forget_it(tmp_path:
         assert one.line.listeners == [SESSION.id]
         with contextlib.closing(Database(tmp_path / "live")) as again:
             assert SESSION.id in Sessions(again).seen()
+
+    told(tmp_path, story)
+
+
+def test_sessions_under_newer_roots_that_anybody_writes_make_no_more_fetches_than_other_noise(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        fetches: list[int] = []
+
+        async def count() -> None:
+            while True:
+                await one.box.wakes.roots.wait()
+                fetches.append(one.box.clock.now_ms())
+
+        one.box.wakes.roots.clear()
+        counting = asyncio.create_task(count())
+        for _ in range(600):
+            one.order(msgspec.structs.replace(SESSION, epoch=9))
+            one.box.watch.look()
+            await asyncio.sleep(1)
+        counting.cancel()
+        assert 1 <= len(fetches) <= 4
 
     told(tmp_path, story)
 

@@ -10,6 +10,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class LiveBox:
                 sessions=Sessions(Database(self._folder / "live")),
                 keeper=box.keeper,
                 faults=box.faults,
-                wakes=box.wakes,
+                ask_for_roots=partial(box.inbox.ask_for_newer_roots, is_signed=False),
                 line=LiveSocket(self._url, SIGNER, tls, box.clock),
                 decoder=OpusDecoder,
                 inlet=lambda _: self.horn,
