@@ -62,7 +62,7 @@ def under_alarms(
     speaking = [(voice, voice.until_ms) for voice in voices if voice.rank is not Rank.KEYED_MICROPHONE]
     quiet: dict[str, list[_Block]] = {}
     for voice, until_ms in speaking:
-        if not voice.in_quiet_hours and voice.from_ms < until_ms:
+        if not voice.in_quiet_hours:
             stretches = policy.quiet(voice.from_ms, until_ms)
             quiet[voice.name] = [(start, end, Cut.QUIET) for start, end in stretches]
     return _spoken(speaking, awake_ms, dict.fromkeys(Rank, blocks), quiet)

@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 from PIL import Image
 
+from agent.__main__ import main
 from agent.config import parse
 from agent.core.film import Frame
 from agent.core.pages import Look, Page
@@ -59,3 +60,5 @@ def test_a_daemon_whose_board_cannot_be_opened_says_so_and_goes_on(tmp_path: Pat
     file.write_text(BARE.format(port=free_port()) + board, "utf-8")
     with Agent(file) as agent:
         eventually(lambda: "code=BOARD" in agent.log() or '"BOARD"' in agent.log(), "the fault")
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        assert main(["status", "--config", str(file)]) == 0

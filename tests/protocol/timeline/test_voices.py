@@ -1,7 +1,7 @@
 """People who speak: over the programme, under alarms, inside the alarm that they belong to, and within the hours."""
 
-from protocol.priority import Rank
-from protocol.timeline import Carry, Holdings, Lock, SegmentKind, at, explain
+from protocol.priority import Precedence, Rank
+from protocol.timeline import Carry, Holdings, Lock, Segment, SegmentKind, at, explain, plan
 from protocol.timeline.model import HeldOrder
 from tests.protocol.timeline.house import box, emergency, ms, priority, programme, relay, sounds, voice
 
@@ -136,3 +136,32 @@ def test_voices_are_a_kind_of_their_own() -> None:
     row = at(only(voices=(voice("v1", "06:00", "06:10", gain_cb=-60),)), ms("06:05"))
     assert row is not None
     assert (row.kind, row.play, row.cause, row.gain_cb) == (SegmentKind.VOICE, "voice:v1", "v1", -60)
+
+
+def test_a_voice_is_planned_with_all_that_is_known_of_it() -> None:
+    (row,) = plan(only(voices=(voice("v1", "06:00", "06:10", gain_cb=-60),)), ms("06:00"), ms("06:10")).segments
+    assert row == Segment(
+        play="voice:v1",
+        kind=SegmentKind.VOICE,
+        cause="v1",
+        bulletin="",
+        sound=None,
+        station=None,
+        planned_ms=ms("06:00"),
+        start_ms=ms("06:00"),
+        end_ms=ms("06:10"),
+        offset_ms=0,
+        gain_cb=-60,
+        precedence=Precedence(Rank.LIVE, 0, 0, -ms("06:00"), 0, "v1"),
+    )
+
+
+def test_what_begins_where_a_voice_ends_cuts_nothing() -> None:
+    held = only(emergency(7, "06:01", repeats=1), voices=(voice("v1", "06:00", "06:01"),))
+    assert sounds(held) == ["06:00-06:01 voice:v1", "06:01-06:02 e7#1"]
+
+
+def test_a_voice_that_an_alarm_leaves_no_time_is_not_heard_for_a_moment_either() -> None:
+    for begin, end in (("06:00", "06:01"), ("06:00", "06:00:30"), ("06:00:30", "06:01")):
+        held = only(emergency(7, "06:00", repeats=1), voices=(voice("v1", begin, end),))
+        assert sounds(held) == ["06:00-06:01 e7#1"]
