@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _BECAUSE: Final[Mapping[str, tuple[str, ...]]] = {
+    "whether somebody speaks at this very moment was asked before anything else": (
+        "emergencies._Run._voices_to_come: return [voice.start_ms for voice in self.voices if voice.start_ms >= self.now_ms]",
+    ),
     "the length was asked for already: the reader's own limit is a second one": (
         "gate.judge: envelope = open_signed(raw, Family.ORDER, me.domain, )",
         "gate.judge: order = decode(envelope.payload, Order, )",

@@ -165,3 +165,8 @@ def test_a_voice_that_an_alarm_leaves_no_time_is_not_heard_for_a_moment_either()
     for begin, end in (("06:00", "06:01"), ("06:00", "06:00:30"), ("06:00:30", "06:01")):
         held = only(emergency(7, "06:00", repeats=1), voices=(voice("v1", begin, end),))
         assert sounds(held) == ["06:00-06:01 e7#1"]
+
+
+def test_a_turned_key_at_the_very_end_of_a_pass_takes_nothing_of_it() -> None:
+    held = only(emergency(7, "06:00", repeats=2, gap_s=0), voices=(voice("v1", "06:01", "06:02", KEYED),))
+    assert sounds(held) == ["06:00-06:01 e7#1", "06:01-06:02 voice:v1", "06:02-06:03 e7#2"]
