@@ -11,6 +11,7 @@ from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
 from protocol.order import Sound, Status
 from protocol.policy import Stretch
+from protocol.priority import OWN_LEVEL
 from protocol.timeline import Carry, Cut, Holdings, Lock, RefusalCode, at, explain, refusal_sentence, refusals_within
 from protocol.timeline.words import EN, VI
 from tests.protocol.timeline.house import (
@@ -94,6 +95,9 @@ def test_an_emergency_names_its_signers_level_and_its_end() -> None:
     assert "cấp dưới tỉnh 1 bậc ký, có hiệu lực đến 05:00" in told
     assert "nghỉ giữa hai lượt của lệnh khẩn cấp" in vi(held, "03:01:30")
     assert "province level" in en(Holdings(None, None, orders=(emergency(7, "03:00"),)), "03:00:10")
+    pressed = Holdings(None, None, orders=(emergency(7, "03:00", level=OWN_LEVEL),))
+    assert "signed at this box's own button" in en(pressed, "03:00:10")
+    assert "do nút bấm của chính hộp này ký" in vi(pressed, "03:00:10")
 
 
 def test_a_drill_is_called_one() -> None:
