@@ -9,7 +9,9 @@ from typing import Final
 
 from agent.core.cueing import Cue
 from agent.core.tape import ANNOUNCEMENT, CHIME, before, instead
+from agent.ports.clock import Clock
 from agent.ports.sound import FramesSound, RelaySound, Sound, ToneKind, ToneSound, files
+from agent.services.lately import Lately
 from agent.services.recordings import Recordings
 from protocol.timeline.model import Segment, SegmentKind
 
@@ -40,18 +42,22 @@ class Content:
     """Looks things up on the shelf and among the built-in recordings; the latter stand in for damaged emergencies."""
 
     def __init__(
-        self, shelf: Callable[[bytes], Path | None], recordings: Recordings, damaged: Callable[[bytes], None]
+        self,
+        clock: Clock,
+        shelf: Callable[[bytes], Path | None],
+        recordings: Recordings,
+        damaged: Callable[[bytes], None],
     ) -> None:
         """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
         self._shelf = shelf
         self._recordings = recordings
         self._damaged = damaged
-        self._unreadable: set[bytes | int] = set()
+        self._unreadable = Lately(clock)
 
     def avoid(self, sound: bytes | int) -> bool:
         """The bytes are as approved, but no decoder reads them; fetching them again would not help.
 
-        Whether that was known before.
+        They are tried again after some minutes: a card may have failed, and not they. Whether that was known before.
         """
         known = sound in self._unreadable
         self._unreadable.add(sound)

@@ -11,6 +11,7 @@ from agent.ports.journal import Play
 from agent.ports.sound import Sounded, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready
 from agent.services.device_health import DeviceHealth
+from agent.services.lately import Lately
 from agent.services.play_log import OnFault, PlayLog
 from agent.services.playing import Closing, Playing
 from agent.services.proof import Testimony, Witness
@@ -54,6 +55,8 @@ class Performance:
         self._unheard = unheard
         self._on_fault = on_fault
         self._on_change = on_change
+        self._stalled = Lately(clock)
+        """Sounds of which nothing came in time; they are tried once more."""
         self._playing: list[Playing] = []
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
@@ -175,6 +178,7 @@ class Performance:
                     self._stages.sounded(row.cause, first)
                 self._on_change()
             sounded = await playing.sounding.ended()
+            self._stalled.discard(playing.segment.sound)
             self._judge(playing, sounded)
             closing = self._proved(row, testimony, playing.closing(sounded))
             self._log.end(
@@ -229,9 +233,12 @@ class Performance:
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
         """A file that no decoder reads; whether something else can sound in its place. A station that is not on the
-        air is nobody's damage."""
+        air is nobody's damage, nor is a card that stands still once."""
         if segment.kind is SegmentKind.RELAY:
             return False
+        if error.stalled and segment.sound not in self._stalled:
+            self._stalled.add(segment.sound)
+            return True
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
         if segment.sound is None:
             return False
@@ -241,4 +248,4 @@ class Performance:
 
 def _why(segment: Segment, error: SoundError) -> str:
     """What the log says of a sound that cannot be had."""
-    return str(error) if segment.kind is SegmentKind.RELAY else f"{DAMAGED}: {error}"
+    return str(error) if segment.kind is SegmentKind.RELAY or error.stalled else f"{DAMAGED}: {error}"

@@ -74,7 +74,7 @@ class Player:
         self._lead_in_ms = lead_in_ms
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
         self._chime_ms = recordings.lengths_ms.get("chime", 0)
-        self._content = Content(shelf, recordings, on_damaged)
+        self._content = Content(clock, shelf, recordings, on_damaged)
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
+from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received, stalled
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import FramesSound, RelaySound, Sounded, Track, sound_label
+from agent.ports.sound import FramesSound, RelaySound, Sounded, SoundError, Track, sound_label
 
 ENDLESS_MS: Final = 1 << 50
 """What has no end of its own lasts until it is stopped."""
@@ -88,7 +88,12 @@ class FakeSpeaker:
         """The device goes: whatever sounds breaks off, and nothing starts until `plug_in`."""
         self._plugged_in = False
         for sounding in self._tracks:
-            sounding.break_off()
+            sounding.break_off(gone("it was unplugged"))
+
+    def stall(self) -> None:
+        """The card stands still: nothing comes of what sounds any more."""
+        for sounding in self._tracks:
+            sounding.break_off(stalled(2_000))
 
     def plug_in(self) -> None:
         self._plugged_in = True
@@ -129,7 +134,7 @@ class FakeSounding(PacedSounding):
         super().__init__(clock, track, before)
         self._length_ms = length_ms
         self._speaker = speaker
-        self._broken = False
+        self._broken: SoundError | None = None
         self._finished = False
         self._first_sample_ms: int | None = None
         self._sounded_ms = 0
@@ -153,9 +158,9 @@ class FakeSounding(PacedSounding):
             self._raise_if_broken()
         return Sounded(first_sample_ms, self._sounded_ms, complete, detail=fallbacks(self.track))
 
-    def break_off(self) -> None:
-        """The device is gone."""
-        self._broken = True
+    def break_off(self, error: SoundError) -> None:
+        """The device is gone, or the card."""
+        self._broken = error
         self.stopped.set()
 
     def finish(self) -> None:
@@ -173,8 +178,8 @@ class FakeSounding(PacedSounding):
             self._speaker.note(self.track, self._first_sample_ms, ended, sounded is not None and sounded.complete)
 
     def _raise_if_broken(self) -> None:
-        if self._broken:
-            raise gone("it was unplugged")
+        if self._broken is not None:
+            raise self._broken
 
 
 def _refuse_silent_stations(track: Track) -> None:

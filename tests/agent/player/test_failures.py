@@ -140,6 +140,59 @@ def test_a_text_file_that_was_published_as_sound_is_missed_and_named(tmp_path: P
     virtual_time.run(story())
 
 
+def test_a_card_that_stands_still_once_breaks_off_a_pass_which_begins_again_with_its_message(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.until(at("10:00:06"))
+            studio.speaker.stall()
+            await studio.until(at("10:02:00"))
+            assert [(heard.sources, heard.complete) for heard in studio.heard()] == [
+                (("1.ogg",), False),
+                (("1.ogg",), True),
+            ]
+            cut, played = studio.journal.rows
+            assert (cut.result, cut.detail) == (Result.CUT, "nothing came of it for 2000 ms: the card stands still")
+            assert (played.result, played.detail) == (Result.PLAYED, "")
+            assert studio.faults == []
+
+    virtual_time.run(story())
+
+
+def test_a_card_that_stands_still_again_and_again_costs_the_message_for_some_minutes_and_no_longer(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            for second in (6, 8):
+                await studio.until(at(f"10:00:{second:02}"))
+                studio.speaker.stall()
+            await studio.until(at("10:02:00"))
+            assert [heard.sources for heard in studio.heard()] == [("1.ogg",), ("1.ogg",), ("chime.ogg",)]
+            assert studio.journal.rows[-1].detail.startswith("content damaged")
+            await studio.until(at("10:10:00"))
+            studio.accept(order(2, studio, chime=0))
+            await studio.until(at("10:12:00"))
+            assert studio.heard()[-1].sources == ("1.ogg",)
+            assert studio.results()[-1][1] is Result.PLAYED
+
+    virtual_time.run(story())
+
+
+def test_a_bulletin_whose_card_stands_still_goes_on_where_it_would_be(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            studio.speaker.stall()
+            await studio.until(at("06:05:00"))
+            assert [heard.ended_ms for heard in studio.heard()] == [at("06:00:20"), at("06:01:00")]
+            assert [row.result for row in studio.journal.rows] == [Result.CUT, Result.PLAYED]
+
+    virtual_time.run(story())
+
+
 def test_the_end_of_the_daemon_fades_writes_and_switches_off(tmp_path: Path) -> None:
     async def story() -> None:
         async with Studio(tmp_path, wall=at("05:59:00")) as studio:

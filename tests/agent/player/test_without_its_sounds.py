@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from agent.core.cueing import Cue
+from agent.drivers.clock import SystemClock
 from agent.ports.sound import ToneKind, ToneSound
 from agent.services.content import GONE, Content, Ready, Unready
 from agent.services.recordings import SHIPPED, Recordings
@@ -23,7 +24,7 @@ def first_pass(status: Status) -> Segment:
 
 def content(folder: Path, segment: Segment) -> Ready | Unready:
     shutil.copy(SHIPPED / "index.json", folder)
-    wanted = Content(lambda _: None, Recordings(folder), lambda _: None)
+    wanted = Content(SystemClock("system"), lambda _: None, Recordings(folder), lambda _: None)
     return asyncio.run(wanted.of(segment, Cue(segment.start_ms, 0, None, 0, segment.start_ms), "flood", ""))
 
 
