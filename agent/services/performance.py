@@ -23,6 +23,10 @@ from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
 
 SILENCE: Final = "silence"
 """Why NOT_HEARD stands: a file was silence, and nothing good has sounded since."""
+BEGINS_S: Final = 3.0
+"""A device that has begun nothing so long after its instant does not work, whatever it says; the player process
+notices a stuck one sooner."""
+LOOK_S: Final = 0.5
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
 
@@ -166,7 +170,7 @@ class Performance:
         row = playing.row
         testimony: Testimony | None = None
         try:
-            first = await playing.sounding.started()
+            first = await self._first_sample(playing)
             if first is None and playing.ending is None and self._clock.now_ms() >= latest_ms:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
@@ -191,6 +195,28 @@ class Performance:
                 testimony.close()
             playing.first_sample_ms = None
             self._on_change()
+
+    async def _first_sample(self, playing: Playing) -> int | None:
+        """Wait for it. Raises SoundError, also when none comes: a hung device says nothing, and nothing is heard."""
+        started = asyncio.ensure_future(playing.sounding.started())
+        overdue_s = 0.0
+        try:
+            while not started.done():
+                if overdue_s >= BEGINS_S:
+                    playing.sounding.stop(0)
+                    raise _never_began()
+                due = self._is_due(playing)
+                await asyncio.wait({started}, timeout=LOOK_S)
+                overdue_s = overdue_s + LOOK_S if due else 0.0
+            return started.result()
+        finally:
+            started.cancel()
+
+    def _is_due(self, playing: Playing) -> bool:
+        """Whether it would be heard, or would have ended, if the device worked."""
+        if playing.ending is not None:
+            return True
+        return self._clock.now_ms() >= playing.cue.start_ms and not any(other.audible for other in self._playing)
 
     def _judge(self, playing: Playing, sounded: Sounded) -> None:
         """Silence in a file is a fault until something is rendered as it should be (fault 39)."""
@@ -244,6 +270,14 @@ class Performance:
             return False
         known = self._content.avoid(segment.sound)
         return segment.kind is SegmentKind.EMERGENCY and not known
+
+
+def _never_began() -> SoundError:
+    return SoundError(
+        f"it took the sound and did not begin within {BEGINS_S:.0f} s",
+        vi=f"đã nhận âm thanh nhưng không phát trong {BEGINS_S:.0f} giây",
+        device=True,
+    )
 
 
 def _why(segment: Segment, error: SoundError) -> str:

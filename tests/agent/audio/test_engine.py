@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from agent.drivers.audio.engine.process import Engine, better_buffer_ms
+from agent.drivers.audio.engine.process import IDLE_S, Engine, better_buffer_ms
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
@@ -267,6 +267,34 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
         assert (await again.ended()).complete
         await speaker.close()
         assert faults == ["the player process ended: exit code 75; it is started again"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("hangs_in", ["pause", "go_on", "ahead_ms"])
+def test_fault_36_a_device_that_hangs_where_no_sound_is_written_is_left_too(hangs_in: str) -> None:
+    """The stream stands still after some seconds without a sound; the driver does not come back from that."""
+
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            (hangs_in, "works"),
+            on_fault=lambda *fault: told.put_nowait(fault[2]),
+            start=without_a_device,
+        )
+        assert await speaker.probe() == hangs_in
+        async with asyncio.timeout(30):
+            if hangs_in == "go_on":
+                await asyncio.sleep(IDLE_S + 1)
+                sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+                with pytest.raises(SoundError, match="it has taken no sound for"):
+                    await sounding.started()
+            assert await told.get() == "the player process ended: exit code 75; it is started again"
+            alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))
+            assert (await alarm.ended()).complete
+        assert await speaker.probe() == "works"
+        await speaker.close()
 
     asyncio.run(story())
 

@@ -1,5 +1,6 @@
 """What breaks on a pole: devices, files, power, disks. Nothing lost, no wrong sound, and the state is visible."""
 
+import dataclasses
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from agent.ports.sound import Track
 from protocol.ids import sha256
 from protocol.order import Severity
 from protocol.report import FaultCode, Result, Stage
+from protocol.timeline import HeldOrder
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
 
@@ -74,6 +76,56 @@ def test_an_alarm_whose_device_never_comes_back_is_written_down_as_missed_once(t
             assert studio.heard() == []
             assert [row.result for row in studio.journal.rows] == [Result.MISSED]
             assert studio.first_samples == [None], "nobody may believe that it was heard"
+
+    virtual_time.run(story())
+
+
+class _Hanging(FakeSpeaker):
+    """A speaker whose device hangs: it takes what it is given, and neither begins nor ends anything."""
+
+    hangs = True
+
+    async def start(self, track: Track) -> FakeSounding:
+        sounding = await super().start(dataclasses.replace(track, start_ms=1 << 50) if self.hangs else track)
+        if self.hangs:
+            sounding.stop = lambda fade_ms: None  # type: ignore[method-assign]
+        return sounding
+
+    def work(self) -> None:
+        self.hangs = False
+        self._tracks = []
+
+
+def test_a_device_that_takes_a_sound_and_never_begins_is_ill_without_power_and_an_alarm_is_heard_when_it_works(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        studio = Studio(tmp_path, wall=at("10:00:00"))
+        studio.speaker = speaker = _Hanging(studio.clock)
+        studio.player = studio.build()
+        async with studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.until(at("10:15:00"))
+            assert studio.faults
+            assert set(studio.faults) == {(FaultCode.AUDIO_DEVICE, True)}
+            assert studio.silent_while_powered_ms <= 10_000, "two tries at most"
+            speaker.work()
+            await studio.until(at("10:20:00"))
+            assert [heard.complete for heard in studio.heard()] == [True]
+            assert studio.results() == [(studio.heard()[0].play, Result.PLAYED)]
+            assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+
+    virtual_time.run(story())
+
+
+def test_what_waits_for_the_end_of_another_sound_is_not_taken_for_a_hung_device(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            longer = order(1, studio, message=studio.blob("b40").hash, repeats=2, chime=0)
+            studio.change(orders=(HeldOrder(longer, studio.clock.now_ms(), 0, 10_000),))
+            await studio.until(at("10:03:00"))
+            assert [heard.complete for heard in studio.heard()] == [True, True]
+            assert studio.faults == []
 
     virtual_time.run(story())
 
