@@ -66,6 +66,7 @@ from agent.services.wake import Wakes
 from agent.services.watch import Watch
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
+from agent.store.hashing import digest_aside
 from agent.store.key import load_or_make
 from agent.store.lives import LivesFile
 from agent.store.lock import only_one
@@ -369,6 +370,7 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
         ears=_ears(config, mind),
+        digest=digest_aside,
     )
 
 

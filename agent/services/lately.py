@@ -20,6 +20,8 @@ class Lately:
         return added_boot_ms is not None and self._clock.boot_ms() - added_boot_ms < LATELY_MS
 
     def add(self, member: Hashable) -> None:
+        for old in [other for other in self._added if other not in self]:
+            del self._added[old]
         self._added[member] = self._clock.boot_ms()
 
     def discard(self, member: Hashable) -> None:

@@ -17,6 +17,7 @@ from agent.core.cueing import FADE_MS
 from agent.ports.clock import Clock, wait_for
 from agent.ports.journal import PlayJournal
 from agent.ports.sound import Amplifier, Speaker
+from agent.services.checks import Checks, Digest, StillReadingError, digest_here
 from agent.services.content import Content, Unready
 from agent.services.device_health import DeviceHealth
 from agent.services.performance import Performance
@@ -38,6 +39,8 @@ TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
 POWERED_TICK_MS: Final = 1_000
 """The same while the amplifier has power and nothing sounds: it must not wait for what may not come."""
+READING_TICK_MS: Final = 250
+"""While a file is read that should sound: what can do without it must not wait for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +65,12 @@ class Player:
         on_doing: Callable[[], None],
         lead_in_ms: int,
         ears: Ears = Ears(),  # noqa: B008 - frozen: a box without ears
+        digest: Digest = digest_here,
     ) -> None:
         """`holdings` gives the same object until they change; `changed` wakes the player and is cleared by it.
 
         `on_damaged` is told the hash of a blob that must be fetched again, `on_doing` that `sounding` has changed;
-        `lead_in_ms` is the time from the amplifier's power to its first clean sound.
+        `lead_in_ms` is the time from the amplifier's power to its first clean sound; `digest` reads a whole file.
         """
         self._clock = clock
         self._changed = changed
@@ -74,7 +78,8 @@ class Player:
         self._lead_in_ms = lead_in_ms
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
         self._chime_ms = recordings.lengths_ms.get("chime", 0)
-        self._content = Content(clock, shelf, recordings, on_damaged)
+        self._checks = Checks(clock, digest, changed.set)
+        self._content = Content(clock, shelf, recordings, on_damaged, self._checks)
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
@@ -121,6 +126,7 @@ class Player:
                 tick_ms = POWERED_TICK_MS if self._power.is_on and self.sounding is None else TICK_MS
                 await wait_for(self._clock, self._changed, min(tick_ms, self._wake_ms - self._clock.now_ms()))
         finally:
+            self._checks.close()
             await self._performance.wind_down()
             await self._power.off()
 
@@ -212,6 +218,8 @@ class Player:
             instants.append(now_ms + tail)
         if self._device.ill:
             instants.append(now_ms + self._device.retry_in_ms)
+        if self._checks.busy:
+            instants.append(now_ms + READING_TICK_MS)
         return min((instant for instant in instants if instant > now_ms), default=now_ms + TICK_MS)
 
     # What ends
@@ -237,6 +245,13 @@ class Player:
 
     async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
+        try:
+            return await self._step(segment, holdings)
+        except StillReadingError:
+            return False  # whoever reads it wakes this
+
+    async def _step(self, segment: Segment, holdings: Holdings) -> bool:
+        """Raises StillReadingError."""
         now = self._clock.now_ms()
         if segment.start_ms - COMMIT_MS > now or self._waits_for_the_device(segment):
             return False

@@ -22,6 +22,7 @@ from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
+from agent.services.checks import digest_of
 from agent.services.player import Player
 from agent.services.proof import Ears
 from agent.services.recordings import Recordings
@@ -136,6 +137,9 @@ class Studio:
         self.faults: list[tuple[FaultCode, bool]] = []
         self.damaged: list[bytes] = []
         self.on_damaged: Callable[[bytes], None] = lambda _: None
+        self.card_takes_ms = 0
+        """For each file."""
+        self.has_read: list[Path] = []
         self.may_fail = False
         """Whether the player may meet errors that nobody foresaw; else each breaks the test."""
         self.failures: list[str] = []
@@ -162,6 +166,7 @@ class Studio:
             on_doing=lambda: None,
             lead_in_ms=self.lead_in_ms,
             ears=ears or Ears(),
+            digest=self.read,
         )
 
     async def __aenter__(self) -> Self:
@@ -185,6 +190,13 @@ class Studio:
                 await task
         self._tasks = []
         assert self.may_fail or self.failures == []
+
+    async def read(self, path: Path) -> bytes | None:
+        """The box's card gives a file."""
+        self.has_read.append(path)
+        if self.card_takes_ms:
+            await self.clock.sleep_ms(self.card_takes_ms)
+        return digest_of(path)
 
     async def until(self, instant_ms: int) -> None:
         """Let time pass until the wall clock shows this."""

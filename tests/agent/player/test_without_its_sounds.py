@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.core.cueing import Cue
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import ToneKind, ToneSound
+from agent.services.checks import Checks, digest_here
 from agent.services.content import GONE, Content, Ready, Unready
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.order import Status
@@ -24,7 +25,9 @@ def first_pass(status: Status) -> Segment:
 
 def content(folder: Path, segment: Segment) -> Ready | Unready:
     shutil.copy(SHIPPED / "index.json", folder)
-    wanted = Content(SystemClock("system"), lambda _: None, Recordings(folder), lambda _: None)
+    clock = SystemClock("system")
+    checks = Checks(clock, digest_here, lambda: None)
+    wanted = Content(clock, lambda _: None, Recordings(folder), lambda _: None, checks)
     return asyncio.run(wanted.of(segment, Cue(segment.start_ms, 0, None, 0, segment.start_ms), "flood", ""))
 
 
