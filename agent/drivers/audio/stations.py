@@ -1,5 +1,6 @@
 """The processes that receive stations: each has the network, and a pipe into the player process, which has none."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,13 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from agent.ports.sound import RelaySound, Sound
+from agent.ports.sound import RelaySound, Sound, SoundError
 
 
 class Stations:
     """Those of one track: received from its hand-over to its end."""
 
-    def __init__(self, sounds: Iterable[Sound]) -> None:
+    def __init__(self, sounds: Iterable[Sound], beneath: Path | None = None) -> None:
+        """`beneath`: where their pipes lie; None: the system's place for passing files."""
+        self._beneath = beneath
         self._urls = {sound.url for sound in sounds if isinstance(sound, RelaySound)}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -24,9 +27,19 @@ class Stations:
         """Where the samples of which address come out."""
 
     def __enter__(self) -> Self:
+        """Raises SoundError where there is no room, no memory, or no right to write."""
+        try:
+            return self._open()
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise SoundError(
+                f"the station cannot be received: {error}", vi=f"không thu được đài: {error}", device=False
+            ) from error
+
+    def _open(self) -> Self:
         if not self._urls:
             return self
-        self._folder = tempfile.TemporaryDirectory(prefix="loa-relay-")
+        self._folder = tempfile.TemporaryDirectory(prefix="loa-relay-", dir=self._beneath)
         for number, url in enumerate(sorted(self._urls)):
             pipe = str(Path(self._folder.name) / str(number))
             os.mkfifo(pipe, 0o600)
@@ -41,7 +54,8 @@ class Stations:
         for process in self._processes:
             bury(process)
         if self._folder is not None:
-            self._folder.cleanup()
+            with contextlib.suppress(OSError):  # what a dying card keeps is nobody's matter here
+                self._folder.cleanup()
 
 
 def bury(process: "subprocess.Popen[bytes]") -> None:
