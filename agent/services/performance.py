@@ -21,6 +21,7 @@ from agent.services.unheard import Unheard
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
 
+WITHOUT_POWER: Final = "the amplifier did not go on"
 SILENCE: Final = "silence"
 """Why NOT_HEARD stands: a file was silence, and nothing good has sounded since."""
 BEGINS_S: Final = 3.0
@@ -72,11 +73,19 @@ class Performance:
     # What begins
 
     async def hand_over(  # noqa: PLR0917 - a segment with all that is known of it
-        self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None, latest_ms: int
+        self,
+        segment: Segment,
+        cue: Cue,
+        content: Ready,
+        row: Play,
+        after: Segment | None,
+        latest_ms: int,
+        *,
+        wait: bool,
     ) -> bool:
         """Give a track, whose row is open, to the speaker. From `latest_ms` on (wall time) it will not begin.
 
-        True: look again at once; False: the device is ill.
+        `wait`: not now, since nobody would hear it. True: look again at once; False: the device is ill.
         """
         track = Track(
             sources=content.sources,
@@ -90,6 +99,8 @@ class Performance:
             latest_ms=latest_ms,
         )
         self._waiting = row
+        if wait:
+            return False
         try:
             sounding = await self._speaker.start(track)
         except SoundError as error:
@@ -109,6 +120,12 @@ class Performance:
     def is_waiting(self, row: Play) -> bool:
         """Whether this row is open, and the device has not taken its track yet."""
         return self._waiting is not None and self._waiting.play == row.play
+
+    def hold_back(self, due_ms: int) -> None:
+        """Nothing that begins until then may begin: the amplifier has no power, and nobody would hear it."""
+        for playing in self._playing:
+            if not playing.audible and playing.cue.start_ms <= due_ms:
+                playing.stop(Ending(WITHOUT_POWER, final=False), 0)
 
     def wait_no_more(self, row: Play) -> None:
         """It turned out to be missing: its row is closed by whoever found that."""

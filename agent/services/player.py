@@ -155,6 +155,8 @@ class Player:
             following = self._following(around, now)
             await self._power.follow(needed=self._needs_power(following, now))
             self._stumbles.attempt(following)
+            if self._power.is_lacking:
+                self._performance.hold_back(now + self._lead_in_ms + MARGIN_MS)
             if following is None or not await self._advance(following, holdings):
                 break
             now = self._clock.now_ms()
@@ -216,6 +218,8 @@ class Player:
             instants.append(conclusion)
         if (tail := self._power.tail_left_ms) is not None:
             instants.append(now_ms + tail)
+        if (retry := self._power.retry_in_ms) is not None:
+            instants.append(now_ms + retry)
         if self._device.ill:
             instants.append(now_ms + self._device.retry_in_ms)
         if self._checks.busy:
@@ -280,11 +284,15 @@ class Player:
             self._performance.give_up_waiting(None)
             self._log.begin(row)
         latest_ms = cueing.latest_ms(segment, holdings)
-        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings), latest_ms)
+        after, unheard = _after(segment, holdings), self._power.is_lacking
+        return await self._performance.hand_over(segment, cue, content, row, after, latest_ms, wait=unheard)
 
     def _waits_for_the_device(self, segment: Segment) -> bool:
-        """Whether the device is left alone for now. An alarm is planned anew meanwhile, so that no pass is used up."""
-        if self._device.ill and segment.kind is SegmentKind.EMERGENCY:
+        """Whether the device is left alone for now.
+
+        Without it, or without power, an alarm is planned anew meanwhile, so that no pass is used up.
+        """
+        if (self._device.ill or self._power.is_lacking) and segment.kind is SegmentKind.EMERGENCY:
             self._planning.ask_again()
         return self._device.retry_in_ms > 0
 

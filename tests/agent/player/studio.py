@@ -137,6 +137,9 @@ class Studio:
         self.faults: list[tuple[FaultCode, bool]] = []
         self.damaged: list[bytes] = []
         self.on_damaged: Callable[[bytes], None] = lambda _: None
+        self._relay_broke_ms: int | None = None
+        self.relay_broken_ms = 0
+        """So long in all."""
         self.card_takes_ms = 0
         """For each file."""
         self.has_read: list[Path] = []
@@ -292,6 +295,17 @@ class Studio:
     def unlock(self) -> None:
         now = self.clock.now_ms()
         self.change(locks=tuple(replace(lock, until_ms=now) for lock in self.holdings.locks))
+
+    def break_relay(self) -> None:
+        """The relay of the amplifier stays as it is, whatever it is told."""
+        self.amplifier.is_broken = True
+        self._relay_broke_ms = self.clock.boot_ms() if self._relay_broke_ms is None else self._relay_broke_ms
+
+    def mend_relay(self) -> None:
+        self.amplifier.is_broken = False
+        if self._relay_broke_ms is not None:
+            self.relay_broken_ms += self.clock.boot_ms() - self._relay_broke_ms
+            self._relay_broke_ms = None
 
     def note_order(self, order: str, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> None:
         assert (grade > Grade.NONE) == (first_sample_ms is not None)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
@@ -126,6 +127,64 @@ def test_what_waits_for_the_end_of_another_sound_is_not_taken_for_a_hung_device(
             await studio.until(at("10:03:00"))
             assert [heard.complete for heard in studio.heard()] == [True, True]
             assert studio.faults == []
+
+    virtual_time.run(story())
+
+
+def test_a_relay_that_did_not_switch_off_is_told_again_until_it_does(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"), entry("s2", "06:02:00", "b10"))
+            await studio.until(at("06:00:10"))
+            studio.break_relay()
+            await studio.until(at("06:01:00"))
+            assert studio.amplifier.on
+            studio.mend_relay()
+            await studio.until(at("06:01:02"))
+            assert not studio.amplifier.on
+            await studio.until(at("06:05:00"))
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 2
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+def test_what_a_relay_that_does_not_switch_on_would_keep_silent_waits_and_is_never_noted_as_heard(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"))
+            studio.break_relay()
+            await studio.until(at("06:10:00"))
+            assert studio.heard() == []
+            assert [(row.result, row.started_ms) for row in studio.journal.rows] == [(Result.MISSED, None)]
+            studio.accept(order(1, studio, repeats=2, chime=0))
+            await studio.until(at("06:20:00"))
+            assert studio.heard() == []
+            studio.mend_relay()
+            await studio.until(at("06:20:01"))
+            assert studio.amplifier.on
+            await studio.until(at("06:25:00"))
+            assert [heard.complete for heard in studio.heard()] == [True, True], "no pass was used up"
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize("lead_in_ms", [0, 400, 3_000])
+def test_a_track_that_was_handed_over_before_its_relay_failed_does_not_sound(tmp_path: Path, lead_in_ms: int) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00"), lead_in_ms=lead_in_ms) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            studio.break_relay()
+            await studio.until(at("06:00:20"))
+            studio.mend_relay()
+            await studio.until(at("06:05:00"))
+            (heard,) = studio.heard()
+            assert at("06:00:20") <= heard.first_sample_ms <= at("06:00:22") + lead_in_ms
+            assert heard.complete
+            assert studio.heard_without_power == []
 
     virtual_time.run(story())
 
