@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -48,9 +49,12 @@ Command = Callable[[int, Sequence[str | None], int], list[str]]
 log = structlog.get_logger(__name__)
 
 
-def command(link: int, outputs: Sequence[str | None], begin_at: int, buffer_ms: int = 30) -> list[str]:
-    """How the player process is started."""
+def command(
+    link: int, outputs: Sequence[str | None], begin_at: int, buffer_ms: int = 30, *, wav: Path | None = None
+) -> list[str]:
+    """How the player process is started; `wav`: the folder that takes what would sound."""
     options = ["--link", str(link), "--buffer-ms", str(buffer_ms), "--begin-at", str(begin_at)]
+    options += [] if wav is None else ["--wav", str(wav)]
     return [sys.executable, "-m", "agent.drivers.audio.engine", *options, "--", *(name or "" for name in outputs)]
 
 

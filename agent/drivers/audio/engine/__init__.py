@@ -10,6 +10,7 @@ feeds       where voices come from: decoded ahead of need, pushed from outside, 
 rendered    pure: whether what was mixed is what the sources hold
 witness     now and then the sources are read anew, and compared with what was mixed
 device      one open output of PortAudio
+recorder    another output: files, for machines without sound
 sandbox     no sockets
 wire        what daemon and process say to each other
 relay       another process, with a network: receives a station, hands its samples on

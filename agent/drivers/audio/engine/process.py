@@ -25,7 +25,7 @@ from agent.drivers.audio.engine.opening import Opening
 from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import Samples
-from agent.ports.sound import SoundError
+from agent.ports.sound import SoundError, Track
 
 BEAT_S: Final = 0.25
 IDLE_S: Final = 5.0
@@ -76,16 +76,21 @@ class Engine:
         open_output: Callable[[str | None, int], Output],
         buffer_ms: int,
         begin_at: int = 0,
+        *,
+        note: Callable[[Track, Happening], None] = lambda *_: None,
     ) -> None:
         """`outputs`: names in the order in which they are tried; None is the system's default.
 
         `begin_at`: which of them is tried first, this once, since those before it hung.
 
         `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
+
+        `note` is told what becomes of tracks, before the block is written in which it happens.
         """
         self._link = link
         self._outputs = outputs
         self._open_output = open_output
+        self._note = note
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
@@ -182,7 +187,7 @@ class Engine:
         voice = Voice(
             command.track,
             self._opening.feed(command.track, command.pipes, opened),
-            lambda happening: self._tell(number, happening),
+            partial(self._tell, number, command.track),
             live=self._opening.is_live(command.track),
             ask=partial(self._witness.ask, command.track),
         )
@@ -195,7 +200,8 @@ class Engine:
 
     # Events
 
-    def _tell(self, number: int, happening: Happening) -> None:
+    def _tell(self, number: int, track: Track, happening: Happening) -> None:
+        self._note(track, happening)
         if isinstance(happening, Began):
             self._say(wire.Started(number, happening.first_sample_ms))
             return
