@@ -28,6 +28,8 @@ MAX_LEAD_IN_MS: Final = 10_000
 HEARD: Final = 5
 THRESHOLDS: Final = (4, 12)
 """Below these a microphone would hear the box by chance, above them never."""
+RECORDINGS: Final = "recordings"
+"""The `ear_device` that hears what the output "wav" writes."""
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -127,7 +129,7 @@ class Config:
     second: str | None
     """Name of the output that sounds when the first one fails; None for none."""
     ear_device: str | None
-    """Name of the PortAudio input beside the loudspeaker, "default" for the system's; None where there is none."""
+    """Name of the PortAudio input beside the loudspeaker, "default" for the system's, RECORDINGS; None for no ear."""
     ear_adc: Path | None
     """File of the measuring chip at the amplifier, /sys/bus/iio/…/in_voltage…_raw; None where there is none."""
     ear_threshold: float
@@ -196,6 +198,12 @@ def parse(text: str, path: Path) -> Config:
             "control.socket",
             f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one",
             f"đường dẫn dài hơn {MAX_SOCKET_PATH} byte; hãy chọn đường dẫn ngắn hơn",
+        )
+    if config.ear_device == RECORDINGS and config.output != "wav":
+        reader.fail(
+            "ear.device",
+            'the recordings are only there with output = "wav" under [sound]',
+            'chỉ có bản ghi khi đặt output = "wav" dưới [sound]',
         )
     reader.finish()
     return config

@@ -26,6 +26,7 @@ from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
+from agent.drivers.ear.recorded import Horn
 from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.opus import OpusDecoder
@@ -85,6 +86,8 @@ from protocol.signing import Domain, Family, KeySigner
 log = structlog.get_logger()
 
 VERSION: Final = version("loalang")
+HORN: Final = "horn"
+"""What `loalang-agent wire` calls the wire to a pretended horn."""
 
 
 async def run_box(config: Config, stop: asyncio.Event, notifier: Notifier) -> None:
@@ -112,7 +115,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     speaker = audio.choose(config, mind.clock, mind.faults.note)
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
-    player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
+    player = _sound(config, mind, wires, on_damaged=controller.fetcher.damaged)
     live = _live(config, database, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, wires=wires, player=player)
@@ -251,6 +254,8 @@ class _Wires:
     """Without the lock."""
     troubles: Mapping[str, str]
     """What could not be had, by name; empty texts for what could."""
+    horn: Horn | None
+    """A pretended one, whose wire can be cut."""
 
     def inlet(self, name: str) -> Frames:
         """Where the sound of the voice of this name is poured in."""
@@ -270,10 +275,11 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     if relay is not None:
         amplifier = switched = RelayAmplifier(pins, relay)
         troubles["amplifier"] = switched.trouble
-    power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
+    horn = ear.horn(config, amplifier)
+    power = BrownOut(horn or amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
     wiring = wiring_of(config.panel)
     lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
-    return _Wires(pins, wiring, power, lock, speaker, troubles)
+    return _Wires(pins, wiring, power, lock, speaker, troubles, horn)
 
 
 def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
@@ -283,11 +289,15 @@ def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
         return {}
 
     async def wire(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        line = wires.wiring.contacts.get(str(request.get("contact")))
-        if line is None:
-            names = ", ".join(wires.wiring.contacts)
+        name, on = str(request.get("contact")), bool(request.get("on"))
+        line = wires.wiring.contacts.get(name)
+        if name == HORN and wires.horn is not None:
+            wires.horn.is_connected = on
+        elif line is None:
+            names = ", ".join((*wires.wiring.contacts, *([] if wires.horn is None else [HORN])))
             raise AgentError(f"nothing like that is wired; there are {names}", vi=f"không có dây này; chỉ có {names}")
-        (pins.press if request.get("on") else pins.release)(line.number)
+        else:
+            (pins.press if on else pins.release)(line.number)
         return {"lit": [lamp for lamp, line in wires.wiring.lamps.items() if line.number in pins.on]}
 
     return {"wire": wire}
@@ -352,8 +362,8 @@ def _panel(
     return panel
 
 
-def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callable[[bytes], None]) -> Player:
-    store, wakes = mind.store, mind.wakes
+def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[bytes], None]) -> Player:
+    store, wakes, lock = mind.store, mind.wakes, wires.lock
     return Player(
         clock=mind.clock,
         speaker=lock.speaker,
@@ -368,13 +378,13 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
-        ears=_ears(config, mind),
+        ears=_ears(config, mind, wires.horn),
     )
 
 
-def _ears(config: Config, mind: _Mind) -> Ears:
+def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:
     """What the box hears of itself."""
-    microphone = ear.microphone(config, mind.clock)
+    microphone = ear.microphone(config, mind.clock, horn)
     return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import load, parse, to_toml
+from agent.config import RECORDINGS, load, parse, to_toml
 from agent.errors import ConfigError
 
 PATH = Path("/etc/loalang/box.toml")
@@ -43,6 +43,12 @@ def test_a_box_has_no_ear_unless_one_is_named() -> None:
     assert parse(to_toml(config), PATH) == config
 
 
+def test_the_ear_of_a_machine_without_sound_hears_what_it_records() -> None:
+    config = parse(f"{GOOD}[sound]\noutput = 'wav'\n[ear]\ndevice = 'recordings'", PATH)
+    assert config.ear_device == RECORDINGS
+    assert parse(to_toml(config), PATH) == config
+
+
 @pytest.mark.parametrize(
     ("change", "named", "way_out"),
     [
@@ -52,6 +58,7 @@ def test_a_box_has_no_ear_unless_one_is_named() -> None:
         ("[sound]\nlead_in_ms = 'long'", "sound.lead_in_ms", "whole number from 0"),
         ("[sound]\nlead_in_ms = true", "sound.lead_in_ms", "whole number from 0"),
         ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
+        ("[ear]\ndevice = 'recordings'", "ear.device", 'output = "wav" under [sound]'),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
         (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),
     ],
