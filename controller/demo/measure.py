@@ -78,3 +78,10 @@ def correlation(recording: Recording, sound: Path) -> tuple[float, float]:
     lag = peak if peak < heard.size else peak - size
     energy = float(np.sqrt(np.sum(heard**2) * np.sum(expected**2)))
     return (max(0.0, float(product[peak])) / energy if energy > 0 else 0.0), lag * 1000 / rate
+
+
+def loudest_hz(recording: Recording) -> float:
+    """The loudest note of it, by FFT."""
+    samples, rate = recording.samples()
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    return float(np.argmax(spectrum) * rate / samples.size) if samples.any() else 0.0

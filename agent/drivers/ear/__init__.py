@@ -1,5 +1,5 @@
-"""Ears: a USB microphone through PortAudio, one that hears the output's files, a measuring chip through the kernel's IIO
-files, behaving fakes."""
+"""Ears: a USB microphone through PortAudio, one that hears the output's files, a measuring chip through the kernel's
+IIO files, behaving fakes."""
 
 from agent.config import RECORDINGS, Config
 from agent.drivers.ear.line import IioLine

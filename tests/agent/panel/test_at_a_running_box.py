@@ -71,6 +71,19 @@ def test_the_button_sounds_a_box_that_nobody_has_ever_reached_and_stop_ends_it(
         assert "there are emergency, key, stop" in capsys.readouterr().err
 
 
+def test_the_wire_to_a_pretended_horn_can_be_cut_where_the_ear_hears_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That it is heard no more then is shown in test_recorded_ear; here, that the command reaches it."""
+    config = tmp_path / "box.toml"
+    config.write_text(BOX.replace('"fake"\nrecordings', '"wav"\nrecordings') + '[ear]\ndevice = "recordings"\n')
+    with Agent(config):
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        assert main(["wire", "horn", "off", "--config", str(config)]) == 0
+        assert main(["wire", "bell", "on", "--config", str(config), "--lang", "en"]) == 1
+        assert "there are emergency, key, stop, horn" in capsys.readouterr().err
+
+
 def test_a_relay_on_pins_that_cannot_be_had_stays_the_fault_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

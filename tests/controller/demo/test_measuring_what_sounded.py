@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from controller.demo.measure import Recording, correlation, heard_by_fake, heard_by_recorder
+from controller.demo.measure import Recording, correlation, heard_by_fake, heard_by_recorder, loudest_hz
 
 RATE = 48_000
 
@@ -45,6 +45,13 @@ def test_a_sound_of_which_only_half_was_played_is_told_from_the_whole(tmp_path: 
     half = sound[: sound.size // 2]
     likeness, _ = correlation(recorded(tmp_path / "r.wav", half), written(tmp_path / "s.wav", sound))
     assert likeness < 0.8
+
+
+def test_the_loudest_note_of_a_stretch_is_found_beside_a_louder_stretch(tmp_path: Path) -> None:
+    times = np.arange(RATE) / RATE
+    notes = [0.9 * np.sin(2 * np.pi * 300 * times), 0.2 * np.sin(2 * np.pi * 700 * times), np.zeros(RATE)]
+    stretches = [recorded(tmp_path / "r.wav", np.concatenate(notes), at_ms, 1_000) for at_ms in (0, 1_000, 2_000)]
+    assert [round(loudest_hz(stretch)) for stretch in stretches] == [300, 700, 0]
 
 
 def test_silence_is_like_nothing(tmp_path: Path) -> None:
