@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from agent.config import parse
+from agent.drivers.audio import choose
 from agent.drivers.audio.engine.feeds import Ahead
 from agent.drivers.audio.engine.mixer import Mixer, Voice
 from agent.drivers.audio.engine.recorder import Recorder
@@ -263,6 +265,31 @@ def test_the_real_engine_sounds_into_files_live_voices_too_and_proves_what_it_mi
     assert plays(facts) == [["play"], ["voice:7"]]
     heard = soundfile.read(sorted((tmp_path / "out").glob("*.wav"))[1])[0]
     assert pitch(heard[960:8_160]) == pytest.approx(500, abs=11)
+
+
+@pytest.mark.parametrize("sound", ['output = "wav"', 'output = "auto"\ndevice = "no card has this name"'])
+def test_a_box_that_wants_files_or_finds_no_card_records_and_says_where(tmp_path: Path, sound: str) -> None:
+    text = f'[box]\nname = "x"\nstate_dir = "s"\n[controller]\nurl = "https://x"\n[sound]\n{sound}\nrecordings = "out"'
+
+    async def story() -> None:
+        speaker = choose(parse(text, tmp_path / "box.toml"), SystemClock("system"))
+        assert await speaker.probe() == f"WAV: {tmp_path / 'out'}"
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_folder_that_takes_no_files_is_told_when_a_sound_is_handed_over(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+
+    async def story() -> None:
+        speaker = EngineSpeaker(SystemClock("system"), start=partial(command, wav=tmp_path / "out"))
+        with pytest.raises(SoundError, match=r"choose another sound\.recordings") as refused:
+            await speaker.start(track(tone(tmp_path / "a.wav", 100)))
+        assert refused.value.device
+        await speaker.close()
+
+    asyncio.run(story())
 
 
 def uses(library: str, pid: int) -> bool:
