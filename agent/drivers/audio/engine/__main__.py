@@ -12,7 +12,7 @@ import sys
 
 from agent.drivers.audio.engine.device import Device
 from agent.drivers.audio.engine.process import BUFFERS_MS, Engine, hurry
-from agent.drivers.audio.engine.sandbox import close_the_network
+from agent.drivers.audio.engine.sandbox import confine
 from agent.ports.sound import SoundError
 
 
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--begin-at", type=int, default=0)
     parser.add_argument("outputs", nargs="*", default=[""])
     given = parser.parse_args()
-    close_the_network()
+    confine()
     hurry()
     outputs = [name or None for name in given.outputs]
     if given.probe:
