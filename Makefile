@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PORT ?= 8080
+JOBS ?= auto
 BOXES ?= 20
 CODE := agent controller protocol tests docs
 
@@ -35,9 +36,9 @@ contracts:
 	@echo "▸ import contracts"
 	@$(BIN)/lint-imports
 
-unit: ## The tests alone (ARGS= goes to pytest)
+unit: ## The tests alone, on every core (JOBS=; ARGS= goes to pytest)
 	@echo "▸ tests"
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 format: ## Formats the code and mends what ruff can mend
 	@$(BIN)/ruff format $(CODE)

@@ -1,13 +1,10 @@
 """The panel of a real daemon, whose controller and broker have never been there."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -119,11 +116,6 @@ def press_and_hear(folder: Path, agent: Agent) -> None:
     eventually(lambda: "stage=STARTED" in agent.log(), "the first sample")
 
 
-def hear_for_ever(manager: socket.socket) -> NoReturn:
-    while True:
-        manager.recv(100)
-
-
 def test_fault_46_the_press_goes_on_after_kill_minus_nine_as_the_kernel_kills_for_want_of_memory(
     tmp_path: Path,
 ) -> None:
@@ -134,32 +126,6 @@ def test_fault_46_the_press_goes_on_after_kill_minus_nine_as_the_kernel_kills_fo
         agent.kill()
         agent.start()
         eventually(lambda: any(row["complete"] for row in heard(tmp_path)), "a whole pass after the restart")
-
-
-def test_fault_46_a_daemon_that_hangs_gives_no_sign_of_life_and_its_alarm_goes_on_when_it_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The test is systemd: it listens for the watchdog's signs, and bites."""
-    address = tmp_path / "notify"
-    monkeypatch.setenv("NOTIFY_SOCKET", str(address))
-    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
-    config = tmp_path / "box.toml"
-    config.write_text(BOX + '[clock]\ntrust = "system"\n', encoding="utf-8")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, Agent(config) as agent:
-        manager.bind(str(address))
-        manager.settimeout(60)
-        press_and_hear(tmp_path, agent)
-        while manager.recv(100) != b"WATCHDOG=1":
-            pass
-        os.kill(agent.pid, signal.SIGSTOP)
-        manager.settimeout(4)
-        with pytest.raises(TimeoutError):
-            hear_for_ever(manager)
-        agent.kill()
-        agent.start()
-        manager.settimeout(60)
-        assert manager.recv(100) == b"READY=1"
-        eventually(lambda: any(row["complete"] for row in heard(tmp_path)), "a whole pass after the bite")
 
 
 def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:

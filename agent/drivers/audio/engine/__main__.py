@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.drivers.audio.engine.process import BUFFERS_MS, Engine, hurry
 from agent.drivers.audio.engine.recorder import Recorder
-from agent.drivers.audio.engine.sandbox import close_the_network
+from agent.drivers.audio.engine.sandbox import confine
 from agent.ports.sound import SoundError
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--wav", type=Path)
     parser.add_argument("outputs", nargs="*", default=[""])
     given = parser.parse_args()
-    close_the_network()
+    confine()
     hurry()
     outputs = [name or None for name in given.outputs]
     if given.probe:
