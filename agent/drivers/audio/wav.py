@@ -14,6 +14,7 @@ import soundfile
 
 from agent.drivers.audio.paced import PacedSounding, PacedSpeaker, fallbacks, gone
 from agent.drivers.audio.source import RATE_HZ, Source, frames, limited, milliseconds
+from agent.drivers.audio.speech import open_spoken
 from agent.ports.clock import Clock, wait_for
 from agent.ports.sound import Sounded, Track, sound_label
 
@@ -36,7 +37,7 @@ def wav_speaker(clock: Clock, folder: Path, kept: int = KEPT) -> PacedSpeaker:
 
     def make(track: Track, before: PacedSounding | None) -> PacedSounding:
         probe()
-        return WavSounding(clock, track, before, Source(track), folder=folder, kept=kept)
+        return WavSounding(clock, track, before, Source(track, open_spoken), folder=folder, kept=kept)
 
     return PacedSpeaker(make, probe)
 

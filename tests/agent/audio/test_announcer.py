@@ -1,0 +1,64 @@
+"""The announcer's folder: what of it will sound, and what is wrong with the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from agent.drivers.audio.announcer import Announcer, look
+
+RATE_HZ = 48_000
+
+
+def record(path: Path, *, seconds: float = 2.0, rate: int = RATE_HZ) -> Path:
+    noise = np.random.default_rng(7).uniform(-0.5, 0.5, round(seconds * rate))
+    soundfile.write(path, noise, rate, format={".opus": "OGG", ".wav": "WAV"}[path.suffix.lower()])
+    return path
+
+
+def test_files_named_by_their_message_are_found_with_their_lengths(tmp_path: Path) -> None:
+    flood, drill = record(tmp_path / "1.WAV"), record(tmp_path / "90.wav", seconds=3)
+    (tmp_path / "README.txt").write_text("thu âm ngày 3 tháng 8")
+    assert look(tmp_path) == Announcer({"1": (flood, 2_000), "90": (drill, 3_000)})
+    assert look(None) == Announcer()
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "said"),
+    [
+        ("lu.wav", {}, "lu.wav: no message has this number; there are 1, 2, 3"),
+        ("01.wav", {}, "01.wav: no message has this number"),
+        ("8.wav", {}, "8.wav: no message has this number"),
+        ("7.wav", {"rate": 44_100}, "7.wav: cannot be sounded: 44100 samples a second instead of 48000"),
+        ("7.wav", {"seconds": 0.5}, "7.wav: it is 0.5 s long; 1 to 120 s are possible"),
+        ("7.wav", {"seconds": 121}, "7.wav: it is 121.0 s long; 1 to 120 s are possible"),
+    ],
+)
+def test_what_is_no_recording_of_a_message_is_named(
+    tmp_path: Path, name: str, facts: dict[str, float], said: str
+) -> None:
+    record(tmp_path / name, **facts)  # type: ignore[arg-type]
+    (complaint,) = look(tmp_path).complaints
+    assert complaint.startswith(said)
+    assert look(tmp_path).recordings == {}
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_found(tmp_path: Path) -> None:
+    good = record(tmp_path / "2.wav")
+    (tmp_path / "1.opus").write_bytes(b"no sound at all")
+    found = look(tmp_path)
+    assert found.recordings == {"2": (good, 2_000)}
+    assert [complaint.split(": ")[:2] for complaint in found.complaints] == [["1.opus", "cannot be sounded"]]
+
+
+def test_of_two_recordings_of_one_message_none_is_chosen(tmp_path: Path) -> None:
+    record(tmp_path / "1.wav")
+    record(tmp_path / "1.opus")
+    found = look(tmp_path)
+    assert found.recordings == {}
+    assert [complaint.split(": ")[0] for complaint in found.complaints] == ["1.opus", "1.wav"]
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    assert look(tmp_path / "away").complaints == (f"{tmp_path / 'away'}: No such file or directory",)
