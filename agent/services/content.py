@@ -20,7 +20,7 @@ from protocol.timeline.model import Segment, SegmentKind
 CHUNK_BYTES: Final = 1 << 20
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
-GONE: Final = f"{MISSING}: the built-in sounds are gone; install the agent again"
+GONE: Final = f"{MISSING}: the built-in sounds are gone, install the agent again"
 SPOKEN: Final = "spoken by the box"
 
 
