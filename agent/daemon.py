@@ -196,7 +196,7 @@ def _remember(config: Config, database: Database, me: _Me) -> _Mind:
         faults.raised(FaultCode.STORE, f"a damaged database was put aside as {database.put_aside.name}")
     announcer = look(config.announcer)
     if announcer.complaints:
-        faults.raised(FaultCode.ANNOUNCER, "; ".join(announcer.complaints))
+        faults.raised(FaultCode.ANNOUNCER, "; ".join(map(str, announcer.complaints)))
     else:
         faults.cleared(FaultCode.ANNOUNCER)
     recordings = Recordings(announcer=announcer.recordings, complaints=announcer.complaints)

@@ -10,7 +10,18 @@ from typing import Final
 
 from agent.core.cueing import Cue
 from agent.core.tape import ANNOUNCEMENT, CHIME, SIGNALS_MS, before, instead, length_ms, signal, words
-from agent.ports.sound import Accent, FileSound, FramesSound, RelaySound, Sound, SpeechSound, ToneKind, ToneSound, files
+from agent.ports.sound import (
+    Accent,
+    FileSound,
+    FramesSound,
+    RelaySound,
+    Sound,
+    SoundError,
+    SpeechSound,
+    ToneKind,
+    ToneSound,
+    files,
+)
 from agent.services.play_log import OnFault
 from agent.services.recordings import Recordings
 from protocol.order import Order, Severity, Status, usual_chime
@@ -65,14 +76,14 @@ class Content:
         self._unreadable: set[bytes | int] = set()
         self._unspoken: set[bytes | int] = set()
         """Messages in whose place the box could not speak."""
-        self._doubts: dict[bytes | int, list[Callable[[str], None]]] = {}
+        self._doubts: dict[bytes | int, list[Callable[[SoundError], None]]] = {}
         """By message: what to give up where its track cannot be sounded, the least certain first."""
 
-    def avoid(self, segment: Segment, why: str) -> bool:
+    def avoid(self, segment: Segment, why: SoundError) -> bool:
         """Its track cannot be sounded, though it was found: whether something else may sound in its place."""
         doubts = [] if segment.sound is None else self._doubts.get(segment.sound, [])
         if not doubts:
-            self._on_fault(FaultCode.CONTENT_DAMAGED, True, why)
+            self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
             return False
         doubts.pop(0)(why)
         return True
@@ -165,14 +176,14 @@ class Content:
         """Whether an announcer has read it."""
         return piece in self._recordings.of_announcer
 
-    def _give_up_announcer(self, piece: str, why: str) -> None:
+    def _give_up_announcer(self, piece: str, why: SoundError) -> None:
         self._recordings.give_up_announcer(piece, why)
-        self._on_fault(FaultCode.ANNOUNCER, True, why)
+        self._on_fault(FaultCode.ANNOUNCER, True, str(why))
 
-    def _set_aside(self, where: set[bytes | int], message: bytes | int, why: str) -> None:
+    def _set_aside(self, where: set[bytes | int], message: bytes | int, why: SoundError) -> None:
         """The bytes are as approved, but no decoder reads them; or nothing speaks. Trying again would not help."""
         where.add(message)
-        self._on_fault(FaultCode.CONTENT_DAMAGED, True, why)
+        self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
 
     async def _relay(self, segment: Segment, cue: Cue, url: str) -> Ready | Unready:
         """A station, and the playlist that sounds over and over while it cannot be heard."""

@@ -233,7 +233,7 @@ class Performance:
         if segment.kind is SegmentKind.RELAY:
             return False
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
-        again = self._content.avoid(segment, str(error))
+        again = self._content.avoid(segment, error)
         return segment.kind is SegmentKind.EMERGENCY and again
 
 

@@ -17,7 +17,7 @@ class Recordings:
         self,
         folder: Path = SHIPPED,
         announcer: Mapping[str, tuple[Path, int]] | None = None,
-        complaints: Sequence[str] = (),
+        complaints: Sequence[AgentError] = (),
     ) -> None:
         """`announcer`: file and length in milliseconds by message code, of those that can be sounded; `complaints`:
         what is wrong with the others.
@@ -45,7 +45,7 @@ class Recordings:
         return self._announcer
 
     @property
-    def complaints(self) -> Sequence[str]:
+    def complaints(self) -> Sequence[AgentError]:
         """What is wrong with recordings of the announcer that do not sound."""
         return self._complaints
 
@@ -54,7 +54,7 @@ class Recordings:
         announcer = self._announcer.get(piece)
         return announcer if announcer is not None and announcer.is_file() else self._folder / f"{piece}.ogg"
 
-    def give_up_announcer(self, piece: str, why: str) -> None:
+    def give_up_announcer(self, piece: str, why: AgentError) -> None:
         """The announcer's recording of this message cannot be sounded after all."""
         if self._announcer.pop(piece, None) is not None:
             self._complaints.append(why)

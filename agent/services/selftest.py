@@ -94,10 +94,11 @@ class Trials:
         return {"vi": f"đủ {len(PREPARED)} bản tin", "en": f"all {len(PREPARED)}"}
 
     async def announcer(self) -> Said:
-        if complaints := "; ".join(self.recordings.complaints):
+        if complaints := self.recordings.complaints:
+            en, vi = ("; ".join(error.said(language) for error in complaints) for language in ("en", "vi"))
             raise AgentError(
-                f"{complaints}; these messages sound as shipped. See docs/sound.md",
-                vi=f"{complaints}; các bản tin này được phát bằng bản có sẵn. Xem docs/sound.md",
+                f"{en}; these messages sound as shipped. See docs/sound.md",
+                vi=f"{vi}; các bản tin này được phát bằng bản có sẵn. Xem docs/sound.md",
             )
         names = ", ".join(path.name for path in self.recordings.of_announcer.values())
         return {"vi": names or "chưa có", "en": names or "none"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import AgentError
 from agent.ports.sound import SoundError
 from agent.services import selftest
 from agent.services.recordings import Recordings
@@ -61,10 +62,10 @@ def test_the_announcers_recordings_are_listed_and_what_is_wrong_with_others_is_s
             good = {code: (tmp_path / f"{code}.opus", 9_000) for code in ("1", "90")}
             listed = (await tried(box, "en", recordings=Recordings(announcer=good)))["announcer"]
             assert (listed.ok, listed.detail) == (True, "1.opus, 90.opus")
-            bad = Recordings(announcer=good, complaints=["7.wav: cannot be sounded"])
+            bad = Recordings(announcer=good, complaints=[AgentError("x", vi="7.wav: không phát được")])
             outcome = (await tried(box, "vi", recordings=bad))["announcer"]
             assert not outcome.ok
-            assert outcome.detail.startswith("7.wav: cannot be sounded; các bản tin này được phát bằng bản có sẵn")
+            assert outcome.detail.startswith("7.wav: không phát được; các bản tin này được phát bằng bản có sẵn")
 
     virtual_time.run(main())
 

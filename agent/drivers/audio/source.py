@@ -85,7 +85,10 @@ class File:
             if self._file.samplerate != RATE_HZ:
                 rate = self._file.samplerate
                 self._file.close()
-                raise self._damaged(f"{rate} samples a second instead of {RATE_HZ}; publish it again")
+                raise self._damaged(
+                    f"{rate} samples a second instead of {RATE_HZ}; publish it again",
+                    f"có {rate} mẫu mỗi giây thay vì {RATE_HZ}; hãy chuyển lại tệp",
+                )
             self.length = int(self._file.frames)
             if skip:
                 self._file.seek(min(skip, self.length))
@@ -107,8 +110,9 @@ class File:
     def close(self) -> None:
         self._file.close()
 
-    def _damaged(self, why: str) -> SoundError:
-        return SoundError(f"{self._path.name}: cannot be sounded: {why}", device=False)
+    def _damaged(self, why: str, vi: str = "") -> SoundError:
+        name = self._path.name
+        return SoundError(f"{name}: cannot be sounded: {why}", vi=f"{name}: không phát được: {vi or why}", device=False)
 
 
 class Loop:

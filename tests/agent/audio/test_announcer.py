@@ -40,7 +40,9 @@ def test_what_is_no_recording_of_a_message_is_named(
 ) -> None:
     record(tmp_path / name, **facts)  # type: ignore[arg-type]
     (complaint,) = look(tmp_path).complaints
-    assert complaint.startswith(said)
+    assert str(complaint).startswith(said)
+    assert complaint.said("vi").startswith(f"{name}: ")
+    assert complaint.said("vi") != str(complaint)
     assert look(tmp_path).recordings == {}
 
 
@@ -49,7 +51,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_found(tmp_path: Path) -
     (tmp_path / "1.opus").write_bytes(b"no sound at all")
     found = look(tmp_path)
     assert found.recordings == {"2": (good, 2_000)}
-    assert [complaint.split(": ")[:2] for complaint in found.complaints] == [["1.opus", "cannot be sounded"]]
+    assert [str(complaint).split(": ")[:2] for complaint in found.complaints] == [["1.opus", "cannot be sounded"]]
 
 
 def test_of_two_recordings_of_one_message_none_is_chosen(tmp_path: Path) -> None:
@@ -57,8 +59,8 @@ def test_of_two_recordings_of_one_message_none_is_chosen(tmp_path: Path) -> None
     record(tmp_path / "1.opus")
     found = look(tmp_path)
     assert found.recordings == {}
-    assert [complaint.split(": ")[0] for complaint in found.complaints] == ["1.opus", "1.wav"]
+    assert [str(complaint).split(": ")[0] for complaint in found.complaints] == ["1.opus", "1.wav"]
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
-    assert look(tmp_path / "away").complaints == (f"{tmp_path / 'away'}: No such file or directory",)
+    assert [str(error) for error in look(tmp_path / "away").complaints] == ["away: No such file or directory"]

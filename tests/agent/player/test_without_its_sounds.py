@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.cueing import Cue
-from agent.ports.sound import Accent, FileSound, Sound, SpeechSound, ToneKind, ToneSound
+from agent.ports.sound import Accent, FileSound, Sound, SoundError, SpeechSound, ToneKind, ToneSound
 from agent.services.content import GONE, MISSING, Content, Ready, Unready
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.messages import BY_CODE
@@ -59,7 +59,7 @@ class Box:
 
     def fails(self, order: Order) -> bool:
         """The speaker cannot sound it; whether something else may sound."""
-        return self.content.avoid(self.segment(order), "it does not work")
+        return self.content.avoid(self.segment(order), SoundError("it does not work", device=False))
 
 
 def bare(folder: Path) -> Recordings:
@@ -132,7 +132,7 @@ def test_an_announcers_recording_comes_before_the_shipped_one_until_it_cannot_be
     assert box.fails(drill)
     assert box.sounds(drill) == ((FileSound(SHIPPED / "90.ogg"), FLOOD), "")
     assert box.faults == [(FaultCode.ANNOUNCER, "it does not work")] * 2
-    assert list(recordings.complaints) == ["it does not work"] * 2
+    assert [str(error) for error in recordings.complaints] == ["it does not work"] * 2
 
 
 def test_an_announcers_recording_that_was_taken_away_leaves_the_shipped_one(tmp_path: Path) -> None:
