@@ -1,5 +1,6 @@
-"""The announcer's folder: what of it will sound, and what is wrong with the rest."""
+"""The announcer's folder: what of it will sound, what is wrong with the rest, and what is heard at a sound card."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,19 @@ import pytest
 import soundfile
 
 from agent.drivers.audio.announcer import Announcer, look
+from agent.drivers.clock import SystemClock
+from agent.services.recordings import SHIPPED, Recordings
+from protocol.report import FaultCode, Result
+from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
+from tests.agent.audio.sounds import ready_speaker
+from tests.agent.player.studio import Studio, order
 
-RATE_HZ = 48_000
+FORMATS = {".opus": "OGG", ".wav": "WAV", ".flac": "FLAC"}
 
 
 def record(path: Path, *, seconds: float = 2.0, rate: int = RATE_HZ) -> Path:
     noise = np.random.default_rng(7).uniform(-0.5, 0.5, round(seconds * rate))
-    soundfile.write(path, noise, rate, format={".opus": "OGG", ".wav": "WAV"}[path.suffix.lower()])
+    soundfile.write(path, noise, rate, format=FORMATS[path.suffix.lower()])
     return path
 
 
@@ -64,3 +71,44 @@ def test_of_two_recordings_of_one_message_none_is_chosen(tmp_path: Path) -> None
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     assert [str(error) for error in look(tmp_path / "away").complaints] == ["away: No such file or directory"]
+
+
+# At a sound card
+
+
+def hear_one_pass(folder: Path, null_sink: NullSink) -> tuple[Studio, "np.ndarray[tuple[int], np.dtype[np.float32]]"]:
+    """The alarm of a flood, with what the announcer has left in the folder."""
+
+    async def story() -> Studio:
+        clock = SystemClock("system")
+        speaker = await ready_speaker(clock)
+        studio = Studio(folder, wall=clock.now_ms(), lead_in_ms=0)
+        studio.player = studio.build(clock, speaker, recordings=Recordings(announcer=look(folder).recordings))
+        async with studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.pass_ms(16_000)
+        await speaker.close()
+        return studio
+
+    ear = null_sink.listen()
+    studio = asyncio.run(story())
+    return studio, ear.close()[0]
+
+
+@pytest.mark.sound
+def test_an_announcers_recording_is_what_is_heard(tmp_path: Path, null_sink: NullSink) -> None:
+    hers, _ = soundfile.read(record(tmp_path / "1.wav", seconds=3), dtype="float32")
+    studio, heard = hear_one_pass(tmp_path, null_sink)
+    assert find(hers, heard)[1] > 0.98
+    assert [(row.result, row.detail) for row in studio.journal.rows] == [(Result.PLAYED, "")]
+
+
+@pytest.mark.sound
+def test_one_that_is_damaged_further_on_gives_way_to_the_shipped_one(tmp_path: Path, null_sink: NullSink) -> None:
+    path = record(tmp_path / "1.flac", seconds=3)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    studio, heard = hear_one_pass(tmp_path, null_sink)
+    shipped, _ = soundfile.read(SHIPPED / "1.ogg", dtype="float32")
+    assert find(shipped, heard)[1] > 0.98
+    assert [row.result for row in studio.journal.rows] == [Result.CUT, Result.PLAYED]
+    assert (FaultCode.ANNOUNCER, True) in studio.faults

@@ -145,7 +145,13 @@ class Studio:
         self._tasks: list[asyncio.Task[None]] = []
         self.player = self.build()
 
-    def build(self, clock: Clock | None = None, speaker: Speaker | None = None, ears: Ears | None = None) -> Player:
+    def build(
+        self,
+        clock: Clock | None = None,
+        speaker: Speaker | None = None,
+        ears: Ears | None = None,
+        recordings: Recordings = RECORDINGS,
+    ) -> Player:
         """Another player on the same holdings; what is not named is the fake."""
         return Player(
             clock=clock or self.clock,
@@ -153,7 +159,7 @@ class Studio:
             amplifier=self.amplifier,
             journal=self.journal,
             shelf=self.shelf,
-            recordings=RECORDINGS,
+            recordings=recordings,
             holdings=lambda: self.holdings,
             changed=self.changed,
             on_order=self.note_order,
