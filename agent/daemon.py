@@ -22,12 +22,12 @@ from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
+from agent.drivers.audio.announcer import look
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.recorded import Horn
-from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.opus import OpusDecoder
 from agent.drivers.systemd import Notifier
@@ -39,7 +39,7 @@ from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
 from agent.ports.pins import Pins, PinsError
-from agent.ports.sound import Amplifier, Frames, Speaker
+from agent.ports.sound import Accent, Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
@@ -197,7 +197,13 @@ def _remember(config: Config, database: Database, me: _Me) -> _Mind:
     faults = Faults(store.outbox, clock, wakes.reporter)
     if database.put_aside is not None:
         faults.raised(FaultCode.STORE, f"a damaged database was put aside as {database.put_aside.name}")
-    return _Mind(clock, store, faults, Keeper(clock, store), Recordings(), wakes)
+    announcer = look(config.announcer)
+    if announcer.complaints:
+        faults.raised(FaultCode.ANNOUNCER, "; ".join(map(str, announcer.complaints)))
+    else:
+        faults.cleared(FaultCode.ANNOUNCER)
+    recordings = Recordings(announcer=announcer.recordings, complaints=announcer.complaints)
+    return _Mind(clock, store, faults, Keeper(clock, store), recordings, wakes)
 
 
 @dataclass(frozen=True)
@@ -378,6 +384,7 @@ def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
+        accent=Accent(config.voice),
         ears=_ears(config, mind, wires.horn),
     )
 
@@ -453,8 +460,7 @@ def _open_the_desk(
     )
     speaks = CodeSpeaker(
         enrolment_code(me.box),
-        config.state_dir / "code.wav",
-        voice=Espeak(),
+        accent=Accent(config.voice),
         speaker=wires.lock.speaker,
         amplifier=wires.lock.amplifier,
         trust=mind.store.trust,

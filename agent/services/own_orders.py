@@ -244,9 +244,8 @@ class OwnOrders:
         return tuple(row.order.id for row in self._book.stops() if row.level == OWN_LEVEL)
 
     def _tape_ms(self, order: Order) -> int:
-        """A message that is not built in has no length; the chime sounds for it."""
-        pieces = tape.of_order(order)
-        return sum(self._recordings.lengths_ms.get(piece, 0) for piece in pieces if isinstance(piece, str))
+        """A message that is not built in has no length; a siren sounds for it."""
+        return tape.length_ms(tape.of_order(order), self._recordings.lengths_ms, lambda _: 0)
 
     def _place(self) -> tuple[str, ...]:
         wanted = self._desired.wanted()
