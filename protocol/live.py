@@ -23,7 +23,9 @@ from protocol.roles import Holder, Role, distinct
 from protocol.signing import Domain, Envelope, Family, Signer, open_signed, sign1, verify1
 from protocol.trust import Trust
 
-MAX_SESSION_BYTES: Final = 1_024
+MAX_SESSION_BYTES: Final = 4_096
+MAX_BOXES: Final = 64
+"""So many boxes a session may name; where more are to listen, it names their units."""
 MAX_SESSION_S: Final = 1_800
 MAX_GROUP_BYTES: Final = 8_192
 FRAME_MS: Final = 20
@@ -50,7 +52,7 @@ class LiveSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     expires: EpochS
     """At most MAX_SESSION_S after `issued`; not included."""
     area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
-    boxes: Annotated[tuple[BoxId, ...], Meta(max_length=16)]
+    boxes: Annotated[tuple[BoxId, ...], Meta(max_length=MAX_BOXES)]
     """Only these of the area; empty for all."""
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
     """Raw Ed25519 public key of the page that speaks."""

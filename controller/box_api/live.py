@@ -76,4 +76,4 @@ def _box(scope: Scope) -> Box | None:
 
 
 def _concerned(session: str, box: Box) -> bool:
-    return box.unit is not None and services.concerns(session, box.unit.code, timezone.now())
+    return box.unit is not None and services.concerns(session, box.pk, box.unit.code, timezone.now())

@@ -44,8 +44,8 @@ class Home:
     """Speakers that are silent by order."""
     live: list[Card]
     """Emergencies that are sounding or may still sound."""
-    speaking: list[Speech]
-    """Who speaks live at this moment, or may begin to."""
+    speaking: list[tuple[Speech, int]]
+    """Who speaks live at this moment, or may begin to, and to how many boxes."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
     strangers: list[Stranger]
@@ -82,7 +82,7 @@ def home(person: Person, now: dt.datetime) -> Home:
             for order in rollcall.live(now)
             if order.type in SOUNDING and concerns(seen, order.area)
         ],
-        speaking=[row for row in live.on_air(now) if concerns(seen, row.area)],
+        speaking=[(row, live.meant(row).count()) for row in live.on_air(now) if concerns(seen, row.area)],
         told=cards.told(person, now),
         strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],

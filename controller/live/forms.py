@@ -12,10 +12,20 @@ from controller.live import rules
 from controller.live.rules import Wanted
 
 
+class _AnyOf(forms.MultipleChoiceField):
+    """What was sent, whatever was offered: `services.prepare` says what is wrong with it."""
+
+    def valid_value(self, value: object) -> bool:
+        return isinstance(value, str)
+
+
 class SpeakForm(forms.Form):
     """Where, for how long, and inside which alarm."""
 
     area = forms.MultipleChoiceField(label=gettext_lazy("Nơi sẽ nghe"), widget=forms.CheckboxSelectMultiple)
+    boxes = _AnyOf(label=gettext_lazy("Hộp sẽ nghe"), required=False)
+    offered = forms.BooleanField(required=False)
+    """The page has shown boxes to choose: then none chosen is none, not all."""
     minutes = forms.TypedChoiceField(
         label=gettext_lazy("Nói tối đa (phút)"),
         coerce=int,
@@ -46,6 +56,12 @@ class SpeakForm(forms.Form):
             field.choices = offered
         self.fields["area"].initial = [code for code, _name in areas[:1]]
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("offered") and not data.get("boxes"):
+            self.add_error("boxes", gettext_lazy("Hãy chọn ít nhất một hộp sẽ nghe."))
+        return data
+
     def wanted(self) -> Wanted:
         """The checked answers; a key that cannot be read is an empty one."""
         data = self.cleaned_data
@@ -53,4 +69,4 @@ class SpeakForm(forms.Form):
             key = signing.from_base64url(data["key"])
         except (ValueError, binascii.Error):
             key = b""
-        return Wanted(tuple(data["area"]), key, data["minutes"], data["attached"], data["reason"])
+        return Wanted(tuple(data["area"]), key, data["minutes"], data["attached"], data["reason"], tuple(data["boxes"]))

@@ -21,6 +21,8 @@ class Speech(models.Model):
     """The person's name in the roots, once it is signed."""
     area = models.JSONField()
     """Unit codes."""
+    boxes = models.JSONField(default=list)
+    """Ids of the boxes of the area that are to listen; empty for all."""
     attached = models.ForeignKey(EmergencyOrder, models.PROTECT, null=True, related_name="+")
     """The alarm inside which it speaks."""
     reason = models.CharField(max_length=200, blank=True)

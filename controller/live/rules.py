@@ -1,6 +1,6 @@
 """From what an officer decides to the session that is signed, and how a session stands. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +27,8 @@ class Wanted:
     attached: str = ""
     """Id in hex of the alarm inside which it speaks; empty for none."""
     reason: str = ""
+    boxes: tuple[str, ...] = ()
+    """Ids of those of the area that are to listen; empty for all."""
 
 
 class Standing(StrEnum):
@@ -57,7 +59,7 @@ def session(wanted: Wanted, trust: Trust, identity: bytes, now_s: int) -> LiveSe
         not_before=now_s,
         expires=now_s + wanted.minutes * 60,
         area=wanted.area,
-        boxes=(),
+        boxes=wanted.boxes,
         key=wanted.key,
         attached=bytes.fromhex(wanted.attached) if wanted.attached else None,
         reason=wanted.reason,
@@ -65,16 +67,17 @@ def session(wanted: Wanted, trust: Trust, identity: bytes, now_s: int) -> LiveSe
 
 
 def trial(
-    raw: bytes, record: LiveSession, trusts: Mapping[str, Trust], now_ms: int, alarms: Mapping[bytes, int]
+    raw: bytes, places: Iterable[tuple[str, str]], trusts: Mapping[str, Trust], now_ms: int, alarms: Mapping[bytes, int]
 ) -> Denied | None:
-    """The first refusal of a healthy box in each unit of the area; None where all of them would listen.
+    """The first refusal of a healthy box at each of these places; None where all of them would listen.
 
-    `alarms` are those in force, with the levels of their signers.
+    `places`: a box's id and its unit; where all boxes of a unit are meant, an empty id and that unit. `trusts` are by
+    unit; `alarms` are those in force, with the levels of their signers.
     """
     clock = ClockReading(now_ms, now_ms, ClockQuality.NTP)
-    for unit in record.area:
+    for box, unit in places:
         trust = trusts[unit]
-        verdict = judge(raw, trust, clock, Listener(trust.domain, "", above(unit), (), alarms))
+        verdict = judge(raw, trust, clock, Listener(trust.domain, box, above(unit), (), alarms))
         if isinstance(verdict, Denied):
             return verdict
     return None

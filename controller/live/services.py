@@ -5,10 +5,11 @@ The controller carries the groups and cannot make one: they are signed with a ke
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from controller.accounts import services as accounts
 from controller.accounts import signing
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
+from controller.boxes.models import Box
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.live import rules
@@ -33,7 +35,7 @@ from protocol import topics
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.ids import key_id
-from protocol.live import MAX_SESSION_BYTES, LiveSession
+from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, LiveSession
 from protocol.policy import EffectivePolicy
 from protocol.quantities import DAY_MS
 from protocol.refusals import sentence
@@ -65,6 +67,7 @@ def prepare(by: Person, wanted: Wanted, *, now: datetime | None = None) -> Speec
             _("Dùng Chrome, Edge, Firefox hoặc Safari bản mới, trên trang https."),
         )
     way = _require(by, wanted.area, now)
+    wanted = replace(wanted, boxes=_chosen(wanted))
     if wanted.attached and wanted.attached not in {alarm.pk for alarm in attachable(by, wanted.area, now)}:
         raise Refused(
             "attached",
@@ -78,13 +81,44 @@ def prepare(by: Person, wanted: Wanted, *, now: datetime | None = None) -> Speec
         payload=encode(record),
         person=by,
         area=list(wanted.area),
+        boxes=list(wanted.boxes),
         attached_id=wanted.attached or None,
         reason=wanted.reason,
         created=now,
         expires=datetime.fromtimestamp(record.expires, UTC),
     )
-    accounts.audit(by, "live.prepared", f"live:{speech.pk}", area=list(wanted.area), attached=wanted.attached)
+    accounts.audit(
+        by,
+        "live.prepared",
+        f"live:{speech.pk}",
+        area=list(wanted.area),
+        boxes=list(wanted.boxes),
+        attached=wanted.attached,
+    )
     return speech
+
+
+def _chosen(wanted: Wanted) -> tuple[str, ...]:
+    """The boxes that the session names: none where all of the area are meant. Raises `Refused` naming boxes."""
+    chosen, here = set(wanted.boxes), set(locking.boxes_in(wanted.area).values_list("pk", flat=True))
+    elsewhere = sorted(chosen - here)
+    if elsewhere:
+        names = Box.objects.filter(pk__in=elsewhere).values_list("name", flat=True)
+        raise Refused(
+            "boxes",
+            _("Hộp %(boxes)s không ở khu vực đã chọn, hoặc không còn được dùng.")
+            % {"boxes": ", ".join(sorted({*names, *(elsewhere if not names else ())}))},
+            _("Chọn thêm khu vực của hộp đó, hoặc bỏ chọn nó."),
+        )
+    if chosen == here:
+        return ()
+    if len(chosen) > MAX_BOXES:
+        raise Refused(
+            "boxes",
+            _("Chọn riêng được nhiều nhất %(most)d hộp; bạn đã chọn %(n)d.") % {"most": MAX_BOXES, "n": len(chosen)},
+            _("Giữ nguyên tất cả các hộp, chọn thôn thay cho cả xã, hoặc mở hai phiên."),
+        )
+    return tuple(sorted(chosen))
 
 
 def _require(by: Person, area: tuple[str, ...], now: datetime) -> Capacity:
@@ -151,7 +185,9 @@ def sign(speech: Speech, person: Person, signed: SignedBy, *, now: datetime | No
     except ProtocolError as error:
         raise Refused("signature", error.message, _("Ký bằng trình duyệt khác, hoặc bằng tệp khóa.")) from error
     alarms = {bytes.fromhex(alarm.pk): alarm.level or 0 for alarm in rollcall.alarms(now)}
-    refusal = rules.trial(envelope, record, people.trusts(speech.area), int(now.timestamp() * 1000), alarms)
+    places = _places(speech)
+    trusts = people.trusts({unit for _box, unit in places})
+    refusal = rules.trial(envelope, places, trusts, int(now.timestamp() * 1000), alarms)
     if refusal is not None:
         raise Refused("session", sentence(refusal.code, get_language() or "vi"))
     speech.envelope, speech.sent_at, speech.holder = envelope, now, way.holder.person
@@ -214,7 +250,24 @@ def speaks(identity: str, person: Person, now: datetime) -> bool:
     return any(speech.pk == identity and speech.person_id == person.pk for speech in on_air(now))
 
 
-def concerns(identity: str, unit: str, now: datetime) -> bool:
-    """Whether a box of this unit is to hear this session now."""
-    place = above(unit)
-    return any(speech.pk == identity and any(code in speech.area for code in place) for speech in on_air(now))
+def is_for(speech: Speech, box: str, unit: str) -> bool:
+    """Whether this box, in this unit, is one of those that are to listen."""
+    return any(code in speech.area for code in above(unit)) and (not speech.boxes or box in speech.boxes)
+
+
+def concerns(identity: str, box: str, unit: str, now: datetime) -> bool:
+    """Whether this box, in this unit, is to hear this session now."""
+    return any(speech.pk == identity and is_for(speech, box, unit) for speech in on_air(now))
+
+
+def meant(speech: Speech) -> models.QuerySet[Box]:
+    """The boxes that are to listen, as they are now."""
+    found = locking.boxes_in(speech.area).order_by("unit__code", "name")
+    return found.filter(pk__in=speech.boxes) if speech.boxes else found
+
+
+def _places(speech: Speech) -> list[tuple[str, str]]:
+    """Where it is tried before it is sent: the boxes that it names, or the units of its area."""
+    if not speech.boxes:
+        return [("", unit) for unit in speech.area]
+    return [(box, unit or "") for box, unit in meant(speech).values_list("pk", "unit__code")]

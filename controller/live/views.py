@@ -1,6 +1,7 @@
 """The pages of live voice: where and how long, then the signature, then the button."""
 
 from datetime import datetime
+from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,9 +26,13 @@ from controller.orders import cards, locking
 from controller.orders.cards import concerns
 from controller.orders.views import areas_for
 from controller.units.models import Unit
-from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, RATE_HZ
+from protocol.ids import enrolment_code
+from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ
 from protocol.roles import Role
 from protocol.signing import Family
+
+SHOWN: Final = 200
+"""Where an area has more boxes, single ones cannot be chosen."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,8 +49,24 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("live:session", speech.pk)
     on_air = [row for row in services.on_air(now) if concerns(accounts.where(person, Action.VIEW), row.area)]
+    area = request.POST.getlist("area") if request.method == "POST" else [code for code, _name in areas[:1]]
     context = {"form": form, "areas": areas, "blocked": blocked, "on_air": on_air}
-    return render(request, "live/new.html", context)
+    return render(request, "live/new.html", context | _boxes(person, area, request.POST.getlist("boxes"), now))
+
+
+@require_GET
+def boxes(request: HttpRequest) -> HttpResponse:
+    """The boxes of the areas that are chosen on the page, to choose among."""
+    context = _boxes(person_of(request), request.GET.getlist("area"), request.GET.getlist("boxes"), timezone.now())
+    return render(request, "live/boxes.html", context)
+
+
+def _boxes(person: Person, area: list[str], chosen: list[str], now: datetime) -> dict[str, object]:
+    """Boxes of those of the areas in which the person may speak, with whether each is chosen: all, where none is."""
+    mine = {code for code, _name in areas_for(person, (Role.COMMUNE,), now)[0]}
+    found = list(locking.boxes_in(sorted(mine.intersection(area))).order_by("unit__code", "name")) if mine else []
+    rows = [(box, enrolment_code(box.pk), not chosen or box.pk in chosen) for box in found]
+    return {"boxes": rows[:SHOWN], "too_many": len(rows) > SHOWN, "count": len(rows), "most": MAX_BOXES}
 
 
 @require_GET
@@ -90,7 +111,8 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
         "mine": mine,
         "area": ", ".join(names.get(code, code) for code in speech.area),
         "alarm": None if speech.attached is None else cards.card(speech.attached, now),
-        "meant": locking.boxes_in(speech.area).count(),
+        "meant": services.meant(speech).count(),
+        "chosen": list(services.meant(speech)) if speech.boxes else [],
         "quiet_until": None if speech.attached or standing is Standing.OVER else services.quiet_until(speech.area, now),
         "may_end": standing is Standing.ON and services.may_end(speech, person),
     }

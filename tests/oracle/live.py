@@ -42,7 +42,7 @@ def judge(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me) -
 
 def _answers(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me) -> Iterator[str]:
     """Each question that fails says so; only the first answer is ever asked for."""
-    if len(raw) > 1024:
+    if len(raw) > 4096:
         yield "TOO_LONG"
     try:
         opened = envelope.open_envelope(raw, envelope.LIVE)
@@ -132,7 +132,7 @@ def case(rng: random.Random) -> Case:
         "not_before": rng.choice((0, issued, issued + 60)),
         "expires": issued + rng.choice((300, 1799, 1800)),
         "area": [PATH[place], *rng.sample(["77-26560", "79"], rng.randrange(2))],
-        "boxes": rng.choice(([], [], [BOX], ["a" * 16, BOX])),
+        "boxes": rng.choice(([], [], [BOX], ["a" * 16, BOX], ["a" * 16] * 63 + [BOX])),
         "key": rng.randbytes(32),
         "attached": rng.choice((None, alarm)),
         "reason": "họp",
@@ -172,6 +172,7 @@ def _defective(rng: random.Random, right: Case, said: dict[str, Any], who: Row, 
         "elsewhere": {"said": {"area": ["77-26560"]}},
         "to the province": {"said": {"area": ["77"]}},
         "to other boxes": {"said": {"boxes": ["b" * 16]}},
+        "to more boxes than a session names": {"said": {"boxes": [BOX] * 65}},
         "expired": {"said": {"issued": NOW_S - 900, "not_before": 0, "expires": NOW_S}},
         "from the future": {"said": {"issued": NOW_S + 301, "not_before": 0, "expires": NOW_S + 900}},
         "too long": {"said": {"expires": said["issued"] + 1801}},

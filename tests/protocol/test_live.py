@@ -159,7 +159,7 @@ def test_it_speaks_inside_an_alarm_of_its_level_and_not_inside_a_higher_one() ->
 
 def test_an_order_is_no_session_and_what_is_too_long_is_not_read() -> None:
     order = sign(encode(FLOOD), Family.ORDER, DOMAIN, LAN)
-    long = sign(encode(LIVE), Family.LIVE, DOMAIN, *([LAN] * 8)) + bytes(1_024)
+    long = sign(encode(LIVE), Family.LIVE, DOMAIN, *([LAN] * 8)) + bytes(4_096)
     verdicts = [judge(raw, TRUST, CLOCK, listener()) for raw in (order, long, b"")]
     assert [one.code for one in verdicts if isinstance(one, Denied)] == [
         RejectCode.MALFORMED,

@@ -93,9 +93,11 @@ def register_key(page: Any, url: str, file: Path) -> None:
     page.wait_for_selector("a.danger.small")
 
 
-def begin(page: Any, url: str, key_file: Path) -> None:
-    """Lan chooses her commune and signs: the button waits for her."""
+def begin(page: Any, url: str, key_file: Path, *, without: tuple[str, ...] = ()) -> None:
+    """Lan chooses her commune, but for these boxes, and signs: the button waits for her."""
     page.goto(f"{url}/truc-tiep/")
+    for box in without:
+        page.uncheck(f"[name=boxes][value={box}]")
     page.click("text=Tiếp tục: ký")
     page.wait_for_selector("#signing-file-button:not([disabled])")
     page.set_input_files("#signing-key-file", str(key_file))

@@ -28,16 +28,18 @@ from agent.store.database import Database
 from agent.store.papers import PaperFiles
 from agent.store.sessions import Sessions
 from protocol import topics
+from protocol.ids import box_id
 from protocol.ids import sha256 as hashed
 from protocol.live import RATE_HZ
 from protocol.manifest import Assignment
-from protocol.signing import Domain, Family, family_of
+from protocol.signing import Domain, Family, KeySigner, family_of
 from protocol.timeline import Voice
 from tests.support.box_parts import BOX, SIGNER, parts
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
 from tests.support.live_office import COMMUNE, approve, begin, furnish, log_in, register_key
 from tests.support.program import Loalang
+from tests.support.small_controller import key
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -45,6 +47,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get i
 
 DOMAIN = Domain("79", "test")
 BEEP_HZ = 1_000
+OTHER = key("another box of the commune")
 
 
 def arguments(microphone: Path) -> list[str]:
@@ -100,7 +103,8 @@ class Horn:
 class LiveBox:
     """A box with its real store, its real service and its real connection, in a loop of its own thread."""
 
-    def __init__(self, folder: Path, url: str, roots: bytes) -> None:
+    def __init__(self, folder: Path, url: str, roots: bytes, signer: KeySigner = SIGNER) -> None:
+        self._signer = signer
         self.horn = Horn()
         self._folder, self._url, self._roots = folder, url, roots
         self._ready = threading.Event()
@@ -126,18 +130,19 @@ class LiveBox:
         with parts(self._folder) as box:
             box.clock.jump(round(time.time() * 1000) - box.clock.now_ms())
             box.inbox.take_first(self._roots)
-            place = Assignment(BOX, 1, hashed(b""), 1, ("79", COMMUNE), 0, 0xFFFF_FFFF)
+            me = box_id(self._signer.public_key)
+            place = Assignment(me, 1, hashed(b""), 1, ("79", COMMUNE), 0, 0xFFFF_FFFF)
             box.store.desired.keep_wanted(b"", place)
             tls = Tls(PaperFiles(self._folder), box.clock)
             live = Live(
-                BOX,
+                me,
                 box.clock,
                 box.store,
                 sessions=Sessions(Database(self._folder / "live")),
                 keeper=box.keeper,
                 faults=box.faults,
                 ask_for_roots=partial(box.inbox.ask_for_newer_roots, is_signed=False),
-                line=LiveSocket(self._url, SIGNER, tls, box.clock),
+                line=LiveSocket(self._url, self._signer, tls, box.clock),
                 decoder=OpusDecoder,
                 inlet=lambda _: self.horn,
             )
@@ -159,8 +164,8 @@ def program(tmp_path: Path) -> Iterator[tuple[Loalang, dict[str, str], int]]:
         made.stop()
 
 
-def enrol(url: str) -> None:
-    box = SmallBox(SIGNER, DOMAIN)
+def enrol(url: str, signer: KeySigner = SIGNER) -> None:
+    box = SmallBox(signer, DOMAIN)
     headers = {"Content-Type": "application/json"}
     requests.post(url + topics.ENROL_PATH, data=box.enrolment(), headers=headers, auth=box.auth(), timeout=10)
 
@@ -227,6 +232,39 @@ def test_what_lan_says_in_her_browser_is_what_the_box_sounds(
                     break
                 pause.wait(0.1)
             assert not box.speaks
+        ear.stop()
+        browser.close()
+
+
+def test_only_the_boxes_that_lan_has_chosen_sound_what_she_says(
+    program: tuple[Loalang, dict[str, str], int], tmp_path: Path
+) -> None:
+    loalang, passwords, broker_port = program
+    url, roots = loalang.url, (tmp_path / "roots.cose").read_bytes()
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=arguments(beeps(tmp_path / "beeps.wav")))
+        lan, tuan = (log_in(browser, url, who, passwords[who]) for who in ("lan", "tuan"))
+        for signer in (SIGNER, OTHER):
+            enrol(url, signer)
+            approve(tuan, url, box_id(signer.public_key))
+        ear = Ear(broker_port)
+        register_key(lan, url, tmp_path / "lan.json")
+        begin(lan, url, tmp_path / "lan.json", without=(box_id(OTHER.public_key),))
+        with (
+            LiveBox(tmp_path / "box", url, roots) as chosen,
+            LiveBox(tmp_path / "other", url, roots, OTHER) as other,
+        ):
+            for box in (chosen, other):
+                box.take(ear.session())
+            lan.wait_for_selector("p:has(#talk-listening:text-is('1')):has-text('/ 1 hộp đang nghe')")
+            lan.click("#talk-button")
+            lan.wait_for_timeout(3_000)
+            assert chosen.speaks
+            assert purity(chosen.horn.pcm) > 0.9
+            assert not other.speaks
+            assert other.horn.pcm == b""
+            lan.click("text=Dừng hẳn")
+            lan.wait_for_selector("text=Phiên phát này đã kết thúc")
         ear.stop()
         browser.close()
 
