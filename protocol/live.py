@@ -1,4 +1,4 @@
-"""Live voice: one person's signed session, and groups of Opus frames signed with the session's own key (design §4).
+"""Live voice: a session that persons sign, and groups of Opus frames signed with the session's own key (design §4).
 
 The session says who may be heard where and until when, and names a key that the page which speaks has just made. A
 group carries some 20 ms frames and is signed with that key: whoever carries it can keep it back, and nothing else.
@@ -33,6 +33,8 @@ RATE_HZ: Final = 48_000
 BITRATE: Final = 24_000
 GROUP_FRAMES: Final = 3
 """So many frames a page puts into a group: a signature every 60 ms costs 18 kbit/s, and the group's length of delay."""
+SPEAKING: Final = frozenset({Role.COMMUNE, Role.EMERGENCY})
+"""As what a session is signed: a commune's by one person, unless the roots ask for more; any other by two."""
 SILENCE_S: Final = 5
 """After so long without a group the session is over for the box."""
 
@@ -44,7 +46,7 @@ class LiveSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     province: UnitCode
     environment: Annotated[str, Meta(pattern=r"^[a-z]{1,12}\Z")]
     role: Role
-    """COMMUNE."""
+    """One of SPEAKING."""
     epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
     """Version of the roots under which it was signed."""
     issued: EpochS
@@ -148,7 +150,8 @@ class _Case:
 
     def speaking(self, index: int) -> tuple[Holder, ...]:
         """Signers whose scope is this unit of the path or one above it; a COMMUNE's is never the province."""
-        above = self.me.units[1 : index + 1]
+        first = 1 if self.session.role is Role.COMMUNE else 0
+        above = self.me.units[first : index + 1]
         return tuple(holder for holder in self.signed_by if any(unit in holder.scope for unit in above))
 
     @property
@@ -158,7 +161,7 @@ class _Case:
 
 
 def _form(case: _Case) -> RejectCode | None:
-    return None if case.session.role is Role.COMMUNE else RejectCode.SHAPE
+    return None if case.session.role in SPEAKING else RejectCode.SHAPE
 
 
 def _domain(case: _Case) -> RejectCode | None:

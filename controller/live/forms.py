@@ -8,7 +8,6 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from controller.accounts import signing
-from controller.live import rules
 from controller.live.rules import Wanted
 
 
@@ -30,7 +29,6 @@ class SpeakForm(forms.Form):
         label=gettext_lazy("Nói tối đa (phút)"),
         coerce=int,
         initial=10,
-        choices=[(minutes, str(minutes)) for minutes in rules.MINUTES],
         help_text=gettext_lazy("Hết thời gian này tự dừng phát, dù bạn quên tắt."),
     )
     attached = forms.ChoiceField(
@@ -43,11 +41,17 @@ class SpeakForm(forms.Form):
     key = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(
-        self, areas: Sequence[tuple[str, str]], alarms: Sequence[tuple[str, str]], *args: Any, **kwargs: Any
+        self,
+        areas: Sequence[tuple[str, str]],
+        alarms: Sequence[tuple[str, str]],
+        minutes: Sequence[int],
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         choices: dict[str, list[tuple[Any, Any]]] = {
             "area": list(areas),
+            "minutes": [(one, str(one)) for one in minutes],
             "attached": [("", gettext_lazy("Không")), *alarms],
         }
         for name, offered in choices.items():

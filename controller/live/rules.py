@@ -6,14 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from controller.orders.capacity import Capacity
 from controller.units.rules import above
 from protocol.clock import ClockReading
-from protocol.live import Denied, Listener, LiveSession, judge
+from protocol.live import MAX_SESSION_S, Denied, Listener, LiveSession, judge
 from protocol.report import ClockQuality
-from protocol.roles import Role
 from protocol.trust import Trust
 
-MINUTES: Final = (5, 10, 15, 30)
+MINUTES: Final = (5, 10, 15, 20, 30)
+WAIT_S: Final = 600
+"""So long a session that takes several persons waits for the others' signatures; its own time comes behind."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,42 @@ class Standing(StrEnum):
     """How a session stands now."""
 
     WAITING = "waiting"
-    """For its signature."""
+    """For its signatures."""
+    LAPSED = "lapsed"
+    """Too few signed it in time."""
     ON = "on"
     OVER = "over"
 
 
-def standing(sent_at: datetime | None, ended_at: datetime | None, expires: datetime, now: datetime) -> Standing:
+def standing(
+    sent_at: datetime | None, ended_at: datetime | None, sign_by: datetime, expires: datetime, now: datetime
+) -> Standing:
     """Of a session with these times."""
-    if ended_at is not None or now >= expires:
+    if ended_at is not None:
         return Standing.OVER
-    return Standing.WAITING if sent_at is None else Standing.ON
+    if sent_at is None:
+        return Standing.LAPSED if now >= sign_by else Standing.WAITING
+    return Standing.OVER if now >= expires else Standing.ON
 
 
-def session(wanted: Wanted, trust: Trust, identity: bytes, now_s: int) -> LiveSession:
-    """What the person will sign."""
+def minutes(persons: int) -> tuple[int, ...]:
+    """How long somebody may speak in a session that so many sign: the wire gives it half an hour with the waiting."""
+    wait_s = WAIT_S if persons > 1 else 0
+    return tuple(one for one in MINUTES if wait_s + one * 60 <= MAX_SESSION_S)
+
+
+def session(wanted: Wanted, way: Capacity, trust: Trust, identity: bytes, now_s: int) -> LiveSession:
+    """What the persons will sign, the first of them in this way."""
+    wait_s = WAIT_S if way.persons > 1 else 0
     return LiveSession(
         id=identity,
         province=trust.domain.province,
         environment=trust.domain.environment,
-        role=Role.COMMUNE,
+        role=way.role,
         epoch=trust.version,
         issued=now_s,
         not_before=now_s,
-        expires=now_s + wanted.minutes * 60,
+        expires=now_s + wait_s + wanted.minutes * 60,
         area=wanted.area,
         boxes=wanted.boxes,
         key=wanted.key,
