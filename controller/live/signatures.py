@@ -27,7 +27,7 @@ from protocol import topics
 from protocol.errors import ProtocolError
 from protocol.live import LiveSession
 from protocol.order import MessageType
-from protocol.refusals import sentence
+from protocol.refusals import RejectCode, sentence
 from protocol.roles import Role
 from protocol.signing import Family, SignedBy, assemble
 
@@ -124,7 +124,8 @@ def _send(speech: Speech, person: Person, now: datetime) -> None:
         envelope = assemble(bytes(speech.payload), Family.LIVE, rows)
     except ProtocolError as error:
         raise Refused("signature", error.message, _("Ký bằng trình duyệt khác, hoặc bằng tệp khóa.")) from error
-    _must_be_heard(speech, envelope, now)
+    if (code := refusal(speech, envelope, now)) is not None:
+        raise Refused("session", sentence(code, get_language() or "vi"))
     speech.envelope, speech.sent_at = envelope, now
     speech.expires = min(speech.expires, now + timedelta(minutes=speech.minutes))
     speech.save(update_fields=["envelope", "sent_at", "expires"])
@@ -133,14 +134,18 @@ def _send(speech: Speech, person: Person, now: datetime) -> None:
     accounts.audit(person, "live.sent", f"live:{speech.pk}", area=speech.area, signers=names)
 
 
-def _must_be_heard(speech: Speech, envelope: bytes, now: datetime) -> None:
-    """By the boxes that are to listen, if they are well. Raises `Refused` with the reason of the first that refuses."""
+def refusal(speech: Speech, envelope: bytes, now: datetime) -> RejectCode | None:
+    """What the first box that is to listen, and would not, says of it; None where all of them would, if they are well.
+
+    Where a box that it names is not there any more, nobody is known who could listen.
+    """
     alarms = {bytes.fromhex(alarm.pk): alarm.level or 0 for alarm in rollcall.alarms(now)}
     places = _places(speech)
+    if len(places) < len(speech.boxes):
+        return RejectCode.AREA
     trusts = people.trusts({unit for _box, unit in places})
-    refusal = rules.trial(envelope, places, trusts, int(now.timestamp() * 1000), alarms)
-    if refusal is not None:
-        raise Refused("session", sentence(refusal.code, get_language() or "vi"))
+    denied = rules.trial(envelope, places, trusts, int(now.timestamp() * 1000), alarms)
+    return None if denied is None else denied.code
 
 
 def _places(speech: Speech) -> list[tuple[str, str]]:

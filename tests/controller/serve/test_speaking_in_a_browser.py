@@ -37,7 +37,7 @@ from protocol.timeline import Voice
 from tests.support.box_parts import BOX, SIGNER, parts
 from tests.support.boxes import SmallBox
 from tests.support.broker import Broker
-from tests.support.live_office import COMMUNE, approve, begin, furnish, log_in, register_key
+from tests.support.live_office import COMMUNE, approve, begin, choose, furnish, log_in, register_key, sign
 from tests.support.program import Loalang
 from tests.support.small_controller import key
 
@@ -124,7 +124,11 @@ class LiveBox:
 
     @property
     def speaks(self) -> bool:
-        return bool(self._voices())
+        return bool(self.voices)
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        return self._voices()
 
     async def _run(self) -> None:
         with parts(self._folder) as box:
@@ -171,15 +175,15 @@ def enrol(url: str, signer: KeySigner = SIGNER) -> None:
 
 
 class Ear:
-    """What the broker carries to the commune."""
+    """What the broker carries to a unit."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, unit: str = COMMUNE) -> None:
         self.live: list[bytes] = []
         self._news = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BOX)
         self._client.on_message = self._hear
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe(topics.orders(COMMUNE), qos=1)
+        self._client.subscribe(topics.orders(unit), qos=1)
         self._client.loop_start()
 
     def session(self) -> bytes:
@@ -265,6 +269,43 @@ def test_only_the_boxes_that_lan_has_chosen_sound_what_she_says(
             assert other.horn.pcm == b""
             lan.click("text=Dừng hẳn")
             lan.wait_for_selector("text=Phiên phát này đã kết thúc")
+        ear.stop()
+        browser.close()
+
+
+def test_hoa_speaks_for_the_province_from_her_browser_once_minh_has_signed_in_his(
+    program: tuple[Loalang, dict[str, str], int], tmp_path: Path
+) -> None:
+    loalang, passwords, broker_port = program
+    url, roots = loalang.url, (tmp_path / "roots.cose").read_bytes()
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=arguments(beeps(tmp_path / "beeps.wav")))
+        hoa, minh, tuan = (log_in(browser, url, who, passwords[who]) for who in ("hoa", "minh", "tuan"))
+        enrol(url)
+        approve(tuan, url, BOX)
+        for who, page in (("hoa", hoa), ("minh", minh)):
+            register_key(page, url, tmp_path / f"{who}.json")
+        ear = Ear(broker_port, "79")
+        choose(hoa, url)
+        sign(hoa, tmp_path / "hoa.json")
+        hoa.wait_for_selector("text=Chờ 1 người nữa ký")
+        assert ear.live == []
+        minh.goto(f"{url}/")
+        minh.click("text=Trần Hoa muốn phát trực tiếp, chờ bạn ký")
+        sign(minh, tmp_path / "minh.json")
+        minh.wait_for_selector("text=Tự dừng lúc")
+        assert minh.query_selector("#talk-button") is None
+        with LiveBox(tmp_path / "box", url, roots) as box:
+            box.take(ear.session())
+            hoa.wait_for_selector("#talk-button:not([disabled])")  # the page has turned by itself
+            hoa.wait_for_selector("#talk-listening:text-is('1')")
+            hoa.click("#talk-button")
+            hoa.wait_for_timeout(3_000)
+            assert [voice.level for voice in box.voices] == [0]
+            assert purity(box.horn.pcm) > 0.9
+            minh.goto(f"{url}/")
+            minh.click("#live button:has-text('Dừng')")
+            hoa.wait_for_selector("text=Phiên phát đã kết thúc")
         ear.stop()
         browser.close()
 
