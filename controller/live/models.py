@@ -1,8 +1,10 @@
 """Live sessions: who spoke, where, from when to when. What was said is kept nowhere."""
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from controller.accounts.models import Person
+from controller.boxes.models import Box
 from controller.orders.models import EmergencyOrder
 from protocol.curves import Alg
 from protocol.roles import Role
@@ -18,8 +20,10 @@ class Speech(models.Model):
     """What is signed, fixed when it was prepared: `codec.encode` of the `LiveSession`."""
     envelope = models.BinaryField(null=True)
     """Payload and signatures as they travel; null until enough have signed."""
-    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
-    """Who prepared it, signs it first and speaks."""
+    person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    """Who prepared it, signs it first and speaks; null for whoever speaks at a box's microphone."""
+    box = models.ForeignKey(Box, models.PROTECT, null=True, related_name="+")
+    """At whose microphone somebody speaks, with the commune's token; null for a page."""
     holder = models.CharField(max_length=64, blank=True)
     """The speaker's name in the roots."""
     role = models.PositiveSmallIntegerField(default=int(Role.COMMUNE))
@@ -51,7 +55,12 @@ class Speech(models.Model):
         indexes = [models.Index(fields=["ended_at", "expires"], name="live_by_end")]
 
     def __str__(self) -> str:
-        return f"{self.id[:8]}: {self.person}"
+        return f"{self.id[:8]}: {self.author}"
+
+    @property
+    def author(self) -> str:
+        """Who speaks, in words."""
+        return str(self.person) if self.box is None else str(_("micrô của hộp %(box)s") % {"box": self.box.name})
 
 
 class SpeechSignature(models.Model):

@@ -192,7 +192,7 @@ def end(speech: Speech, by: Person, *, now: datetime | None = None) -> Speech:
     now = now or timezone.now()
     speech = Speech.objects.get(pk=speech.pk)
     if not may_end(speech, by):
-        raise NotAllowed("session", _("Bạn không dừng được phiên phát này."), str(speech.person))
+        raise NotAllowed("session", _("Bạn không dừng được phiên phát này."), speech.author)
     if standing(speech, now) is not Standing.OVER:
         speech.ended_at, speech.ended_by = now, by
         speech.save(update_fields=["ended_at", "ended_by"])
@@ -219,7 +219,8 @@ def quiet_until(area: Iterable[str], now: datetime) -> datetime | None:
 
 def on_air(now: datetime) -> list[Speech]:
     """Sessions that are on, those that speak first."""
-    rows = Speech.objects.filter(sent_at__isnull=False, ended_at=None, expires__gt=now).select_related("person")
+    rows = Speech.objects.filter(sent_at__isnull=False, ended_at=None, expires__gt=now)
+    rows = rows.select_related("person", "box")
     return sorted(rows, key=lambda row: (row.began_at is None, row.sent_at))
 
 
@@ -238,7 +239,9 @@ def speaks(identity: str, person: Person, now: datetime) -> bool:
 
 
 def is_for(speech: Speech, box: str, unit: str) -> bool:
-    """Whether this box, in this unit, is one of those that are to listen."""
+    """Whether this box, in this unit, is one of those that are to listen; not the one at whose microphone it is."""
+    if box == speech.box_id:
+        return False
     return any(code in speech.area for code in above(unit)) and (not speech.boxes or box in speech.boxes)
 
 
@@ -249,5 +252,5 @@ def concerns(identity: str, box: str, unit: str, now: datetime) -> bool:
 
 def meant(speech: Speech) -> models.QuerySet[Box]:
     """The boxes that are to listen, as they are now."""
-    found = locking.boxes_in(speech.area).order_by("unit__code", "name")
+    found = locking.boxes_in(speech.area).exclude(pk=speech.box_id or "").order_by("unit__code", "name")
     return found.filter(pk__in=speech.boxes) if speech.boxes else found

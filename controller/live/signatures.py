@@ -114,7 +114,7 @@ def _in_turn(speech: Speech, person: Person, way: Capacity) -> None:
     if any(row.person_id == person.pk or row.holder == way.holder.person for row in signed):
         raise Refused("key", _("Bạn đã ký phiên phát này."), _("Cần chữ ký của một người khác."))
     if not signed and person.pk != speech.person_id:
-        raise Refused("key", _("Người sẽ nói phải ký trước."), str(speech.person))
+        raise Refused("key", _("Người sẽ nói phải ký trước."), speech.author)
 
 
 def _send(speech: Speech, person: Person, now: datetime) -> None:

@@ -151,7 +151,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
             bytes(speech.payload),
             Family.LIVE,
             action=reverse("live:sign", args=[speech.pk]),
-            button=_("Ký và mở micrô") if signatures.missing(speech) == 1 else _("Ký, rồi chờ người thứ hai"),
+            button=_signing_words(speech, mine=mine),
             only=[way.holder.key],
         )
     if mine and standing is Standing.ON and speech.sent_at is not None:
@@ -171,6 +171,12 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
     return render(request, "live/session.html", context, status=status)
 
 
+def _signing_words(speech: Speech, *, mine: bool) -> str:
+    if not mine:
+        return _("Ký, cho phép nói")
+    return _("Ký và mở micrô") if signatures.missing(speech) == 1 else _("Ký, rồi chờ người thứ hai")
+
+
 def _waiting(speech: Speech, now: datetime) -> dict[str, object]:
     """For the page of whoever waits for somebody else's signature."""
     return {"speech": speech, "missing": signatures.missing(speech), "who_else": signatures.who_else(speech, now)}
@@ -184,7 +190,7 @@ def _alarms(person: Person, units: list[str], now: datetime) -> list[tuple[str, 
 
 
 def _found(request: HttpRequest, identity: str) -> Speech:
-    row = Speech.objects.select_related("attached", "person").filter(pk=identity).first()
+    row = Speech.objects.select_related("attached", "person", "box").filter(pk=identity).first()
     if row is None or not concerns(accounts.where(person_of(request), Action.VIEW), row.area):
         raise Http404
     return row
