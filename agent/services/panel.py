@@ -201,6 +201,7 @@ class PanelService:
             self._to = None if request.get("to") is None else await self._allowed(request)
         reaches = self._to is not None or self._call is not None
         await self._happen(Talk(on, again), self._clock.boot_ms())
+        self._to = None
         answer = {"open": self._state.speech is not None}
         return {**answer, "reach": self._reach(str(request.get("language", "en")))} if reaches or again else answer
 
@@ -211,6 +212,8 @@ class PanelService:
                 "this box has no commune token: only its own loudspeaker can be spoken to ([panel] token in box.toml)",
                 vi="hộp này không giữ khóa của xã, nên chỉ nói được ra loa của chính nó ([panel] token trong box.toml)",
             )
+        if self._state.speech is not None:
+            raise AgentError("somebody speaks at this box already", vi="đang có người nói ở hộp này")
         code = str(request.get("code", ""))
         taken = await self.enter(code) if code else self._state.code is not None
         if not taken:
@@ -356,7 +359,7 @@ class PanelService:
     def _reach_out(self, keyed: bool) -> None:
         """To other boxes too, where somebody wants that and may; the own loudspeaker does not wait for it."""
         codes, self._to = self._to, None
-        if codes is None and self._talk_to_commune and self._state.code is Code.RIGHT:
+        if codes is None and self._talk_to_commune:  # the token is there while the code is open
             codes = ()
         if codes is None or self._caller is None or self._token is None:
             return

@@ -298,6 +298,32 @@ def test_who_is_forced_to_speak_reaches_nobody_and_is_told_nothing(tmp_path: Pat
     tell(tmp_path, story, trusts=False, token="panel")
 
 
+def test_who_speaks_at_the_panel_is_not_joined_from_the_terminal(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box.parts)
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(500)
+        with pytest.raises(AgentError, match="somebody speaks"):
+            await box.panel.talk(OPEN)
+        box.release(Contact.MICROPHONE)
+        await box.pass_ms(500)
+        assert box.line.sessions == []
+
+    tell(tmp_path, story, trusts=False, token="panel")
+
+
+def test_what_a_forced_terminal_asked_for_reaches_nobody_at_the_next_press_either(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box.parts)
+        await box.panel.talk({**OPEN, "code": DURESS})
+        await box.panel.talk({"on": False})
+        assert await box.panel.enter(CODE)
+        await box.hold(Contact.MICROPHONE, 1_000)
+        assert box.line.sessions == []
+
+    tell(tmp_path, story, trusts=False, token="panel")
+
+
 def test_a_press_is_over_after_two_minutes_and_after_twenty_seconds_without_speech(tmp_path: Path) -> None:
     async def long(box: PanelBox) -> None:
         trusts(box.parts)
