@@ -24,6 +24,7 @@ OUTPUT_LINES: Final = ("amplifier", "status_lamp", "fault_lamp", "on_air_lamp")
 MAX_LINE: Final = 255
 MAX_MESSAGE: Final = 65_535
 ACCENTS: Final = ("north", "central", "south")
+TALK_TO: Final = ("commune",)
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
 HEARD: Final = 5
@@ -98,6 +99,8 @@ class PanelConfig:
     """The commune's key file; the code that opens it is a right one."""
     microphone: str | None = None
     """Part of the name of the PortAudio input; None for the default."""
+    talk_to: str = ""
+    """One of TALK_TO: whom else the panel's microphone reaches while the code is open; empty for nobody."""
 
 
 @dataclass(frozen=True)
@@ -337,7 +340,14 @@ def _panel(reader: "_Reader") -> PanelConfig:
         duress_code=reader.text("panel", "duress_code", _code_hash, default=""),
         token=reader.optional_path("panel", "token", must_exist=False),  # what is wrong with it is the fault PANEL
         microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
+        talk_to=reader.text("panel", "talk_to", _one_of(TALK_TO), default=default.talk_to),
     )
+    if panel.talk_to and panel.token is None:
+        reader.fail(
+            "panel.talk_to",
+            "other boxes believe the commune's token alone; set panel.token",
+            "hộp khác chỉ tin khóa của xã; hãy đặt panel.token",
+        )
     wired = dict(panel.lines)
     used = [*wired.values(), *panel.select]
     if len(set(used)) < len(used):
@@ -372,9 +382,10 @@ def _panel_table(panel: PanelConfig) -> dict[str, object]:
         "duress_code": panel.duress_code,
         "token": None if panel.token is None else str(panel.token),
         "microphone_device": panel.microphone,
+        "talk_to": panel.talk_to,
     }
     usual: dict[str, object] = {"driver": default.driver, "chip": default.chip, "messages": list(default.messages)}
-    usual |= {"hold_ms": default.hold_ms, "code": "", "duress_code": ""}
+    usual |= {"hold_ms": default.hold_ms, "code": "", "duress_code": "", "talk_to": ""}
     return {key: value for key, value in values.items() if value not in (None, []) and value != usual.get(key)}
 
 

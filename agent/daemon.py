@@ -29,7 +29,7 @@ from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.recorded import Horn
 from agent.drivers.gpio.relay import RelayAmplifier
-from agent.drivers.opus import OpusDecoder
+from agent.drivers.opus import OpusDecoder, OpusEncoder
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, LinkError
 from agent.link.control import Command, ControlServer
@@ -44,6 +44,7 @@ from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
 from agent.services.brownout import BrownOut
+from agent.services.caller import Caller
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
@@ -116,9 +117,10 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires, on_damaged=controller.fetcher.damaged)
-    live = _live(config, database, me, mind, controller=controller, speaker=speaker)
+    sessions = Sessions(database)
+    live = _live(config, sessions, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
-    panel = _panel(config, me, mind, controller, wires=wires, player=player)
+    panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     board = _board(config, me, mind, player)
     services = _for_who_stands_there(config, desk, panel, board)
@@ -332,7 +334,14 @@ def _token(config: Config) -> _Token:
 
 
 def _panel(
-    config: Config, me: _Me, mind: _Mind, controller: _Controller, *, wires: _Wires, player: Player
+    config: Config,
+    me: _Me,
+    mind: _Mind,
+    controller: _Controller,
+    *,
+    sessions: Sessions,
+    wires: _Wires,
+    player: Player,
 ) -> PanelService:
     token = _token(config)
     own = OwnOrders(
@@ -345,6 +354,17 @@ def _panel(
         wakes=mind.wakes,
         take=controller.inbox.take_own,
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+    )
+
+    caller = Caller(
+        mind.clock,
+        mind.store,
+        sessions=sessions,
+        line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
+        encoder=OpusEncoder,
+        unit_of=own.unit_of,
+        entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+        key=lambda: KeySigner.from_seed(secrets.token_bytes(32)),
     )
 
     async def judge(entered: str) -> Judged:
@@ -363,6 +383,8 @@ def _panel(
         inlet=wires.inlet,
         judge=judge,
         sounding=lambda: player.sounding,
+        caller=caller if token.text else None,
+        talk_to_commune=config.panel.talk_to == "commune",
     )
     wires.power.on_trouble = panel.power_trouble
     return panel
@@ -396,14 +418,14 @@ def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:
 
 
 def _live(
-    config: Config, database: Database, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
+    config: Config, sessions: Sessions, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
 ) -> Live:
     """Officers' voices: sessions come down with everything else, their groups over a connection of their own."""
     live = Live(
         me.box,
         mind.clock,
         mind.store,
-        sessions=Sessions(database),
+        sessions=sessions,
         keeper=mind.keeper,
         faults=mind.faults,
         ask_for_roots=partial(controller.inbox.ask_for_newer_roots, is_signed=False),

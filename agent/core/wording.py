@@ -261,3 +261,26 @@ _EN: Final[Words] = {
 }
 
 WORDS: Final[Mapping[str, Words]] = {"vi": _VI, "en": _EN}
+
+
+_WAYS: Final = {
+    "vi": {
+        "connecting": "Đang nối tới các hộp khác…",
+        "on": "{listening} / {meant} hộp khác đang nghe",
+        "lost": "{why}; đang nối lại",
+        "refused": "Chỉ loa của hộp này phát: {why}",
+        "over": "Các hộp khác không nghe nữa; chỉ loa của hộp này phát",
+    },
+    "en": {
+        "connecting": "Connecting to other boxes…",
+        "on": "{listening} of {meant} other boxes listen",
+        "lost": "{why}; trying again",
+        "refused": "This box alone sounds it: {why}",
+        "over": "Other boxes listen no more; this box alone sounds it",
+    },
+}
+
+
+def reach(said: Mapping[str, Any], language: str) -> str:
+    """How far a voice at the box's microphone goes now, from the panel's answer."""
+    return _WAYS[language][said["way"]].format(**said)

@@ -136,6 +136,7 @@ def exception(record: QuietException) -> list[str]:
 def live(record: LiveSession) -> list[str]:
     return [
         words("PHÁT TRỰC TIẾP", "LIVE VOICE"),
+        words("ký với vai trò: ", "signed as: ") + role(record.role),
         words("khu vực: ", "area: ") + ", ".join(record.area),
         *([words("chỉ các hộp: ", "these boxes alone: ") + ", ".join(record.boxes)] if record.boxes else []),
         words("từ: ", "from: ") + moment(record.not_before),

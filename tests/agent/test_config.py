@@ -160,6 +160,9 @@ def test_a_panel_is_read_and_written_alike() -> None:
     assert (config.panel.select, config.panel.messages) == ((20, 21), (2, 4))
     assert parse(to_toml(config), PATH) == config
     assert parse(GOOD, PATH).panel.driver == "none"
+    reaching = parse(GOOD + PANEL + 'token = "panel.key"\ntalk_to = "commune"\n', PATH)
+    assert reaching.panel.talk_to == "commune"
+    assert parse(to_toml(reaching), PATH) == reaching
 
 
 @pytest.mark.parametrize(
@@ -172,6 +175,8 @@ def test_a_panel_is_read_and_written_alike() -> None:
         ("[20, 21]", "[20, true]", "panel.select", "a list of whole numbers"),
         ('["key"]', '["kye"]', "panel.active_high", "a list of some of emergency, key"),
         ("key = 6", 'key = 6\ncode = "24681357"', "panel.code", "never the code itself"),
+        ("key = 6", 'key = 6\ntalk_to = "commune"', "panel.talk_to", "set panel.token"),
+        ("key = 6", 'key = 6\ntoken = "t.key"\ntalk_to = "77"', "panel.talk_to", "choose one of commune"),
         ('"fake"', '"wiringpi"', "panel.driver", "none, auto, gpiod, gpiozero, fake"),
     ],
 )
