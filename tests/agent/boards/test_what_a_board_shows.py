@@ -6,10 +6,11 @@ from dataclasses import replace as changed
 import pytest
 from msgspec.structs import replace
 
-from agent.core.film import Frame
-from agent.core.pages import BLACK, CANCELLED_MS, Alarm, Look, Page, alarms_of, shows
+from agent.core.pages import CANCELLED_MS, Alarm, alarms_of, shows
 from agent.services.board import Light
 from protocol.approval import judge_manifest
+from protocol.board.film import Frame
+from protocol.board.page import BLACK, Look, Page
 from protocol.bulletin import MAX_WORDS, Bulletin
 from protocol.gate import Ending
 from protocol.ids import sha256

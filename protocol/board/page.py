@@ -1,0 +1,84 @@
+"""What is to be read, before it is laid out: the pages of orders, of bulletins, and of the time of day."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from protocol.bulletin import Bulletin
+from protocol.messages import BY_CODE, PREPARED
+from protocol.order import Order, Status
+
+WEEKDAYS: Final = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
+UNNAMED: Final = "Báo động khẩn cấp"
+"""An alarm of an event that no prepared message names, and without words for boards."""
+
+
+class Look(enum.StrEnum):
+    """How a page is laid out."""
+
+    ALARM = "alarm"
+    DRILL = "drill"
+    CANCELLED = "cancelled"
+    BULLETIN = "bulletin"
+    NOTICE = "notice"
+    """A bulletin that does not sound now and is still to be read."""
+    CODE = "code"
+    CLOCK = "clock"
+    BLACK = "black"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is to be read, before it is laid out."""
+
+    look: Look
+    title: str = ""
+    text: str = ""
+    cause: str = ""
+    """Id of the schedule's entry, or the order's id in hex; empty where nobody ordered it."""
+    bulletin: str = ""
+
+
+BLACK: Final = Page(Look.BLACK)
+
+
+def alarm(order: Order) -> Page:
+    """An order that sounds, while it is in force."""
+    look = Look.DRILL if order.status is Status.EXERCISE else Look.ALARM
+    return Page(look, title_of(order), order.board or _prepared_text(order), order.id.hex())
+
+
+def cancelled(order: Order) -> Page:
+    """An order that sounded, once it was cancelled."""
+    title = title_of(order)
+    drill = "diễn tập " if order.status is Status.EXERCISE else ""
+    return Page(Look.CANCELLED, title, f"Lệnh {drill}“{title}” đã được hủy.", order.id.hex())
+
+
+def worded(bulletin: Bulletin, look: Look, cause: str) -> Page | None:
+    """A bulletin's words, which are approved; None where none are."""
+    if not (bulletin.title or bulletin.text):
+        return None
+    return Page(look, bulletin.title, bulletin.text, cause, bulletin.id)
+
+
+def clock(wall: datetime, lines: Sequence[str]) -> Page:
+    """The time of day on the clocks of the place, its date, and what stands below them."""
+    day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m/%Y}"
+    return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(line for line in (day, *lines) if line))
+
+
+def title_of(order: Order) -> str:
+    """What an order is about, in a few words."""
+    message = None if order.sound is None else order.sound.message
+    if isinstance(message, int) and message in BY_CODE:
+        return BY_CODE[message].title_vi
+    return next((known.title_vi for known in PREPARED if known.event == order.event), UNNAMED)
+
+
+def _prepared_text(order: Order) -> str:
+    """The words of the recording that it sounds; empty for one whose words are not known here."""
+    message = None if order.sound is None else order.sound.message
+    return BY_CODE[message].text_vi if isinstance(message, int) and message in BY_CODE else ""
