@@ -10,6 +10,7 @@ urlpatterns = [
     path("<int:number>/sua/", views.edit, name="edit"),
     path("<int:number>/tien-do/", views.status, name="status"),
     path("<int:number>/am-thanh/", views.sound, name="sound"),
+    path("<int:number>/bang-tin/", views.board, name="board"),
     path("<int:number>/duyet/", views.approve, name="approve"),
     path("<int:number>/khong-duyet/", views.refuse, name="refuse"),
     path("<int:number>/rut/", views.withdraw, name="withdraw"),

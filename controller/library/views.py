@@ -23,13 +23,14 @@ from controller.accounts.services import may, where
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
-from controller.library import approving, files, papers, rules, services
+from controller.library import approving, boards, files, papers, rules, services
 from controller.library.forms import BulletinForm, EditForm, RefusalForm, language_fields
 from controller.library.models import Bulletin, Class, State
 from controller.library.serving import file_response
 from controller.library.wording import language_name
 from controller.units.models import Unit
 from controller.units.services import inside, options
+from protocol.board.page import Look, Page
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -102,6 +103,12 @@ def status(request: HttpRequest, number: int) -> HttpResponse:
     if row.state != State.RENDERING:
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+@require_GET
+def board(request: HttpRequest, number: int) -> HttpResponse:
+    """What boards of another size will show, for its part of the page."""
+    return render(request, "library/board.html", _board(request, _bulletin(request, number)))
 
 
 def _expect_heard(request: HttpRequest) -> None:
@@ -179,9 +186,20 @@ def _page(
         "language": language_name(row.language),
         "refusal": refusal,
         "refused": refused,
+        **_board(request, row),
         **_approval(row, person, may_approve=may_approve),
     }
     return render(request, "library/bulletin.html", facts, status=status)
+
+
+def _board(request: HttpRequest, row: Bulletin) -> dict[str, Any]:
+    """What boards show while it sounds."""
+    page = Page(Look.BULLETIN, row.title, approving.board_text(row))
+    return {
+        "board": boards.preview(page, boards.size_asked(request)),
+        "board_url": reverse("library:board", args=[row.pk]),
+        "title_only": not page.text,
+    }
 
 
 def _approval(row: Bulletin, person: Person, *, may_approve: bool) -> dict[str, Any]:
