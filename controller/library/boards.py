@@ -81,6 +81,8 @@ def fonts() -> Fonts:
 def _pictured(scene: Scene, width: int, zoom: int) -> Pictured:
     frame = scene.frame
     runs = frame.width > width
+    if runs:  # less the dark board before it and after it
+        frame = frame.window(width, frame.width - 2 * width)
     return Pictured(
         f"data:image/png;base64,{base64.b64encode(_png(frame)).decode()}",
         frame.width * zoom,
