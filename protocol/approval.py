@@ -1,4 +1,4 @@
-"""What persons of CONTENT have approved: exactly these bytes of sound, this text, this class (design §4).
+"""What persons of CONTENT have approved: exactly these bytes of sound, this text, this picture, this class (design §4).
 
 A manifest carries an approval for each bulletin and each station that it names, and a box refuses a manifest in which
 one is missing: the server's key alone makes no new word sound.
@@ -62,6 +62,8 @@ class Approval(msgspec.Struct, frozen=True, array_like=True):
     expires: EpochS
     """At most 366 days after `issued`; not included."""
     title: Text = ""
+    picture: Sha256 | None = None
+    """Of the picture's file."""
 
 
 class QuietException(msgspec.Struct, frozen=True, array_like=True):
@@ -129,7 +131,7 @@ class Judged:
     """A manifest, and what of it no person has approved."""
 
     manifest: Manifest
-    """Less the entries that name something unapproved, and the words of bulletins that nobody has signed for."""
+    """Less the entries that name something unapproved, and the words and pictures that nobody has signed for."""
     unapproved: tuple[str, ...]
     """Ids of bulletins and codes of stations."""
 
@@ -163,11 +165,12 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
 
 
 def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:
-    """With those of its words that somebody has signed for: boards show no others."""
+    """With those of its words, and that picture, that somebody has signed for: boards show no others."""
     known = tuple(approvals)
     title = bulletin.title if any(row.title == bulletin.title for row in known) else ""
     text = bulletin.text if any(row.text == sha256(bulletin.text.encode()) for row in known) else ""
-    return msgspec.structs.replace(bulletin, title=title, text=text)
+    picture = bulletin.picture if any(row.picture == bulletin.picture for row in known) else None
+    return msgspec.structs.replace(bulletin, title=title, text=text, picture=picture)
 
 
 def _allows(approval: Approval | None, entry: Entry) -> bool:

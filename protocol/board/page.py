@@ -39,6 +39,8 @@ class Page:
     cause: str = ""
     """Id of the schedule's entry, or the order's id in hex; empty where nobody ordered it."""
     bulletin: str = ""
+    picture: bytes = b""
+    """SHA-256 of the picture that goes with it; empty for none."""
 
 
 BLACK: Final = Page(Look.BLACK)
@@ -58,10 +60,10 @@ def cancelled(order: Order) -> Page:
 
 
 def worded(bulletin: Bulletin, look: Look, cause: str) -> Page | None:
-    """A bulletin's words, which are approved; None where none are."""
+    """A bulletin's words and picture, which are approved; None where no words are: they say what a picture is."""
     if not (bulletin.title or bulletin.text):
         return None
-    return Page(look, bulletin.title, bulletin.text, cause, bulletin.id)
+    return Page(look, bulletin.title, bulletin.text, cause, bulletin.id, bulletin.picture or b"")
 
 
 def clock(wall: datetime, lines: Sequence[str]) -> Page:

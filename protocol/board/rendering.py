@@ -11,11 +11,14 @@ from PIL import Image, ImageDraw, ImageFont
 from protocol.board.film import STEP_DOTS, STEP_MS, Film, Frame, Scene
 from protocol.board.letters import Colour, Fonts, clean, laid_out, middle, row_height, shortened, wrap, write
 from protocol.board.page import Look, Page
+from protocol.board.picture import fitted
 
 ONE_ROW: Final = 48
 """A board lower than this has one row of text."""
 MARK_WORDS: Final = 5
 """After so many words that run through stands again that they are a drill's, or cancelled."""
+ILLUSTRATED: Final = frozenset({Look.BULLETIN, Look.NOTICE})
+"""Looks that may have a picture; an alarm never has one."""
 CALL_MS: Final = 3_000
 """So long a low board calls for attention before it says what the alarm is."""
 
@@ -65,9 +68,9 @@ class Format:
     """It takes frames fast enough for text that runs and bars that flash."""
 
 
-def render(page: Page, form: Format, fonts: Fonts) -> Film:
-    """What to show for this page, over and over."""
-    page = Page(page.look, clean(page.title), clean(page.text), page.cause, page.bulletin)
+def render(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None = None) -> Film:
+    """What to show for this page, over and over. `picture` goes with it; a board of one row has no room for one."""
+    page = replace(page, title=clean(page.title), text=clean(page.text))
     if page.look is Look.BLACK:
         scenes = [Scene(_frame(Image.new("RGB", (form.width, form.height))), form.page_ms)]
     elif form.height < ONE_ROW:
@@ -75,7 +78,7 @@ def render(page: Page, form: Format, fonts: Fonts) -> Film:
     elif page.look in (Look.CLOCK, Look.CODE):
         scenes = [Scene(_frame(_big(page, form, fonts)), form.page_ms)]
     else:
-        scenes = _sheets(page, form, fonts)
+        scenes = _sheets(page, form, fonts, picture if page.look in ILLUSTRATED else None)
     return Film(form.width, form.height, tuple(scenes))
 
 
@@ -164,8 +167,8 @@ def _big(page: Page, form: Format, fonts: Fonts) -> Image.Image:
     return image
 
 
-def _sheets(page: Page, form: Format, fonts: Fonts) -> list[Scene]:
-    """The title in a bar, below it the text on as many pages as it takes."""
+def _sheets(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None) -> list[Scene]:
+    """The title in a bar, below it the text on as many pages as it takes, and then the picture."""
     style = STYLES[page.look]
     bar = max(16, form.height // 5)
     margin = max(1, form.width // 60)
@@ -179,22 +182,38 @@ def _sheets(page: Page, form: Format, fonts: Fonts) -> list[Scene]:
         if titled.getlength(head) > room[0]:
             titled = fonts.widest(head, "text", form.width, bar)
     drawn, pages = laid_out(text, room, fonts)
+    sheets = [_lines(lines, drawn, form, (bar, margin), style.text) for lines in pages]
+    if picture is not None:
+        sheets = [*(sheets if text else []), _illustration(picture, form, bar)]
+    faces = [(style.bar, style.bar_text), *([(NIGHT, style.bar)] if style.flashes and form.moves else [])]
     scenes = []
-    for number, lines in enumerate(pages):
-        count = f"{number + 1}/{len(pages)}" if len(pages) > 1 else ""
-        faces = [(style.bar, style.bar_text), *([(NIGHT, style.bar)] if style.flashes and form.moves else [])]
+    for number, sheet in enumerate(sheets):
+        count = f"{number + 1}/{len(sheets)}" if len(sheets) > 1 else ""
         frames = []
-        for ground, colour in faces:
-            image = Image.new("RGB", (form.width, form.height))
-            _bar(image, bar, (head, count), titled, (ground, colour))
-            top = bar + (form.height - bar - len(lines) * row_height(drawn)) // 2
-            for row, line in enumerate(lines):
-                left = margin if len(lines) > 1 else max(margin, (form.width - int(drawn.getlength(line))) // 2)
-                place = (left, middle(drawn, top + row * row_height(drawn), row_height(drawn)))
-                write(image, place, line, drawn, style.text)
-            frames.append(_frame(image))
+        for colours in faces:
+            _bar(sheet, bar, (head, count), titled, colours)
+            frames.append(_frame(sheet))
         scenes.append(Scene(frames[0], form.page_ms, frames[1] if len(frames) > 1 else None))
     return scenes
+
+
+def _lines(
+    lines: list[str], drawn: ImageFont.FreeTypeFont, form: Format, edges: tuple[int, int], colour: Colour
+) -> Image.Image:
+    """One page of a text, below the bar and right of the margin that are `edges`; a line alone stands in the middle."""
+    bar, margin = edges
+    image = Image.new("RGB", (form.width, form.height))
+    top = bar + (form.height - bar - len(lines) * row_height(drawn)) // 2
+    for row, line in enumerate(lines):
+        left = margin if len(lines) > 1 else max(margin, (form.width - int(drawn.getlength(line))) // 2)
+        write(image, (left, middle(drawn, top + row * row_height(drawn), row_height(drawn))), line, drawn, colour)
+    return image
+
+
+def _illustration(picture: Image.Image, form: Format, bar: int) -> Image.Image:
+    image = Image.new("RGB", (form.width, form.height))
+    image.paste(fitted(picture, form.width, form.height - bar), (0, bar))
+    return image
 
 
 def _bar(

@@ -223,6 +223,7 @@ class Approval:
     issued: int
     expires: int
     title: str
+    picture: bytes | None
 
 
 def approval(payload: bytes) -> Approval:
@@ -237,8 +238,9 @@ def approval(payload: bytes) -> Approval:
         seconds,
         seconds,
         text(".{0,200}"),
+        optional(digest),
     ]
-    return Approval(*row(read(payload), checkers, ""))
+    return Approval(*row(read(payload), checkers, "", None))
 
 
 @dataclass(frozen=True)

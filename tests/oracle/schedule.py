@@ -199,6 +199,7 @@ class Bulletin:
     language: str
     sound: bytes
     text: str
+    picture: bytes | None
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,8 @@ class Station:
 
 
 def bulletin(item: Any) -> Bulletin:
-    return Bulletin(*row(item, [name, text(".{0,200}"), language, octets(32), text(".{0,1000}")], ""))
+    checkers = [name, text(".{0,200}"), language, octets(32), text(".{0,1000}"), optional(octets(32))]
+    return Bulletin(*row(item, checkers, "", None))
 
 
 @dataclass(frozen=True)
@@ -271,8 +273,10 @@ def _whole(found: Manifest) -> bool:
     blobs = {one.hash: one.duration_ms for one in found.blobs}
     once = all(len(set(names)) == len(names) for names in (bulletins, stations, entries))
     lengths = {one.id: blobs.get(one.sound, 0) for one in found.bulletins}
+    pictures = {None, *(one.hash for one in found.blobs if one.duration_ms == 0 and one.size <= 262_144)}
     return (
         once
+        and all(one.picture in pictures for one in found.bulletins)
         and len(blobs) == len(found.blobs)
         and any(rules[0] == 0 for rules in found.policies)
         and all(lengths.values())
@@ -339,9 +343,11 @@ def open_assignment(raw: bytes, trust: OracleTrust, at_s: int) -> Assignment | N
     return found if mine and in_era and found.units[0] == trust.roots.province else None
 
 
-Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[tuple[str, str], ...]]
+Words = tuple[str, str, bytes | None]
+"""What boards may show of a bulletin: title, text, and the hash of its picture."""
+Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[Words, ...]]
 """What became of it; if it is in force, the entries that may sound, when quiet hours may be passed, and what boards may
-show of each bulletin: title and text."""
+show of each bulletin."""
 
 
 @dataclass(frozen=True)
@@ -380,7 +386,7 @@ class Judged:
 
     sounds: tuple[str, ...]
     unapproved: frozenset[str]
-    words: tuple[tuple[str, str], ...]
+    words: tuple[Words, ...]
 
 
 def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> Judged:
@@ -399,7 +405,7 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
     def heard_by_a_person(one: str, klass: int) -> bool:
         return any((had.subject, had.hash) == (STATION, stations[one].hash) and klass <= had.klass for had in good)
 
-    def signed_words(one: Bulletin) -> tuple[str, str]:
+    def signed_words(one: Bulletin) -> Words:
         had = [
             paper
             for paper in good
@@ -407,7 +413,8 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         ]
         title = one.title if any(paper.title == one.title for paper in had) else ""
         digest = sha256(one.text.encode()).digest()
-        return title, one.text if any(paper.text == digest for paper in had) else ""
+        picture = one.picture if one.picture in [paper.picture for paper in had] else None
+        return title, one.text if any(paper.text == digest for paper in had) else "", picture
 
     sounds, unapproved = [], set()
     for one in found.entries:

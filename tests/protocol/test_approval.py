@@ -133,6 +133,24 @@ def test_a_station_that_was_approved_as_ordinary_is_not_relayed_as_priority() ->
         assert unapproved(programme(*both, entries=(relay,))) == ()
 
 
+def test_a_picture_is_shown_only_where_the_same_approval_names_it() -> None:
+    picture = sha256(b"the bytes of map.png")
+    with_picture = tuple(msgspec.structs.replace(row, picture=picture) for row in MANIFEST.bulletins)
+
+    def shown(*approvals: bytes) -> bytes | None:
+        judged = judge_manifest(programme(*approvals, bulletins=with_picture), TRUST, PLACE, NOW_S)
+        assert (judged.unapproved, len(judged.manifest.entries)) == ((), 1)
+        return judged.manifest.bulletins[0].picture
+
+    assert shown(approved(picture=picture)) == picture
+    assert shown(approved()) is None
+    assert shown(approved(picture=sha256(b"another"))) is None
+    for both in ((approved(), approved(picture=picture)), (approved(picture=picture), approved())):
+        assert shown(*both) == picture
+    judged = judge_manifest(programme(approved(picture=picture)), TRUST, PLACE, NOW_S)
+    assert judged.manifest.bulletins == MANIFEST.bulletins
+
+
 def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:
     other = msgspec.structs.replace(MANIFEST.entries[0], id="s13", playlist=("b8",))
     judged = judge_manifest(programme(approved(), entries=(*MANIFEST.entries, other)), TRUST, PLACE, NOW_S)
