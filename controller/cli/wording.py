@@ -115,6 +115,7 @@ def approval(record: Approval) -> list[str]:
         words("được phát ở đơn vị: ", "may sound in: ") + record.scope,
         f"{what}SHA-256 {record.hash.hex()}",
         words("lời văn: ", "text: ") + text,
+        *([] if record.picture is None else [words("hình: ", "picture: ") + f"SHA-256 {record.picture.hex()}"]),
         words("lập lúc: ", "issued: ") + moment(record.issued),
         words("hết hiệu lực: ", "expires: ") + moment(record.expires),
         words(f"theo danh sách số {record.epoch}", f"under roots {record.epoch}"),

@@ -65,6 +65,7 @@ def record(bulletin: Bulletin, *, epoch: int, issued: int) -> wire.Approval:
         issued=issued,
         expires=issued + LIFE_S,
         title=bulletin.title,
+        picture=bytes.fromhex(bulletin.picture_id) if bulletin.picture_id else None,
     )
 
 

@@ -57,10 +57,10 @@ class Preview:
     """Pixels of the board on the screen."""
 
 
-def preview(page: Page, size: tuple[int, int] = USUAL) -> Preview:
-    """What a board of this size (dots across, dots down) shows for this page."""
+def preview(page: Page, size: tuple[int, int] = USUAL, picture: Image.Image | None = None) -> Preview:
+    """What a board of this size (dots across, dots down) shows for this page, and its picture."""
     zoom = max(1, WIDE // size[0])
-    film = render(page, Format(*size), fonts())
+    film = render(page, Format(*size), fonts(), picture)
     choices = [Choice(_name(one), one == size) for one in SIZES]
     return Preview(choices, [_pictured(scene, size[0], zoom) for scene in film.scenes], size[0] * zoom)
 

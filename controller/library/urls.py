@@ -9,6 +9,7 @@ urlpatterns = [
     path("<int:number>/", views.bulletin, name="bulletin"),
     path("<int:number>/sua/", views.edit, name="edit"),
     path("<int:number>/tien-do/", views.status, name="status"),
+    path("<int:number>/hinh/", views.picture, name="picture"),
     path("<int:number>/am-thanh/", views.sound, name="sound"),
     path("<int:number>/bang-tin/", views.board, name="board"),
     path("<int:number>/duyet/", views.approve, name="approve"),

@@ -65,6 +65,7 @@ class Content:
 
     bulletin: Bulletin
     blob: Blob
+    picture: Blob | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ NOTHING: Final = Signed()
 Reign = tuple[int, int]
 """Era and epoch under which a controller writes."""
 MAX_GENERATION: Final = 0xFFFF_FFFF
+MAX_PICTURES_BYTES: Final = 8 * 1024 * 1024
+"""Of all pictures in one manifest; further ones are left out."""
 MAX_TEXT_BYTES: Final = 256 * 1024
 """Of all texts for boards in one manifest; the titles of the others go on."""
 
@@ -291,13 +294,15 @@ def _manifest(
     stations: Mapping[str, Station],
 ) -> Manifest:
     named = sorted({name for entry in entries for name in entry.playlist})
+    bulletins = _illustrated(_worded(contents[name].bulletin for name in named), contents)
     blobs = {contents[name].blob.hash: contents[name].blob for name in named}
+    blobs |= {row.picture: blob for row in bulletins if row.picture and (blob := contents[row.id].picture)}
     relayed = sorted({entry.station for entry in entries if entry.station is not None})
     return Manifest(
         zone=zone,
         policies=policies,
         entries=tuple(entries),
-        bulletins=_worded(contents[name].bulletin for name in named),
+        bulletins=bulletins,
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
     )
@@ -309,6 +314,17 @@ def _worded(bulletins: Iterable[Bulletin]) -> tuple[Bulletin, ...]:
     for bulletin in bulletins:
         left -= len(bulletin.text.encode())
         made.append(bulletin if left >= 0 else msgspec.structs.replace(bulletin, text=""))
+    return tuple(made)
+
+
+def _illustrated(bulletins: Iterable[Bulletin], contents: Mapping[str, Content]) -> tuple[Bulletin, ...]:
+    """With as many of their pictures as a box has room and time for."""
+    left, made = MAX_PICTURES_BYTES, []
+    for bulletin in bulletins:
+        picture = contents[bulletin.id].picture
+        left -= 0 if picture is None else picture.size
+        fits = picture is not None and left >= 0
+        made.append(bulletin if fits else msgspec.structs.replace(bulletin, picture=None))
     return tuple(made)
 
 

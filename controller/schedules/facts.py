@@ -62,16 +62,18 @@ def contents() -> dict[str, Content]:
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound").distinct()}
+    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound", "picture").distinct()}
 
 
 def content_of(row: Bulletin) -> Content:
-    """A bulletin that has its sound, as boxes know it: with the words that were approved, if boards can show them."""
+    """A bulletin that has its sound, as boxes know it: with the words, if boards can show them, and the picture."""
     assert row.sound is not None
     digest = bytes.fromhex(row.sound.hash)
+    shown = None if row.picture is None else bytes.fromhex(row.picture.hash)
     return Content(
-        BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest, board_text(row)),
+        BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest, board_text(row), shown),
         BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
+        None if row.picture is None or shown is None else BlobRecord(shown, row.picture.size, 0),
     )
 
 
