@@ -216,7 +216,7 @@ def test_as_many_pictures_go_on_as_boxes_have_room_for_and_sounds_go_before_pict
             Bulletin(name, name, "vi", digest, picture=picture), Blob(digest, 1000, 5000), Blob(picture, size, 0)
         )
         for number, name in enumerate(names)
-        if (digest := bytes([number]) * 32) and (picture := bytes([number, 1]) * 16)
+        if (digest := bytes([number]) * 32) and (picture := bytes([number, 200]) * 16)
     }
     programme = Programme(entry(1, tuple(names)), everywhere())
     place = Place("a", "77")
