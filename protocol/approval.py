@@ -19,7 +19,7 @@ from protocol.codec import decode, encode
 from protocol.delegation import covers
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import Language, Sha256, Text, UnitCode, sha256
-from protocol.manifest import Entry, Manifest, Station
+from protocol.manifest import Entry, Line, Manifest, Station
 from protocol.quantities import DAY_S, EpochS
 from protocol.roles import Holder, Role, distinct
 from protocol.signing import Family, open_signed
@@ -41,6 +41,8 @@ class Subject(enum.IntEnum):
 
     BULLETIN = 1
     STATION = 2
+    LINE = 3
+    """A manifest's line beside the time of day."""
 
 
 class Approval(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +50,7 @@ class Approval(msgspec.Struct, frozen=True, array_like=True):
 
     subject: Subject
     hash: Sha256
-    """Of the sound; of a station, of its record."""
+    """Of the sound; of a station or a line, of its record."""
     text: Sha256 | None
     """Of the text that was spoken, in UTF-8; null where a recording or a station has none."""
     klass: BulletinClass
@@ -161,7 +163,13 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
         if row.subject is Subject.BULLETIN:
             words[row.hash, row.language].append(row)
     read = tuple(_approved_words(row, words.get((row.sound, row.language), ())) for row in manifest.bulletins)
-    return Judged(msgspec.structs.replace(manifest, entries=tuple(left), bulletins=read), tuple(sorted(unapproved)))
+    line = manifest.line if any(_is_of_line(row, manifest.line) for row in approvals) else None
+    judged = msgspec.structs.replace(manifest, entries=tuple(left), bulletins=read, line=line)
+    return Judged(judged, tuple(sorted(unapproved)))
+
+
+def _is_of_line(approval: Approval, line: Line | None) -> bool:
+    return line is not None and approval.subject is Subject.LINE and approval.hash == line_hash(line)
 
 
 def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:
@@ -210,6 +218,11 @@ def within_a_week(exceptions: Iterable[QuietException]) -> tuple[QuietException,
 def station_hash(station: Station) -> bytes:
     """What an approval of a station names: the SHA-256 of its record."""
     return sha256(encode(station))
+
+
+def line_hash(line: Line) -> bytes:
+    """What an approval of a line names: the SHA-256 of its record."""
+    return sha256(encode(line))
 
 
 def _approvals(signed: Iterable[bytes], trust: Trust, units: tuple[str, ...], at_s: int) -> Iterable[Approval]:

@@ -208,7 +208,9 @@ def _in_turn(notices: Sequence[Page], now_ms: int) -> Page | None:
 
 
 def _clock(holdings: Holdings, now_ms: int, name: str) -> Page:
-    return page.clock(to_wall(now_ms, _zone(holdings)), (name,))
+    line = None if holdings.manifest is None else holdings.manifest.line
+    said = line.text if line is not None and now_ms < line.until * SECOND_MS else ""
+    return page.clock(to_wall(now_ms, _zone(holdings)), name, said)
 
 
 def _zone(holdings: Holdings) -> ZoneInfo:

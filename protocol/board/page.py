@@ -1,7 +1,6 @@
 """What is to be read, before it is laid out: the pages of orders, of bulletins, and of the time of day."""
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -41,6 +40,8 @@ class Page:
     bulletin: str = ""
     picture: bytes = b""
     """SHA-256 of the picture that goes with it; empty for none."""
+    line: str = ""
+    """Beside the time of day: a few words that persons have signed for; empty for none."""
 
 
 BLACK: Final = Page(Look.BLACK)
@@ -66,10 +67,10 @@ def worded(bulletin: Bulletin, look: Look, cause: str) -> Page | None:
     return Page(look, bulletin.title, bulletin.text, cause, bulletin.id, bulletin.picture or b"")
 
 
-def clock(wall: datetime, lines: Sequence[str]) -> Page:
-    """The time of day on the clocks of the place, its date, and what stands below them."""
+def clock(wall: datetime, name: str, line: str = "") -> Page:
+    """The time of day on the clocks of the place, its date and its name; `line` is what is said beside it."""
     day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m/%Y}"
-    return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(line for line in (day, *lines) if line))
+    return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(row for row in (day, name) if row), line=line)
 
 
 def title_of(order: Order) -> str:

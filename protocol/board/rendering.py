@@ -9,7 +9,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 from protocol.board.film import STEP_DOTS, STEP_MS, Film, Frame, Scene
-from protocol.board.letters import Colour, Fonts, clean, laid_out, middle, row_height, shortened, wrap, write
+from protocol.board.letters import LOWEST_PX, Colour, Fonts, clean, laid_out, middle, row_height, shortened, wrap, write
 from protocol.board.page import Look, Page
 from protocol.board.picture import fitted
 
@@ -70,7 +70,7 @@ class Format:
 
 def render(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None = None) -> Film:
     """What to show for this page, over and over. `picture` goes with it; a board of one row has no room for one."""
-    page = replace(page, title=clean(page.title), text=clean(page.text))
+    page = replace(page, title=clean(page.title), text=clean(page.text), line=clean(page.line))
     if page.look is Look.BLACK:
         scenes = [Scene(_frame(Image.new("RGB", (form.width, form.height))), form.page_ms)]
     elif form.height < ONE_ROW:
@@ -96,20 +96,27 @@ def _row(page: Page, form: Format, fonts: Fonts) -> list[Scene]:
     style = STYLES[page.look]
     drawn = fonts.fitting("text", form.height)
     if page.look in (Look.CLOCK, Look.CODE):
-        drawn = fonts.widest(page.title, "text", form.width, form.height)
-        page = replace(page, text="")
+        large = fonts.widest(page.title, "text", form.width, form.height)
+        short = [Scene(_line(page.title, large, form, style.text), form.page_ms)]
+        return [*short, *_told(page.line, drawn, form, style, [])] if page.line else short
     scenes = _call(style, form, fonts)
     title = f"{style.call}: {page.title}" if style.call else page.title
     whole = " – ".join(part for part in (title, page.text.replace("\n", " ")) if part)
+    return [*scenes, *_told(whole, drawn, form, style, scenes)]
+
+
+def _told(whole: str, drawn: ImageFont.FreeTypeFont, form: Format, style: Style, between: list[Scene]) -> list[Scene]:
+    """The text. Whoever looks up between two of its pieces reads what it is, too."""
+    whole = whole.replace("\n", " ")
     if drawn.getlength(whole) <= form.width:
-        return [*scenes, Scene(_line(whole, drawn, form, style.text), form.page_ms)]
+        return [Scene(_line(whole, drawn, form, style.text), form.page_ms)]
     if form.moves:
-        return [*scenes, _running(_marked(whole, style), drawn, form, style.text)]
+        return [_running(_marked(whole, style), drawn, form, style.text)]
     pieces = [
         Scene(_line(piece, drawn, form, style.text), form.page_ms // 2) for piece in wrap(whole, drawn, form.width)
     ]
-    told = [[piece, *scenes] if number % 2 else [piece] for number, piece in enumerate(pieces)]
-    return [*scenes, *(scene for some in told for scene in some)]  # whoever looks up now reads what it is, too
+    told = [[piece, *between] if number % 2 else [piece] for number, piece in enumerate(pieces)]
+    return [scene for some in told for scene in some]
 
 
 def _marked(whole: str, style: Style) -> str:
@@ -150,14 +157,15 @@ def _line(text: str, drawn: ImageFont.FreeTypeFont, form: Format, colour: Colour
 
 
 def _big(page: Page, form: Format, fonts: Fonts) -> Image.Image:
-    """A few large letters, and small lines below."""
+    """A few large letters, and small lines below: as many as there is room for, the page's `line` first."""
     style = STYLES[page.look]
     image = Image.new("RGB", (form.width, form.height))
-    above = form.height * 3 // 5 if page.text else form.height
+    below = "\n".join(part for part in (page.line.replace("\n", " "), page.text) if part)
+    above = form.height * 3 // 5 if below else form.height
     drawn = fonts.widest(page.title, "bold", form.width * 9 // 10, above * 9 // 10)
     left = (form.width - int(drawn.getlength(page.title))) // 2
     write(image, (left, middle(drawn, 0, above)), page.title, drawn, style.text)
-    lines = page.text.split("\n")[: max(1, (form.height - above) // 12)] if page.text else []
+    lines = below.split("\n")[: max(1, (form.height - above) // LOWEST_PX)] if below else []
     for number, line in enumerate(lines):
         each = (form.height - above) // len(lines)
         small = fonts.widest(line, "text", form.width * 19 // 20, each * 9 // 10)

@@ -85,6 +85,7 @@ class Draft:
     odd_assignment: Callable[[list[Any]], list[Any]] = lambda fields: fields
     shipped: Callable[[bytes], bytes] = lambda raw: raw
     """What happens to the manifest's finished bytes, before the assignment names them."""
+    line: list[Any] | None = None
     misnamed: bool = False
     sent: Callable[[bytes], bytes] = lambda raw: raw
     """What happens to the assignment's finished bytes."""
@@ -99,6 +100,7 @@ class Draft:
             [list(one.values()) for one in self.stations],
             [one.raw() for one in self.approvals] + self.raw_papers,
             [one.raw() for one in self.exceptions],
+            self.line,
         ]
         manifest = self.shipped(sign1(write(self.odd(fields)), schedule.MANIFEST, self.of_manifest, self.domain))
         named = sha256(manifest).digest()
@@ -148,6 +150,9 @@ def draft(rng: random.Random) -> Draft:
     made = Draft(rng, world, number, entries, bulletins, blobs, stations, approvals, exceptions, assignment)
     made.of_assignment = rng.choice((Key("controller"), Key("commune's server")))
     made.of_manifest = rng.choice((Key("controller"), Key("commune's server"), Key("far server")))
+    if rng.random() < 0.5:
+        made.line = [rng.choice(("28–34 °C, chiều có dông", "ồ" * 200)), NOW_S + rng.choice((-1, 0, DAY_S))]
+        made.approvals.append(_approval_of_line(rng, world, made.line))
     made.later_s = NOW_S + rng.choice((0, 0, DAY_S, 30 * DAY_S, 400 * DAY_S, -600))
     made.held = rng.choice((None, (0, 2, made.assignment["generation"] - 1), (0, 1, 2**32 - 1)))
     return made
@@ -218,6 +223,26 @@ def _approval(rng: random.Random, world: World, entries: list[Record], of: Recor
         "picture": rng.choice((None, of.get("picture"), rng.randbytes(32))),
     }
     return Paper(envelope.APPROVAL, fields, (signer,))
+
+
+def _approval_of_line(rng: random.Random, world: World, line: list[Any]) -> Paper:
+    """Of this line, or of another; whatever it is, the programme comes into force."""
+    said = rng.choice((line, line, line, [line[0], line[1] + 1], ["Nắng", line[1]]))
+    issued = NOW_S - rng.choice((0, 60))
+    fields = {
+        "subject": rng.choice((3, 3, 3, 1, 2)),
+        "hash": sha256(write(said)).digest(),
+        "text": None,
+        "klass": ORDINARY,
+        "language": "vi",
+        "scope": rng.choice((*PATH, *ELSEWHERE)),
+        "epoch": rng.choice((1, world.version)),
+        "issued": issued,
+        "expires": rng.choice((NOW_S + 1, NOW_S + DAY_S + 1)),
+        "title": rng.choice((said[0], "")),
+        "picture": None,
+    }
+    return Paper(envelope.APPROVAL, fields, (rng.choice((Key("Hoa"), Key("Hoa"), Key("Minh"))),))
 
 
 def _exception(rng: random.Random) -> Paper:
@@ -445,6 +470,9 @@ DEFECTS: Final[dict[str, Defect]] = {
     "of another century": _entries((PROGRAMME, RELAY, FILLER), until="2200-01-01T00:00:00"),
     "no rule": lambda made: made.entries[0].update(rule=made.rng.choice(NO_RULES)),
     "an emergency by schedule": _entries((PROGRAMME, RELAY, FILLER), klass=3),
+    "a line without words": _set(line=["", NOW_S + DAY_S]),
+    "a line that is too long": _set(line=["ồ" * 201, NOW_S + DAY_S]),
+    "a line without an end": _set(line=["Mưa"]),
     "a blob twice": _twice("blobs"),
     "an entry twice": _twice("entries"),
     "a station twice": _twice("stations"),

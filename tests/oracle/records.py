@@ -228,7 +228,7 @@ class Approval:
 
 def approval(payload: bytes) -> Approval:
     checkers = [
-        uint(1, 2),
+        uint(1, 3),
         digest,
         optional(digest),
         uint(1, 2),

@@ -13,12 +13,25 @@ from tests.oracle import records
 from tests.oracle import trust as trusted
 from tests.oracle.cbor import RefusedError, read, write
 from tests.oracle.envelope import key_id, raw_verifies
-from tests.oracle.records import QuietException, gain, language, many, octets, optional, policy, row, text, uint, unit
+from tests.oracle.records import (
+    QuietException,
+    gain,
+    language,
+    many,
+    octets,
+    optional,
+    policy,
+    row,
+    seconds,
+    text,
+    uint,
+    unit,
+)
 from tests.oracle.trust import DAY_S, Grant, OracleTrust
 
 MANIFEST, ASSIGNMENT = 65002, 65003
 LONGEST = {MANIFEST: 4 << 20, ASSIGNMENT: 4096}
-BULLETIN, STATION = 1, 2
+BULLETIN, STATION, LINE = 1, 2, 3
 PROGRAMME, RELAY = 1, 2
 YEAR_S = 366 * DAY_S
 WEEK_S = 7 * DAY_S
@@ -237,6 +250,20 @@ def station(item: Any) -> Station:
 
 
 @dataclass(frozen=True)
+class Line:
+    text: str
+    until: int
+
+    @property
+    def hash(self) -> bytes:
+        return sha256(write([self.text, self.until])).digest()
+
+
+def line(item: Any) -> Line:
+    return Line(*row(item, [text(".{1,200}"), seconds]))
+
+
+@dataclass(frozen=True)
 class Manifest:
     zone: str
     policies: tuple[Any, ...]
@@ -246,6 +273,7 @@ class Manifest:
     stations: tuple[Station, ...]
     approvals: tuple[bytes, ...]
     exceptions: tuple[bytes, ...]
+    line: Line | None
 
 
 def manifest(payload: bytes) -> Manifest:
@@ -258,8 +286,9 @@ def manifest(payload: bytes) -> Manifest:
         many(station, 0, 50),
         many(signed_bytes, 0, 4000),
         many(signed_bytes, 0, 50),
+        optional(line),
     ]
-    found = Manifest(*row(read(payload), checkers, (), (), (), (), ()))
+    found = Manifest(*row(read(payload), checkers, (), (), (), (), (), None))
     if not _whole(found):
         raise RefusedError("no manifest is good in which this is so")
     return found
@@ -347,7 +376,7 @@ Words = tuple[str, str, bytes | None]
 """What boards may show of a bulletin: title, text, and the hash of its picture."""
 Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[Words, ...]]
 """What became of it; if it is in force, the entries that may sound, when quiet hours may be passed, and what boards may
-show of each bulletin."""
+show of each bulletin and, last, beside the clock."""
 
 
 @dataclass(frozen=True)
@@ -416,6 +445,8 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         picture = one.picture if one.picture in [paper.picture for paper in had] else None
         return title, one.text if any(paper.text == digest for paper in had) else "", picture
 
+    lines = [one.hash for one in good if one.subject == LINE]
+    beside_the_clock: Words = ("", found.line.text if found.line is not None and found.line.hash in lines else "", None)
     sounds, unapproved = [], set()
     for one in found.entries:
         missing = {name for name in one.playlist if not read_by_a_person(name, one.klass)}
@@ -424,7 +455,7 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         unapproved |= missing
         if not missing:
             sounds.append(one.id)
-    return Judged(tuple(sounds), frozenset(unapproved), tuple(map(signed_words, found.bulletins)))
+    return Judged(tuple(sounds), frozenset(unapproved), (*map(signed_words, found.bulletins), beside_the_clock))
 
 
 def exceptions_at(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> list[QuietException]:

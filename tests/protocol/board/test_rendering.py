@@ -224,3 +224,24 @@ def test_a_board_that_is_written_dot_by_dot_gets_neither_flashes_nor_running_tex
     film = draw(PAGES[0], Format(96, 16, moves=False))
     assert all(scene.other is None and scene.frame.width == 96 for scene in film.scenes)
     assert min(scene.hold_ms for scene in film.scenes) >= 3_000
+
+
+WEATHER = "28–34 °C, chiều có dông"
+
+
+def test_the_line_stands_below_the_time_and_above_the_date() -> None:
+    bare = Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026")
+    told = Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026", line=WEATHER)
+    for form in FORMS:
+        assert draw(told, form) != draw(bare, form)
+    (scene,) = draw(told, FORMS[3]).scenes
+    save(scene.frame, PICTURES / "weather.png")
+    assert scene == draw(Page(Look.CLOCK, "14:05", f"{WEATHER}\nThứ Ba 24/11/2026"), FORMS[3]).scenes[0]
+
+
+@pytest.mark.parametrize("form", FORMS[:3])
+def test_a_board_of_one_row_shows_the_time_and_then_the_line(form: Format) -> None:
+    time, *told = draw(Page(Look.CLOCK, "14:05", line=WEATHER), form).scenes
+    assert draw(Page(Look.CLOCK, "14:05"), form).scenes == (time,)
+    assert sum(any(scene.frame.rgb) for scene in told) == len(told) >= 1
+    assert (told[0].frame.width > form.width) is form.moves
