@@ -77,6 +77,7 @@ def render(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None =
         scenes = _row(page, form, fonts)
     elif page.look in (Look.CLOCK, Look.CODE):
         scenes = [Scene(_frame(_big(page, form, fonts)), form.page_ms)]
+        scenes += _sheets(replace(page, text=page.line), form, fonts, None) if page.line else []
     else:
         scenes = _sheets(page, form, fonts, picture if page.look in ILLUSTRATED else None)
     return Film(form.width, form.height, tuple(scenes))
@@ -157,15 +158,14 @@ def _line(text: str, drawn: ImageFont.FreeTypeFont, form: Format, colour: Colour
 
 
 def _big(page: Page, form: Format, fonts: Fonts) -> Image.Image:
-    """A few large letters, and small lines below: as many as there is room for, the page's `line` first."""
+    """A few large letters, and small lines below."""
     style = STYLES[page.look]
     image = Image.new("RGB", (form.width, form.height))
-    below = "\n".join(part for part in (page.line.replace("\n", " "), page.text) if part)
-    above = form.height * 3 // 5 if below else form.height
+    above = form.height * 3 // 5 if page.text else form.height
     drawn = fonts.widest(page.title, "bold", form.width * 9 // 10, above * 9 // 10)
     left = (form.width - int(drawn.getlength(page.title))) // 2
     write(image, (left, middle(drawn, 0, above)), page.title, drawn, style.text)
-    lines = below.split("\n")[: max(1, (form.height - above) // LOWEST_PX)] if below else []
+    lines = page.text.split("\n")[: max(1, (form.height - above) // LOWEST_PX)] if page.text else []
     for number, line in enumerate(lines):
         each = (form.height - above) // len(lines)
         small = fonts.widest(line, "text", form.width * 19 // 20, each * 9 // 10)
