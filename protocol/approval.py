@@ -169,7 +169,10 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
 
 
 def _is_of_line(approval: Approval, line: Line | None) -> bool:
-    return line is not None and approval.subject is Subject.LINE and approval.hash == line_hash(line)
+    """Persons read the approval's title and its end: they must be the line's own."""
+    if line is None or approval.subject is not Subject.LINE:
+        return False
+    return (approval.title, approval.expires, approval.hash) == (line.text, line.until, line_hash(line))
 
 
 def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:

@@ -23,7 +23,7 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Entry, Kind, Manifest, PlaceInOrder, Policy, Station
+from protocol.manifest import Entry, Kind, Line, Manifest, PlaceInOrder, Policy, Station
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Signed:
     stations: Mapping[str, Seal] = field(default_factory=dict)
     """By code."""
     exceptions: tuple[bytes, ...] = ()
+    line: tuple[Line, bytes] | None = None
+    """The line beside the time of day, and its approval."""
 
 
 NOTHING: Final = Signed()
@@ -178,11 +180,14 @@ def compile_all(
                 entries = [left for entry in entries if (left := _signed(entry, here)) is not None]
             seals = () if here is None else _seals(entries, here)
             exceptions = () if here is None else here.exceptions
-            key = (tuple(entries), stack, seals, exceptions)
+            line = None
+            if here is not None and here.line is not None:
+                line, seals = here.line[0], (*seals, here.line[1])
+            key = (tuple(entries), stack, seals, exceptions, line)
             if key not in by_content:
                 by_content[key] = len(manifests)
                 made = _manifest(zone, stack, entries, contents, stations)
-                manifests.append(msgspec.structs.replace(made, approvals=seals, exceptions=exceptions))
+                manifests.append(msgspec.structs.replace(made, approvals=seals, exceptions=exceptions, line=line))
             by_unit[numbers, unit] = by_content[key]
         of[place.box] = by_unit[numbers, unit]
     return Compilation(tuple(manifests), of, {what: frozenset(units) for what, units in unapproved.items()})

@@ -238,8 +238,8 @@ def _approval_of_line(rng: random.Random, world: World, line: list[Any]) -> Pape
         "scope": rng.choice((*PATH, *ELSEWHERE)),
         "epoch": rng.choice((1, world.version)),
         "issued": issued,
-        "expires": rng.choice((NOW_S + 1, NOW_S + DAY_S + 1)),
-        "title": rng.choice((said[0], "")),
+        "expires": rng.choice((line[1], line[1], NOW_S + DAY_S + 1)),
+        "title": rng.choice((said[0], said[0], "")),
         "picture": None,
     }
     return Paper(envelope.APPROVAL, fields, (rng.choice((Key("Hoa"), Key("Hoa"), Key("Minh"))),))

@@ -445,8 +445,10 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         picture = one.picture if one.picture in [paper.picture for paper in had] else None
         return title, one.text if any(paper.text == digest for paper in had) else "", picture
 
-    lines = [one.hash for one in good if one.subject == LINE]
-    beside_the_clock: Words = ("", found.line.text if found.line is not None and found.line.hash in lines else "", None)
+    lines = [(one.hash, one.title, one.expires) for one in good if one.subject == LINE]
+    told = found.line
+    is_signed = told is not None and (told.hash, told.text, told.until) in lines
+    beside_the_clock: Words = ("", told.text if told is not None and is_signed else "", None)
     sounds, unapproved = [], set()
     for one in found.entries:
         missing = {name for name in one.playlist if not read_by_a_person(name, one.klass)}

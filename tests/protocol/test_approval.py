@@ -156,7 +156,7 @@ def test_a_line_beside_the_clock_is_shown_only_where_its_record_is_signed() -> N
     line = Line("28–34 °C, chiều có dông", NOW_S + 3_600)
 
     def shown(made: Line, trusted: Trust = TRUST, **changes: Any) -> Line | None:
-        named = {"subject": Subject.LINE, "hash": line_hash(line), "text": None, "expires": NOW_S + 3_600}
+        named = {"subject": Subject.LINE, "hash": line_hash(line), "title": line.text, "expires": line.until}
         judged = judge_manifest(programme(approved(), approved(**(named | changes)), line=made), trusted, PLACE, NOW_S)
         assert judged.unapproved == ()
         return judged.manifest.line
@@ -167,6 +167,11 @@ def test_a_line_beside_the_clock_is_shown_only_where_its_record_is_signed() -> N
     assert shown(line, subject=Subject.BULLETIN) is None
     assert shown(line, scope=OTHER_COMMUNE) is None
     assert shown(line, expires=NOW_S) is None
+    assert shown(line, expires=line.until + 1) is None
+    assert shown(line, title="Nắng") is None
+    wrong = Line("Nắng", line.until)
+    assert shown(wrong, hash=line_hash(wrong)) is None
+    assert shown(wrong, title="Nắng") is None
     assert judge_manifest(programme(approved(), line=line), TRUST, PLACE, NOW_S).manifest.line is None
     assert judge_manifest(programme(approved()), TRUST, PLACE, NOW_S).manifest.line is None
 
