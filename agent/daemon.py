@@ -24,6 +24,7 @@ from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.announcer import look
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
+from agent.drivers.boards.painter import Painter
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
@@ -122,7 +123,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
-    board = _board(config, me, mind, player)
+    board = _board(config, me, mind, player, on_damaged=controller.fetcher.damaged)
     services = _for_who_stands_there(config, desk, panel, board)
     await _until(
         stop,
@@ -539,13 +540,21 @@ def _for_who_stands_there(
     return found
 
 
-def _board(config: Config, me: _Me, mind: _Mind, player: Player) -> BoardService | None:
+def _board(
+    config: Config, me: _Me, mind: _Mind, player: Player, *, on_damaged: Callable[[bytes], None]
+) -> BoardService | None:
     board = config.board
     if board is None:
         return None
+    painter = Painter(
+        board,
+        mind.store.shelf.path,
+        damaged=on_damaged,
+        unreadable=lambda why: mind.faults.raised(FaultCode.CONTENT_DAMAGED, why),
+    )
     return BoardService(
         boards.choose(board),
-        boards.Painter(board).draw,
+        painter.draw,
         Light(board.brightness, board.night_brightness, *board.night),
         clock=mind.clock,
         store=mind.store,

@@ -390,7 +390,8 @@ class Inbox:
 
     def _durations_ms(self) -> Mapping[bytes, int]:
         force = self._desired.in_force()
-        return {} if force is None else {blob.hash: blob.duration_ms for blob in force.manifest.blobs}
+        blobs = () if force is None else force.manifest.blobs
+        return {blob.hash: blob.duration_ms for blob in blobs if blob.is_sound}
 
     def _now_s(self) -> int:
         return self._clock.now_ms() // SECOND_MS

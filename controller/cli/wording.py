@@ -101,20 +101,26 @@ def approval(record: Approval) -> list[str]:
     subjects = {
         Subject.BULLETIN: words("DUYỆT BẢN TIN", "APPROVE A BULLETIN"),
         Subject.STATION: words("DUYỆT ĐÀI TIẾP SÓNG", "APPROVE A STATION FOR RELAY"),
+        Subject.LINE: words("DUYỆT DÒNG CẠNH ĐỒNG HỒ TRÊN BẢNG TIN", "APPROVE A LINE BESIDE THE CLOCK ON BOARDS"),
     }
     classes = {
         BulletinClass.ORDINARY: words("thông thường", "ordinary"),
         BulletinClass.PRIORITY: words("ưu tiên", "priority"),
     }
     text = words("không có", "none") if record.text is None else f"SHA-256 {record.text.hex()}"
-    what = words("âm thanh: ", "sound: ") if record.subject is Subject.BULLETIN else words("đài: ", "station: ")
+    names = {
+        Subject.BULLETIN: words("âm thanh: ", "sound: "),
+        Subject.STATION: words("đài: ", "station: "),
+        Subject.LINE: words("dòng chữ và giờ hết hạn: ", "words and their end: "),
+    }
     return [
         f"{subjects[record.subject]} · “{record.title}”",
         words("loại cao nhất: ", "highest class: ") + classes.get(record.klass, record.klass.name),
         words("ngôn ngữ: ", "language: ") + record.language,
         words("được phát ở đơn vị: ", "may sound in: ") + record.scope,
-        f"{what}SHA-256 {record.hash.hex()}",
+        f"{names[record.subject]}SHA-256 {record.hash.hex()}",
         words("lời văn: ", "text: ") + text,
+        *([] if record.picture is None else [words("hình: ", "picture: ") + f"SHA-256 {record.picture.hex()}"]),
         words("lập lúc: ", "issued: ") + moment(record.issued),
         words("hết hiệu lực: ", "expires: ") + moment(record.expires),
         words(f"theo danh sách số {record.epoch}", f"under roots {record.epoch}"),

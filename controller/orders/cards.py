@@ -18,6 +18,8 @@ from controller.orders.rules import Standing
 from controller.orders.wording import Speech
 from controller.units.rules import covers
 from controller.units.services import inside, names
+from protocol.board import page
+from protocol.board.page import Page
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -115,6 +117,17 @@ def _alarm_content(found: EmergencyOrder) -> Order | None:
     if ended is None or bytes.fromhex(ended.id) not in services.read(found).references:
         return None
     return services.read(ended) if ended.type in SOUNDING else _alarm_content(ended)
+
+
+def board_page(found: EmergencyOrder) -> Page | None:
+    """What boards will show of it, from the signed bytes; None where they show nothing of it, as of a test."""
+    content = services.read(found)
+    if content.status is Status.TEST:
+        return None
+    if content.type in SOUNDING:
+        return page.alarm(content)
+    alarm = _alarm_content(found)
+    return None if alarm is None or content.type is not MessageType.CANCEL else page.cancelled(alarm)
 
 
 def listed(shown: Card, now: datetime) -> Card:

@@ -223,11 +223,12 @@ class Approval:
     issued: int
     expires: int
     title: str
+    picture: bytes | None
 
 
 def approval(payload: bytes) -> Approval:
     checkers = [
-        uint(1, 2),
+        uint(1, 3),
         digest,
         optional(digest),
         uint(1, 2),
@@ -237,8 +238,9 @@ def approval(payload: bytes) -> Approval:
         seconds,
         seconds,
         text(".{0,200}"),
+        optional(digest),
     ]
-    return Approval(*row(read(payload), checkers, ""))
+    return Approval(*row(read(payload), checkers, "", None))
 
 
 @dataclass(frozen=True)

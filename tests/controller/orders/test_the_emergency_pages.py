@@ -368,3 +368,17 @@ def test_who_opens_the_speakers_again_reads_that_what_goes_on_is_a_drill(here: P
     opened = services.reinstate_prepare(stop, here.people["hoa"])
     page = as_(here, "hoa").get(reverse("orders:order", args=[opened.pk])).text
     assert '<span class="badge">Diễn tập</span>' in page.partition("Sẽ phát tiếp")[2]
+
+
+def test_who_signs_sees_what_boards_will_show_and_of_a_test_they_show_nothing(here: Province) -> None:
+    order = prepared(here)
+    shown = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert "Trên bảng tin" in shown
+    assert "nháy mỗi giây một lần" in shown
+    drill = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), status=Status.EXERCISE))
+    part = as_(here, "hoa").get(reverse("orders:board", args=[drill.pk]) + "?bang=256x128").content.decode()
+    assert "data:image/png" in part
+    assert "nháy" not in part
+    test = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), status=Status.TEST))
+    assert "Trên bảng tin" not in as_(here, "hoa").get(reverse("orders:order", args=[test.pk])).content.decode()
+    assert as_(here, "hoa").get(reverse("orders:board", args=[test.pk])).status_code == 404
