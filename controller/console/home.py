@@ -25,8 +25,8 @@ from controller.orders.models import EmergencyOrder, Stranger
 from controller.orders.models import State as OrderState
 from controller.orders.services import waits_for
 from controller.orders.views import doors
-from controller.schedules import exceptions
-from controller.schedules.models import QuietException
+from controller.schedules import exceptions, weather
+from controller.schedules.models import BoardLine, QuietException
 from controller.trust import waiting
 from controller.trust.models import DelegationFile
 from controller.units.models import Unit
@@ -59,6 +59,8 @@ class Home:
     """Lists of people that lack this administrator's signature."""
     exceptions: list[QuietException]
     """Exceptions to quiet hours that lack this person's signature."""
+    weather: list[BoardLine]
+    """Lines for boards that lack this person's signature."""
     to_approve: list[Bulletin]
     """Bulletins that this person may release."""
     tallies: list[Tally]
@@ -92,6 +94,7 @@ def home(person: Person, now: dt.datetime) -> Home:
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         lists=waiting.to_sign(person, now),
         exceptions=exceptions.to_sign(person, now),
+        weather=weather.to_sign(person, now),
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
         troubled=lines(troubled[:SHOWN], now),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from controller.accounts import signing
 from controller.accounts.access import person_of
+from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import may, require_anywhere, where
 from controller.core.errors import Refused
@@ -71,6 +72,19 @@ def standing(row: BoardLine, now: dt.datetime) -> Standing:
     return Standing(_("đã duyệt"), "good")
 
 
+def to_sign(person: Person, now: dt.datetime) -> list[BoardLine]:
+    """Those that wait for this person's signature."""
+    rows = BoardLine.objects.filter(envelope=None, dropped_at=None, until__gt=now).exclude(author=person)
+    own = rows.filter(inside("unit__code", where(person, Action.APPROVE))).exclude(signatures__person=person)
+    found = own.select_related("unit", "author").order_by("until")[:SHOWN]
+    return [row for row in found if _keys(person, row, now)]
+
+
+def _keys(person: Person, row: BoardLine, now: dt.datetime) -> list[bytes]:
+    trust = papers.trust_or_none(row.unit.code)
+    return [] if trust is None else papers.keys_of(person, Role.CONTENT, row.unit.code, trust, now)
+
+
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
     return _page(request, _row(request, number))
@@ -123,7 +137,7 @@ def _page(request: HttpRequest, row: BoardLine, *, refused: str = "", status: in
     }
     if lines.waits(row, now) and trust is not None:
         approver = may(person, Action.APPROVE, row.unit.code)
-        keys = papers.keys_of(person, Role.CONTENT, asked.scope, trust, now) if approver else []
+        keys = _keys(person, row, now) if approver else []
         has_signed = row.signatures.filter(person=person).exists()
         shown |= {"waits": True, "own": person.pk == row.author_id, "has_signed": has_signed}
         shown["who"] = papers.who_may(Role.CONTENT, asked.scope, trust, now)

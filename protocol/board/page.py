@@ -69,7 +69,7 @@ def worded(bulletin: Bulletin, look: Look, cause: str) -> Page | None:
 
 def clock(wall: datetime, name: str, line: str = "") -> Page:
     """The time of day on the clocks of the place, its date and its name; `line` is what is said beside it."""
-    day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m/%Y}"
+    day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m}"
     return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(row for row in (day, name) if row), line=line)
 
 

@@ -75,11 +75,15 @@ def test_from_the_form_to_the_boards_and_back(here: Office) -> None:
     assert "cần một người khác duyệt" in lan.get(page).text
     assert on_boards(here) is None
     row = BoardLine.objects.get()
+    waits = "Thời tiết trên bảng tin chờ bạn duyệt"
+    assert waits in hoa.get("/").text
+    assert waits not in lan.get("/").text
     shown = hoa.get(page).text
     assert WEATHER in shown
     assert "Bạn sẽ ký duyệt" in shown
     made = fields(key("hoa"), bytes(row.payload), Family.APPROVAL, signing.domain())
     assert hoa.post(f"{page}ky/", made).status_code == 302
+    assert waits not in hoa.get("/").text
     assert on_boards(here) == Line(WEATHER, int(row.until.timestamp()))
     assert on_boards(here, box=2) is None
     assert "đã duyệt" in lan.get(reverse("schedules:lines")).text

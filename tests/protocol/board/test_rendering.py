@@ -5,6 +5,7 @@ The pictures lie in `build/boards/` afterwards, for whoever wants to look.
 
 import string
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from protocol.board.film import Film, Frame, Scene
-from protocol.board.page import Look, Page
+from protocol.board.letters import LOWEST_PX
+from protocol.board.page import WEEKDAYS, Look, Page, clock
 from protocol.board.rendering import Format
 from protocol.messages import BY_CODE
-from tests.support.boards import FOLDER, draw, save
+from tests.support.boards import FOLDER, FONTS, draw, save
 
 PICTURES = Path("build/boards")
 VOWELS = "aăâeêioôơuưy"
@@ -33,7 +35,7 @@ PAGES = (
     Page(Look.CANCELLED, FLOOD.title_vi, "Lệnh đã được hủy.", "a"),
     Page(Look.BULLETIN, "Lịch tiêm chủng", BULLETIN, "s1", "b1"),
     Page(Look.NOTICE, "Lịch tiêm chủng", BULLETIN, "s1", "b1"),
-    Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3"),
+    Page(Look.CLOCK, "14:05", "Thứ Ba 24/11\nNhà văn hóa thôn 3"),
     Page(Look.CODE, "ABCD-2EFG", "Cụm loa thôn 3"),
     Page(Look.BLACK),
 )
@@ -226,13 +228,22 @@ def test_a_board_that_is_written_dot_by_dot_gets_neither_flashes_nor_running_tex
     assert min(scene.hold_ms for scene in film.scenes) >= 3_000
 
 
+@pytest.mark.parametrize("day", range(7))
+def test_a_date_is_whole_on_a_board_of_128_dots(day: int) -> None:
+    wall = datetime(2026, 11, 23 + day, tzinfo=UTC)
+    shown = clock(wall, "")
+    assert WEEKDAYS[day] in shown.text
+    letters = FONTS.at("text", LOWEST_PX)
+    assert letters.getlength(shown.text) <= 128
+
+
 WEATHER = "28–34 °C, chiều có dông"
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.height >= 48])
 def test_the_line_comes_after_the_time_with_the_time_above_it_and_nothing_of_it_is_cut(form: Format) -> None:
-    time, *told = draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026", line=WEATHER), form).scenes
-    assert draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026"), form).scenes == (time,)
+    time, *told = draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11", line=WEATHER), form).scenes
+    assert draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11"), form).scenes == (time,)
     assert len(told) == 1
     save(told[0].frame, PICTURES / f"weather-{form.width}x{form.height}.png", zoom=max(1, 512 // form.width))
     words = WEATHER.split(" ")
