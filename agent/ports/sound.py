@@ -113,6 +113,9 @@ class Track:
     the clock may be set between the hand-over and that moment."""
     over: bool = False
     """Sounds over what sounds already, which is lowered meanwhile, and does not wait for its end."""
+    message_ms: int | None = None
+    """How far into the sources a message begins that may be taken up at each of its sentences, behind what calls for
+    attention. None: nobody needs to know."""
 
     def may_begin(self, at_ms: int) -> bool:
         """Whether its first sample may leave at this wall instant."""
@@ -164,6 +167,12 @@ class Sounding(Protocol):
 
     def stop(self, fade_ms: int) -> None:
         """End it now, after a fade; `ended` then returns with complete=False."""
+        ...
+
+    @property
+    def sentence_ms(self) -> int:
+        """How far into the sources the sentence begins that was heard last, where `message_ms` was given; until one
+        is known, the track's own offset."""
         ...
 
 

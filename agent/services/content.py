@@ -27,6 +27,8 @@ class Ready:
     offset_ms: int
     detail: str = ""
     """What is not as planned, for the play log."""
+    message_ms: int | None = None
+    """Where an alarm's message begins, behind its chime: broken off after that, it goes on with its sentence."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Content:
         if not whole:
             siren = ToneSound(ToneKind.WAIL, segment.end_ms - segment.start_ms)
             return Ready((siren,), cue.offset_ms, f"{GONE}: sounded a siren instead")
-        return Ready(files(*whole), cue.offset_ms, detail)
+        chime_ms = self._recordings.lengths_ms.get(CHIME, 0) if len(whole) > 1 else 0
+        return Ready(files(*whole), cue.offset_ms, detail, message_ms=None if segment.drill else chime_ms)
 
     async def _relay(self, segment: Segment, cue: Cue, url: str) -> Ready | Unready:
         """A station, and the playlist that sounds over and over while it cannot be heard."""

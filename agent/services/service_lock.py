@@ -130,6 +130,10 @@ class _LockedSounding:
     def stop(self, fade_ms: int) -> None:
         self._sounding.stop(fade_ms)
 
+    @property
+    def sentence_ms(self) -> int:
+        return self._sounding.sentence_ms
+
     def break_off(self) -> None:
         self._broken = True
         self._sounding.stop(0)

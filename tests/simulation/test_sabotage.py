@@ -390,6 +390,10 @@ class _Silence:
     def stop(self, fade_ms: int) -> None:
         pass
 
+    @property
+    def sentence_ms(self) -> int:
+        return self._track.offset_ms
+
 
 class StuckAmplifier:
     def __init__(self, amplifier: Amplifier) -> None:

@@ -44,6 +44,10 @@ class PacedSounding(abc.ABC):
         self.stopped.set()
 
     @property
+    def sentence_ms(self) -> int:
+        return self.track.offset_ms
+
+    @property
     def done(self) -> bool:
         return self._task.done()
 

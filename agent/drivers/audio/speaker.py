@@ -1,7 +1,8 @@
 """The Speaker of a real box: it keeps the player process alive, and hands it what is to sound.
 
 The process is started with the daemon and again whenever it ends or says nothing any more; what sounded in it then
-breaks off with an error of the device, which the player knows how to deal with: an alarm's pass begins again.
+breaks off with an error of the device, which the player knows how to deal with: an alarm goes on with the sentence that
+was broken off, which the process has told.
 """
 
 import asyncio
@@ -100,7 +101,7 @@ class EngineSpeaker:
         return await self._start(track, await self._linked())  # it was about to end when it was asked
 
     async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
-        sounding = EngineSounding(link, self._next())
+        sounding = EngineSounding(link, self._next(), track.offset_ms)
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
         await asyncio.wait({sounding.taken}, timeout=TAKEN_S)
@@ -264,9 +265,10 @@ class EngineFrames:
 class EngineSounding:
     """A track with the player process."""
 
-    def __init__(self, link: "_Link", number: int) -> None:
+    def __init__(self, link: "_Link", number: int, sentence_ms: int = 0) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
+        self.sentence_ms = sentence_ms
         self.closes = contextlib.ExitStack()
         """What is needed no longer than this sounds."""
         self.taken: asyncio.Future[str] = loop.create_future()
@@ -336,7 +338,7 @@ class _Link:
         head = await self._reader.readexactly(wire.HEAD)
         return wire.event(await self._reader.readexactly(wire.body_length(head)))
 
-    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Ended) -> None:
+    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Sentence | wire.Ended) -> None:
         sounding = self.soundings.get(event.id)
         if sounding is None:
             return
@@ -345,6 +347,8 @@ class _Link:
                 _settle(sounding.taken, output)
             case wire.Started(first_sample_ms=first_sample_ms):
                 _settle(sounding.first, first_sample_ms)
+            case wire.Sentence(offset_ms=offset_ms):
+                sounding.sentence_ms = max(sounding.sentence_ms, offset_ms)
             case wire.Ended(sounded=sounded):
                 sounding.closes.close()
                 _settle(sounding.taken, "")

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from agent.drivers.audio.engine.rendered import Ask, Rendered
+from agent.drivers.audio.engine.sentences import Sentences
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Envelope, Samples, factor, frames, limited, milliseconds
 from agent.ports.sound import Sounded, SoundError, Track
 
@@ -62,7 +63,14 @@ class Began:
     first_sample_ms: int
 
 
-Happening = Began | Sounded | SoundError
+@dataclass(frozen=True)
+class SentenceBegan:
+    """A sentence of the message begins in this block, so far into the track."""
+
+    offset_ms: int
+
+
+Happening = Began | SentenceBegan | Sounded | SoundError
 Tell = Callable[[Happening], None]
 
 
@@ -89,6 +97,8 @@ class Voice:
     def __post_init__(self) -> None:
         self._envelope = Envelope(self.track.gain_cb, self.track.length_ms, self.track.fade_out_ms)
         self._soft = frames(FADE_IN_MS) if self.track.offset_ms else 0
+        message_ms, begin = self.track.message_ms, frames(self.track.offset_ms)
+        self._sentences = None if message_ms is None else Sentences(message_ms, begin)
         self.rendered = Rendered(live=self.live, ask=self.ask)
 
     @property
@@ -114,6 +124,8 @@ class Voice:
         except SoundError as error:
             self.end(error)
             return Span(self, 0, _NOTHING, _NOTHING)
+        if self._sentences is not None and (begins_ms := self._sentences.note(raw)) is not None:
+            self.tell(SentenceBegan(begins_ms))
         shaped = self._softly(self._envelope.shaped(raw))
         self._count += len(raw)
         if self._fading:  # by the wall: a fade ends, whatever comes

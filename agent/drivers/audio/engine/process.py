@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
-from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
+from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, SentenceBegan, Voice
 from agent.drivers.audio.engine.opening import Opening
 from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
@@ -198,6 +198,9 @@ class Engine:
     def _tell(self, number: int, happening: Happening) -> None:
         if isinstance(happening, Began):
             self._say(wire.Started(number, happening.first_sample_ms))
+            return
+        if isinstance(happening, SentenceBegan):
+            self._say(wire.Sentence(number, happening.offset_ms))
             return
         self._voices.pop(number, None)
         if isinstance(happening, SoundError):

@@ -78,6 +78,13 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     first_sample_ms: int
 
 
+class Sentence(msgspec.Struct, frozen=True, tag="sentence"):
+    """A sentence begins with what was given to the device last, so far into the track."""
+
+    id: int
+    offset_ms: int
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     id: int
     sounded: Sounded
@@ -98,7 +105,7 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
 
 
 Command = Start | Stop | Push | Beat | Probe
-Event = Taken | Broke | Started | Ended | Alive
+Event = Taken | Broke | Started | Sentence | Ended | Alive
 
 
 def broke(number: int, error: SoundError) -> Broke:
