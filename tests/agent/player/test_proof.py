@@ -147,8 +147,8 @@ def test_an_alarm_that_is_heard_is_proven_to_the_controller(tmp_path: Path) -> N
             village.comes_out(studio.first_samples[0] or 0, folded(message))
             await studio.pass_ms(120_000)
             assert village.rows == [(Result.PLAYED, Grade.ACOUSTIC, "")]
-            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
-            assert studio.grades == [Grade.CLAIMED, Grade.ACOUSTIC]
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.STARTED, Stage.DONE]
+            assert studio.grades == [Grade.CLAIMED, Grade.ACOUSTIC, Grade.ACOUSTIC]
             assert village.faults == []
 
     virtual_time.run(story())
