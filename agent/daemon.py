@@ -25,7 +25,6 @@ from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
-from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.opus import OpusDecoder
@@ -375,7 +374,7 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
 def _ears(config: Config, mind: _Mind) -> Ears:
     """What the box hears of itself."""
     microphone = ear.microphone(config, mind.clock)
-    return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
+    return Ears(microphone, ear.line(config), config.ear_threshold)
 
 
 def _live(

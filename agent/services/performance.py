@@ -89,6 +89,7 @@ class Performance:
             cause=segment.cause,
             latest_ms=latest_ms,
             message_ms=content.message_ms,
+            witnessed=self._witness.listens,
         )
         self._waiting = row
         try:
@@ -182,7 +183,7 @@ class Performance:
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
                 self._device.works(self._speaker.trouble)
-                testimony = self._witness.began(track, first, emergency=row.emergency)
+                testimony = self._witness.began(track, playing.sounding.mixed, first, emergency=row.emergency)
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)

@@ -7,8 +7,9 @@ import abc
 import asyncio
 from collections.abc import Callable
 
+from agent.drivers.audio.played import PlayedAgain
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Frames, RelaySound, Sounded, SoundError, Track
+from agent.ports.sound import Frames, Mixed, RelaySound, Sounded, SoundError, Track
 
 NEVER = Sounded(None, 0, complete=False)
 
@@ -42,6 +43,9 @@ class PacedSounding(abc.ABC):
     def stop(self, fade_ms: int) -> None:
         self.fade_ms = fade_ms
         self.stopped.set()
+
+    def mixed(self) -> Mixed:
+        return PlayedAgain(self.track)
 
     @property
     def sentence_ms(self) -> int:

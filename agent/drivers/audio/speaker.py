@@ -21,9 +21,10 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
+from agent.drivers.audio.said import Said
 from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
-from agent.ports.sound import Sounded, SoundError, Track
+from agent.ports.sound import Mixed, Sounded, SoundError, Track
 from protocol.report import FaultCode
 
 SILENT_S: Final = 2.0
@@ -274,6 +275,7 @@ class EngineSounding:
         self.taken: asyncio.Future[str] = loop.create_future()
         self.first: asyncio.Future[int | None] = loop.create_future()
         self.end: asyncio.Future[Sounded] = loop.create_future()
+        self.said = Said()
         self._link = link
         link.soundings[number] = self
 
@@ -283,11 +285,15 @@ class EngineSounding:
     async def ended(self) -> Sounded:
         return await asyncio.shield(self.end)
 
+    def mixed(self) -> Mixed:
+        return self.said
+
     def stop(self, fade_ms: int) -> None:
         self._link.say(wire.Stop(self.number, fade_ms))
 
     def fail(self, error: SoundError) -> None:
         self.closes.close()
+        self.said.end()
         for future in (self.taken, self.first, self.end):
             if not future.done():
                 future.set_exception(error)
@@ -338,7 +344,7 @@ class _Link:
         head = await self._reader.readexactly(wire.HEAD)
         return wire.event(await self._reader.readexactly(wire.body_length(head)))
 
-    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Sentence | wire.Ended) -> None:
+    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Sentence | wire.Mixed | wire.Ended) -> None:
         sounding = self.soundings.get(event.id)
         if sounding is None:
             return
@@ -349,8 +355,11 @@ class _Link:
                 _settle(sounding.first, first_sample_ms)
             case wire.Sentence(offset_ms=offset_ms):
                 sounding.sentence_ms = max(sounding.sentence_ms, offset_ms)
+            case wire.Mixed(pcm=pcm):
+                sounding.said.put(pcm)
             case wire.Ended(sounded=sounded):
                 sounding.closes.close()
+                sounding.said.end()
                 _settle(sounding.taken, "")
                 _settle(sounding.first, sounded.first_sample_ms)
                 _settle(sounding.end, sounded)

@@ -22,15 +22,18 @@ import numpy as np
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
-from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, SentenceBegan, Voice
+from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, SentenceBegan, Voice, WasMixed
 from agent.drivers.audio.engine.opening import Opening
 from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples
+from agent.drivers.audio.played import folded
+from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples, pcm16
 from agent.ports.sound import SoundError
 
 BEAT_S: Final = 0.25
 BLOCK_S: Final = BLOCK_FRAMES / RATE_HZ
+UNSAID_BYTES: Final = 1 << 16
+"""Two seconds of what was mixed wait for a daemon that stands still; then nothing more is known of it."""
 IDLE_S: Final = 5.0
 """A stream without tracks is paused after this; starting it again takes a millisecond."""
 STUCK_S: Final = 0.5
@@ -98,6 +101,8 @@ class Engine:
         self._opening = Opening(open_any)
         self._witness = Witness()
         self._voices: dict[int, Voice] = {}
+        self._unsaid: dict[int, bytearray] = {}
+        """What was mixed and not yet handed on, of witnessed tracks."""
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
         self._device: Output | None = None
@@ -211,11 +216,25 @@ class Engine:
         if isinstance(happening, SentenceBegan):
             self._say(wire.Sentence(number, happening.offset_ms))
             return
+        if isinstance(happening, WasMixed):
+            self._hand_on(number, happening.samples)
+            return
+        if (unsaid := self._unsaid.pop(number, None)) is not None:
+            self._say(wire.Mixed(number, bytes(unsaid)))
         self._voices.pop(number, None)
         if isinstance(happening, SoundError):
             self._say(wire.broke(number, happening))
         else:
             self._say(wire.Ended(number, happening))
+
+    def _hand_on(self, number: int, mixed: Samples) -> None:
+        """Never waits: what the daemon does not take at this moment is said later."""
+        unsaid = self._unsaid.setdefault(number, bytearray())
+        if len(unsaid) < UNSAID_BYTES:
+            unsaid += pcm16(folded(mixed))
+        if select.select([], [self._link], [], 0)[1]:
+            del self._unsaid[number]
+            self._say(wire.Mixed(number, bytes(unsaid)))
 
     def _say(self, event: wire.Event) -> None:
         """A daemon that does not listen any more is noticed where commands are read."""

@@ -85,6 +85,13 @@ class Sentence(msgspec.Struct, frozen=True, tag="sentence"):
     offset_ms: int
 
 
+class Mixed(msgspec.Struct, frozen=True, tag="mixed"):
+    """Of a witnessed track: what was mixed since the last of these, 16 bits, at a third of the rate."""
+
+    id: int
+    pcm: bytes
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     id: int
     sounded: Sounded
@@ -105,7 +112,7 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
 
 
 Command = Start | Stop | Push | Beat | Probe
-Event = Taken | Broke | Started | Sentence | Ended | Alive
+Event = Taken | Broke | Started | Sentence | Mixed | Ended | Alive
 
 
 def broke(number: int, error: SoundError) -> Broke:
