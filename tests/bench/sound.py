@@ -3,9 +3,10 @@
 `PYTHONPATH=. python tests/bench/sound.py [seconds]`: so long the sound goes on in which nothing may run dry, while the
 other processor is busy (300, as an acceptance takes; `make bench NAME=sound SECONDS=30` for a look).
 
-`underruns` is what the player process counts, `holes_heard` what is missing at the monitor. Beside it runs a peer that
-only sleeps for 10 ms, over and over, with the same priority: where `peer_late_wakeups` is not 0, it was late by more
-than the device holds, and no player whatever could have fed it in time: the machine was busy with something else.
+`underruns` is what the player process counts, `holes_heard` what is missing at the monitor. Beside it run two peers that
+only sleep for 10 ms, over and over, and count how often they woke up more than 20 ms too late: `peer_late_wakeups` with
+the priority of the thread that feeds the device, `server_late_wakeups` with that of the sound server's own. Where the
+first is not 0, the machine was too busy for any player; where the second is not, too busy for its sound server.
 """
 
 import asyncio
@@ -58,6 +59,9 @@ KILL_EVERY_S = 11.0
 HOLE_MS = 2
 """Noise has no silence of its own as long as this."""
 PEER_SLEEPS_S = 0.01
+PEER_LATE_MS = 20
+"""The device holds 30 ms, in pieces of 10."""
+SERVER_NICE = -11
 SILENT_MS = 100
 """A device that nobody feeds is silent for longer."""
 LEAST_S = round(KILLS * KILL_EVERY_S) + 20
@@ -213,22 +217,21 @@ def rss_of_a_daemon_mb() -> float:
 class Peer:
     """A process that only sleeps for 10 ms, over and over, and says how often it woke up too late."""
 
-    def __init__(self, late_ms: float) -> None:
+    def __init__(self, hurries: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         ours, theirs = multiprocessing.Pipe(duplex=False)
         self._said = ours
         self._stop = multiprocessing.Event()
-        self._process = multiprocessing.get_context("fork").Process(target=self._sleep, args=(theirs, late_ms))
+        self._process = multiprocessing.get_context("fork").Process(target=self._sleep, args=(theirs, hurries))
         self._process.start()
 
-    def _sleep(self, said: Any, late_ms: float) -> None:
-        hurry()
-        with real_time():
+    def _sleep(self, said: Any, hurries: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        with hurries():
             late, latest_ms, before = 0, 0.0, time.monotonic()
             while not self._stop.is_set():
                 time.sleep(PEER_SLEEPS_S)
                 now = time.monotonic()
                 behind_ms = (now - before - PEER_SLEEPS_S) * 1000
-                late, latest_ms, before = late + (behind_ms > late_ms), max(latest_ms, behind_ms), now
+                late, latest_ms, before = late + (behind_ms > PEER_LATE_MS), max(latest_ms, behind_ms), now
         said.send((late, round(latest_ms, 1)))
 
     def close(self) -> tuple[int, float]:
@@ -237,6 +240,18 @@ class Peer:
         found: tuple[int, float] = self._said.recv()
         self._process.join()
         return found
+
+
+def like_the_feeder() -> contextlib.AbstractContextManager[None]:
+    hurry()
+    return real_time()
+
+
+def like_the_sound_server() -> contextlib.AbstractContextManager[None]:
+    """PulseAudio's thread that takes samples: nice, and not in real time."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, SERVER_NICE)
+    return contextlib.nullcontext()
 
 
 def holes(heard: Any) -> list[int]:
@@ -293,10 +308,10 @@ async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[st
     sounding = await speaker.start(track(programme, start_ms=0, length_ms=seconds * 1000))
     await sounding.started()
     before, cpu, began = speaker.underruns, cpu_s(speaker.pid), time.monotonic()
-    peer = Peer(speaker.buffer_ms - PEER_SLEEPS_S * 1000)
+    peer, server = Peer(like_the_feeder), Peer(like_the_sound_server)
     with the_other_core_busy(seconds):
         sounded = await sounding.ended()
-    late, latest_ms = peer.close()
+    (late, latest_ms), (server_late, server_latest_ms) = peer.close(), server.close()
     spent = cpu_s(speaker.pid) - cpu
     await asyncio.sleep(0.5)
     return {
@@ -305,6 +320,8 @@ async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[st
         "underruns_of_s": seconds,
         "peer_late_wakeups": late,
         "peer_latest_ms": latest_ms,
+        "server_late_wakeups": server_late,
+        "server_latest_ms": server_latest_ms,
         "rendered": sounded.score or 0.0,
         "rss_mb_player": rss_mb(speaker.pid),
     }

@@ -331,6 +331,8 @@ class _Link:
                     start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=_environment()
                 )
             undo.callback(bury, process)
+            with contextlib.suppress(OSError):  # from its first instruction: an alarm may be waiting for it
+                os.setpriority(os.PRIO_PROCESS, process.pid, wire.NICE)
             reader, writer = await asyncio.open_connection(sock=ours)
             undo.pop_all()
         return cls(process, reader, writer)

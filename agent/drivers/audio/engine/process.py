@@ -56,8 +56,6 @@ RETRY_FIRST_S: Final = 30.0
 """While the second output sounds, the first one is tried so often, between two sounds."""
 RETRY_HUNG_S: Final = 600.0
 """And so often when it hung: it may do so again, and this process with it."""
-NICE: Final = -15
-"""Of this process (LimitNICE=): it does little, but in time."""
 SWITCH_S: Final = 0.0005
 REALTIME: Final = 10
 """Its priority where the unit allows real time (LimitRTPRIO=)."""
@@ -422,7 +420,7 @@ def hurry() -> None:
     """
     sys.setswitchinterval(SWITCH_S)
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), wire.NICE)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ MAX_BYTES: Final = 1 << 20
 """No message is longer."""
 HEAD: Final = 4
 """Bytes of the length before each message, big-endian."""
+NICE: Final = -15
+"""Priority of the process, where the unit allows it (LimitNICE=): it does little, but in time."""
 STUCK_CODE: Final = 75
 """The process's last word, its exit code: the device hangs, and this process with it."""
 UNFED_CODE: Final = 76
