@@ -3,10 +3,11 @@
 `PYTHONPATH=. python tests/bench/sound.py [seconds]`: so long the sound goes on in which nothing may run dry, while the
 other processor is busy (300, as an acceptance takes; `make bench NAME=sound SECONDS=30` for a look).
 
-`underruns` is what the player process counts, `holes_heard` what is missing at the monitor. Beside it run two peers that
-only sleep for 10 ms, over and over, and count how often they woke up more than 20 ms too late: `peer_late_wakeups` with
-the priority of the thread that feeds the device, `server_late_wakeups` with that of the sound server's own. Where the
-first is not 0, the machine was too busy for any player; where the second is not, too busy for its sound server.
+`underruns` is what the player process counts, `holes_heard` what is missing at the monitor. Beside it run two peers
+that only sleep for 10 ms, over and over, and count how often they woke up more than 20 ms too late:
+`peer_late_wakeups` with the priority of the thread that feeds the device, `server_late_wakeups` with that of the sound
+server's own. Where the first is not 0, the machine was too busy for any player; where the second is not, too busy for
+its sound server.
 """
 
 import asyncio

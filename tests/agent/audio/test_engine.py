@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -411,6 +412,42 @@ def test_a_dry_device_is_opened_anew_in_a_pause_of_the_sound_and_not_in_a_word(t
     heard = np.concatenate([*first.written, *second.written])
     begin, most = int(np.flatnonzero(heard)[0]) - 1, len(said) - 2 * BLOCK_FRAMES
     assert np.allclose(heard[begin : begin + most], said[:most], atol=1e-4), "nothing was lost between the two"
+
+
+class Fast(Output):
+    """Takes a second of sound in a hundredth of one."""
+
+    def __init__(self, name: str | None, buffer_ms: int) -> None:
+        super().__init__(name, buffer_ms)
+        self.written = 0
+        self.over = threading.Event()
+
+    def write(self, block: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+        self._ever.wait(BLOCK_FRAMES / RATE_HZ / 100)
+        self.written += bool(block.any())
+        if self.written > 6_000:
+            self.over.set()
+
+
+def test_a_daemon_that_stands_still_holds_no_sound_up_and_hears_whole_messages_when_it_goes_on() -> None:
+    """Of a minute, which is more than a socket holds."""
+    output = Fast("card", 30)
+    ours, theirs = socket.socketpair()
+    with ours:
+        runs = threading.Thread(target=Engine(ours, ("card",), lambda *_: output, 30).run)
+        with theirs:
+            minute = replace(of((ToneSound(ToneKind.TEST, 61_000),), 0), witnessed=True)
+            theirs.sendall(wire.framed(wire.Start(1, minute, {}, 0)))
+            runs.start()
+            assert output.over.wait(60), "the device was fed, although nobody listens"
+            told = theirs.makefile("rb")
+            events: list[wire.Event] = []
+            while not any(isinstance(event, wire.Ended) for event in events):
+                events.append(wire.event(told.read(wire.body_length(told.read(wire.HEAD)))))
+            told.close()
+        runs.join()
+    said = [event.pcm for event in events if isinstance(event, wire.Mixed)]
+    assert len(b"".join(said)) > 2 * 16_000
 
 
 def test_a_late_error_of_a_device_that_was_exchanged_opens_no_other() -> None:

@@ -32,8 +32,10 @@ from agent.ports.sound import SoundError
 
 BEAT_S: Final = 0.25
 BLOCK_S: Final = BLOCK_FRAMES / RATE_HZ
-UNSAID_BYTES: Final = 1 << 16
-"""Two seconds of what was mixed wait for a daemon that stands still; then nothing more is known of it."""
+SAID_BYTES: Final = 1 << 14
+"""So much there is room for in a socket that can be written at all."""
+UNSAID_BYTES: Final = 1 << 19
+"""16 s of what was mixed wait for a daemon that stands still; then nothing more is said of it."""
 IDLE_S: Final = 5.0
 """A stream without tracks is paused after this; starting it again takes a millisecond."""
 STUCK_S: Final = 0.5
@@ -99,8 +101,8 @@ class Engine:
         self._opening = Opening(open_any)
         self._witness = Witness()
         self._voices: dict[int, Voice] = {}
-        self._unsaid: dict[int, bytearray] = {}
-        """What was mixed and not yet handed on, of witnessed tracks."""
+        self._unsaid: dict[int, bytearray | None] = {}
+        """What was mixed and not yet handed on, of witnessed tracks; None: it was too much."""
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
         self._device: Output | None = None
@@ -217,8 +219,7 @@ class Engine:
         if isinstance(happening, WasMixed):
             self._hand_on(number, happening.samples)
             return
-        if (unsaid := self._unsaid.pop(number, None)) is not None:
-            self._say(wire.Mixed(number, bytes(unsaid)))
+        self._unsaid.pop(number, None)
         self._voices.pop(number, None)
         if isinstance(happening, SoundError):
             self._say(wire.broke(number, happening))
@@ -228,11 +229,14 @@ class Engine:
     def _hand_on(self, number: int, mixed: Samples) -> None:
         """Never waits: what the daemon does not take at this moment is said later."""
         unsaid = self._unsaid.setdefault(number, bytearray())
-        if len(unsaid) < UNSAID_BYTES:
-            unsaid += pcm16(folded(mixed))
-        if select.select([], [self._link], [], 0)[1]:
-            del self._unsaid[number]
-            self._say(wire.Mixed(number, bytes(unsaid)))
+        if unsaid is None:
+            return
+        unsaid += pcm16(folded(mixed))
+        while unsaid and select.select([], [self._link], [], 0)[1]:
+            self._say(wire.Mixed(number, bytes(unsaid[:SAID_BYTES])))
+            del unsaid[:SAID_BYTES]
+        if len(unsaid) > UNSAID_BYTES:
+            self._unsaid[number] = None  # a hole would put all that follows in a wrong place
 
     def _say(self, event: wire.Event) -> None:
         """A daemon that does not listen any more is noticed where commands are read."""
