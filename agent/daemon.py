@@ -27,7 +27,6 @@ from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.painter import Painter
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
-from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.recorded import Horn
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.opus import OpusDecoder, OpusEncoder
@@ -415,7 +414,7 @@ def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[
 def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:
     """What the box hears of itself."""
     microphone = ear.microphone(config, mind.clock, horn)
-    return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
+    return Ears(microphone, ear.line(config), config.ear_threshold)
 
 
 def _live(

@@ -43,6 +43,8 @@ class Ready:
     offset_ms: int
     detail: str = ""
     """What is not as planned, for the play log."""
+    message_ms: int | None = None
+    """Where an alarm's message begins, behind its chime: broken off after that, it goes on with its sentence."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class Content:
             detail = f"{own}: {said}"
             doubts += self._doubts_of(body, message)
         self._doubts[message] = [*doubts]
-        return Ready((*(self._piece(piece) for piece in head), *body), cue.offset_ms, detail)
+        message_ms = None if segment.drill else length_ms(head, self._recordings.lengths_ms, lambda _: 0)
+        return Ready((*(self._piece(piece) for piece in head), *body), cue.offset_ms, detail, message_ms)
 
     async def _own(self, message: bytes | int) -> Path | str:
         """Its own recording, or what is wrong with it."""

@@ -94,6 +94,7 @@ class Player:
             unheard=unheard,
             on_fault=on_fault,
             on_change=self._heard_something,
+            on_shorter=self._planning.ask_again,
         )
         self._stumbles = Stumbles(
             self._device,
@@ -277,7 +278,7 @@ class Player:
     def _settles_in_ms(self, segment: Segment) -> int:
         """How long this segment must wait for the amplifier; the chime of an alarm may sound while it settles."""
         settles = self._power.settles_in_ms
-        if segment.kind is SegmentKind.EMERGENCY:
+        if segment.kind is SegmentKind.EMERGENCY and not self._performance.goes_on(segment):
             return max(0, settles - signal_ms(segment.chime))
         return settles
 

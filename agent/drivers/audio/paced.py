@@ -3,8 +3,9 @@
 import abc
 import asyncio
 
+from agent.drivers.audio.played import PlayedAgain
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import RelaySound, Sounded, SoundError, Track
+from agent.ports.sound import Mixed, RelaySound, Sounded, SoundError, Track
 
 NEVER = Sounded(None, 0, complete=False)
 
@@ -38,6 +39,13 @@ class PacedSounding(abc.ABC):
     def stop(self, fade_ms: int) -> None:
         self.fade_ms = fade_ms
         self.stopped.set()
+
+    def mixed(self) -> Mixed:
+        return PlayedAgain(self.track)
+
+    @property
+    def sentence_ms(self) -> int:
+        return self.track.offset_ms
 
     @property
     def done(self) -> bool:

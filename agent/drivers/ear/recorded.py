@@ -13,7 +13,7 @@ import numpy as np
 
 from agent.core.proof import RATE_HZ, Samples
 from agent.drivers.audio import source
-from agent.drivers.ear.played import FOLD, folded
+from agent.drivers.audio.played import FOLD, folded
 from agent.ports.clock import Clock
 from agent.ports.ear import Block
 from agent.ports.sound import Amplifier

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.engine.recorder import wav_header
+from agent.drivers.audio.played import PlayedAgain
 from agent.drivers.audio.source import RATE_HZ, File, pcm16
 from agent.drivers.audio.speaker import EngineSpeaker, command
 from agent.drivers.clock import FakeClock, SystemClock
-from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.recorded import Horn, RecordedMicrophone, written
+from agent.ports.sound import Track
 from agent.services.proof import Ears, Witness
 from agent.services.recordings import Recordings
 from agent.services.unheard import Unheard
@@ -72,6 +74,10 @@ def note(faults: list[str]) -> Callable[[object, bool, str], None]:
     return lambda code, raised, detail: faults.append(f"{code} {raised} {detail}")
 
 
+def witnessed(path: Path, start_ms: int = 0) -> Track:
+    return replace(track(path, start_ms=start_ms, length_ms=8_000), witnessed=True)
+
+
 @pytest.mark.parametrize(
     ("expected", "connected", "grade"),
     [(FLOOD, True, Grade.ACOUSTIC), (FIRE, True, Grade.RENDERED), (FLOOD, False, Grade.RENDERED)],
@@ -88,11 +94,12 @@ def test_fault_38_the_row_is_graded_by_what_the_engine_wrote_and_a_cut_wire_is_n
         await horn.power(True)
         speaker = EngineSpeaker(clock, start=partial(command, wav=tmp_path))
         microphone = RecordedMicrophone(clock, tmp_path, horn.sounds)
-        witness = Witness(clock, Ears(microphone, None, PlayedAgain), Unheard(note(faults)), alarms.append)
-        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms() + 500, length_ms=8_000))
+        witness = Witness(clock, Ears(microphone, None), Unheard(note(faults)), alarms.append)
+        sounding = await speaker.start(witnessed(FLOOD, clock.now_ms() + 500))
         first = await sounding.started()
         assert first is not None
-        testimony = witness.began(track(expected, length_ms=8_000), first, emergency=True)
+        mixed = sounding.mixed if expected == FLOOD else partial(PlayedAgain, witnessed(expected))
+        testimony = witness.began(witnessed(FLOOD), mixed, first, emergency=True)
         sounded = await sounding.ended()
         verdict = testimony.verdict(sounded.grade)
         testimony.close()

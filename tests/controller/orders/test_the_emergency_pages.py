@@ -226,6 +226,19 @@ def test_what_boxes_only_claim_is_counted_as_not_proven_and_is_not_green(here: P
     assert '<span class="tally good"><b>1</b> đã chứng minh' in page()
 
 
+def test_an_alarm_that_is_still_sounding_is_green_once_a_pass_of_it_was_proven(here: Province) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    box = here.boxes["an phú 1"].pk
+    for grade in (Grade.CLAIMED, Grade.ACOUSTIC, Grade.RENDERED):  # the last one comes late
+        started = Receipt(box, bytes.fromhex(order.pk), Stage.STARTED, at_ms, first_sample=at_ms, grade=grade)
+        rollcall.record([started], timezone.now())
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).text
+    assert '<span class="badge good">Đang phát</span>' in page
+
+
 def test_seconds_have_a_comma_in_vietnamese_and_a_point_in_english(here: Province) -> None:
     order = prepared(here)
     for who in ("hoa", "minh"):

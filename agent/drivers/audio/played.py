@@ -1,4 +1,8 @@
-"""A track decoded a second time, for comparison: as the speaker decodes it, at a third of its rate."""
+"""What was mixed, at a third of its rate, as the box's ear is compared with it.
+
+The player process says it while it sounds (`agent.drivers.audio.said`), so that the daemon decodes nothing for that.
+Speakers that mix nothing, fakes and the writer of WAV files, read the files once more.
+"""
 
 from typing import Final
 
@@ -30,12 +34,12 @@ def _open(sound: Sound, skip: int) -> Stream:
 
 
 class PlayedAgain:
-    """Implements the port `Played`."""
+    """Implements the port `Mixed`: as the speaker would decode it, however far ahead. Raises SoundError."""
 
     def __init__(self, track: Track) -> None:
         self._source = Source(track, _open)
 
-    def read(self, count: int) -> Samples:
+    async def read(self, count: int) -> Samples:
         return folded(self._source.read(count * FOLD))
 
     def close(self) -> None:
