@@ -17,6 +17,7 @@ from controller.console.sounding import Group
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.live import services as live
+from controller.live import signatures as voices
 from controller.live.models import Speech
 from controller.orders import cards, rollcall
 from controller.orders.cards import Card, Lock, card, concerns
@@ -24,8 +25,8 @@ from controller.orders.models import EmergencyOrder, Stranger
 from controller.orders.models import State as OrderState
 from controller.orders.services import waits_for
 from controller.orders.views import doors
-from controller.schedules import exceptions
-from controller.schedules.models import QuietException
+from controller.schedules import exceptions, weather
+from controller.schedules.models import BoardLine, QuietException
 from controller.trust import waiting
 from controller.trust.models import DelegationFile
 from controller.units.models import Unit
@@ -44,8 +45,10 @@ class Home:
     """Speakers that are silent by order."""
     live: list[Card]
     """Emergencies that are sounding or may still sound."""
-    speaking: list[Speech]
-    """Who speaks live at this moment, or may begin to."""
+    speaking: list[tuple[Speech, int]]
+    """Who speaks live at this moment, or may begin to, and to how many boxes."""
+    to_join: list[Speech]
+    """Live voices that lack this person's signature."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
     strangers: list[Stranger]
@@ -56,6 +59,8 @@ class Home:
     """Lists of people that lack this administrator's signature."""
     exceptions: list[QuietException]
     """Exceptions to quiet hours that lack this person's signature."""
+    weather: list[BoardLine]
+    """Lines for boards that lack this person's signature."""
     to_approve: list[Bulletin]
     """Bulletins that this person may release."""
     tallies: list[Tally]
@@ -82,12 +87,14 @@ def home(person: Person, now: dt.datetime) -> Home:
             for order in rollcall.live(now)
             if order.type in SOUNDING and concerns(seen, order.area)
         ],
-        speaking=[row for row in live.on_air(now) if concerns(seen, row.area)],
+        speaking=[(row, live.meant(row).count()) for row in live.on_air(now) if concerns(seen, row.area)],
+        to_join=voices.to_sign(person, now),
         told=cards.told(person, now),
         strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],
         lists=waiting.to_sign(person, now),
         exceptions=exceptions.to_sign(person, now),
+        weather=weather.to_sign(person, now),
         to_approve=list(_to_approve(person)[:SHOWN]),
         tallies=tallies(judged),
         troubled=lines(troubled[:SHOWN], now),

@@ -1,5 +1,5 @@
-"""What a visitor of the demo finds: boxes in use, a bulletin about to sound, one that waits for approval, and
-an exception to the quiet hours that lacks its second signature.
+"""What a visitor of the demo finds: boxes in use, a bulletin about to sound, one that waits for approval,
+an exception to the quiet hours that lacks its second signature, and the weather on the boards.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ from controller.demo.stage import Stage
 from controller.library import approving
 from controller.library import services as library
 from controller.library.models import Bulletin, Class, State, Voice
-from controller.schedules import excepting
+from controller.schedules import excepting, lines
 from controller.schedules import services as schedules
 from controller.trust.services import trust_of
 from controller.units.services import unit_by_code
@@ -37,6 +37,7 @@ MEETING: Final = (
     "Mời họp khu phố",
     "UBND phường mời bà con khu phố 1 dự họp lúc 19h00 ngày 28/11 tại nhà văn hóa khu phố, bàn về vệ sinh môi trường.",
 )
+WEATHER: Final = "28–34 °C, chiều có dông"
 NIGHT_IN: Final = dt.timedelta(days=1, hours=10)
 """In the middle of the demo's next night but one (`world.regulate`)."""
 NEW_YEAR: Final = "Tập dượt đón giao thừa tại quảng trường, Công văn số 45/UBND-VX"
@@ -73,6 +74,8 @@ def lay_out(stage: Stage) -> None:
         gap_s=60,
     )
     schedules.publish(draft, people["lan"])
+    line = lines.write(WEATHER, here, 12, people["lan"])
+    lines.sign(line, people["hoa"], signed_by(signer, bytes(line.payload), Family.APPROVAL, signing.domain()))
     start = timezone.now().replace(minute=0, second=0, microsecond=0) + NIGHT_IN
     asked = excepting.prepare(people["lan"], [here], start, start + dt.timedelta(hours=1), NEW_YEAR)
     signed = signed_by(signer, bytes(asked.payload), Family.EXCEPTION, signing.domain())

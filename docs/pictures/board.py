@@ -5,9 +5,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from agent.core.film import Frame
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
+from agent.drivers.boards.fonts import fonts
+from protocol.board.film import Frame
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format, render
 from protocol.messages import BY_CODE
 
 HERE = Path(__file__).parent
@@ -26,15 +27,29 @@ def main() -> int:
         Page(Look.ALARM, flood.title_vi, flood.text_vi, "order"),
         Page(Look.BULLETIN, "Lịch tiêm chủng", bulletin, "s1", "b1"),
         Page(Look.DRILL, flood.title_vi, flood.text_vi, "order"),
-        Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3"),
+        Page(Look.CLOCK, "14:05", "Thứ Ba 24/11\nNhà văn hóa thôn 3", line="28–34 °C, chiều có dông"),
     ]
-    boards = [lamps(render(page, Format(128, 64)).at(0)) for page in pages]
+    films = [render(page, Format(128, 64), fonts(), way_out()) for page in pages]
+    shown = [film.scenes[0] for film in films] + [films[1].scenes[-1], films[3].scenes[-1]]
+    boards = [lamps(scene.frame) for scene in shown]
     width, height = boards[0].size
-    picture = Image.new("RGB", (2 * width, 2 * height), "white")
+    picture = Image.new("RGB", (2 * width, len(boards) // 2 * height), "white")
     for number, board in enumerate(boards):
         picture.paste(board, (number % 2 * width, number // 2 * height))
     picture.quantize(64, dither=Image.Dither.NONE).save(HERE / "board.png", optimize=True)
     return 0
+
+
+def way_out() -> Image.Image:
+    """A picture as an officer may draw one: the house to go to, and the way."""
+    image = Image.new("RGB", (480, 240), (20, 80, 30))
+    pen = ImageDraw.Draw(image)
+    pen.line(((0, 220), (200, 200), (330, 130)), fill=(230, 210, 120), width=26)
+    pen.polygon(((320, 110), (395, 40), (470, 110)), fill=(220, 40, 30))
+    pen.rectangle((340, 110, 450, 190), fill=(255, 255, 255))
+    pen.rectangle((382, 135, 408, 190), fill=(60, 60, 60))
+    pen.ellipse((30, 30, 120, 120), fill=(255, 220, 0))
+    return image
 
 
 def lamps(frame: Frame) -> Image.Image:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from agent.ports.clock import Clock
-from agent.ports.sound import Amplifier, Sounded, Sounding, Speaker, Track
+from agent.ports.sound import Amplifier, Mixed, Sounded, Sounding, Speaker, Track
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Inbox
@@ -400,6 +400,13 @@ class _Silence:
 
     def stop(self, fade_ms: int) -> None:
         pass
+
+    def mixed(self) -> Mixed:
+        raise AssertionError("this box has no ears")
+
+    @property
+    def sentence_ms(self) -> int:
+        return self._track.offset_ms
 
 
 class StuckAmplifier:
