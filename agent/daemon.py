@@ -22,14 +22,15 @@ from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
+from agent.drivers.audio.announcer import look
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
+from agent.drivers.boards.painter import Painter
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.ear.recorded import Horn
-from agent.drivers.espeak import Espeak
 from agent.drivers.gpio.relay import RelayAmplifier
-from agent.drivers.opus import OpusDecoder
+from agent.drivers.opus import OpusDecoder, OpusEncoder
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, LinkError
 from agent.link.control import Command, ControlServer
@@ -39,11 +40,12 @@ from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
 from agent.ports.pins import Pins, PinsError
-from agent.ports.sound import Amplifier, Frames, Speaker
+from agent.ports.sound import Accent, Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
 from agent.services.brownout import BrownOut
+from agent.services.caller import Caller
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
@@ -116,11 +118,12 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
     player = _sound(config, mind, wires, on_damaged=controller.fetcher.damaged)
-    live = _live(config, database, me, mind, controller=controller, speaker=speaker)
+    sessions = Sessions(database)
+    live = _live(config, sessions, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
-    panel = _panel(config, me, mind, controller, wires=wires, player=player)
+    panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
-    board = _board(config, me, mind, player)
+    board = _board(config, me, mind, player, on_damaged=controller.fetcher.damaged)
     services = _for_who_stands_there(config, desk, panel, board)
     await _until(
         stop,
@@ -197,7 +200,13 @@ def _remember(config: Config, database: Database, me: _Me) -> _Mind:
     faults = Faults(store.outbox, clock, wakes.reporter)
     if database.put_aside is not None:
         faults.raised(FaultCode.STORE, f"a damaged database was put aside as {database.put_aside.name}")
-    return _Mind(clock, store, faults, Keeper(clock, store), Recordings(), wakes)
+    announcer = look(config.announcer)
+    if announcer.complaints:
+        faults.raised(FaultCode.ANNOUNCER, "; ".join(map(str, announcer.complaints)))
+    else:
+        faults.cleared(FaultCode.ANNOUNCER)
+    recordings = Recordings(announcer=announcer.recordings, complaints=announcer.complaints)
+    return _Mind(clock, store, faults, Keeper(clock, store), recordings, wakes)
 
 
 @dataclass(frozen=True)
@@ -326,7 +335,14 @@ def _token(config: Config) -> _Token:
 
 
 def _panel(
-    config: Config, me: _Me, mind: _Mind, controller: _Controller, *, wires: _Wires, player: Player
+    config: Config,
+    me: _Me,
+    mind: _Mind,
+    controller: _Controller,
+    *,
+    sessions: Sessions,
+    wires: _Wires,
+    player: Player,
 ) -> PanelService:
     token = _token(config)
     own = OwnOrders(
@@ -339,6 +355,17 @@ def _panel(
         wakes=mind.wakes,
         take=controller.inbox.take_own,
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+    )
+
+    caller = Caller(
+        mind.clock,
+        mind.store,
+        sessions=sessions,
+        line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
+        encoder=OpusEncoder,
+        unit_of=own.unit_of,
+        entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+        key=lambda: KeySigner.from_seed(secrets.token_bytes(32)),
     )
 
     async def judge(entered: str) -> Judged:
@@ -357,6 +384,8 @@ def _panel(
         inlet=wires.inlet,
         judge=judge,
         sounding=lambda: player.sounding,
+        caller=caller if token.text else None,
+        talk_to_commune=config.panel.talk_to == "commune",
     )
     wires.power.on_trouble = panel.power_trouble
     return panel
@@ -378,6 +407,7 @@ def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
+        accent=Accent(config.voice),
         ears=_ears(config, mind, wires.horn),
     )
 
@@ -389,14 +419,14 @@ def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:
 
 
 def _live(
-    config: Config, database: Database, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
+    config: Config, sessions: Sessions, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
 ) -> Live:
     """Officers' voices: sessions come down with everything else, their groups over a connection of their own."""
     live = Live(
         me.box,
         mind.clock,
         mind.store,
-        sessions=Sessions(database),
+        sessions=sessions,
         keeper=mind.keeper,
         faults=mind.faults,
         ask_for_roots=partial(controller.inbox.ask_for_newer_roots, is_signed=False),
@@ -453,8 +483,7 @@ def _open_the_desk(
     )
     speaks = CodeSpeaker(
         enrolment_code(me.box),
-        config.state_dir / "code.wav",
-        voice=Espeak(),
+        accent=Accent(config.voice),
         speaker=wires.lock.speaker,
         amplifier=wires.lock.amplifier,
         trust=mind.store.trust,
@@ -511,13 +540,21 @@ def _for_who_stands_there(
     return found
 
 
-def _board(config: Config, me: _Me, mind: _Mind, player: Player) -> BoardService | None:
+def _board(
+    config: Config, me: _Me, mind: _Mind, player: Player, *, on_damaged: Callable[[bytes], None]
+) -> BoardService | None:
     board = config.board
     if board is None:
         return None
+    painter = Painter(
+        board,
+        mind.store.shelf.path,
+        damaged=on_damaged,
+        unreadable=lambda why: mind.faults.raised(FaultCode.CONTENT_DAMAGED, why),
+    )
     return BoardService(
         boards.choose(board),
-        boards.Painter(board).draw,
+        painter.draw,
         Light(board.brightness, board.night_brightness, *board.night),
         clock=mind.clock,
         store=mind.store,

@@ -1,4 +1,4 @@
-"""What persons of CONTENT have approved: exactly these bytes of sound, this text, this class (design §4).
+"""What persons of CONTENT have approved: exactly these bytes of sound, this text, this picture, this class (design §4).
 
 A manifest carries an approval for each bulletin and each station that it names, and a box refuses a manifest in which
 one is missing: the server's key alone makes no new word sound.
@@ -19,7 +19,7 @@ from protocol.codec import decode, encode
 from protocol.delegation import covers
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import Language, Sha256, Text, UnitCode, sha256
-from protocol.manifest import Entry, Manifest, Station
+from protocol.manifest import Entry, Line, Manifest, Station
 from protocol.quantities import DAY_S, EpochS
 from protocol.roles import Holder, Role, distinct
 from protocol.signing import Family, open_signed
@@ -41,6 +41,8 @@ class Subject(enum.IntEnum):
 
     BULLETIN = 1
     STATION = 2
+    LINE = 3
+    """A manifest's line beside the time of day."""
 
 
 class Approval(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +50,7 @@ class Approval(msgspec.Struct, frozen=True, array_like=True):
 
     subject: Subject
     hash: Sha256
-    """Of the sound; of a station, of its record."""
+    """Of the sound; of a station or a line, of its record."""
     text: Sha256 | None
     """Of the text that was spoken, in UTF-8; null where a recording or a station has none."""
     klass: BulletinClass
@@ -62,6 +64,8 @@ class Approval(msgspec.Struct, frozen=True, array_like=True):
     expires: EpochS
     """At most 366 days after `issued`; not included."""
     title: Text = ""
+    picture: Sha256 | None = None
+    """Of the picture's file."""
 
 
 class QuietException(msgspec.Struct, frozen=True, array_like=True):
@@ -129,7 +133,7 @@ class Judged:
     """A manifest, and what of it no person has approved."""
 
     manifest: Manifest
-    """Less the entries that name something unapproved, and the words of bulletins that nobody has signed for."""
+    """Less the entries that name something unapproved, and the words and pictures that nobody has signed for."""
     unapproved: tuple[str, ...]
     """Ids of bulletins and codes of stations."""
 
@@ -159,15 +163,25 @@ def judge_manifest(manifest: Manifest, trust: Trust, units: tuple[str, ...], at_
         if row.subject is Subject.BULLETIN:
             words[row.hash, row.language].append(row)
     read = tuple(_approved_words(row, words.get((row.sound, row.language), ())) for row in manifest.bulletins)
-    return Judged(msgspec.structs.replace(manifest, entries=tuple(left), bulletins=read), tuple(sorted(unapproved)))
+    line = manifest.line if any(_is_of_line(row, manifest.line) for row in approvals) else None
+    judged = msgspec.structs.replace(manifest, entries=tuple(left), bulletins=read, line=line)
+    return Judged(judged, tuple(sorted(unapproved)))
+
+
+def _is_of_line(approval: Approval, line: Line | None) -> bool:
+    """Persons read the approval's title and its end: they must be the line's own."""
+    if line is None or approval.subject is not Subject.LINE:
+        return False
+    return (approval.title, approval.expires, approval.hash) == (line.text, line.until, line_hash(line))
 
 
 def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:
-    """With those of its words that somebody has signed for: boards show no others."""
+    """With those of its words, and that picture, that somebody has signed for: boards show no others."""
     known = tuple(approvals)
     title = bulletin.title if any(row.title == bulletin.title for row in known) else ""
     text = bulletin.text if any(row.text == sha256(bulletin.text.encode()) for row in known) else ""
-    return msgspec.structs.replace(bulletin, title=title, text=text)
+    picture = bulletin.picture if any(row.picture == bulletin.picture for row in known) else None
+    return msgspec.structs.replace(bulletin, title=title, text=text, picture=picture)
 
 
 def _allows(approval: Approval | None, entry: Entry) -> bool:
@@ -207,6 +221,11 @@ def within_a_week(exceptions: Iterable[QuietException]) -> tuple[QuietException,
 def station_hash(station: Station) -> bytes:
     """What an approval of a station names: the SHA-256 of its record."""
     return sha256(encode(station))
+
+
+def line_hash(line: Line) -> bytes:
+    """What an approval of a line names: the SHA-256 of its record."""
+    return sha256(encode(line))
 
 
 def _approvals(signed: Iterable[bytes], trust: Trust, units: tuple[str, ...], at_s: int) -> Iterable[Approval]:

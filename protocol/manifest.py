@@ -133,6 +133,14 @@ class Station(msgspec.Struct, frozen=True, array_like=True):
     url: Annotated[str, Meta(max_length=300, pattern="^https?://")]
 
 
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A few words for boards: the weather."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200)]
+    until: EpochS
+    """From then on they do not stand there."""
+
+
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
     """The programme of a group of boxes."""
 
@@ -146,6 +154,8 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     """Signed `approval.Approval`s of what it names."""
     exceptions: Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=50)] = ()
     """Signed `approval.QuietException`s."""
+    line: Line | None = None
+    """For boards, beside the time of day."""
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):

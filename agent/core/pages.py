@@ -5,7 +5,6 @@ comes the bulletin that sounds, in the words that persons have approved; then, o
 read, in turn with the time.
 """
 
-import enum
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from agent.core.cueing import may_sound
+from protocol.board import page
+from protocol.board.page import BLACK, Look, Page
 from protocol.gate import Ending
 from protocol.manifest import Manifest
-from protocol.messages import BY_CODE, PREPARED
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.policy import EffectivePolicy
 from protocol.quantities import MINUTE_MS, SECOND_MS
@@ -31,38 +31,6 @@ NOTICE_TURN_MS: Final = 60 * SECOND_MS
 """Of each notice, and between two rounds of them of the time: long enough to read a text of some hundred letters."""
 ZONE: Final = "Asia/Ho_Chi_Minh"
 """Where no manifest names one."""
-WEEKDAYS: Final = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ Nhật")
-UNNAMED: Final = "Báo động khẩn cấp"
-"""An alarm of an event that no prepared message names, and without words for boards."""
-
-
-class Look(enum.StrEnum):
-    """How a page is laid out."""
-
-    ALARM = "alarm"
-    DRILL = "drill"
-    CANCELLED = "cancelled"
-    BULLETIN = "bulletin"
-    NOTICE = "notice"
-    """A bulletin that does not sound now and is still to be read."""
-    CODE = "code"
-    CLOCK = "clock"
-    BLACK = "black"
-
-
-@dataclass(frozen=True)
-class Page:
-    """What is to be read, before it is laid out."""
-
-    look: Look
-    title: str = ""
-    text: str = ""
-    cause: str = ""
-    """Id of the schedule's entry, or the order's id in hex; empty where nobody ordered it."""
-    bulletin: str = ""
-
-
-BLACK: Final = Page(Look.BLACK)
 
 
 @dataclass(frozen=True)
@@ -122,16 +90,16 @@ def shows(
     pressed_here = {held.order.id for held in holdings.orders if held.needs_no_clock}
     knows_time = may_sound(SegmentKind.EMERGENCY, quality)
     known = [alarm for alarm in alarms if knows_time or alarm.order.id in pressed_here]
-    page = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
-    if page is not None:
-        return page
+    found = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
+    if found is not None:
+        return found
     if code is not None:
         return Page(Look.CODE, code, name)
     if not may_sound(SegmentKind.PROGRAMME, quality):
         return Page(Look.CLOCK, "--:--", name)
-    page = None if segment is None else _of_programme(holdings, segment)
-    if page is not None:
-        return page
+    found = None if segment is None else _of_programme(holdings, segment)
+    if found is not None:
+        return found
     if is_quiet(holdings, now_ms):
         return BLACK
     return _in_turn(_notices(holdings, now_ms), now_ms) or _clock(holdings, now_ms, name)
@@ -157,7 +125,7 @@ def _heard(holdings: Holdings, sounding: Segment | None) -> Page | None:
     """The alarm that the player has in the air, if it has one."""
     cause = "" if sounding is None else sounding.cause
     held = next((held for held in holdings.orders if held.order.id.hex() == cause), None)
-    return None if held is None else _alarm(Alarm(held.order, held.level))
+    return None if held is None else page.alarm(held.order)
 
 
 def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:
@@ -167,9 +135,9 @@ def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: 
     ]
     standing = [alarm for alarm in begun if _stands(alarm, now_ms)]
     if standing:
-        return _alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))))
+        return page.alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))).order)
     over = [alarm for alarm in begun if _is_just_cancelled(alarm, now_ms)]
-    return _cancelled(max(over, key=_rank)) if over else None
+    return page.cancelled(max(over, key=_rank).order) if over else None
 
 
 def _has_begun(order: Order, now_ms: int) -> bool:
@@ -200,31 +168,6 @@ def _rank(alarm: Alarm) -> tuple[int, int, int, str]:
     return (alarm.order.severity, -alarm.level, -alarm.order.issued, alarm.order.id.hex())
 
 
-def _alarm(alarm: Alarm) -> Page:
-    order = alarm.order
-    look = Look.DRILL if order.status is Status.EXERCISE else Look.ALARM
-    return Page(look, _title(order), order.board or _prepared_text(order), order.id.hex())
-
-
-def _cancelled(alarm: Alarm) -> Page:
-    title = _title(alarm.order)
-    drill = "diễn tập " if alarm.order.status is Status.EXERCISE else ""
-    return Page(Look.CANCELLED, title, f"Lệnh {drill}“{title}” đã được hủy.", alarm.order.id.hex())
-
-
-def _title(order: Order) -> str:
-    message = None if order.sound is None else order.sound.message
-    if isinstance(message, int) and message in BY_CODE:
-        return BY_CODE[message].title_vi
-    return next((known.title_vi for known in PREPARED if known.event == order.event), UNNAMED)
-
-
-def _prepared_text(order: Order) -> str:
-    """The words of the recording that it sounds; empty for one whose words are not known here."""
-    message = None if order.sound is None else order.sound.message
-    return BY_CODE[message].text_vi if isinstance(message, int) and message in BY_CODE else ""
-
-
 def _of_programme(holdings: Holdings, segment: Segment) -> Page | None:
     """The bulletin or station that sounds; None where there are no approved words for it."""
     manifest = holdings.manifest
@@ -239,9 +182,7 @@ def _of_programme(holdings: Holdings, segment: Segment) -> Page | None:
 def _worded(manifest: Manifest, name: str, look: Look, cause: str) -> Page | None:
     """A bulletin's words, as far as they are approved; None where none are."""
     bulletin = next((row for row in manifest.bulletins if row.id == name), None)
-    if bulletin is None or not (bulletin.title or bulletin.text):
-        return None
-    return Page(look, bulletin.title, bulletin.text, cause, bulletin.id)
+    return None if bulletin is None else page.worded(bulletin, look, cause)
 
 
 def _notices(holdings: Holdings, now_ms: int) -> list[Page]:
@@ -255,8 +196,8 @@ def _notices(holdings: Holdings, now_ms: int) -> list[Page]:
     for occurrence in schedule_of(manifest).between(now_ms - longest_s * SECOND_MS, now_ms + 1):
         entry = occurrence.line.entry
         if now_ms < occurrence.start_ms + entry.board_s * SECOND_MS:
-            pages = (_worded(manifest, name, Look.NOTICE, entry.id) for name in entry.playlist)
-            found |= {page.bulletin: page for page in pages if page is not None}
+            notices = (_worded(manifest, name, Look.NOTICE, entry.id) for name in entry.playlist)
+            found |= {notice.bulletin: notice for notice in notices if notice is not None}
     return list(found.values())
 
 
@@ -267,9 +208,9 @@ def _in_turn(notices: Sequence[Page], now_ms: int) -> Page | None:
 
 
 def _clock(holdings: Holdings, now_ms: int, name: str) -> Page:
-    wall = to_wall(now_ms, _zone(holdings))
-    day = f"{WEEKDAYS[wall.weekday()]} {wall:%d/%m/%Y}"
-    return Page(Look.CLOCK, f"{wall:%H:%M}", "\n".join(line for line in (day, name) if line))
+    line = None if holdings.manifest is None else holdings.manifest.line
+    said = line.text if line is not None and now_ms < line.until * SECOND_MS else ""
+    return page.clock(to_wall(now_ms, _zone(holdings)), name, said)
 
 
 def _zone(holdings: Holdings) -> ZoneInfo:

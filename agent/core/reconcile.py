@@ -1,7 +1,7 @@
 """Wanted, have, steps: what to do next so that the box holds what it should. Pure.
 
-A newer generation comes into force when it is complete, and what is in force is removed by nothing else; but what the
-newer one withdraws falls silent as soon as its manifest is here (`core.withdrawal`).
+A newer generation comes into force when its sounds are complete, and what is in force is removed by nothing else; but
+what the newer one withdraws falls silent as soon as its manifest is here (`core.withdrawal`).
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Withdraw:
 
 @dataclass(frozen=True)
 class Adopt:
-    """Everything of the wanted assignment is here: it comes into force."""
+    """Every sound of the wanted assignment is here: it comes into force."""
 
     assignment: Assignment
     manifest: Manifest
@@ -83,10 +83,10 @@ def steps(have: Have, want: Want | None) -> tuple[Step, ...]:
 
     Sounds of the programme in force that were found damaged are fetched only while nothing newer is wanted: the
     controller serves what the newest assignment names, and nothing else. Those that both name come first, since their
-    hour may be near.
+    hour may be near. Pictures come last, and into the room that the purge has made: none holds up a sound.
     """
     if want is None or want.assignment.place_in_order <= have.order:
-        return _missing(have.manifest, have) or _purge(have, want)
+        return _missing(have.manifest, have) or _purge(have, want) or _missing(have.manifest, have, sounds=False)
     if want.manifest is None:
         return (FetchManifest(want.assignment.manifest, want.assignment.manifest_size),)
     own = want.assignment.policy if want.assignment.policy != have.policy else None
@@ -97,10 +97,12 @@ def steps(have: Have, want: Want | None) -> tuple[Step, ...]:
     return tuple(missing) or (Adopt(want.assignment, want.manifest),)
 
 
-def _missing(manifest: Manifest | None, have: Have) -> tuple[FetchBlob, ...]:
-    if manifest is None:
-        return ()
-    return tuple(FetchBlob(blob.hash, blob.size) for blob in manifest.blobs if blob.hash not in have.blobs)
+def _missing(manifest: Manifest | None, have: Have, *, sounds: bool = True) -> tuple[FetchBlob, ...]:
+    """Sounds, or pictures."""
+    blobs = () if manifest is None else manifest.blobs
+    return tuple(
+        FetchBlob(blob.hash, blob.size) for blob in blobs if blob.is_sound is sounds and blob.hash not in have.blobs
+    )
 
 
 def _purge(have: Have, want: Want | None) -> tuple[Step, ...]:

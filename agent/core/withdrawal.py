@@ -17,7 +17,7 @@ MAX_POLICIES: Final = 8
 
 
 def what_stays(in_force: Manifest, newer: Manifest, own: Policy | None = None) -> Manifest:
-    """The programme in force without the entries, bulletins and starts that the newer one does not name any more.
+    """The programme in force without the entries, bulletins, starts and line that the newer one does not name any more.
 
     It obeys the newer one's policies, and `own`: the box's own policy where the newer assignment changes it. No sound
     is added, and what stays keeps its name and its sound. An entry that has lost one of its bulletins goes whole: plays
@@ -29,9 +29,10 @@ def what_stays(in_force: Manifest, newer: Manifest, own: Policy | None = None) -
     policies = newer.policies if own is None else (*newer.policies, own)
     if len(policies) > MAX_POLICIES:  # silence that cannot be written down is kept by all of it
         policies, entries = newer.policies, ()
-    if (entries, policies) == (in_force.entries, in_force.policies):
+    line = in_force.line if in_force.line == newer.line else None
+    if (entries, policies, line) == (in_force.entries, in_force.policies, in_force.line):
         return in_force
-    return replace(in_force, entries=entries, policies=policies)
+    return replace(in_force, entries=entries, policies=policies, line=line)
 
 
 def _left(entry: Entry, newer: Entry | None) -> Entry | None:

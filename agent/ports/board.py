@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.core.film import Frame
 from agent.errors import AgentError
+from protocol.board.film import Frame
 
 
 class BoardError(AgentError):

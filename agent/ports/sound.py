@@ -29,7 +29,7 @@ class ToneKind(enum.StrEnum):
     """Sounds that are reckoned, not stored."""
 
     CHIME = "chime"
-    """Three falling notes: listen."""
+    """Three falling notes, again and again: listen."""
     WAIL = "wail"
     """Rises and falls slowly, over seconds."""
     YELP = "yelp"
@@ -47,6 +47,21 @@ class ToneSound(msgspec.Struct, frozen=True, tag="tone"):
 
     kind: ToneKind
     length_ms: int
+
+
+class Accent(enum.StrEnum):
+    """Where somebody comes from who speaks Vietnamese."""
+
+    NORTH = "north"
+    CENTRAL = "central"
+    SOUTH = "south"
+
+
+class SpeechSound(msgspec.Struct, frozen=True, tag="speech"):
+    """Vietnamese words that the box speaks itself."""
+
+    text: str
+    voice: Accent
 
 
 class RelaySound(msgspec.Struct, frozen=True, tag="relay"):
@@ -69,7 +84,7 @@ class FramesSound(msgspec.Struct, frozen=True, tag="frames"):
     name: str
 
 
-Sound = FileSound | ToneSound | RelaySound | FramesSound
+Sound = FileSound | ToneSound | SpeechSound | RelaySound | FramesSound
 
 
 def files(*paths: Path) -> tuple[Sound, ...]:
@@ -84,6 +99,8 @@ def sound_label(sound: Sound) -> str:
             return path.name
         case ToneSound(kind=kind):
             return f"tone:{kind}"
+        case SpeechSound(text=text):
+            return f"speech:{text}"
         case RelaySound(station=station):
             return f"station:{station}"
         case FramesSound(name=name):

@@ -12,15 +12,16 @@ from typing import Final
 import structlog
 
 from agent.core import pages
-from agent.core.film import Film
-from agent.core.pages import Alarm, Look, Page
-from agent.core.rendering import text_of
+from agent.core.pages import Alarm
 from agent.errors import StoreError
 from agent.ports.board import Board, BoardError, Picture
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, PlayJournal
 from agent.ports.store import Store
 from agent.services.faults import Faults
+from protocol.board.film import Film
+from protocol.board.page import BLACK, Look, Page
+from protocol.board.rendering import text_of
 from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.report import SHOWN, FaultCode, Grade, Result
 from protocol.timeline import Holdings, Segment
@@ -97,7 +98,7 @@ class BoardService:
         self._of: Holdings | None = None
         """The holdings to which `_alarms` belong."""
         self._alarms: Sequence[Alarm] = ()
-        self._page = pages.BLACK
+        self._page = BLACK
         self._film: Film | None = None
         self._since_ms = 0
         """Boot clock: when the film began."""

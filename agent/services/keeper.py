@@ -130,7 +130,7 @@ class Keeper:
         if force is None:
             return _Programme(None, None, (), ())
         if roots is None:  # nothing is approved where nobody is trusted
-            return _Programme(force.assignment, msgspec.structs.replace(force.manifest, entries=()), (), ())
+            return _Programme(force.assignment, msgspec.structs.replace(force.manifest, entries=(), line=None), (), ())
         units = force.assignment.units
         trust, at_s = trust_at(roots, self._trust.delegations(), units), self._clock.now_ms() // SECOND_MS
         return _Programme(

@@ -233,10 +233,8 @@ class Performance:
         if segment.kind is SegmentKind.RELAY:
             return False
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
-        if segment.sound is None:
-            return False
-        known = self._content.avoid(segment.sound)
-        return segment.kind is SegmentKind.EMERGENCY and not known
+        again = self._content.avoid(segment, error)
+        return segment.kind is SegmentKind.EMERGENCY and again
 
 
 def _why(segment: Segment, error: SoundError) -> str:

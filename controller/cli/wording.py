@@ -15,7 +15,7 @@ from protocol.ids import sha256
 from protocol.live import LiveSession
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
-from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.order import Chime, MessageType, Order, Severity, Sound, Status
 from protocol.quantities import EVERY_DAY
 from protocol.roles import Holder, Role, Roots, root_fingerprint
 
@@ -101,20 +101,26 @@ def approval(record: Approval) -> list[str]:
     subjects = {
         Subject.BULLETIN: words("DUYỆT BẢN TIN", "APPROVE A BULLETIN"),
         Subject.STATION: words("DUYỆT ĐÀI TIẾP SÓNG", "APPROVE A STATION FOR RELAY"),
+        Subject.LINE: words("DUYỆT DÒNG CẠNH ĐỒNG HỒ TRÊN BẢNG TIN", "APPROVE A LINE BESIDE THE CLOCK ON BOARDS"),
     }
     classes = {
         BulletinClass.ORDINARY: words("thông thường", "ordinary"),
         BulletinClass.PRIORITY: words("ưu tiên", "priority"),
     }
     text = words("không có", "none") if record.text is None else f"SHA-256 {record.text.hex()}"
-    what = words("âm thanh: ", "sound: ") if record.subject is Subject.BULLETIN else words("đài: ", "station: ")
+    names = {
+        Subject.BULLETIN: words("âm thanh: ", "sound: "),
+        Subject.STATION: words("đài: ", "station: "),
+        Subject.LINE: words("dòng chữ và giờ hết hạn: ", "words and their end: "),
+    }
     return [
         f"{subjects[record.subject]} · “{record.title}”",
         words("loại cao nhất: ", "highest class: ") + classes.get(record.klass, record.klass.name),
         words("ngôn ngữ: ", "language: ") + record.language,
         words("được phát ở đơn vị: ", "may sound in: ") + record.scope,
-        f"{what}SHA-256 {record.hash.hex()}",
+        f"{names[record.subject]}SHA-256 {record.hash.hex()}",
         words("lời văn: ", "text: ") + text,
+        *([] if record.picture is None else [words("hình: ", "picture: ") + f"SHA-256 {record.picture.hex()}"]),
         words("lập lúc: ", "issued: ") + moment(record.issued),
         words("hết hiệu lực: ", "expires: ") + moment(record.expires),
         words(f"theo danh sách số {record.epoch}", f"under roots {record.epoch}"),
@@ -136,6 +142,7 @@ def exception(record: QuietException) -> list[str]:
 def live(record: LiveSession) -> list[str]:
     return [
         words("PHÁT TRỰC TIẾP", "LIVE VOICE"),
+        words("ký với vai trò: ", "signed as: ") + role(record.role),
         words("khu vực: ", "area: ") + ", ".join(record.area),
         *([words("chỉ các hộp: ", "these boxes alone: ") + ", ".join(record.boxes)] if record.boxes else []),
         words("từ: ", "from: ") + moment(record.not_before),
@@ -284,7 +291,7 @@ def role(one: Role) -> str:
 
 
 def _sound(sound: Sound) -> list[str]:
-    chime = words("có nhạc hiệu", "with the chime") if sound.chime else words("không nhạc hiệu", "without a chime")
+    chime = _chime(sound.chime)
     return [
         words("nội dung: ", "message: ") + _message(sound.message),
         words(
@@ -292,6 +299,17 @@ def _sound(sound: Sound) -> list[str]:
             f"repeats: {sound.repeats}, every {sound.gap_s} s, {chime}, volume {sound.gain_cb / 10:+.1f} dB",
         ),
     ]
+
+
+def _chime(chime: int) -> str:
+    names: dict[int, str] = {
+        Chime.NONE: words("không có âm báo", "no chime"),
+        Chime.ATTENTION: words("chuông chú ý", "attention chime"),
+        Chime.WAIL: words("còi hú", "siren: wail"),
+        Chime.YELP: words("còi gấp", "siren: yelp"),
+        Chime.TWO_TONE: words("còi hai giọng", "siren: two-tone"),
+    }
+    return names.get(chime, names[Chime.ATTENTION])
 
 
 def _message(message: int | bytes) -> str:

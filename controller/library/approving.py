@@ -22,7 +22,7 @@ from controller.library.signals import approved_content_changed
 from controller.library.spoken import text_to_read
 from controller.trust.services import trust_of
 from protocol import approval as wire
-from protocol.bulletin import BulletinClass
+from protocol.bulletin import MAX_WORDS, BulletinClass
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
@@ -44,6 +44,12 @@ def spoken_text(bulletin: Bulletin) -> str:
     return "" if bulletin.original_id else text_to_read(bulletin.text, bulletin.language)
 
 
+def board_text(bulletin: Bulletin) -> str:
+    """What boards show below the title: what is spoken; empty where a recording speaks, or the text is too long."""
+    spoken = spoken_text(bulletin)
+    return spoken if len(spoken) <= MAX_WORDS else ""
+
+
 def record(bulletin: Bulletin, *, epoch: int, issued: int) -> wire.Approval:
     """What an approver of the bulletin as it is now signs. It must have its sound."""
     assert bulletin.sound_id is not None
@@ -59,6 +65,7 @@ def record(bulletin: Bulletin, *, epoch: int, issued: int) -> wire.Approval:
         issued=issued,
         expires=issued + LIFE_S,
         title=bulletin.title,
+        picture=bytes.fromhex(bulletin.picture_id) if bulletin.picture_id else None,
     )
 
 

@@ -39,6 +39,13 @@ class BulletinForm(forms.Form):
         help_text=_("MP3, M4A, WAV, OGG, FLAC … tối đa 200 MB, 60 phút. Có tệp này thì máy không đọc chữ."),
         widget=forms.FileInput(attrs={"accept": "audio/*"}),
     )
+    picture = forms.FileField(
+        label=_("Hình cho bảng tin"),
+        required=False,
+        allow_empty_file=True,
+        help_text=_("PNG hoặc JPEG, tối đa 15 MB. Hiện trên bảng tin cao từ 48 điểm trở lên, dưới tiêu đề."),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"}),
+    )
     language = forms.ChoiceField(
         label=_("Ngôn ngữ"),
         choices=[*LANGUAGES, (OTHER, _("Ngôn ngữ khác, ghi mã ở ô dưới"))],
@@ -66,10 +73,14 @@ class EditForm(BulletinForm):
         label=_("Bỏ tệp ghi âm đang dùng, để máy đọc chữ"), required=False, widget=forms.CheckboxInput
     )
 
-    def __init__(self, *args: Any, has_recording: bool, **kwargs: Any) -> None:
+    drop_picture = forms.BooleanField(label=_("Bỏ hình đang dùng"), required=False, widget=forms.CheckboxInput)
+
+    def __init__(self, *args: Any, has_recording: bool, has_picture: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not has_recording:
             del self.fields["drop_recording"]
+        if not has_picture:
+            del self.fields["drop_picture"]
 
 
 class RefusalForm(forms.Form):

@@ -19,10 +19,11 @@ class BlobKind(models.TextChoices):
     SOUND = "sound", _("âm thanh đã chuẩn hoá")
     MANIFEST = "manifest", _("lịch đã ký")
     ORIGINAL = "original", _("tệp gốc")
+    PICTURE = "picture", _("hình cho bảng tin")
 
 
 class Blob(models.Model):
-    """A file in the data folder, below `blobs/`; boxes fetch sounds and manifests by their hash."""
+    """A file in the data folder, below `blobs/`; boxes fetch sounds, pictures and manifests by their hash."""
 
     hash = models.CharField(primary_key=True, max_length=64)
     """SHA-256 in lower-case hex."""
@@ -80,6 +81,8 @@ class Bulletin(models.Model):
     """The recording as it was uploaded; null where the text is spoken."""
     sound = models.ForeignKey(Blob, models.PROTECT, null=True, related_name="bulletins")
     """What boxes sound; null until it is made."""
+    picture = models.ForeignKey(Blob, models.PROTECT, null=True, related_name="+")
+    """What boards show beside the words; null for none."""
     error = models.TextField(blank=True)
     """Why no sound could be made, or why it was refused."""
     created = models.DateTimeField()

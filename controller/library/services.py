@@ -20,7 +20,7 @@ from controller.accounts.services import audit, require
 from controller.core.errors import Refused
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
-from controller.library import audio, files, rules, speech
+from controller.library import audio, files, pictures, rules, speech
 from controller.library.approving import approve, rules_refusal, spoken_text
 from controller.library.models import Blob, BlobKind, Bulletin, Class, State, Voice
 from controller.library.rules import Step
@@ -48,19 +48,24 @@ class Words:
     klass: int = Class.ORDINARY
 
 
-def write(words: Words, unit: Unit, by: Person, *, recording: Path | None = None) -> Bulletin:
+def write(
+    words: Words, unit: Unit, by: Person, *, recording: Path | None = None, picture: Path | None = None
+) -> Bulletin:
     """A new bulletin; its sound is then made from `recording` if there is one, else from the text.
 
-    The recording is examined first and copied; the caller keeps its file. Raises `Refused`, and then nothing is kept.
+    Recording and picture are examined first and copied; the caller keeps its files. Raises `Refused`, and then nothing
+    is kept.
     """
     require(by, Action.EDIT, unit.code, field="unit")
     _check(words, has_recording=recording is not None)
     now = timezone.now()
     with files.workshop() as folder:
         kept = _examined(recording, folder)
+        drawn = None if picture is None else pictures.made(picture, folder)
         with transaction.atomic():
             original = files.keep_file(kept, BlobKind.ORIGINAL, now) if kept else None
-            bulletin = Bulletin(unit=unit, author=by, original=original, created=now)
+            shown = files.keep_file(drawn, BlobKind.PICTURE, now) if drawn else None
+            bulletin = Bulletin(unit=unit, author=by, original=original, picture=shown, created=now)
             _take(bulletin, words, by, now)
             bulletin.state = State.RENDERING
             bulletin.save()
@@ -70,7 +75,14 @@ def write(words: Words, unit: Unit, by: Person, *, recording: Path | None = None
 
 
 def edit(
-    bulletin: Bulletin, words: Words, by: Person, *, recording: Path | None = None, drop_recording: bool = False
+    bulletin: Bulletin,
+    words: Words,
+    by: Person,
+    *,
+    recording: Path | None = None,
+    drop_recording: bool = False,
+    picture: Path | None = None,
+    drop_picture: bool = False,
 ) -> None:
     """Change it; an approval that it had no longer counts, and its sound is made anew. Raises `Refused`."""
     require(by, Action.EDIT, bulletin.unit.code)
@@ -79,6 +91,7 @@ def edit(
     now = timezone.now()
     with files.workshop() as folder:
         kept = _examined(recording, folder)
+        drawn = None if picture is None else pictures.made(picture, folder)
         with transaction.atomic():
             bulletin.refresh_from_db()
             was_approved = bulletin.state == State.APPROVED
@@ -87,6 +100,10 @@ def edit(
                 bulletin.original = files.keep_file(kept, BlobKind.ORIGINAL, now)
             elif drop_recording:
                 bulletin.original = None
+            if drawn:
+                bulletin.picture = files.keep_file(drawn, BlobKind.PICTURE, now)
+            elif drop_picture:
+                bulletin.picture = None
             _take(bulletin, words, by, now)
             bulletin.revision += 1
             bulletin.sound = None

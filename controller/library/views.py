@@ -23,13 +23,14 @@ from controller.accounts.services import may, where
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
-from controller.library import approving, files, papers, rules, services
+from controller.library import approving, boards, files, papers, pictures, rules, services
 from controller.library.forms import BulletinForm, EditForm, RefusalForm, language_fields
 from controller.library.models import Bulletin, Class, State
 from controller.library.serving import file_response
 from controller.library.wording import language_name
 from controller.units.models import Unit
 from controller.units.services import inside, options
+from protocol.board.page import Look, Page
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -57,7 +58,13 @@ def new(request: HttpRequest) -> HttpResponse:
     form = BulletinForm(request.POST or None, request.FILES or None, initial={"unit": _own_unit(request)})
     if request.method == "POST" and form.is_valid():
         try:
-            bulletin = services.write(form.words(), form.cleaned_data["unit"], person, recording=_uploaded(form))
+            bulletin = services.write(
+                form.words(),
+                form.cleaned_data["unit"],
+                person,
+                recording=_uploaded(form, "audio"),
+                picture=_uploaded(form, "picture"),
+            )
         except Refused as refused:
             show_refusal(form, refused)
         else:
@@ -71,7 +78,11 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     initial = {name: getattr(bulletin, name) for name in ("title", "text", "voice", "klass")}
     initial |= language_fields(bulletin.language)
     form = EditForm(
-        request.POST or None, request.FILES or None, initial=initial, has_recording=bulletin.original is not None
+        request.POST or None,
+        request.FILES or None,
+        initial=initial,
+        has_recording=bulletin.original is not None,
+        has_picture=bulletin.picture is not None,
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -79,8 +90,10 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
                 bulletin,
                 form.words(),
                 person_of(request),
-                recording=_uploaded(form),
+                recording=_uploaded(form, "audio"),
                 drop_recording=form.cleaned_data.get("drop_recording", False),
+                picture=_uploaded(form, "picture"),
+                drop_picture=form.cleaned_data.get("drop_picture", False),
             )
         except Refused as refused:
             show_refusal(form, refused)
@@ -102,6 +115,12 @@ def status(request: HttpRequest, number: int) -> HttpResponse:
     if row.state != State.RENDERING:
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+@require_GET
+def board(request: HttpRequest, number: int) -> HttpResponse:
+    """What boards of another size will show, for its part of the page."""
+    return render(request, "library/board.html", _board(request, _bulletin(request, number)))
 
 
 def _expect_heard(request: HttpRequest) -> None:
@@ -161,6 +180,15 @@ def sound(request: HttpRequest, number: int) -> HttpResponse:
     return file_response(request, files.path_of(row.sound.hash), "audio/ogg", row.sound.hash)
 
 
+@require_GET
+def picture(request: HttpRequest, number: int) -> HttpResponse:
+    """What boards fit into their size, as boxes get it."""
+    row = _bulletin(request, number)
+    if row.picture is None:
+        raise Http404
+    return file_response(request, files.path_of(row.picture.hash), "image/png", row.picture.hash)
+
+
 def _page(
     request: HttpRequest, row: Bulletin, refusal: RefusalForm, *, refused: str = "", status: int = 200
 ) -> HttpResponse:
@@ -179,9 +207,20 @@ def _page(
         "language": language_name(row.language),
         "refusal": refusal,
         "refused": refused,
+        **_board(request, row),
         **_approval(row, person, may_approve=may_approve),
     }
     return render(request, "library/bulletin.html", facts, status=status)
+
+
+def _board(request: HttpRequest, row: Bulletin) -> dict[str, Any]:
+    """What boards show while it sounds."""
+    page = Page(Look.BULLETIN, row.title, approving.board_text(row))
+    return {
+        "board": boards.preview(page, boards.size_asked(request), pictures.opened(row.picture)),
+        "board_url": reverse("library:board", args=[row.pk]),
+        "title_only": not page.text,
+    }
 
 
 def _approval(row: Bulletin, person: Person, *, may_approve: bool) -> dict[str, Any]:
@@ -210,6 +249,7 @@ def _approval(row: Bulletin, person: Person, *, may_approve: bool) -> dict[str, 
             "language": language_name(asked.language),
             "scope": scope.name if scope else asked.scope,
             "sound": asked.hash.hex(),
+            "picture": "" if asked.picture is None else asked.picture.hex(),
             "spoken": asked.text is not None,
             "expires": dt.datetime.fromtimestamp(asked.expires, dt.UTC),
         },
@@ -247,9 +287,9 @@ def _job(row: Bulletin) -> Any:
     return jobs.newest(services.RENDER, str(row.pk)) if row.state == State.RENDERING else None
 
 
-def _uploaded(form: BulletinForm) -> Path | None:
+def _uploaded(form: BulletinForm, field: str) -> Path | None:
     """Where the upload is for now (settings: uploads always go to a temporary file, which Django removes)."""
-    upload = form.cleaned_data.get("audio")
+    upload = form.cleaned_data.get(field)
     return Path(upload.temporary_file_path()) if isinstance(upload, TemporaryUploadedFile) else None
 
 

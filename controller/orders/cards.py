@@ -18,6 +18,8 @@ from controller.orders.rules import Standing
 from controller.orders.wording import Speech
 from controller.units.rules import covers
 from controller.units.services import inside, names
+from protocol.board import page
+from protocol.board.page import Page
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -41,6 +43,8 @@ class Card:
     """What the boxes say, or said before it was ended."""
     before: str
     """Said before each pass."""
+    chime_name: str
+    """What goes before that."""
     area: str
     status_name: str
     """Empty where it makes no difference: a stop is never a drill."""
@@ -96,6 +100,7 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         title=wording.title(found),
         text=wording.message_text(message if isinstance(message, int) else None),
         before=wording.announcement(content.status) if what is Speech.ALARM else "",
+        chime_name="" if content.sound is None else wording.chime_name(content.sound.chime),
         area=names(content.area),
         status_name="" if what in (Speech.STOP, Speech.REOPEN) else wording.status_name(content.status),
         severity_name=wording.severity_name(content.severity) if content.sound is not None else "",
@@ -112,6 +117,17 @@ def _alarm_content(found: EmergencyOrder) -> Order | None:
     if ended is None or bytes.fromhex(ended.id) not in services.read(found).references:
         return None
     return services.read(ended) if ended.type in SOUNDING else _alarm_content(ended)
+
+
+def board_page(found: EmergencyOrder) -> Page | None:
+    """What boards will show of it, from the signed bytes; None where they show nothing of it, as of a test."""
+    content = services.read(found)
+    if content.status is Status.TEST:
+        return None
+    if content.type in SOUNDING:
+        return page.alarm(content)
+    alarm = _alarm_content(found)
+    return None if alarm is None or content.type is not MessageType.CANCEL else page.cancelled(alarm)
 
 
 def listed(shown: Card, now: datetime) -> Card:

@@ -23,6 +23,7 @@ from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
+from controller.library import boards
 from controller.orders import capacity, cards, composing, locking, people, rollcall, rules, services, wording
 from controller.orders.cards import Card, concerns
 from controller.orders.forms import AlarmForm, StopForm, WarnForm
@@ -33,6 +34,8 @@ from controller.outbox import services as outbox
 from controller.units.models import Unit
 from controller.units.rules import above, covers
 from controller.units.services import names
+from protocol.board.page import Page
+from protocol.live import SPEAKING
 from protocol.order import ROLES, MessageType, Status
 from protocol.roles import Role
 from protocol.signing import Family
@@ -68,10 +71,12 @@ def doors(person: Person, now: datetime) -> dict[str, bool]:
         return {
             "may_sign": people.commands(person, now),
             "may_warn": people.holds(person, (Role.COMMUNE,), now),
+            "may_speak": people.holds(person, SPEAKING, now),
             "may_stop": people.holds(person, ROLES[MessageType.STOP], now),
         }
     except Refused:  # there are no roots yet
-        return {"may_sign": bool(accounts.where(person, Action.SIGN)), "may_warn": False, "may_stop": False}
+        nothing = {"may_warn": False, "may_speak": False, "may_stop": False}
+        return {"may_sign": bool(accounts.where(person, Action.SIGN)), **nothing}
 
 
 @require_GET
@@ -191,6 +196,15 @@ def order(request: HttpRequest, identity: str) -> HttpResponse:
     return _page(request, _found(request, identity))
 
 
+@require_GET
+def board(request: HttpRequest, identity: str) -> HttpResponse:
+    """What boards of another size will show, for its part of the page."""
+    shown = cards.board_page(_found(request, identity))
+    if shown is None:
+        raise Http404
+    return render(request, "library/board.html", _board(request, shown, identity))
+
+
 @require_POST
 def sign(request: HttpRequest, identity: str) -> HttpResponse:
     """Take a signature, made by the page's script or by `loalang sign`."""
@@ -284,12 +298,21 @@ def _page(request: HttpRequest, found: EmergencyOrder, *, refused: str = "", sta
         return render(request, "orders/roll.html", context)
     context |= _signing(found, person, shown, now)
     context |= _ways_on(found, person, shown, now)
+    on_board = cards.board_page(found)
+    context |= {} if on_board is None else _board(request, on_board, found.pk)
     context |= {
         "refused": refused,
         "meant": locking.boxes_in(shown.content.area).count(),
         "link": outbox.link_health(now),
     }
     return render(request, "orders/order.html", context, status=status)
+
+
+def _board(request: HttpRequest, shown: Page, identity: str) -> dict[str, object]:
+    return {
+        "board": boards.preview(shown, boards.size_asked(request)),
+        "board_url": reverse("orders:board", args=[identity]),
+    }
 
 
 def _signing(found: EmergencyOrder, person: Person, shown: Card, now: datetime) -> dict[str, object]:

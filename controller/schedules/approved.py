@@ -15,7 +15,7 @@ from controller.library.models import Approval, Bulletin
 from controller.library.papers import Check, is_good, signers, trust_or_none
 from controller.schedules import facts
 from controller.schedules.compiler import Content, Seal, Signed
-from controller.schedules.models import QuietException, StationApproval
+from controller.schedules.models import BoardLine, QuietException, StationApproval
 from controller.schedules.models import Station as StationRow
 from controller.units.models import Unit
 from controller.units.rules import above, covers
@@ -23,7 +23,7 @@ from protocol import approval as wire
 from protocol.approval import Subject, open_approval, open_exception, station_hash
 from protocol.codec import decode
 from protocol.delegation import Delegation
-from protocol.manifest import Station
+from protocol.manifest import Line, Station
 from protocol.trust import Trust
 
 
@@ -46,6 +46,8 @@ def signed(
         (tuple(row.area), bytes(row.envelope or b""))
         for row in QuietException.objects.exclude(envelope=None).filter(dropped_at=None, end__gt=now).order_by("id")
     ]
+    signed_lines = BoardLine.objects.exclude(envelope=None).filter(dropped_at=None, until__gt=now)
+    written = tuple(signed_lines.select_related("unit").order_by("-at", "-pk"))
     judge = _Judge()
     found = {}
     for unit in units:
@@ -64,8 +66,19 @@ def signed(
             for area, envelope in exceptions
             if any(code in here for code in area) and takes(envelope, open_exception)
         )
-        found[unit] = Signed(seals[Subject.BULLETIN], seals[Subject.STATION], good)
+        found[unit] = Signed(seals[Subject.BULLETIN], seals[Subject.STATION], good, _line(written, here, takes))
     return found
+
+
+def _line(
+    written: Iterable[BoardLine], here: Iterable[str], takes: Callable[[bytes, Check], bool]
+) -> tuple[Line, bytes] | None:
+    """The newest that boxes at this place (its units) would show."""
+    for row in written:
+        envelope = bytes(row.envelope or b"")
+        if row.unit.code in here and takes(envelope, open_approval):
+            return Line(row.text, int(row.until.timestamp())), envelope
+    return None
 
 
 def why_not(what: Bulletin | StationRow | None, unit: str, trust: Trust | None, now: dt.datetime) -> str:

@@ -23,7 +23,7 @@ from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import encode
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
-from protocol.manifest import Entry, Kind, Manifest, PlaceInOrder, Policy, Station
+from protocol.manifest import Entry, Kind, Line, Manifest, PlaceInOrder, Policy, Station
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Content:
 
     bulletin: Bulletin
     blob: Blob
+    picture: Blob | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,16 @@ class Signed:
     stations: Mapping[str, Seal] = field(default_factory=dict)
     """By code."""
     exceptions: tuple[bytes, ...] = ()
+    line: tuple[Line, bytes] | None = None
+    """The line beside the time of day, and its approval."""
 
 
 NOTHING: Final = Signed()
 Reign = tuple[int, int]
 """Era and epoch under which a controller writes."""
 MAX_GENERATION: Final = 0xFFFF_FFFF
+MAX_PICTURES_BYTES: Final = 8 * 1024 * 1024
+"""Of all pictures in one manifest; further ones are left out."""
 MAX_TEXT_BYTES: Final = 256 * 1024
 """Of all texts for boards in one manifest; the titles of the others go on."""
 
@@ -175,11 +180,14 @@ def compile_all(
                 entries = [left for entry in entries if (left := _signed(entry, here)) is not None]
             seals = () if here is None else _seals(entries, here)
             exceptions = () if here is None else here.exceptions
-            key = (tuple(entries), stack, seals, exceptions)
+            line = None
+            if here is not None and here.line is not None:
+                line, seals = here.line[0], (*seals, here.line[1])
+            key = (tuple(entries), stack, seals, exceptions, line)
             if key not in by_content:
                 by_content[key] = len(manifests)
                 made = _manifest(zone, stack, entries, contents, stations)
-                manifests.append(msgspec.structs.replace(made, approvals=seals, exceptions=exceptions))
+                manifests.append(msgspec.structs.replace(made, approvals=seals, exceptions=exceptions, line=line))
             by_unit[numbers, unit] = by_content[key]
         of[place.box] = by_unit[numbers, unit]
     return Compilation(tuple(manifests), of, {what: frozenset(units) for what, units in unapproved.items()})
@@ -291,13 +299,15 @@ def _manifest(
     stations: Mapping[str, Station],
 ) -> Manifest:
     named = sorted({name for entry in entries for name in entry.playlist})
+    bulletins = _illustrated(_worded(contents[name].bulletin for name in named), contents)
     blobs = {contents[name].blob.hash: contents[name].blob for name in named}
+    blobs |= {row.picture: blob for row in bulletins if row.picture and (blob := contents[row.id].picture)}
     relayed = sorted({entry.station for entry in entries if entry.station is not None})
     return Manifest(
         zone=zone,
         policies=policies,
         entries=tuple(entries),
-        bulletins=_worded(contents[name].bulletin for name in named),
+        bulletins=bulletins,
         blobs=tuple(blobs[key] for key in sorted(blobs)),
         stations=tuple(stations[code] for code in relayed),
     )
@@ -309,6 +319,17 @@ def _worded(bulletins: Iterable[Bulletin]) -> tuple[Bulletin, ...]:
     for bulletin in bulletins:
         left -= len(bulletin.text.encode())
         made.append(bulletin if left >= 0 else msgspec.structs.replace(bulletin, text=""))
+    return tuple(made)
+
+
+def _illustrated(bulletins: Iterable[Bulletin], contents: Mapping[str, Content]) -> tuple[Bulletin, ...]:
+    """With as many of their pictures as a box has room and time for."""
+    left, made = MAX_PICTURES_BYTES, []
+    for bulletin in bulletins:
+        picture = contents[bulletin.id].picture
+        left -= 0 if picture is None else picture.size
+        fits = picture is not None and left >= 0
+        made.append(bulletin if fits else msgspec.structs.replace(bulletin, picture=None))
     return tuple(made)
 
 

@@ -11,7 +11,7 @@ from controller.boxes.models import Box, Group
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.times import ZONE, today
-from controller.library.approving import spoken_text
+from controller.library.approving import board_text
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.schedules.compiler import Aim, Content, Place, Programme, is_over
@@ -19,9 +19,9 @@ from controller.schedules.models import Permission, PolicyRecord, Schedule, Sche
 from controller.schedules.models import Station as StationRow
 from controller.schedules.rules import DEMO, Rules
 from controller.trust.services import current_roots
-from protocol.bulletin import MAX_WORDS, BulletinClass
 from protocol.bulletin import Blob as BlobRecord
 from protocol.bulletin import Bulletin as BulletinRecord
+from protocol.bulletin import BulletinClass
 from protocol.manifest import Entry, Hours, Kind, Level, Policy, Station
 
 ENTRY = "s{}"
@@ -62,18 +62,18 @@ def contents() -> dict[str, Content]:
     used = Bulletin.objects.filter(
         state=BulletinState.APPROVED, sound__isnull=False, schedule_items__schedule__state=State.ACTIVE
     )
-    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound").distinct()}
+    return {BULLETIN.format(row.pk): content_of(row) for row in used.select_related("sound", "picture").distinct()}
 
 
 def content_of(row: Bulletin) -> Content:
-    """A bulletin that has its sound, as boxes know it: with the words that were approved, if boards can show them."""
+    """A bulletin that has its sound, as boxes know it: with the words, if boards can show them, and the picture."""
     assert row.sound is not None
-    digest, spoken = bytes.fromhex(row.sound.hash), spoken_text(row)
+    digest = bytes.fromhex(row.sound.hash)
+    shown = None if row.picture is None else bytes.fromhex(row.picture.hash)
     return Content(
-        BulletinRecord(
-            BULLETIN.format(row.pk), row.title, row.language, digest, spoken if len(spoken) <= MAX_WORDS else ""
-        ),
+        BulletinRecord(BULLETIN.format(row.pk), row.title, row.language, digest, board_text(row), shown),
         BlobRecord(digest, row.sound.size, row.sound.duration_ms or 0),
+        None if row.picture is None or shown is None else BlobRecord(shown, row.picture.size, 0),
     )
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controller.core.times import ZONE
 from controller.library.models import Bulletin
+from controller.schedules import lines
 from controller.schedules.places import aimed
 from controller.schedules.rules import TEMPLATES, Recurrence
 from controller.schedules.services import MAX_BOARD_H, MAX_REPEATS, Draft
@@ -168,6 +169,22 @@ class ExceptionForm(forms.Form):
     )
     reason = forms.CharField(
         label=_("Lý do"), max_length=200, help_text=_("Người ký đọc dòng này: việc gì, theo văn bản nào.")
+    )
+
+
+class LineForm(forms.Form):
+    """The line beside the time of day on boards."""
+
+    text = forms.CharField(
+        label=_("Dòng chữ"), max_length=lines.MAX_TEXT, help_text=_("Ví dụ: 28–34 °C, chiều có dông")
+    )
+    unit = UnitField(label=_("Hiện ở"), help_text=_("Gõ tên hoặc mã rồi chọn; cả các đơn vị cấp dưới."))
+    hours = forms.TypedChoiceField(
+        label=_("Hiện trong (giờ)"),
+        coerce=int,
+        choices=[(hours, str(hours)) for hours in lines.HOURS],
+        initial=12,
+        help_text=_("Tính từ lúc viết. Hết giờ thì bảng tin tự bỏ dòng này."),
     )
 
 

@@ -283,6 +283,37 @@ class ExceptionSignature(PaperSignature):
         return f"{self.paper_id}: {self.holder}"
 
 
+class BoardLine(Paper):
+    """A few words beside the time of day on boards: the weather. `payload` is their `protocol.approval.Approval`."""
+
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="+")
+    text = models.CharField(max_length=80)
+    until = models.DateTimeField()
+    author = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    """When it was written."""
+    dropped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class LineSignature(PaperSignature):
+    paper = models.ForeignKey(BoardLine, models.PROTECT, related_name="signatures")
+
+    class Meta(PaperSignature.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "person"], name="one_line_signature_per_person"),
+            models.UniqueConstraint(fields=["paper", "public_key"], name="one_line_signature_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id}: {self.holder}"
+
+
 class Unapproved(models.Model):
     """What a schedule names and boxes are not given, since no signature that counts today approves it. Written by each
     compilation."""

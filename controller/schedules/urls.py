@@ -1,6 +1,6 @@
 from django.urls import path
 
-from controller.schedules import exceptions, relayed, views
+from controller.schedules import exceptions, relayed, views, weather
 
 app_name = "schedules"
 urlpatterns = [
@@ -12,6 +12,11 @@ urlpatterns = [
     path("ngoai-gio/<int:number>/", exceptions.show, name="exception"),
     path("ngoai-gio/<int:number>/ky/", exceptions.sign, name="exception-sign"),
     path("ngoai-gio/<int:number>/bo/", exceptions.drop, name="exception-drop"),
+    path("thoi-tiet/", weather.index, name="lines"),
+    path("thoi-tiet/<int:number>/", weather.show, name="line"),
+    path("thoi-tiet/<int:number>/bang-tin/", weather.board, name="line-board"),
+    path("thoi-tiet/<int:number>/ky/", weather.sign, name="line-sign"),
+    path("thoi-tiet/<int:number>/bo/", weather.drop, name="line-drop"),
     path("dai/", relayed.index, name="stations"),
     path("dai/<str:code>/", relayed.show, name="station"),
     path("dai/<str:code>/ky/", relayed.sign, name="station-sign"),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from agent.core.film import Frame
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
+from agent.drivers.boards.fonts import fonts
+from protocol.board.film import Frame
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format, render
 from protocol.messages import BY_CODE
 
 HERE = Path(__file__).parent
@@ -28,7 +29,7 @@ def main() -> int:
         Page(Look.DRILL, flood.title_vi, flood.text_vi, "order"),
         Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026\nNhà văn hóa thôn 3"),
     ]
-    boards = [lamps(render(page, Format(128, 64)).at(0)) for page in pages]
+    boards = [lamps(render(page, Format(128, 64), fonts()).at(0)) for page in pages]
     width, height = boards[0].size
     picture = Image.new("RGB", (2 * width, 2 * height), "white")
     for number, board in enumerate(boards):

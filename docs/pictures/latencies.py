@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from agent.core import rendering
+import protocol.board
 
 HERE: Final = Path(__file__).parent
 WIDTH: Final = 1_000
@@ -51,7 +51,7 @@ def bars(figures: dict[str, Any]) -> list[Bar]:
 def main() -> int:
     figures = json.loads((HERE / "latencies.json").read_text(encoding="utf-8"))
     drawn = bars(figures)
-    font = ImageFont.truetype(rendering.FONTS / "text.ttf", 19)
+    font = ImageFont.truetype(Path(protocol.board.__file__).parent / "fonts" / "text.ttf", 19)
     picture = Image.new("RGB", (WIDTH, ROW * (len(drawn) + 2)), "white")
     draw = ImageDraw.Draw(picture)
     longest = max(max(bar.value_ms, bar.aim_ms or 0) for bar in drawn)

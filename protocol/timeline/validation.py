@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from protocol import recurrence
+from protocol.bulletin import MAX_PICTURE_BYTES
 from protocol.errors import ProtocolError
 from protocol.manifest import Entry, Kind, Level, Manifest
 from protocol.timeline.model import SESSION_PAUSE_MS
@@ -35,12 +36,22 @@ def validate_entries(manifest: Manifest) -> None:
         if not lengths[bulletin.id]:
             message = f"bulletin {bulletin.id!r} has no blob with a length; add its sound to the blobs"
             raise ProtocolError("no-sound", message, field=f"bulletins[{index}].sound")
+    _check_pictures(manifest)
     for index, entry in enumerate(manifest.entries):
         try:
             _check(entry, lengths, stations)
         except ProtocolError as error:
             message = f"{error.message} (entry {entry.id!r})"
             raise ProtocolError(error.code, message, field=f"entries[{index}].{error.field}") from error
+
+
+def _check_pictures(manifest: Manifest) -> None:
+    """Those of bulletins are here, are no sounds, and are small: boxes fetch them over mobile lines."""
+    pictures = {blob.hash for blob in manifest.blobs if not blob.is_sound and blob.size <= MAX_PICTURE_BYTES}
+    for index, bulletin in enumerate(manifest.bulletins):
+        if bulletin.picture is not None and bulletin.picture not in pictures:
+            message = f"bulletin {bulletin.id!r} names a picture that is no blob of {MAX_PICTURE_BYTES} bytes at most"
+            raise ProtocolError("no-picture", message, field=f"bulletins[{index}].picture")
 
 
 def validate_entry(entry: Entry, manifest: Manifest) -> None:

@@ -94,3 +94,23 @@ def test_the_wait_before_the_next_attempt_is_never_zero_and_never_more_than_half
     for _ in range(failures):
         backoff = backoff.failed()
     assert 1 <= backoff.wait_ms(draw) <= 30_000
+
+
+def test_a_programme_comes_into_force_without_its_pictures_and_they_are_fetched_after_the_room_is_made() -> None:
+    sound, picture = Blob(name(1), 101, 1000), Blob(name(2), 102, 0)
+    its = Manifest("Asia/Ho_Chi_Minh", (), (), (), (picture, sound))
+    have = Have((0, 1, 1), manifest({5}), name(15), {name(15): 300, name(5): 105})
+    _have, done = settle(have, Want(assignment(2, 12), None), lambda _: its)
+    assert done[0] == FetchManifest(name(12), 300)
+    assert [step for step in done if isinstance(step, FetchBlob | Adopt | Purge)] == [
+        FetchBlob(name(1), 101),
+        Adopt(assignment(2, 12), its),
+        Purge((name(5), name(15))),
+        FetchBlob(name(2), 102),
+    ]
+
+
+def test_a_picture_that_a_programme_names_is_not_purged() -> None:
+    its = Manifest("Asia/Ho_Chi_Minh", (), (), (), (Blob(name(2), 102, 0),))
+    have = Have((0, 1, 1), its, name(12), {name(12): 300, name(2): 102})
+    assert steps(have, None) == ()

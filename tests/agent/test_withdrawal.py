@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from agent.core.withdrawal import MAX_EXCLUDED, MAX_POLICIES, what_stays
 from protocol.bulletin import BulletinClass
-from protocol.manifest import Entry, Hours, Kind, Level, Manifest, Policy
+from protocol.manifest import Entry, Hours, Kind, Level, Line, Manifest, Policy
 
 DAYS = [f"2026-12-{day:02d}T06:00:00" for day in range(1, 29)]
 SIX = Entry("s1", Kind.PROGRAMME, BulletinClass.ORDINARY, DAYS[0], ("b1", "b2"), rule="FREQ=DAILY")
@@ -99,3 +99,11 @@ def test_quiet_hours_of_one_box_hold_beside_those_of_its_programme_as_soon_as_th
 def test_quiet_hours_for_which_there_is_no_room_silence_the_old_programme() -> None:
     full = replace(programme(SIX), policies=(NIGHT,) * MAX_POLICIES)
     assert what_stays(full, full, HOSPITAL).entries == ()
+
+
+def test_a_line_that_is_taken_back_goes_at_once_and_a_new_one_waits() -> None:
+    old = replace(programme(SIX), line=Line("Mưa", 99))
+    assert what_stays(old, old) is old
+    assert what_stays(old, programme(SIX)).line is None
+    assert what_stays(old, replace(old, line=Line("Nắng", 99))).line is None
+    assert what_stays(programme(SIX), old) == programme(SIX)

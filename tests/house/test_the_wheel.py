@@ -81,10 +81,11 @@ def test_the_wheel_carries_the_built_in_messages(box_environment: Path, tmp_path
 
 DRAWN = """
 from importlib.resources import files
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
-frame = render(Page(Look.BULLETIN, "Lũ"), Format(96, 16)).at(0)
-print(any(frame.rgb), files("agent").joinpath("fonts", "LICENSE.txt").is_file())
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format, render
+from agent.drivers.boards.fonts import fonts
+frame = render(Page(Look.BULLETIN, "Lũ"), Format(96, 16), fonts()).at(0)
+print(any(frame.rgb), files("protocol").joinpath("board", "fonts", "LICENSE.txt").is_file())
 """
 
 

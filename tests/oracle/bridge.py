@@ -126,7 +126,10 @@ def product_programme(brought: Brought, trust: Trust) -> Answer:
         return "REFUSED", (), (), ()
     judged = judge_manifest(manifest, trust, taken.units, brought.later_s).manifest
     passes = exceptions_at(manifest, trust, taken.units, brought.later_s)
-    words = tuple((row.title, row.text) for row in judged.bulletins)
+    words = (
+        *((row.title, row.text, row.picture) for row in judged.bulletins),
+        ("", "" if judged.line is None else judged.line.text, None),
+    )
     return "IN FORCE", tuple(row.id for row in judged.entries), tuple((row.start, row.end) for row in passes), words
 
 

@@ -20,6 +20,7 @@ SERVER: Final = Key("controller")
 OTHER_BOX: Final = "b" * 16
 ORDINARY, PRIORITY = 1, 2
 PROGRAMME, RELAY, FILLER = 1, 2, 3
+MAX_PICTURE: Final = 262_144
 RULES: Final = (
     "", "FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TU,WE", "FREQ=DAILY;BYHOUR=6,11,17;BYMINUTE=0,30", "FREQ=MONTHLY;BYDAY=1MO",
     "FREQ=YEARLY;COUNT=9", "FREQ=DAILY;INTERVAL=2;UNTIL=20261231T235959", "FREQ=MONTHLY;BYMONTHDAY=-1;WKST=SU",
@@ -84,6 +85,7 @@ class Draft:
     odd_assignment: Callable[[list[Any]], list[Any]] = lambda fields: fields
     shipped: Callable[[bytes], bytes] = lambda raw: raw
     """What happens to the manifest's finished bytes, before the assignment names them."""
+    line: list[Any] | None = None
     misnamed: bool = False
     sent: Callable[[bytes], bytes] = lambda raw: raw
     """What happens to the assignment's finished bytes."""
@@ -98,6 +100,7 @@ class Draft:
             [list(one.values()) for one in self.stations],
             [one.raw() for one in self.approvals] + self.raw_papers,
             [one.raw() for one in self.exceptions],
+            self.line,
         ]
         manifest = self.shipped(sign1(write(self.odd(fields)), schedule.MANIFEST, self.of_manifest, self.domain))
         named = sha256(manifest).digest()
@@ -124,6 +127,7 @@ def draft(rng: random.Random) -> Draft:
     world = worlds()[number]
     bulletins = [_bulletin(rng, index) for index in range(rng.randint(1, 3))]
     blobs = [[one["sound"], rng.randint(1, 9_000_000), rng.randint(1_000, 600_000)] for one in bulletins]
+    blobs += [_picture_of(rng, one) for one in bulletins if one["picture"]]
     stations = [_station(index) for index in range(rng.randint(0, 2))]
     entries = [_entry(rng, index, bulletins, stations) for index in range(rng.randint(1, 3))]
     approvals = [_approval(rng, world, entries, one) for one in (*bulletins, *stations)]
@@ -146,6 +150,9 @@ def draft(rng: random.Random) -> Draft:
     made = Draft(rng, world, number, entries, bulletins, blobs, stations, approvals, exceptions, assignment)
     made.of_assignment = rng.choice((Key("controller"), Key("commune's server")))
     made.of_manifest = rng.choice((Key("controller"), Key("commune's server"), Key("far server")))
+    if rng.random() < 0.5:
+        made.line = [rng.choice(("28–34 °C, chiều có dông", "ồ" * 200)), NOW_S + rng.choice((-1, 0, DAY_S))]
+        made.approvals.append(_approval_of_line(rng, world, made.line))
     made.later_s = NOW_S + rng.choice((0, 0, DAY_S, 30 * DAY_S, 400 * DAY_S, -600))
     made.held = rng.choice((None, (0, 2, made.assignment["generation"] - 1), (0, 1, 2**32 - 1)))
     return made
@@ -158,7 +165,12 @@ def _bulletin(rng: random.Random, index: int) -> Record:
         "language": rng.choice(("vi", "en")),
         "sound": rng.randbytes(32),
         "text": rng.choice(("", "Thứ Năm, tại trạm y tế.", "ồ\n" * 500)),
+        "picture": rng.choice((None, rng.randbytes(32))),
     }
+
+
+def _picture_of(rng: random.Random, bulletin: Record) -> list[Any]:
+    return [bulletin["picture"], rng.choice((1, MAX_PICTURE)), 0]
 
 
 def _station(index: int) -> Record:
@@ -208,8 +220,29 @@ def _approval(rng: random.Random, world: World, entries: list[Record], of: Recor
         "issued": issued,
         "expires": ends,
         "title": rng.choice(("", of.get("title", ""), "Tiêm  chủng")),
+        "picture": rng.choice((None, of.get("picture"), rng.randbytes(32))),
     }
     return Paper(envelope.APPROVAL, fields, (signer,))
+
+
+def _approval_of_line(rng: random.Random, world: World, line: list[Any]) -> Paper:
+    """Of this line, or of another; whatever it is, the programme comes into force."""
+    said = rng.choice((line, line, line, [line[0], line[1] + 1], ["Nắng", line[1]]))
+    issued = NOW_S - rng.choice((0, 60))
+    fields = {
+        "subject": rng.choice((3, 3, 3, 1, 2)),
+        "hash": sha256(write(said)).digest(),
+        "text": None,
+        "klass": ORDINARY,
+        "language": "vi",
+        "scope": rng.choice((*PATH, *ELSEWHERE)),
+        "epoch": rng.choice((1, world.version)),
+        "issued": issued,
+        "expires": rng.choice((line[1], line[1], NOW_S + DAY_S + 1)),
+        "title": rng.choice((said[0], said[0], "")),
+        "picture": None,
+    }
+    return Paper(envelope.APPROVAL, fields, (rng.choice((Key("Hoa"), Key("Hoa"), Key("Minh"))),))
 
 
 def _exception(rng: random.Random) -> Paper:
@@ -235,6 +268,7 @@ def spice(made: Draft) -> None:
     if rng.random() < 0.3:  # nobody names it, so nobody needs to have approved it
         made.bulletins.append(_bulletin(rng, 9))
         made.blobs.append([made.bulletins[-1]["sound"], 1, 1])
+        made.blobs.extend([_picture_of(rng, made.bulletins[-1])] if made.bulletins[-1]["picture"] else [])
     if rng.random() < 0.3:
         made.raw_papers = [rng.choice((b"", rng.randbytes(80), made.approvals[0].raw()))]
     if rng.random() < 0.3:
@@ -364,6 +398,27 @@ def _no_length(made: Draft) -> None:
     made.blobs[0][2] = 0
 
 
+def _picture(**changes: Any) -> Defect:
+    """Of the blob of a bulletin's picture: another hash, size or length."""
+
+    def defect(made: Draft) -> bool:
+        named = {one["picture"] for one in made.bulletins} - {None}
+        blob = next((one for one in made.blobs if one[0] in named), None)
+        if blob is not None:
+            blob[:] = [changes.get(field, held) for field, held in zip(("hash", "size", "length"), blob, strict=True)]
+        return blob is not None
+
+    return defect
+
+
+def _sounds_a_picture(made: Draft) -> bool:
+    one = made.bulletins[0]
+    if one["picture"] is None:
+        return False
+    one["sound"] = one["picture"]
+    return True
+
+
 def _longer_than_a_day(made: Draft) -> bool:
     one = _named(made, (PROGRAMME,))
     if one is not None:
@@ -415,10 +470,17 @@ DEFECTS: Final[dict[str, Defect]] = {
     "of another century": _entries((PROGRAMME, RELAY, FILLER), until="2200-01-01T00:00:00"),
     "no rule": lambda made: made.entries[0].update(rule=made.rng.choice(NO_RULES)),
     "an emergency by schedule": _entries((PROGRAMME, RELAY, FILLER), klass=3),
+    "a line without words": _set(line=["", NOW_S + DAY_S]),
+    "a line that is too long": _set(line=["ồ" * 201, NOW_S + DAY_S]),
+    "a line without an end": _set(line=["Mưa"]),
     "a blob twice": _twice("blobs"),
     "an entry twice": _twice("entries"),
     "a station twice": _twice("stations"),
     "a sound without a length": _no_length,
+    "a picture that is no blob": _picture(hash=bytes(32)),
+    "a picture that is too large": _picture(size=MAX_PICTURE + 1),
+    "a picture that sounds": _picture(length=1),
+    "a sound that is a picture": _sounds_a_picture,
     "a sound that is no blob": lambda made: made.blobs.pop(0),
     "a manifest signed by a person": _set(of_manifest=Key("Hoa")),
     "a manifest signed by nobody known": _set(of_manifest=Key("nobody")),

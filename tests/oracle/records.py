@@ -223,11 +223,12 @@ class Approval:
     issued: int
     expires: int
     title: str
+    picture: bytes | None
 
 
 def approval(payload: bytes) -> Approval:
     checkers = [
-        uint(1, 2),
+        uint(1, 3),
         digest,
         optional(digest),
         uint(1, 2),
@@ -237,8 +238,9 @@ def approval(payload: bytes) -> Approval:
         seconds,
         seconds,
         text(".{0,200}"),
+        optional(digest),
     ]
-    return Approval(*row(read(payload), checkers, ""))
+    return Approval(*row(read(payload), checkers, "", None))
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,7 @@ def live(payload: bytes) -> Live:
         seconds,
         seconds,
         many(unit, 1, 32),
-        many(text("[a-z2-7]{16}"), 0, 16),
+        many(text("[a-z2-7]{16}"), 0, 64),
         octets(32),
         optional(order_id),
         text(".{0,200}"),

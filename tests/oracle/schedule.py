@@ -13,12 +13,25 @@ from tests.oracle import records
 from tests.oracle import trust as trusted
 from tests.oracle.cbor import RefusedError, read, write
 from tests.oracle.envelope import key_id, raw_verifies
-from tests.oracle.records import QuietException, gain, language, many, octets, optional, policy, row, text, uint, unit
+from tests.oracle.records import (
+    QuietException,
+    gain,
+    language,
+    many,
+    octets,
+    optional,
+    policy,
+    row,
+    seconds,
+    text,
+    uint,
+    unit,
+)
 from tests.oracle.trust import DAY_S, Grant, OracleTrust
 
 MANIFEST, ASSIGNMENT = 65002, 65003
 LONGEST = {MANIFEST: 4 << 20, ASSIGNMENT: 4096}
-BULLETIN, STATION = 1, 2
+BULLETIN, STATION, LINE = 1, 2, 3
 PROGRAMME, RELAY = 1, 2
 YEAR_S = 366 * DAY_S
 WEEK_S = 7 * DAY_S
@@ -199,6 +212,7 @@ class Bulletin:
     language: str
     sound: bytes
     text: str
+    picture: bytes | None
 
 
 @dataclass(frozen=True)
@@ -213,7 +227,8 @@ class Station:
 
 
 def bulletin(item: Any) -> Bulletin:
-    return Bulletin(*row(item, [name, text(".{0,200}"), language, octets(32), text(".{0,1000}")], ""))
+    checkers = [name, text(".{0,200}"), language, octets(32), text(".{0,1000}"), optional(octets(32))]
+    return Bulletin(*row(item, checkers, "", None))
 
 
 @dataclass(frozen=True)
@@ -235,6 +250,20 @@ def station(item: Any) -> Station:
 
 
 @dataclass(frozen=True)
+class Line:
+    text: str
+    until: int
+
+    @property
+    def hash(self) -> bytes:
+        return sha256(write([self.text, self.until])).digest()
+
+
+def line(item: Any) -> Line:
+    return Line(*row(item, [text(".{1,200}"), seconds]))
+
+
+@dataclass(frozen=True)
 class Manifest:
     zone: str
     policies: tuple[Any, ...]
@@ -244,6 +273,7 @@ class Manifest:
     stations: tuple[Station, ...]
     approvals: tuple[bytes, ...]
     exceptions: tuple[bytes, ...]
+    line: Line | None
 
 
 def manifest(payload: bytes) -> Manifest:
@@ -256,8 +286,9 @@ def manifest(payload: bytes) -> Manifest:
         many(station, 0, 50),
         many(signed_bytes, 0, 4000),
         many(signed_bytes, 0, 50),
+        optional(line),
     ]
-    found = Manifest(*row(read(payload), checkers, (), (), (), (), ()))
+    found = Manifest(*row(read(payload), checkers, (), (), (), (), (), None))
     if not _whole(found):
         raise RefusedError("no manifest is good in which this is so")
     return found
@@ -271,8 +302,10 @@ def _whole(found: Manifest) -> bool:
     blobs = {one.hash: one.duration_ms for one in found.blobs}
     once = all(len(set(names)) == len(names) for names in (bulletins, stations, entries))
     lengths = {one.id: blobs.get(one.sound, 0) for one in found.bulletins}
+    pictures = {None, *(one.hash for one in found.blobs if one.duration_ms == 0 and one.size <= 262_144)}
     return (
         once
+        and all(one.picture in pictures for one in found.bulletins)
         and len(blobs) == len(found.blobs)
         and any(rules[0] == 0 for rules in found.policies)
         and all(lengths.values())
@@ -339,9 +372,11 @@ def open_assignment(raw: bytes, trust: OracleTrust, at_s: int) -> Assignment | N
     return found if mine and in_era and found.units[0] == trust.roots.province else None
 
 
-Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[tuple[str, str], ...]]
+Words = tuple[str, str, bytes | None]
+"""What boards may show of a bulletin: title, text, and the hash of its picture."""
+Answer = tuple[str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[Words, ...]]
 """What became of it; if it is in force, the entries that may sound, when quiet hours may be passed, and what boards may
-show of each bulletin: title and text."""
+show of each bulletin and, last, beside the clock."""
 
 
 @dataclass(frozen=True)
@@ -380,7 +415,7 @@ class Judged:
 
     sounds: tuple[str, ...]
     unapproved: frozenset[str]
-    words: tuple[tuple[str, str], ...]
+    words: tuple[Words, ...]
 
 
 def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> Judged:
@@ -399,7 +434,7 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
     def heard_by_a_person(one: str, klass: int) -> bool:
         return any((had.subject, had.hash) == (STATION, stations[one].hash) and klass <= had.klass for had in good)
 
-    def signed_words(one: Bulletin) -> tuple[str, str]:
+    def signed_words(one: Bulletin) -> Words:
         had = [
             paper
             for paper in good
@@ -407,8 +442,13 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         ]
         title = one.title if any(paper.title == one.title for paper in had) else ""
         digest = sha256(one.text.encode()).digest()
-        return title, one.text if any(paper.text == digest for paper in had) else ""
+        picture = one.picture if one.picture in [paper.picture for paper in had] else None
+        return title, one.text if any(paper.text == digest for paper in had) else "", picture
 
+    lines = [(one.hash, one.title, one.expires) for one in good if one.subject == LINE]
+    told = found.line
+    is_signed = told is not None and (told.hash, told.text, told.until) in lines
+    beside_the_clock: Words = ("", told.text if told is not None and is_signed else "", None)
     sounds, unapproved = [], set()
     for one in found.entries:
         missing = {name for name in one.playlist if not read_by_a_person(name, one.klass)}
@@ -417,7 +457,7 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         unapproved |= missing
         if not missing:
             sounds.append(one.id)
-    return Judged(tuple(sounds), frozenset(unapproved), tuple(map(signed_words, found.bulletins)))
+    return Judged(tuple(sounds), frozenset(unapproved), (*map(signed_words, found.bulletins), beside_the_clock))
 
 
 def exceptions_at(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> list[QuietException]:

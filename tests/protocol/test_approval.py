@@ -11,6 +11,7 @@ from protocol.approval import (
     Subject,
     exceptions_at,
     judge_manifest,
+    line_hash,
     open_approval,
     open_exception,
     station_hash,
@@ -19,7 +20,7 @@ from protocol.bulletin import BulletinClass
 from protocol.codec import encode
 from protocol.errors import ProtocolError, SignatureError
 from protocol.ids import sha256
-from protocol.manifest import Entry, Kind, Manifest
+from protocol.manifest import Entry, Kind, Line, Manifest
 from protocol.quantities import DAY_S
 from protocol.signing import Family, KeySigner, sign
 from protocol.trust import Trust
@@ -131,6 +132,48 @@ def test_a_station_that_was_approved_as_ordinary_is_not_relayed_as_priority() ->
     assert unapproved(programme(ordinary, entries=(relay,))) == ("vov1",)
     for both in ((ordinary, urgent), (urgent, ordinary)):
         assert unapproved(programme(*both, entries=(relay,))) == ()
+
+
+def test_a_picture_is_shown_only_where_the_same_approval_names_it() -> None:
+    picture = sha256(b"the bytes of map.png")
+    with_picture = tuple(msgspec.structs.replace(row, picture=picture) for row in MANIFEST.bulletins)
+
+    def shown(*approvals: bytes) -> bytes | None:
+        judged = judge_manifest(programme(*approvals, bulletins=with_picture), TRUST, PLACE, NOW_S)
+        assert (judged.unapproved, len(judged.manifest.entries)) == ((), 1)
+        return judged.manifest.bulletins[0].picture
+
+    assert shown(approved(picture=picture)) == picture
+    assert shown(approved()) is None
+    assert shown(approved(picture=sha256(b"another"))) is None
+    for both in ((approved(), approved(picture=picture)), (approved(picture=picture), approved())):
+        assert shown(*both) == picture
+    judged = judge_manifest(programme(approved(picture=picture)), TRUST, PLACE, NOW_S)
+    assert judged.manifest.bulletins == MANIFEST.bulletins
+
+
+def test_a_line_beside_the_clock_is_shown_only_where_its_record_is_signed() -> None:
+    line = Line("28–34 °C, chiều có dông", NOW_S + 3_600)
+
+    def shown(made: Line, trusted: Trust = TRUST, **changes: Any) -> Line | None:
+        named = {"subject": Subject.LINE, "hash": line_hash(line), "title": line.text, "expires": line.until}
+        judged = judge_manifest(programme(approved(), approved(**(named | changes)), line=made), trusted, PLACE, NOW_S)
+        assert judged.unapproved == ()
+        return judged.manifest.line
+
+    assert shown(line) == line
+    assert shown(msgspec.structs.replace(line, text="Nắng")) is None
+    assert shown(msgspec.structs.replace(line, until=NOW_S + 7_200)) is None
+    assert shown(line, subject=Subject.BULLETIN) is None
+    assert shown(line, scope=OTHER_COMMUNE) is None
+    assert shown(line, expires=NOW_S) is None
+    assert shown(line, expires=line.until + 1) is None
+    assert shown(line, title="Nắng") is None
+    wrong = Line("Nắng", line.until)
+    assert shown(wrong, hash=line_hash(wrong)) is None
+    assert shown(wrong, title="Nắng") is None
+    assert judge_manifest(programme(approved(), line=line), TRUST, PLACE, NOW_S).manifest.line is None
+    assert judge_manifest(programme(approved()), TRUST, PLACE, NOW_S).manifest.line is None
 
 
 def test_what_is_approved_sounds_on_when_something_beside_it_is_not() -> None:

@@ -5,14 +5,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from agent.core.film import Film, Frame
-from agent.core.pages import Page
-from agent.core.rendering import Format, render
+import protocol.board
+from agent.drivers.boards.fonts import fonts
 from agent.ports.board import Board
 from agent.services.board import BoardService, Light
+from protocol.board.film import Film, Frame
+from protocol.board.page import Page
+from protocol.board.rendering import Format, render
 from protocol.ids import enrolment_code
 from tests.support.box_parts import BOX, Parts
 
+FOLDER = Path(protocol.board.__file__).parent / "fonts"
+FONTS = fonts()
 FORM = Format(128, 64)
 CODE = enrolment_code(BOX)
 
@@ -24,7 +28,7 @@ def service(
 
     async def draw(page: Page) -> Film:
         drawn(page)
-        return render(page, form)
+        return render(page, form, FONTS)
 
     return BoardService(
         board,
@@ -38,6 +42,11 @@ def service(
         code=CODE,
         name="Cụm loa thôn 3",
     )
+
+
+def draw(page: Page, form: Format) -> Film:
+    """As every board is drawn."""
+    return render(page, form, FONTS)
 
 
 def save(frame: Frame, path: Path, *, zoom: int = 4) -> None:

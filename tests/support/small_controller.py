@@ -120,6 +120,7 @@ def approval(bulletin: Bulletin, signer: str = "Hoa", **changes: Any) -> bytes:
         "issued": VIRTUAL_S - DAY_S,
         "expires": VIRTUAL_S + 365 * DAY_S,
         "title": bulletin.title,
+        "picture": bulletin.picture,
     }
     return sign(encode(Approval(**values | changes)), Family.APPROVAL, DOMAIN, key(signer))
 
@@ -139,12 +140,12 @@ class Programme:
     bulletins: list[Bulletin] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
-    def add(self, name: str, first: str, sound: bytes, length_ms: int, **changes: Any) -> None:
-        """One bulletin, once, at this wall time in Vietnam."""
+    def add(self, name: str, first: str, sound: bytes, length_ms: int, *, picture: bytes = b"", **changes: Any) -> None:
+        """One bulletin, once, at this wall time in Vietnam. `picture` is the file of one that goes with it."""
         digest = sha256(sound).digest()
         self.sounds[digest] = sound
         self.blobs[digest] = Blob(digest, len(sound), length_ms)
-        self.bulletins.append(Bulletin(f"b-{name}", name, "vi", digest))
+        self.bulletins.append(Bulletin(f"b-{name}", name, "vi", digest, picture=self._picture(picture)))
         values: dict[str, Any] = {
             "id": name,
             "kind": Kind.PROGRAMME,
@@ -153,6 +154,14 @@ class Programme:
             "playlist": (f"b-{name}",),
         }
         self.entries.append(Entry(**{**values, **changes}))
+
+    def _picture(self, file: bytes) -> bytes | None:
+        if not file:
+            return None
+        digest = sha256(file).digest()
+        self.sounds[digest] = file
+        self.blobs[digest] = Blob(digest, len(file), 0)
+        return digest
 
     def manifest(self) -> Manifest:
         """Hoa has approved every bulletin of it, for the year of the virtual clock and for the one of this machine."""

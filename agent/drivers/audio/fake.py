@@ -12,7 +12,7 @@ from typing import Final
 from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import FramesSound, RelaySound, Sounded, Track, sound_label
+from agent.ports.sound import FramesSound, RelaySound, Sounded, SoundError, SpeechSound, Track, sound_label
 
 ENDLESS_MS: Final = 1 << 50
 """What has no end of its own lasts until it is stopped."""
@@ -38,6 +38,8 @@ class FakeSpeaker:
         self.heard: list[Heard] = []
         self.inlets: dict[str, FakeFrames] = {}
         self.trouble = ""
+        self.can_speak = True
+        """Whether it has a voice of its own."""
         self._clock = clock
         self._record = record
         self._plugged_in = True
@@ -47,6 +49,8 @@ class FakeSpeaker:
         if not self._plugged_in:
             raise gone("it is not plugged in")
         _refuse_silent_stations(track)
+        if not self.can_speak and any(isinstance(sound, SpeechSound) for sound in track.sources):
+            raise SoundError("espeak-ng is not installed, so this box cannot speak; install it", device=False)
         whole = duration_ms(track.sources)
         length = ENDLESS_MS if whole is None else max(0, whole - track.offset_ms)
         if track.length_ms is not None:

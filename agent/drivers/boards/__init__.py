@@ -1,14 +1,10 @@
 """The board of a box, as its box.toml names it."""
 
 from agent.config import BoardConfig
-from agent.core.film import Film
-from agent.core.pages import Page
-from agent.core.rendering import Format, render
 from agent.drivers.boards.alpha import AlphaBoard
 from agent.drivers.boards.hdmi import HdmiBoard
 from agent.drivers.boards.hub75 import Hub75Board
 from agent.drivers.boards.png import PngBoard
-from agent.drivers.boards.worker import Worker
 from agent.ports.board import Board
 
 
@@ -21,14 +17,3 @@ def choose(board: BoardConfig) -> Board:
     if board.driver == "png":
         return PngBoard(board.picture)
     return AlphaBoard(board.port, board.baud, answers=board.answers)
-
-
-class Painter:
-    """Draws pages for one board, in a thread: a large one takes a slow processor a while."""
-
-    def __init__(self, board: BoardConfig) -> None:
-        self._format = Format(*board.size, page_ms=board.page_s * 1000, moves=board.driver != "alpha")
-        self._worker = Worker("painter")
-
-    async def draw(self, page: Page) -> Film:
-        return await self._worker.do(lambda: render(page, self._format))

@@ -6,7 +6,8 @@ import numpy as np
 
 from agent.core.proof import RATE_HZ, Samples
 from agent.drivers.audio import source
-from agent.drivers.audio.source import Source, Stream, open_local
+from agent.drivers.audio.source import Source, Stream
+from agent.drivers.audio.speech import open_spoken
 from agent.ports.sound import FramesSound, RelaySound, Sound, SoundError, Track, sound_label
 
 FOLD: Final = source.RATE_HZ // RATE_HZ
@@ -25,7 +26,7 @@ def _open(sound: Sound, skip: int) -> Stream:
     """What can be had a second time. Of a station nothing is said: its fallback is not what was heard."""
     if isinstance(sound, RelaySound | FramesSound):
         raise SoundError(f"{sound_label(sound)}: live sound is gone once it was played", device=False)
-    return open_local(sound, skip)
+    return open_spoken(sound, skip)
 
 
 class PlayedAgain:

@@ -20,7 +20,6 @@ from tests.agent.audio.sounds import ready_speaker, track
 pytestmark = pytest.mark.sound
 
 FLOOD = Recordings().path("1")
-CHIME = Recordings().path("chime")
 LENGTH_MS = 8_000
 
 

@@ -8,12 +8,13 @@ from PIL import Image
 
 from agent.__main__ import main
 from agent.config import parse
-from agent.core.film import Frame
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
 from agent.daemon import box_of
+from protocol.board.film import Frame
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
 from protocol.ids import enrolment_code
 from tests.support.agents import Agent, eventually
+from tests.support.boards import draw
 from tests.support.broker import free_port
 
 BARE = """
@@ -46,7 +47,7 @@ def test_a_daemon_with_a_board_that_is_a_file_shows_its_code_there_and_nothing_o
     with Agent(file) as agent:
         eventually(picture.is_file, "a picture")
         code = enrolment_code(box_of(parse(file.read_text("utf-8"), file)))
-        told = render(Page(Look.CODE, code, "Cụm loa thôn 3"), Format(256, 128)).at(0)
+        told = draw(Page(Look.CODE, code, "Cụm loa thôn 3"), Format(256, 128)).at(0)
         eventually(lambda: seen(picture) == told, "the code, dot for dot")
         text = requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
         assert base64.b64encode(picture.read_bytes()).decode() in text, "the page of the box shows it too"

@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from agent.core.film import Frame
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
 from agent.drivers.boards.alpha import AlphaBoard
 from agent.ports.board import BoardError, Picture
+from protocol.board.film import Frame
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
 from tests.support.agents import eventually
 from tests.support.alpha_sign import AlphaSign, alpha_sign
-from tests.support.boards import CODE
+from tests.support.boards import CODE, draw
 
 FORM = Format(96, 16, moves=False)
-VIETNAMESE = render(Page(Look.BULLETIN, "Lịch tiêm"), FORM).at(0)
-OTHER = render(Page(Look.BULLETIN, "Ngày mai"), FORM).at(0)
+VIETNAMESE = draw(Page(Look.BULLETIN, "Lịch tiêm"), FORM).at(0)
+OTHER = draw(Page(Look.BULLETIN, "Ngày mai"), FORM).at(0)
 
 
 def picture(frame: Frame = VIETNAMESE, text: str = "") -> Picture:

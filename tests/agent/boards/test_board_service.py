@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format
 from agent.drivers.boards.fake import FakeBoard
 from agent.ports.board import BoardError, Picture
 from agent.services.board import AGAIN_MS, BoardService
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
 from protocol.ids import sha256
 from protocol.manifest import Manifest
 from protocol.order import MessageType, Status

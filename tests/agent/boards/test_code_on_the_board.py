@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from agent.config import parse, to_toml
-from agent.core.pages import Look, Page
 from agent.daemon import box_of
 from agent.drivers import boards
 from agent.drivers.boards.alpha import AlphaBoard
 from agent.drivers.boards.fake import FakeBoard
 from agent.drivers.boards.hdmi import HdmiBoard
 from agent.errors import ConfigError
+from protocol.board.page import Look, Page
 from protocol.ids import enrolment_code
 from tests.support import virtual_time
 from tests.support.agents import Agent, eventually

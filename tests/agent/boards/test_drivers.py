@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from agent.core.film import Frame
-from agent.core.pages import Look, Page
-from agent.core.rendering import Format, render
 from agent.drivers.boards.hdmi import HdmiBoard
 from agent.drivers.boards.hub75 import Hub75Board
 from agent.drivers.boards.png import PngBoard
 from agent.drivers.boards.worker import Worker
 from agent.ports.board import BoardError, Picture
+from protocol.board.film import Frame
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
 from tests.support.agents import eventually
+from tests.support.boards import draw
 
-FRAME = render(Page(Look.BULLETIN, "Lịch tiêm chủng", "Thứ Năm"), Format(128, 64)).at(0)
+FRAME = draw(Page(Look.BULLETIN, "Lịch tiêm chủng", "Thứ Năm"), Format(128, 64)).at(0)
 
 
 @pytest.fixture

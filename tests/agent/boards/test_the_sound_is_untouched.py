@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.film import Film
-from agent.core.pages import Page
-from agent.core.rendering import Format, render
 from agent.drivers.boards.fake import FakeBoard
 from agent.ports.board import Picture
 from agent.services.board import BoardService, Light
+from protocol.board.film import Film
+from protocol.board.page import Page
+from protocol.board.rendering import Format, render
 from protocol.report import FaultCode
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
+from tests.support.boards import FONTS
 from tests.support.box_parts import parts
 
 
@@ -37,7 +38,7 @@ def morning(folder: Path, board: FakeBoard | None) -> tuple[tuple[object, ...], 
     """What is heard and written in a quarter of an hour with an alarm, and whether the board is at fault."""
 
     async def draw(page: Page) -> Film:
-        return render(page, Format(96, 16))
+        return render(page, Format(96, 16), FONTS)
 
     async def story() -> tuple[tuple[object, ...], bool]:
         (folder / "box").mkdir(parents=True)

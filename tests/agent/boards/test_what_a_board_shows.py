@@ -6,14 +6,15 @@ from dataclasses import replace as changed
 import pytest
 from msgspec.structs import replace
 
-from agent.core.film import Frame
-from agent.core.pages import BLACK, CANCELLED_MS, Alarm, Look, Page, alarms_of, shows
+from agent.core.pages import CANCELLED_MS, Alarm, alarms_of, shows
 from agent.services.board import Light
 from protocol.approval import judge_manifest
+from protocol.board.film import Frame
+from protocol.board.page import BLACK, Look, Page
 from protocol.bulletin import MAX_WORDS, Bulletin
 from protocol.gate import Ending
 from protocol.ids import sha256
-from protocol.manifest import Assignment, Hours, Level, Manifest, Policy
+from protocol.manifest import Assignment, Hours, Level, Line, Manifest, Policy
 from protocol.messages import BY_CODE
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.quantities import MINUTE_MS
@@ -256,6 +257,25 @@ def test_a_notice_whose_words_nobody_has_signed_for_is_left_out() -> None:
     bare = replace(box.manifest.bulletins[0], title="", text="")
     silent = changed(box, manifest=replace(box.manifest, bulletins=(bare, box.manifest.bulletins[1])))
     assert set(looks(silent, 5 * MINUTE_MS)) == {(Look.NOTICE, "b-cup-dien"), (Look.CLOCK, "")}
+
+
+# The line beside the time of day
+
+
+def test_the_line_stands_beside_the_time_until_its_end_and_not_a_moment_longer() -> None:
+    box = holdings(programme(entries=(), line=Line("28–34 °C, chiều có dông", NOW_S + 60)))
+    assert page(box).line == "28–34 °C, chiều có dông"
+    assert page(box, after_ms=59_999).line == "28–34 °C, chiều có dông"
+    assert page(box, after_ms=60_000) == page(holdings(programme(entries=())), after_ms=60_000)
+
+
+def test_the_line_is_not_shown_where_the_time_is_not_known_nor_in_an_alarm_nor_in_quiet_hours() -> None:
+    told = programme(line=Line("28–34 °C, chiều có dông", NOW_S + 86_400))
+    assert page(holdings(told), quality=ClockQuality.NONE).line == ""
+    assert page(holdings(told), alarms=[Alarm(flood(), 0)]).line == ""
+    assert page(holdings(told), after_ms=30_000).line == ""
+    quiet = replace(told, policies=(Policy(Level.PROVINCE, quiet=(Hours(0, 86_400),)),))
+    assert page(holdings(quiet), after_ms=HOUR_MS).look is Look.BLACK
 
 
 # One bulletin goes to voice and board: its words are signed for like its sound

@@ -128,6 +128,27 @@ def test_fault_46_the_press_goes_on_after_kill_minus_nine_as_the_kernel_kills_fo
         eventually(lambda: any(row["complete"] for row in heard(tmp_path)), "a whole pass after the restart")
 
 
+def test_a_box_without_the_communes_token_says_at_the_terminal_that_it_reaches_no_other(tmp_path: Path) -> None:
+    config = tmp_path / "box.toml"
+    config.write_text(BOX, encoding="utf-8")
+
+    def talk(to: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "agent", "talk", "--lang", "vi", "--to", to, "--config", str(config)]
+        return subprocess.run(command, input="24681357\n", capture_output=True, text=True, check=False, timeout=60)
+
+    with Agent(config) as agent:
+        eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+        for to, why in (
+            ("commune", "không giữ khóa của xã"),
+            ("ABCD-EFGH", "không giữ khóa của xã"),
+            ("xã", "mã hộp dạng"),
+        ):
+            done = talk(to)
+            assert done.returncode != 0
+            assert why in done.stderr
+        assert "the microphone is open" not in agent.log()
+
+
 def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:
     config = tmp_path / "box.toml"
     config.write_text(BOX, encoding="utf-8")

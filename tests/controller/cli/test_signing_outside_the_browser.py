@@ -363,6 +363,7 @@ OTHER: dict[type, dict[str, Any]] = {
         "issued": NOW + 60,
         "expires": NOW + 60,
         "title": "Tết",
+        "picture": bytes(32),
     },
     QuietException: {
         "epoch": 2,

@@ -18,7 +18,7 @@ from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
-from protocol.order import Status
+from protocol.order import Chime, Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from protocol.signing import Family, to_be_signed
@@ -41,10 +41,10 @@ def as_(here: Province, who: str) -> Client:
     return client
 
 
-def prepared(here: Province) -> EmergencyOrder:
+def prepared(here: Province, **choices: str) -> EmergencyOrder:
     answer = as_(here, "hoa").post(
         reverse("orders:new"),
-        {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"},
+        {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"} | choices,
     )
     assert answer.status_code == 302
     return EmergencyOrder.objects.get()
@@ -69,6 +69,35 @@ def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
     assert page.count("Chưa trả lời") == 2
     live = as_(here, "minh").get(reverse("orders:order", args=[order.pk]), headers={"HX-Request": "true"})
     assert "<html" not in live.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("choices", "chime", "said"),
+    [
+        ({}, Chime.WAIL, "còi hú"),
+        ({"chime": ""}, Chime.WAIL, "còi hú"),
+        ({"severity": "3"}, Chime.TWO_TONE, "còi hai giọng"),
+        ({"severity": "2"}, Chime.ATTENTION, "chuông chú ý"),
+        ({"status": "1"}, Chime.ATTENTION, "chuông chú ý"),
+        ({"status": "1", "chime": "3"}, Chime.YELP, "còi gấp"),
+        ({"chime": "0"}, Chime.NONE, "không có"),
+    ],
+)
+def test_the_officer_chooses_what_goes_before_the_message_or_its_severity_does(
+    here: Province, choices: dict[str, str], chime: Chime, said: str
+) -> None:
+    order = prepared(here, **choices)
+    sound = services.read(order).sound
+    assert sound is not None
+    assert sound.chime == chime
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert f"<dt>Âm báo trước nội dung</dt><dd>{said}</dd>" in page
+
+
+def test_a_chime_that_nobody_knows_is_not_taken(here: Province) -> None:
+    wanted = {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"}
+    assert as_(here, "hoa").post(reverse("orders:new"), wanted | {"chime": "5"}).status_code == 200
+    assert not EmergencyOrder.objects.exists()
 
 
 def test_real_drill_or_test_is_asked_and_never_presumed(here: Province) -> None:
@@ -339,3 +368,17 @@ def test_who_opens_the_speakers_again_reads_that_what_goes_on_is_a_drill(here: P
     opened = services.reinstate_prepare(stop, here.people["hoa"])
     page = as_(here, "hoa").get(reverse("orders:order", args=[opened.pk])).text
     assert '<span class="badge">Diễn tập</span>' in page.partition("Sẽ phát tiếp")[2]
+
+
+def test_who_signs_sees_what_boards_will_show_and_of_a_test_they_show_nothing(here: Province) -> None:
+    order = prepared(here)
+    shown = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert "Trên bảng tin" in shown
+    assert "nháy mỗi giây một lần" in shown
+    drill = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), status=Status.EXERCISE))
+    part = as_(here, "hoa").get(reverse("orders:board", args=[drill.pk]) + "?bang=256x128").content.decode()
+    assert "data:image/png" in part
+    assert "nháy" not in part
+    test = services.prepare(here.people["hoa"], Alarm(message=1, area=(AN_PHU,), status=Status.TEST))
+    assert "Trên bảng tin" not in as_(here, "hoa").get(reverse("orders:order", args=[test.pk])).content.decode()
+    assert as_(here, "hoa").get(reverse("orders:board", args=[test.pk])).status_code == 404

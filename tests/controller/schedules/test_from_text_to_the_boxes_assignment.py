@@ -11,6 +11,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 
 from controller.accounts.models import Audit
 from controller.boxes.models import BoxState
@@ -112,6 +113,27 @@ def test_the_words_that_were_approved_go_to_the_boards_with_the_sound(here: Offi
     wrong = msgspec.structs.replace(bulletin, text=bulletin.text + " Sai.")
     forged = msgspec.structs.replace(manifest, bulletins=(wrong,))
     assert judge_manifest(forged, trust, assignment.units, assignment.issued).manifest.bulletins[0].text == ""
+
+
+def test_the_picture_that_was_approved_goes_to_the_boxes_as_a_file_of_their_own(here: Office, tmp_path: Path) -> None:
+    upload = tmp_path / "map.png"
+    Image.new("RGB", (60, 40), (255, 128, 0)).save(upload)
+    made = library.write(Words("Sơ tán", "Theo bản đồ."), here.ward, here.lan, picture=upload)
+    do_all(timezone.now())
+    made.refresh_from_db()
+    approve(made, here.hoa)
+    services.publish(Draft("Sơ tán", WARD, (made.pk,), tomorrow(9), Aimed(units=(WARD,))), here.lan)
+    do_all(timezone.now())
+    target = here.boxes[0].pk
+    assignment, manifest = read(assignment_of(target))
+    assert made.picture is not None
+    shown = bytes.fromhex(made.picture.hash)
+    judged = judge_manifest(manifest, trust_of(WARD), assignment.units, assignment.issued)
+    assert (judged.unapproved, judged.manifest.bulletins[0].picture) == ((), shown)
+    assert [(blob.hash, blob.size) for blob in manifest.blobs if not blob.is_sound] == [(shown, made.picture.size)]
+    assert services.may_fetch_sound(target, made.picture.hash)
+    assert not services.may_fetch_sound(here.boxes[2].pk, made.picture.hash)
+    validate_manifest(manifest)
 
 
 def test_a_schedule_may_keep_its_words_on_the_boards(here: Office) -> None:

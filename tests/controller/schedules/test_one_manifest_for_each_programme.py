@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.schedules.compiler import (
+    MAX_PICTURES_BYTES,
     MAX_TEXT_BYTES,
     Aim,
     Content,
@@ -205,6 +206,29 @@ def test_texts_for_boards_are_left_behind_before_a_manifest_becomes_heavy_for_mo
     kept = MAX_TEXT_BYTES // len(words.encode())
     assert texts == [words] * kept + [""] * (400 - kept)
     assert 0 < kept < 400
+
+
+def test_as_many_pictures_go_on_as_boxes_have_room_for_and_sounds_go_before_pictures() -> None:
+    size = 250_000
+    names = [f"b{number:03}" for number in range(100)]
+    contents = {
+        name: Content(
+            Bulletin(name, name, "vi", digest, picture=picture), Blob(digest, 1000, 5000), Blob(picture, size, 0)
+        )
+        for number, name in enumerate(names)
+        if (digest := bytes([number]) * 32) and (picture := bytes([number, 200]) * 16)
+    }
+    programme = Programme(entry(1, tuple(names)), everywhere())
+    place = Place("a", "77")
+    found = compile_all([place], [programme], zone="Asia/Ho_Chi_Minh", contents=contents, stations={}, rules=Rules({}))
+    (manifest,) = found.manifests
+    validate_manifest(manifest)
+    shown = [row.picture for row in manifest.bulletins if row.picture is not None]
+    kept = MAX_PICTURES_BYTES // size
+    assert 0 < kept < 100
+    assert len(shown) == kept
+    assert {blob.hash for blob in manifest.blobs if not blob.is_sound} == set(shown)
+    assert sum(blob.is_sound for blob in manifest.blobs) == 100
 
 
 def everywhere() -> Aim:

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from protocol.bulletin import Blob, Bulletin
+from protocol.bulletin import MAX_PICTURE_BYTES, Blob, Bulletin
 from protocol.errors import ProtocolError
 from protocol.ids import sha256
 from protocol.manifest import Entry, Kind, Level, Manifest, Policy, Station
 from protocol.timeline import Holdings, plan, validate_entry, validate_manifest
 from tests.protocol.timeline.house import filler, manifest, ms, programme, relay
 
+PICTURE = sha256(b"a picture")
 GOOD = manifest(programme("s1", "06:00", "3m", "2m"), relay("r1", "05:00", 30, "3m"), filler("f1", "17:00", 30, "2m"))
 
 
@@ -168,10 +169,30 @@ def test_a_relay_without_a_fallback_is_allowed() -> None:
             },
             "bulletins[2].sound",
         ),
+        ({"bulletins": (replace(GOOD.bulletins[0], picture=PICTURE),)}, "bulletins[0].picture"),
+        (
+            {"bulletins": (replace(GOOD.bulletins[0], picture=PICTURE),), "blobs": (*GOOD.blobs, Blob(PICTURE, 9, 1))},
+            "bulletins[0].picture",
+        ),
+        (
+            {
+                "bulletins": (*GOOD.bulletins[:1], replace(GOOD.bulletins[1], picture=PICTURE)),
+                "blobs": (*GOOD.blobs, Blob(PICTURE, MAX_PICTURE_BYTES + 1, 0)),
+            },
+            "bulletins[1].picture",
+        ),
     ],
 )
 def test_a_manifest_that_does_not_hold_together_is_refused_with_its_field(part: dict[str, Any], field: str) -> None:
     assert refusal(replace(GOOD, **part)).field == field
+
+
+def test_a_bulletin_may_have_a_picture_of_the_largest_size() -> None:
+    bulletins = tuple(replace(row, picture=PICTURE) for row in GOOD.bulletins)
+    validate_manifest(replace(GOOD, bulletins=bulletins, blobs=(*GOOD.blobs, Blob(PICTURE, MAX_PICTURE_BYTES, 0))))
+    error = refusal(replace(GOOD, bulletins=bulletins))
+    told = "bulletin '2m' names a picture that is no blob of 262144 bytes at most"
+    assert (error.code, error.message) == ("no-picture", told)
 
 
 def test_the_planner_itself_refuses_what_it_cannot_plan() -> None:

@@ -1,6 +1,6 @@
 """Makes the board's fonts: run it when a letter is missing, and commit the files.
 
-    python agent/fonts/make.py        needs Debian's fonts-dejavu (DejaVu 2.37) and fonttools
+    python protocol/board/fonts/make.py        needs Debian's fonts-dejavu (DejaVu 2.37) and fonttools
 
 DejaVu is drawn for screens of few dots, has every Vietnamese letter, and its licence (LICENSE.txt, beside this) lets
 anybody change and ship it under a name without "Bitstream" and "Vera". Only what a Vietnamese board shows is kept.

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
 
-from agent.core.film import Film, Frame, Scene
-from agent.core.pages import Look, Page
-from agent.core.rendering import FONTS, Format, render
+from protocol.board.film import Film, Frame, Scene
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
 from protocol.messages import BY_CODE
-from tests.support.boards import save
+from tests.support.boards import FOLDER, draw, save
 
 PICTURES = Path("build/boards")
 VOWELS = "aăâeêioôơuưy"
@@ -59,7 +59,7 @@ def vietnamese() -> set[str]:
 def test_the_fonts_have_every_vietnamese_letter_and_whatever_a_text_is_made_of(name: str) -> None:
     letters = vietnamese()
     assert len(letters) == 2 * (12 * 6 + 17)
-    known = TTFont(FONTS / f"{name}.ttf").getBestCmap()
+    known = TTFont(FOLDER / f"{name}.ttf").getBestCmap()
     needed = letters | set(string.digits + string.ascii_letters + string.punctuation + "–“”…° ")
     assert {letter for letter in needed if ord(letter) not in known} == set()
 
@@ -67,7 +67,7 @@ def test_the_fonts_have_every_vietnamese_letter_and_whatever_a_text_is_made_of(n
 def test_nor_in_the_smallest_letters_of_a_high_board() -> None:
     seen: dict[bytes, str] = {}
     for letter in sorted(vietnamese()):
-        dots = render(Page(Look.BULLETIN, "", " ".join([letter] * 200)), Format(64, 64)).at(0).rgb
+        dots = draw(Page(Look.BULLETIN, "", " ".join([letter] * 200)), Format(64, 64)).at(0).rgb
         assert dots not in seen or {letter, seen[dots]} == {"l", "I"}, (letter, seen.get(dots))
         seen[dots] = letter
 
@@ -77,16 +77,16 @@ def test_no_two_vietnamese_letters_look_alike_on_a_low_board(height: int) -> Non
     """In a narrower font of 12 dots "ã" and "ă" are the same; "l" and "I" may be, as in print."""
     seen: dict[bytes, str] = {}
     for letter in sorted(vietnamese()):
-        dots = render(Page(Look.BULLETIN, letter), Format(48, height)).at(0).rgb
+        dots = draw(Page(Look.BULLETIN, letter), Format(48, height)).at(0).rgb
         assert dots not in seen or {letter, seen[dots]} == {"l", "I"}, (letter, seen.get(dots))
         seen[dots] = letter
 
 
 def test_the_fonts_may_be_shipped() -> None:
-    words = (FONTS / "LICENSE.txt").read_text("utf-8")
+    words = (FOLDER / "LICENSE.txt").read_text("utf-8")
     assert "Permission is hereby granted, free of charge" in words
     for name in ("text", "bold"):
-        names = str(TTFont(FONTS / f"{name}.ttf")["name"].getDebugName(4))
+        names = str(TTFont(FOLDER / f"{name}.ttf")["name"].getDebugName(4))
         assert names == f"Loa Lang {name}"
         assert not any(word in names for word in ("Bitstream", "Vera", "Arev", "DejaVu"))
 
@@ -94,7 +94,7 @@ def test_the_fonts_may_be_shipped() -> None:
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.width}x{form.height}{'' if form.moves else '-still'}")
 def test_every_page_is_drawn_in_the_boards_size(form: Format) -> None:
     for page in PAGES:
-        film = render(page, form)
+        film = draw(page, form)
         frames = [film.at(at_ms) for at_ms in range(0, sum(scene.hold_ms for scene in film.scenes), 997)]
         assert {(frame.width, frame.height, len(frame.rgb)) for frame in frames} == {
             (form.width, form.height, 3 * form.width * form.height)
@@ -112,15 +112,15 @@ def test_every_page_is_drawn_in_the_boards_size(form: Format) -> None:
 )
 def test_no_word_is_lost_on_any_board(form: Format) -> None:
     words = BULLETIN.split()
-    whole = render(Page(Look.BULLETIN, "", BULLETIN), form).digest
+    whole = draw(Page(Look.BULLETIN, "", BULLETIN), form).digest
     for number in range(len(words)):
         other = " ".join([*words[:number], words[number][::-1] + "q", *words[number + 1 :]])
-        assert render(Page(Look.BULLETIN, "", other), form).digest != whole, words[number]
+        assert draw(Page(Look.BULLETIN, "", other), form).digest != whole, words[number]
 
 
 @pytest.mark.parametrize("form", [Format(96, 16), Format(128, 64), Format(256, 128)], ids=lambda form: str(form.width))
 def test_a_drill_is_marked_as_one_on_every_screen_of_it(form: Format) -> None:
-    drill, alarm = (render(page, form) for page in PAGES[1::-1])
+    drill, alarm = (draw(page, form) for page in PAGES[1::-1])
     assert all(one.frame != other.frame for one, other in zip(drill.scenes, alarm.scenes, strict=True))
     assert all(scene.other is None for scene in drill.scenes), "a drill does not flash"
     if form.height >= 48:
@@ -133,9 +133,9 @@ def test_a_drill_is_marked_as_one_on_every_screen_of_it(form: Format) -> None:
 )
 def test_nothing_flashes_more_than_three_times_a_second(form: Format) -> None:
     for page in PAGES:
-        film = render(page, form)
+        film = draw(page, form)
         assert most_flashes(film) <= 3, page.look
-    assert most_flashes(render(PAGES[0], form)) == (1 if form.moves else 0)
+    assert most_flashes(draw(PAGES[0], form)) == (1 if form.moves else 0)
 
 
 def test_the_test_of_flashes_sees_them() -> None:
@@ -183,7 +183,7 @@ def contrast(frame: Frame, box: tuple[int, int]) -> float:
 
 @pytest.mark.parametrize("look", [Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN, Look.NOTICE])
 def test_letters_stand_out_from_their_ground(look: Look) -> None:
-    frame = render(Page(look, "Lũ", "Nước đang lên nhanh.", "a"), Format(128, 64)).at(0)
+    frame = draw(Page(look, "Lũ", "Nước đang lên nhanh.", "a"), Format(128, 64)).at(0)
     assert contrast(frame, (20, 64)) >= 7
     assert contrast(frame, (0, 12)) >= 3.9, "large letters on the bar"
 
@@ -194,7 +194,7 @@ def test_letters_stand_out_from_their_ground(look: Look) -> None:
 )
 def test_what_a_page_is_and_the_time_stand_whole_on_low_boards(form: Format, page: Page) -> None:
     """The last column of a word that was cut off would be lit."""
-    for frame in (render(page, form).at(0), render(PAGES[5], form).at(0)):
+    for frame in (draw(page, form).at(0), draw(PAGES[5], form).at(0)):
         last = frame.window(form.width - 1, 1).rgb
         assert set(zip(last[::3], last[1::3], last[2::3], strict=True)) <= {(0, 0, 0), GROUNDS[page.look]}
         assert any(frame.rgb)
@@ -202,7 +202,7 @@ def test_what_a_page_is_and_the_time_stand_whole_on_low_boards(form: Format, pag
 
 def test_a_drill_that_runs_through_says_so_again_and_again() -> None:
     """Whoever looks up in the middle must not take it for an alarm: its text is longer by the words that say it."""
-    drill, alarm = (render(page, Format(96, 16)).scenes[-1].frame.width for page in PAGES[1::-1])
+    drill, alarm = (draw(page, Format(96, 16)).scenes[-1].frame.width for page in PAGES[1::-1])
     words = len(f"{FLOOD.title_vi} {FLOOD.text_vi}".split())
     assert drill > alarm + (words // 6) * 70
 
@@ -210,17 +210,40 @@ def test_a_drill_that_runs_through_says_so_again_and_again() -> None:
 def test_hostile_text_is_drawn_or_left_out_and_never_raises() -> None:
     for text in ("\x00\x1b[31m", "a" * 999, "\u202eabc", "\U0001f600" * 50, "\n\n\n", " ", "đ\u0301" * 300):
         for look in Look:
-            render(Page(look, text[:200], text), Format(96, 16))
-            render(Page(look, text[:200], text), Format(128, 64))
+            draw(Page(look, text[:200], text), Format(96, 16))
+            draw(Page(look, text[:200], text), Format(128, 64))
 
 
 def test_decomposed_letters_are_drawn_as_composed_ones() -> None:
     composed = Page(Look.BULLETIN, "Ế ỗ ặ")
     decomposed = Page(Look.BULLETIN, unicodedata.normalize("NFD", composed.title))
-    assert render(composed, FORMS[0]) == render(decomposed, FORMS[0])
+    assert draw(composed, FORMS[0]) == draw(decomposed, FORMS[0])
 
 
 def test_a_board_that_is_written_dot_by_dot_gets_neither_flashes_nor_running_text() -> None:
-    film = render(PAGES[0], Format(96, 16, moves=False))
+    film = draw(PAGES[0], Format(96, 16, moves=False))
     assert all(scene.other is None and scene.frame.width == 96 for scene in film.scenes)
     assert min(scene.hold_ms for scene in film.scenes) >= 3_000
+
+
+WEATHER = "28–34 °C, chiều có dông"
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.height >= 48])
+def test_the_line_comes_after_the_time_with_the_time_above_it_and_nothing_of_it_is_cut(form: Format) -> None:
+    time, *told = draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026", line=WEATHER), form).scenes
+    assert draw(Page(Look.CLOCK, "14:05", "Thứ Ba 24/11/2026"), form).scenes == (time,)
+    assert len(told) == 1
+    save(told[0].frame, PICTURES / f"weather-{form.width}x{form.height}.png", zoom=max(1, 512 // form.width))
+    words = WEATHER.split(" ")
+    for number in range(len(words)):
+        other = " ".join(words[:number] + words[number + 1 :])
+        assert draw(Page(Look.CLOCK, "14:05", line=other), form).scenes[1:] != tuple(told), words[number]
+
+
+@pytest.mark.parametrize("form", FORMS[:3])
+def test_a_board_of_one_row_shows_the_time_and_then_the_line(form: Format) -> None:
+    time, *told = draw(Page(Look.CLOCK, "14:05", line=WEATHER), form).scenes
+    assert draw(Page(Look.CLOCK, "14:05"), form).scenes == (time,)
+    assert sum(any(scene.frame.rgb) for scene in told) == len(told) >= 1
+    assert (told[0].frame.width > form.width) is form.moves

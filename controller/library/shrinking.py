@@ -1,0 +1,57 @@
+"""A picture from outside into the one kind that boxes take: `python -m controller.library.shrinking SOURCE TARGET`.
+
+A process of its own with little memory and little time: what a hostile file makes of its decoder stays in here. It
+knows neither Django nor the data folder. Its exit code is one of `Outcome`.
+"""
+
+import enum
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+from protocol.board.picture import make_picture
+
+FORMATS: Final = ("PNG", "JPEG")
+MAX_DOTS: Final = 40_000_000
+"""More than a telephone's camera has, and 160 MB decoded."""
+MEMORY_BYTES: Final = 1 << 30
+CPU_S: Final = 20
+LARGE: Final = (2_560, 1_440)
+"""What is larger than twice this is decoded smaller, where the format can (JPEG)."""
+
+
+class Outcome(enum.IntEnum):
+    """What became of it."""
+
+    MADE = 0
+    NO_PICTURE = 3
+    TOO_MANY_DOTS = 4
+
+
+def shrink(source: Path, target: Path) -> Outcome:
+    """Nothing is decoded before its size is known. A transparent ground becomes black, as a board is."""
+    Image.MAX_IMAGE_PIXELS = None  # judged here, and not with a warning
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > MAX_DOTS:
+                return Outcome.TOO_MANY_DOTS
+            image.draft("RGB", LARGE)
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except Exception:  # a decoder's errors are many, and mean one thing
+        return Outcome.NO_PICTURE
+    ground = Image.new("RGBA", upright.size, "black")
+    target.write_bytes(make_picture(Image.alpha_composite(ground, upright)))
+    return Outcome.MADE
+
+
+def main() -> int:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    return shrink(Path(sys.argv[1]), Path(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
