@@ -445,12 +445,9 @@ def _open_the_desk(
         enrolment_code(me.box),
         config.state_dir / "code.wav",
         voice=Espeak(),
-        speaker=wires.lock.speaker,
-        amplifier=wires.lock.amplifier,
+        say=player.aside.say,
         trust=mind.store.trust,
-        clock=mind.clock,
         busy=lambda: player.sounding is not None,
-        lead_in_ms=config.lead_in_ms,
     )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),

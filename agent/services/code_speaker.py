@@ -1,13 +1,12 @@
-"""Speaks the enrolment code on request, for an installer on a ladder: only before the approval, never over a sound."""
+"""Speaks the enrolment code on request, for an installer on a ladder: only before the approval, below all else."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from agent.core.code import spoken
 from agent.errors import AgentError
-from agent.ports.clock import Clock
-from agent.ports.sound import Amplifier, Speaker, Track, files
+from agent.ports.sound import Sound, files
 from agent.ports.store import Trust
 from agent.ports.voice import Voice
 
@@ -23,27 +22,22 @@ class CodeSpeaker:
         file: Path,
         *,
         voice: Voice,
-        speaker: Speaker,
-        amplifier: Amplifier,
+        say: Callable[[tuple[Sound, ...], str], Awaitable[None]],
         trust: Trust,
-        clock: Clock,
         busy: Callable[[], bool],
-        lead_in_ms: int,
     ) -> None:
-        """`file` is where the spoken code is kept meanwhile; `busy` tells whether something else sounds."""
+        """`file` is where the spoken code is kept meanwhile; `say` lets it sound below all else (`Aside.say`); `busy`
+        tells whether something else sounds."""
         self._code = code
         self._file = file
         self._voice = voice
-        self._speaker = speaker
-        self._amplifier = amplifier
+        self._say = say
         self._trust = trust
-        self._clock = clock
         self._busy = busy
-        self._lead_in_ms = lead_in_ms
         self._speaking = False
 
     async def speak(self) -> None:
-        """Raises AgentError when it may not, SoundError when it cannot."""
+        """Raises AgentError when it may not or something else begins to sound, SoundError when it cannot."""
         if self._trust.broker() is not None:
             raise AgentError(
                 "this box is approved: its code is of no more use, and its loudspeaker is the village's",
@@ -54,11 +48,7 @@ class CodeSpeaker:
         self._speaking = True
         try:
             await self._voice.say(spoken(self._code), self._file)
-            await self._amplifier.power(True)
-            start_ms = self._clock.now_ms() + self._lead_in_ms
-            track = Track(files(self._file), 0, start_ms, None, 0, 0, NAME, NAME)
-            await (await self._speaker.start(track)).ended()
-            await self._amplifier.power(False)
+            await self._say(files(self._file), NAME)
         finally:
             self._file.unlink(missing_ok=True)
             self._speaking = False
