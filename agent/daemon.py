@@ -52,8 +52,8 @@ from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
 from agent.services.live import Live
 from agent.services.own_orders import OwnOrders
-from agent.services.panel import Judged, PanelService, Wiring, output_of, wiring_of
-from agent.services.panel_code import judged
+from agent.services.panel import PanelService, Wiring, output_of, wiring_of
+from agent.services.panel_code import CodeJudge
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
@@ -331,9 +331,6 @@ def _panel(
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
     )
 
-    async def judge(entered: str) -> Judged:
-        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token.text)
-
     panel = PanelService(
         wires.wiring,
         wires.pins,
@@ -345,7 +342,7 @@ def _panel(
         troubles={**wires.troubles, "token": token.trouble},
         microphone=audio.microphone(config),
         inlet=wires.inlet,
-        judge=judge,
+        judge=CodeJudge(config.panel.code, config.panel.duress_code, token.text),
         sounding=lambda: player.sounding,
     )
     wires.power.on_trouble = panel.power_trouble

@@ -206,7 +206,7 @@ class Testimony:
                 try:
                     await self._follow(listening, played)
                 finally:
-                    listening.close()
+                    await listening.close()
             except EarError as error:
                 self._acoustic.trouble = str(error)
             await self._clock.sleep_ms(RETRY_MS)

@@ -48,7 +48,7 @@ class FakeListening:
         wall_ms = self._clock.now_ms() - self._clock.boot_ms() + at_ms
         return Block(self._air(wall_ms, BLOCK_MS * RATE_HZ // 1000), at_ms)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._microphone.open -= 1
 
 
