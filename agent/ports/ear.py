@@ -45,8 +45,8 @@ class Microphone(Protocol):
 class Line(Protocol):
     """A measuring chip at the amplifier: its supply current, or the rectified signal of its output."""
 
-    def level(self) -> float:
-        """At this moment, in whatever unit. Returns within a millisecond. Raises EarError."""
+    async def level(self) -> float:
+        """At this moment, in whatever unit. Raises EarError, also where the chip is slow, and is left alone then."""
         ...
 
 

@@ -243,7 +243,7 @@ class Testimony:
             await self._clock.sleep_ms(due_ms - self._clock.boot_ms())
             behind = (self._clock.boot_ms() - due_ms) // TICK_MS
             try:
-                level = line.level()
+                level = await line.level()
             except EarError as error:
                 self._electrical.trouble = str(error)
                 level = 0.0

@@ -58,7 +58,7 @@ class FakeLine:
     def __init__(self, level: Callable[[], float | None]) -> None:
         self._level = level
 
-    def level(self) -> float:
+    async def level(self) -> float:
         level = self._level()
         if level is None:
             raise EarError("no measurement: the chip is gone")
