@@ -1,8 +1,7 @@
 """What a board is handed: frames of dots, and how they follow one another. Pure, and knows no drawing."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final
 
 STEP_DOTS: Final = 2
@@ -63,6 +62,12 @@ class Film:
     width: int
     height: int
     scenes: tuple[Scene, ...]
+    digest: str = field(init=False, compare=False)
+    """SHA-256 in hex over size and dots of every scene: what the play log names. It is reckoned where the film is
+    drawn, and that is not in the event loop: on a large screen it takes a tenth of a second."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self.scenes))
 
     def at(self, elapsed_ms: int) -> Frame:
         """What stands there so many milliseconds after its beginning."""
@@ -76,16 +81,6 @@ class Film:
         scene, into_ms = self._scene(elapsed_ms)
         return scene.changes_in_ms(self.width, into_ms)
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 in hex over size and dots of every scene: what the play log names."""
-        hashed = hashlib.sha256()
-        for scene in self.scenes:
-            for frame in (scene.frame, scene.other):
-                if frame is not None:
-                    hashed.update(b"%d %d\n" % (frame.width, frame.height) + frame.rgb)
-        return hashed.hexdigest()
-
     def _scene(self, elapsed_ms: int) -> tuple[Scene, int]:
         into_ms = elapsed_ms % sum(scene.hold_ms for scene in self.scenes)
         for scene in self.scenes[:-1]:
@@ -93,3 +88,13 @@ class Film:
                 return scene, into_ms
             into_ms -= scene.hold_ms
         return self.scenes[-1], into_ms
+
+
+def _digest(scenes: tuple[Scene, ...]) -> str:
+    hashed = hashlib.sha256()
+    for scene in scenes:
+        for frame in (scene.frame, scene.other):
+            if frame is not None:
+                hashed.update(b"%d %d\n" % (frame.width, frame.height))
+                hashed.update(frame.rgb)
+    return hashed.hexdigest()
