@@ -537,11 +537,14 @@ def _rank_again(panel: Panel) -> Outcome:
 
 
 def _pretend(panel: Panel) -> Outcome:
-    """An open microphone speaks no more, and its lamp stays lit. Nothing opens it again but another press."""
+    """An open microphone speaks no more, and its lamp stays lit. Nothing opens it again but another press.
+
+    Why is not said: whoever forces somebody may read what the box logs.
+    """
     speech = panel.speech
     if speech is None or speech.forced:
         return panel, ()
-    return replace(panel, speech=replace(speech, forced=True)), (Hush("the duress code was entered"),)
+    return replace(panel, speech=replace(speech, forced=True)), (Hush(""),)
 
 
 def _hush(panel: Panel, why: str) -> Outcome:

@@ -352,6 +352,21 @@ def test_a_duress_code_is_accepted_sounds_nothing_reports_and_lights_no_fault(tm
     tell(tmp_path, story)
 
 
+def test_nothing_that_the_box_logs_tells_of_a_duress_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(3_000)
+        assert await box.panel.enter(DURESS)
+        await box.pass_ms(3_000)
+        assert FaultCode.DURESS in box.parts.faults.active()
+        assert voices(box) == []
+
+    tell(tmp_path, story)
+    logged = "".join(capsys.readouterr())
+    assert "the microphone is closed" in logged
+    assert "duress" not in logged.lower()
+
+
 def test_a_right_code_unlocks_and_a_wrong_one_does_not(tmp_path: Path) -> None:
     async def story(box: PanelBox) -> None:
         assert not await box.panel.enter("00000000")
