@@ -25,7 +25,7 @@ from controller.orders import cards, locking
 from controller.orders.cards import concerns
 from controller.orders.views import areas_for
 from controller.units.models import Unit
-from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, RATE_HZ
+from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, RATE_HZ, WARM_MS
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -116,6 +116,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
             "rate": RATE_HZ,
             "bitrate": BITRATE,
             "frame": FRAME_MS,
+            "warm": WARM_MS,
         }
     return render(request, "live/session.html", context, status=status)
 

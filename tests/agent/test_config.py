@@ -6,6 +6,7 @@ import pytest
 
 from agent.config import load, parse, to_toml
 from agent.errors import ConfigError
+from protocol.live import WARM_MS
 
 PATH = Path("/etc/loalang/box.toml")
 KEY = "ab" * 16
@@ -51,6 +52,7 @@ def test_a_box_has_no_ear_unless_one_is_named() -> None:
         ("[sounds]\noutput = 'wav'", "[sounds]", "the tables are [box]"),
         ("[sound]\nlead_in_ms = 'long'", "sound.lead_in_ms", "whole number from 0"),
         ("[sound]\nlead_in_ms = true", "sound.lead_in_ms", "whole number from 0"),
+        (f"[sound]\nlead_in_ms = {WARM_MS + 1}", "sound.lead_in_ms", f"whole number from 0 to {WARM_MS}"),
         ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
         (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),

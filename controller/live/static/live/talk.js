@@ -19,7 +19,7 @@ const PER_GROUP = Number(data.frames);
 const HOLD_MS = 600;
 const KEEP_ALIVE_MS = 1000;
 const AGAIN_MS = 1000;
-const WARM_MS = 2000; /* amplifiers that were dark settle: what is said meanwhile is not heard */
+const WARM_MS = Number(data.warm); /* amplifiers that were dark settle: what is said meanwhile is not heard */
 const COLD_MS = 2000; /* after so much silence they may be dark again */
 
 let socket, groups, context, encoder;
