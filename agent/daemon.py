@@ -24,6 +24,7 @@ from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.png import png
+from agent.drivers.boards.worker import Worker
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.played import PlayedAgain
 from agent.drivers.espeak import Espeak
@@ -270,7 +271,14 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     if relay is not None:
         amplifier = switched = RelayAmplifier(pins, relay)
         troubles["amplifier"] = switched.trouble
-    power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
+    power = BrownOut(
+        amplifier,
+        speaker,
+        clock=mind.clock,
+        kept=LivesFile(config.state_dir),
+        keeper=mind.keeper,
+        aside=Worker("lives").do,
+    )
     wiring = wiring_of(config.panel)
     lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
     return _Wires(pins, wiring, power, lock, speaker, troubles)
