@@ -1,6 +1,7 @@
 """What a board is handed: frames of dots, and how they follow one another. Pure, and knows no drawing."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,20 +10,48 @@ STEP_MS: Final = 50
 """A text that runs goes on by STEP_DOTS every STEP_MS: 40 dots a second, about six letters of a sign 16 dots high."""
 FLASH_MS: Final = 500
 """So long each of the two faces of a scene that flashes: one flash a second. WCAG 2.3.1 allows three."""
+LARGE_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True)
 class Frame:
-    """Dots, row by row from the top left, three bytes each: red, green, blue."""
+    """Dots, row by row from the top left, three bytes each: red, green, blue. Never changed.
 
-    width: int
-    height: int
-    rgb: bytes
+    A large frame is kept packed: the pages of a text for a whole screen would else take 75 MB, and letters on a plain
+    ground take a hundredth of that.
+    """
+
+    __slots__ = ("_dots", "_is_packed", "height", "width")
+
+    def __init__(self, width: int, height: int, rgb: bytes) -> None:
+        self.width = width
+        self.height = height
+        self._is_packed = len(rgb) >= LARGE_BYTES
+        self._dots = zlib.compress(rgb, 1) if self._is_packed else rgb
+
+    @property
+    def rgb(self) -> bytes:
+        """Unpacked where it is asked for; a driver does so in its thread."""
+        return zlib.decompress(self._dots) if self._is_packed else self._dots
+
+    @property
+    def kept_bytes(self) -> int:
+        """So much memory it takes."""
+        return len(self._dots)
+
+    def __eq__(self, other: object) -> bool:
+        """Frames are packed alike, so that two are compared without unpacking them."""
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return (self.width, self.height, self._dots) == (other.width, other.height, other._dots)
+
+    def __hash__(self) -> int:
+        return hash((self.width, self.height, self._dots))
 
     def window(self, left: int, width: int) -> "Frame":
         """These columns."""
         rows = range(self.height)
-        parts = (self.rgb[3 * (row * self.width + left) :][: 3 * width] for row in rows)
+        dots = memoryview(self.rgb)
+        parts = (dots[3 * (row * self.width + left) :][: 3 * width] for row in rows)
         return Frame(width, self.height, b"".join(parts))
 
     def dimmed(self, percent: int) -> "Frame":

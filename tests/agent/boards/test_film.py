@@ -35,3 +35,15 @@ def test_films_of_other_dots_have_other_digests() -> None:
     other = Frame(2, 1, b"abcdeg")
     scenes = [(Scene(FRAME, 1),), (Scene(other, 1),), (Scene(FRAME, 1, other),), (Scene(Frame(1, 2, b"abcdef"), 1),)]
     assert len({Film(2, 1, row).digest for row in scenes}) == len(scenes)
+
+
+def test_a_large_frame_takes_little_memory_and_is_the_same_frame() -> None:
+    dots = bytes(3 * 1920 * 1000) + b"\x10\x20\x30" * (1920 * 80)
+    large = Frame(1920, 1080, dots)
+    assert large.rgb == dots
+    assert large.kept_bytes < len(dots) // 50
+    assert large == Frame(1920, 1080, dots)
+    assert large != Frame(1920, 1080, dots[:-1] + b"\x31")
+    assert large != Frame(1080, 1920, dots)
+    assert large.window(100, 10).rgb == b"".join(dots[3 * (row * 1920 + 100) :][:30] for row in range(1080))
+    assert len({large, Frame(1920, 1080, dots)}) == 1
