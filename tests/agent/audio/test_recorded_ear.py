@@ -66,7 +66,7 @@ def test_it_hears_the_road_alone_while_the_amplifier_is_off_or_the_wire_is_cut(t
         assert await level() == pytest.approx(0.05, abs=0.002)
         await horn.power(False)
         assert await level() == pytest.approx(0.0, abs=0.002)
-        listening.close()
+        await listening.close()
 
     virtual_time.run(story())
 
