@@ -75,7 +75,7 @@ def test_a_picture_that_is_not_here_yet_is_left_out_and_is_no_fault(tmp_path: Pa
     assert (desk.damaged, desk.unreadable) == ([], [])
 
 
-@pytest.mark.parametrize("file", [MAP[:-1], MAP + b"\0", b"", bytes(10_000_000)])
+@pytest.mark.parametrize("file", [MAP[:-1], MAP + b"\0", b"", bytes(10_000_000)], ids=["cut", "more", "empty", "long"])
 def test_a_picture_whose_bytes_are_not_those_that_were_approved_is_left_out_and_fetched_again(
     tmp_path: Path, file: bytes
 ) -> None:
