@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PORT ?= 8080
+JOBS ?= auto
 BOXES ?= 20
 CODE := agent controller protocol tests docs
 
@@ -35,18 +36,18 @@ contracts:
 	@echo "▸ import contracts"
 	@$(BIN)/lint-imports
 
-unit: ## The tests alone (ARGS= goes to pytest)
+unit: ## The tests alone, on every core (JOBS=; ARGS= goes to pytest)
 	@echo "▸ tests"
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 format: ## Formats the code and mends what ruff can mend
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-bench: ## Runs a benchmark of tests/bench/ (NAME=…); its last line is one JSON object
+bench: ## Runs a benchmark of tests/bench/ (NAME=…; SECONDS= of NAME=sound); its last line is one JSON object
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=<one of: $$(cd tests/bench && ls *.py | sed 's/\.py//' | tr '\n' ' ')>"; exit 2; }
 	@test -f tests/bench/$(NAME).py || { echo "tests/bench/$(NAME).py does not exist"; exit 2; }
-	@PYTHONPATH=. $(BIN)/python tests/bench/$(NAME).py
+	@PYTHONPATH=. $(BIN)/python tests/bench/$(NAME).py $(if $(filter sound,$(NAME)),$(SECONDS))
 
 fuzz: ## Asks the gate and its oracle a million questions (N=, SEED=; CASE= asks one again); its last line is one JSON object
 	@$(BIN)/python -m tests.fuzz

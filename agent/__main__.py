@@ -6,6 +6,7 @@ import getpass
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import sys
@@ -81,7 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     at_the_box("code", "mã hộp, để duyệt / the box's code, for its approval", _code)
     at_the_box("speak-code", "đọc mã hộp ra loa / speak the code over the loudspeaker", _speak_code)
     at_the_box("forget-time", "bỏ mốc giờ sai đã lưu / drop a wrong instant that was kept as passed", _forget_time)
-    at_the_box("talk", "nói qua micrô của hộp, đến khi bấm Ctrl-C / speak at the box's microphone until Ctrl-C", _talk)
+    talk = at_the_box(
+        "talk", "nói qua micrô của hộp, đến khi bấm Ctrl-C / speak at the box's microphone until Ctrl-C", _talk
+    )
+    talk.add_argument(
+        "--to",
+        metavar="commune|XXXX-XXXX,…",
+        help="nói cả ra hộp khác: toàn xã, hoặc các hộp mang mã này / to other boxes too: the commune, or these codes",
+    )
     wire = at_the_box(
         "wire", 'đóng, mở một tiếp điểm giả (panel.driver = "fake") / close or open a pretended contact', _wire
     )
@@ -164,17 +172,37 @@ def _speak_code(options: argparse.Namespace) -> int:
 def _talk(options: argparse.Namespace) -> int:
     """Hold-to-talk: the daemon closes the microphone by itself when nobody says any more that it is held."""
     words = _TALK[options.lang]
-    if not _ask(options, "talk", on=True)["open"]:
+    if not _ask(options, "talk", on=True, **_to_whom(options))["open"]:
         raise AgentError(_TALK["en"]["locked"], vi=_TALK["vi"]["locked"])
-    print(words["open"], file=sys.stderr)
+    print(words["open"] if options.to is None else words["opening"], file=sys.stderr)
+    said = ""
     try:
-        while _ask(options, "talk", on=True, again=True)["open"]:
+        while (answer := _ask(options, "talk", on=True, again=True))["open"]:
+            if options.to is not None and (now := wording.reach(answer["reach"], options.lang)) != said:
+                said = now
+                print(said, file=sys.stderr)
             time.sleep(TALK_RENEW_S)
     except KeyboardInterrupt:
         pass
     finally:
         _ask(options, "talk", on=False)
     return _print(options, {"open": False}, words["closed"])
+
+
+def _to_whom(options: argparse.Namespace) -> dict[str, object]:
+    """What `--to` asks for: the code of the panel opens the commune's token."""
+    if options.to is None:
+        return {}
+    codes = [] if options.to == "commune" else [one.strip().upper() for one in options.to.split(",")]
+    wrong = [one for one in codes if re.fullmatch(r"[A-Z2-7]{4}-[A-Z2-7]{4}", one) is None]
+    if wrong:
+        raise AgentError(
+            f"--to {wrong[0]}: give 'commune', or codes of boxes as XXXX-XXXX, with commas between them",
+            vi=f"--to {wrong[0]}: hãy ghi 'commune', hoặc mã hộp dạng XXXX-XXXX, cách nhau bằng dấu phẩy",
+        )
+    asked = _TALK[options.lang]["code"]
+    code = getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().strip()
+    return {"to": codes, "code": code}
 
 
 def _wire(options: argparse.Namespace) -> int:
@@ -185,11 +213,15 @@ def _wire(options: argparse.Namespace) -> int:
 _TALK: Final = {
     "vi": {
         "open": "Micrô đang mở: mọi người nghe thấy. Bấm Ctrl-C để ngắt.",
+        "opening": "Micrô đang mở; loa của hộp này phát ngay. Bấm Ctrl-C để ngắt.",
+        "code": "Mã của bảng điều khiển: ",
         "closed": "Micrô đã đóng.",
         "locked": "không mở được micrô: công tắc bảo trì đang khóa âm ly, hoặc đang có người nói",
     },
     "en": {
         "open": "The microphone is open: everybody hears it. Ctrl-C closes it.",
+        "opening": "The microphone is open; this box's own loudspeaker sounds it at once. Ctrl-C closes it.",
+        "code": "Code of the panel: ",
         "closed": "The microphone is closed.",
         "locked": "the microphone cannot be opened: the service switch keeps the amplifier off, or somebody speaks",
     },

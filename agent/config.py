@@ -23,11 +23,15 @@ CONTACTS: Final = ("emergency", "key", "microphone", "stop", "service", "tamper"
 OUTPUT_LINES: Final = ("amplifier", "status_lamp", "fault_lamp", "on_air_lamp")
 MAX_LINE: Final = 255
 MAX_MESSAGE: Final = 65_535
+ACCENTS: Final = ("north", "central", "south")
+TALK_TO: Final = ("commune",)
 TRUSTS: Final = ("synchronised", "system")
 MAX_LEAD_IN_MS: Final = 10_000
 HEARD: Final = 5
 THRESHOLDS: Final = (4, 12)
 """Below these a microphone would hear the box by chance, above them never."""
+RECORDINGS: Final = "recordings"
+"""The `ear_device` that hears what the output "wav" writes."""
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -95,6 +99,8 @@ class PanelConfig:
     """The commune's key file; the code that opens it is a right one."""
     microphone: str | None = None
     """Part of the name of the PortAudio input; None for the default."""
+    talk_to: str = ""
+    """One of TALK_TO: whom else the panel's microphone reaches while the code is open; empty for nobody."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,12 @@ class Config:
     """Name of the PortAudio output; None for the default."""
     second: str | None
     """Name of the output that sounds when the first one fails; None for none."""
+    voice: str
+    """With which accent the box speaks: one of ACCENTS."""
+    announcer: Path | None
+    """Folder of the announcer's recordings of prepared messages; None where there is none."""
     ear_device: str | None
-    """Name of the PortAudio input beside the loudspeaker, "default" for the system's; None where there is none."""
+    """Name of the PortAudio input beside the loudspeaker, "default" for the system's, RECORDINGS; None for no ear."""
     ear_adc: Path | None
     """File of the measuring chip at the amplifier, /sys/bus/iio/…/in_voltage…_raw; None where there is none."""
     ear_threshold: float
@@ -183,6 +193,8 @@ def parse(text: str, path: Path) -> Config:
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
         second=reader.text("sound", "second", _between(1, 200), default="") or None,
+        voice=reader.text("sound", "voice", _one_of(ACCENTS), default=ACCENTS[0]),
+        announcer=reader.optional_folder("sound", "announcer"),
         ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
         ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
         ear_threshold=float(reader.number("ear", "threshold", *THRESHOLDS, default=HEARD)),
@@ -196,6 +208,12 @@ def parse(text: str, path: Path) -> Config:
             "control.socket",
             f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one",
             f"đường dẫn dài hơn {MAX_SOCKET_PATH} byte; hãy chọn đường dẫn ngắn hơn",
+        )
+    if config.ear_device == RECORDINGS and config.output != "wav":
+        reader.fail(
+            "ear.device",
+            'the recordings are only there with output = "wav" under [sound]',
+            'chỉ có bản ghi khi đặt output = "wav" dưới [sound]',
         )
     reader.finish()
     return config
@@ -282,6 +300,8 @@ def to_toml(config: Config) -> str:
             "lead_in_ms": config.lead_in_ms,
             "device": config.device,
             "second": config.second,
+            "voice": None if config.voice == ACCENTS[0] else config.voice,
+            "announcer": None if config.announcer is None else str(config.announcer),
         },
         "ear": {
             "device": config.ear_device,
@@ -320,7 +340,14 @@ def _panel(reader: "_Reader") -> PanelConfig:
         duress_code=reader.text("panel", "duress_code", _code_hash, default=""),
         token=reader.optional_path("panel", "token", must_exist=False),  # what is wrong with it is the fault PANEL
         microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
+        talk_to=reader.text("panel", "talk_to", _one_of(TALK_TO), default=default.talk_to),
     )
+    if panel.talk_to and panel.token is None:
+        reader.fail(
+            "panel.talk_to",
+            "other boxes believe the commune's token alone; set panel.token",
+            "hộp khác chỉ tin khóa của xã; hãy đặt panel.token",
+        )
     wired = dict(panel.lines)
     used = [*wired.values(), *panel.select]
     if len(set(used)) < len(used):
@@ -355,9 +382,10 @@ def _panel_table(panel: PanelConfig) -> dict[str, object]:
         "duress_code": panel.duress_code,
         "token": None if panel.token is None else str(panel.token),
         "microphone_device": panel.microphone,
+        "talk_to": panel.talk_to,
     }
     usual: dict[str, object] = {"driver": default.driver, "chip": default.chip, "messages": list(default.messages)}
-    usual |= {"hold_ms": default.hold_ms, "code": "", "duress_code": ""}
+    usual |= {"hold_ms": default.hold_ms, "code": "", "duress_code": "", "talk_to": ""}
     return {key: value for key, value in values.items() if value not in (None, []) and value != usual.get(key)}
 
 
@@ -465,6 +493,19 @@ class _Reader:
                 f"{table}.{key}",
                 f"{path} is not a file; copy it there or remove the key",
                 f"{path} không phải là tệp; hãy chép tệp vào đó hoặc bỏ khóa này",
+            )
+        return path
+
+    def optional_folder(self, table: str, key: str) -> Path | None:
+        if key not in self._tables.get(table, {}):
+            self._known.setdefault(table, set()).add(key)
+            return None
+        path = self.path(table, key)
+        if not path.is_dir():
+            self.fail(
+                f"{table}.{key}",
+                f"{path} is not a folder; make it or remove the key",
+                f"{path} không phải là thư mục; hãy tạo thư mục hoặc bỏ khóa này",
             )
         return path
 

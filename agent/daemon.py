@@ -22,14 +22,14 @@ from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.anchor_file import AnchorFile
+from agent.drivers.audio.announcer import look
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.painter import Painter
 from agent.drivers.boards.png import png
 from agent.drivers.clock import SystemClock
-from agent.drivers.ear.played import PlayedAgain
-from agent.drivers.espeak import Espeak
+from agent.drivers.ear.recorded import Horn
 from agent.drivers.gpio.relay import RelayAmplifier
-from agent.drivers.opus import OpusDecoder
+from agent.drivers.opus import OpusDecoder, OpusEncoder
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, LinkError
 from agent.link.control import Command, ControlServer
@@ -39,11 +39,12 @@ from agent.link.local_page import LocalPage
 from agent.link.mqtt import MqttLink, Place
 from agent.link.tls import Tls
 from agent.ports.pins import Pins, PinsError
-from agent.ports.sound import Amplifier, Frames, Speaker
+from agent.ports.sound import Accent, Amplifier, Frames, Speaker
 from agent.ports.store import Store
 from agent.services import selftest
 from agent.services.board import BoardService, Light
 from agent.services.brownout import BrownOut
+from agent.services.caller import Caller
 from agent.services.code_speaker import CodeSpeaker
 from agent.services.courier import Courier
 from agent.services.enrolment import Enrolment
@@ -86,6 +87,8 @@ from protocol.signing import Domain, Family, KeySigner
 log = structlog.get_logger()
 
 VERSION: Final = version("loalang")
+HORN: Final = "horn"
+"""What `loalang-agent wire` calls the wire to a pretended horn."""
 
 
 async def run_box(config: Config, stop: asyncio.Event, notifier: Notifier) -> None:
@@ -113,10 +116,11 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     speaker = audio.choose(config, mind.clock, mind.faults.note)
     wires = _wire(config, mind, speaker)
     controller = _reach_the_controller(config, me, mind)
-    player = _sound(config, mind, wires.lock, on_damaged=controller.fetcher.damaged)
-    live = _live(config, database, me, mind, controller=controller, speaker=speaker)
+    player = _sound(config, mind, wires, on_damaged=controller.fetcher.damaged)
+    sessions = Sessions(database)
+    live = _live(config, sessions, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
-    panel = _panel(config, me, mind, controller, wires=wires, player=player)
+    panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
     desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     board = _board(config, me, mind, player, on_damaged=controller.fetcher.damaged)
     services = _for_who_stands_there(config, desk, panel, board)
@@ -195,7 +199,13 @@ def _remember(config: Config, database: Database, me: _Me) -> _Mind:
     faults = Faults(store.outbox, clock, wakes.reporter)
     if database.put_aside is not None:
         faults.raised(FaultCode.STORE, f"a damaged database was put aside as {database.put_aside.name}")
-    return _Mind(clock, store, faults, Keeper(clock, store), Recordings(), wakes)
+    announcer = look(config.announcer)
+    if announcer.complaints:
+        faults.raised(FaultCode.ANNOUNCER, "; ".join(map(str, announcer.complaints)))
+    else:
+        faults.cleared(FaultCode.ANNOUNCER)
+    recordings = Recordings(announcer=announcer.recordings, complaints=announcer.complaints)
+    return _Mind(clock, store, faults, Keeper(clock, store), recordings, wakes)
 
 
 @dataclass(frozen=True)
@@ -252,6 +262,8 @@ class _Wires:
     """Without the lock."""
     troubles: Mapping[str, str]
     """What could not be had, by name; empty texts for what could."""
+    horn: Horn | None
+    """A pretended one, whose wire can be cut."""
 
     def inlet(self, name: str) -> Frames:
         """Where the sound of the voice of this name is poured in."""
@@ -271,10 +283,11 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     if relay is not None:
         amplifier = switched = RelayAmplifier(pins, relay)
         troubles["amplifier"] = switched.trouble
-    power = BrownOut(amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
+    horn = ear.horn(config, amplifier)
+    power = BrownOut(horn or amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
     wiring = wiring_of(config.panel)
     lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
-    return _Wires(pins, wiring, power, lock, speaker, troubles)
+    return _Wires(pins, wiring, power, lock, speaker, troubles, horn)
 
 
 def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
@@ -284,11 +297,15 @@ def _wires_to_pull(wires: _Wires) -> dict[str, Command]:
         return {}
 
     async def wire(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        line = wires.wiring.contacts.get(str(request.get("contact")))
-        if line is None:
-            names = ", ".join(wires.wiring.contacts)
+        name, on = str(request.get("contact")), bool(request.get("on"))
+        line = wires.wiring.contacts.get(name)
+        if name == HORN and wires.horn is not None:
+            wires.horn.is_connected = on
+        elif line is None:
+            names = ", ".join((*wires.wiring.contacts, *([] if wires.horn is None else [HORN])))
             raise AgentError(f"nothing like that is wired; there are {names}", vi=f"không có dây này; chỉ có {names}")
-        (pins.press if request.get("on") else pins.release)(line.number)
+        else:
+            (pins.press if on else pins.release)(line.number)
         return {"lit": [lamp for lamp, line in wires.wiring.lamps.items() if line.number in pins.on]}
 
     return {"wire": wire}
@@ -317,7 +334,14 @@ def _token(config: Config) -> _Token:
 
 
 def _panel(
-    config: Config, me: _Me, mind: _Mind, controller: _Controller, *, wires: _Wires, player: Player
+    config: Config,
+    me: _Me,
+    mind: _Mind,
+    controller: _Controller,
+    *,
+    sessions: Sessions,
+    wires: _Wires,
+    player: Player,
 ) -> PanelService:
     token = _token(config)
     own = OwnOrders(
@@ -330,6 +354,17 @@ def _panel(
         wakes=mind.wakes,
         take=controller.inbox.take_own,
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+    )
+
+    caller = Caller(
+        mind.clock,
+        mind.store,
+        sessions=sessions,
+        line=LiveSocket(config.url, me.signer, controller.tls, mind.clock),
+        encoder=OpusEncoder,
+        unit_of=own.unit_of,
+        entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
+        key=lambda: KeySigner.from_seed(secrets.token_bytes(32)),
     )
 
     async def judge(entered: str) -> Judged:
@@ -348,13 +383,15 @@ def _panel(
         inlet=wires.inlet,
         judge=judge,
         sounding=lambda: player.sounding,
+        caller=caller if token.text else None,
+        talk_to_commune=config.panel.talk_to == "commune",
     )
     wires.power.on_trouble = panel.power_trouble
     return panel
 
 
-def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callable[[bytes], None]) -> Player:
-    store, wakes = mind.store, mind.wakes
+def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[bytes], None]) -> Player:
+    store, wakes, lock = mind.store, mind.wakes, wires.lock
     return Player(
         clock=mind.clock,
         speaker=lock.speaker,
@@ -369,25 +406,26 @@ def _sound(config: Config, mind: _Mind, lock: ServiceLock, *, on_damaged: Callab
         on_damaged=on_damaged,
         on_doing=wakes.reporter.set,
         lead_in_ms=config.lead_in_ms,
-        ears=_ears(config, mind),
+        accent=Accent(config.voice),
+        ears=_ears(config, mind, wires.horn),
     )
 
 
-def _ears(config: Config, mind: _Mind) -> Ears:
+def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:
     """What the box hears of itself."""
-    microphone = ear.microphone(config, mind.clock)
-    return Ears(microphone, ear.line(config), PlayedAgain, config.ear_threshold)
+    microphone = ear.microphone(config, mind.clock, horn)
+    return Ears(microphone, ear.line(config), config.ear_threshold)
 
 
 def _live(
-    config: Config, database: Database, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
+    config: Config, sessions: Sessions, me: _Me, mind: _Mind, *, controller: _Controller, speaker: Speaker
 ) -> Live:
     """Officers' voices: sessions come down with everything else, their groups over a connection of their own."""
     live = Live(
         me.box,
         mind.clock,
         mind.store,
-        sessions=Sessions(database),
+        sessions=sessions,
         keeper=mind.keeper,
         faults=mind.faults,
         ask_for_roots=partial(controller.inbox.ask_for_newer_roots, is_signed=False),
@@ -444,8 +482,7 @@ def _open_the_desk(
     )
     speaks = CodeSpeaker(
         enrolment_code(me.box),
-        config.state_dir / "code.wav",
-        voice=Espeak(),
+        accent=Accent(config.voice),
         speaker=wires.lock.speaker,
         amplifier=wires.lock.amplifier,
         trust=mind.store.trust,

@@ -59,6 +59,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _limited(scope, receive, send)
         return
     from controller.box_api.live import listen
+    from controller.box_api.talk import talk
     from controller.live.sockets import speak
 
-    await (listen if scope["path"].startswith("/box/") else speak)(scope, receive, send)
+    served = {"/box/v1/live/": listen, "/box/v1/talk/": talk}
+    found = (serve for path, serve in served.items() if scope["path"].startswith(path))
+    await next(found, speak)(scope, receive, send)

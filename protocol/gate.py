@@ -340,10 +340,13 @@ def _rate(case: _Case) -> RejectCode | None:
 
 
 def _sound_at_hand(case: _Case) -> RejectCode | None:
-    """Here and whole, and for a drill the announcement that it is one."""
+    """Here and whole, or in words that the box can speak; and for a drill the announcement that it is one."""
     order = case.order
-    wanted: list[int | bytes] = [] if order.sound is None else [order.sound.message]
-    if wanted and order.status is Status.EXERCISE:
+    if order.sound is None:
+        return None
+    is_in_words = isinstance(order.sound.message, bytes) and order.board != ""
+    wanted: list[int | bytes] = [] if is_in_words else [order.sound.message]
+    if order.status is Status.EXERCISE:
         wanted.append(messages.DRILL)
     return None if all(case.me.has_sound(message) for message in wanted) else RejectCode.NO_SOUND
 

@@ -1,4 +1,4 @@
-"""Live voice: one person's signed session, and groups of Opus frames signed with the session's own key (design §4).
+"""Live voice: a session that persons sign, and groups of Opus frames signed with the session's own key (design §4).
 
 The session says who may be heard where and until when, and names a key that the page which speaks has just made. A
 group carries some 20 ms frames and is signed with that key: whoever carries it can keep it back, and nothing else.
@@ -23,7 +23,9 @@ from protocol.roles import Holder, Role, distinct
 from protocol.signing import Domain, Envelope, Family, Signer, open_signed, sign1, verify1
 from protocol.trust import Trust
 
-MAX_SESSION_BYTES: Final = 1_024
+MAX_SESSION_BYTES: Final = 4_096
+MAX_BOXES: Final = 64
+"""So many boxes a session may name; where more are to listen, it names their units."""
 MAX_SESSION_S: Final = 1_800
 MAX_GROUP_BYTES: Final = 8_192
 FRAME_MS: Final = 20
@@ -31,6 +33,8 @@ RATE_HZ: Final = 48_000
 BITRATE: Final = 24_000
 GROUP_FRAMES: Final = 3
 """So many frames a page puts into a group: a signature every 60 ms costs 18 kbit/s, and the group's length of delay."""
+SPEAKING: Final = frozenset({Role.COMMUNE, Role.EMERGENCY})
+"""As what a session is signed: a commune's by one person, unless the roots ask for more; any other by two."""
 SILENCE_S: Final = 5
 """After so long without a group the session is over for the box."""
 
@@ -42,7 +46,7 @@ class LiveSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     province: UnitCode
     environment: Annotated[str, Meta(pattern=r"^[a-z]{1,12}\Z")]
     role: Role
-    """COMMUNE."""
+    """One of SPEAKING."""
     epoch: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
     """Version of the roots under which it was signed."""
     issued: EpochS
@@ -50,7 +54,7 @@ class LiveSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     expires: EpochS
     """At most MAX_SESSION_S after `issued`; not included."""
     area: Annotated[tuple[UnitCode, ...], Meta(min_length=1, max_length=32)]
-    boxes: Annotated[tuple[BoxId, ...], Meta(max_length=16)]
+    boxes: Annotated[tuple[BoxId, ...], Meta(max_length=MAX_BOXES)]
     """Only these of the area; empty for all."""
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
     """Raw Ed25519 public key of the page that speaks."""
@@ -146,7 +150,8 @@ class _Case:
 
     def speaking(self, index: int) -> tuple[Holder, ...]:
         """Signers whose scope is this unit of the path or one above it; a COMMUNE's is never the province."""
-        above = self.me.units[1 : index + 1]
+        first = 1 if self.session.role is Role.COMMUNE else 0
+        above = self.me.units[first : index + 1]
         return tuple(holder for holder in self.signed_by if any(unit in holder.scope for unit in above))
 
     @property
@@ -156,7 +161,7 @@ class _Case:
 
 
 def _form(case: _Case) -> RejectCode | None:
-    return None if case.session.role is Role.COMMUNE else RejectCode.SHAPE
+    return None if case.session.role in SPEAKING else RejectCode.SHAPE
 
 
 def _domain(case: _Case) -> RejectCode | None:

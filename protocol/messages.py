@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class PreparedMessage:
-    """A prepared emergency message; its recording is `agent/sounds/<code>.ogg`."""
+    """A prepared emergency message; its recording is `agent/sounds/<code>.ogg`, or an announcer's."""
 
     code: int
     event: str

@@ -52,13 +52,40 @@ class Severity(enum.IntEnum):
     EXTREME = 4
 
 
+class Chime(enum.IntEnum):
+    """What goes before the message; a box generates it. `Sound.chime` may be any other number: an attention chime."""
+
+    NONE = 0
+    ATTENTION = 1
+    """Three falling notes: listen."""
+    WAIL = 2
+    """A siren that rises and falls slowly."""
+    YELP = 3
+    """One that rises and falls several times a second."""
+    TWO_TONE = 4
+    """A high and a low note in turn."""
+
+
+USUAL_CHIMES: Final = {
+    Severity.MINOR: Chime.ATTENTION,
+    Severity.MODERATE: Chime.ATTENTION,
+    Severity.SEVERE: Chime.TWO_TONE,
+    Severity.EXTREME: Chime.WAIL,
+}
+
+
+def usual_chime(severity: Severity, status: Status) -> Chime:
+    """Where nobody has chosen: a siren says that it is serious, so a drill has none."""
+    return USUAL_CHIMES[severity] if status is Status.ACTUAL else Chime.ATTENTION
+
+
 class Sound(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What an order sounds: chime, message, pause, and again."""
 
     message: Annotated[int, Meta(ge=1, le=65535)] | Sha256
     """The code of a built-in message (`messages`), or the hash of a blob."""
     chime: Annotated[int, Meta(ge=0, le=9)] = 1
-    """0 none; 1 the attention chime."""
+    """One of `Chime`, or any other number for an attention chime."""
     repeats: Annotated[int, Meta(ge=1, le=100)] = 3
     gap_s: Annotated[int, Meta(ge=0, le=300)] = 5
     gain_cb: GainCb = 0
@@ -91,6 +118,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """None in a cancel, stop or reinstatement."""
     references: Annotated[tuple[OrderId, ...], Meta(max_length=8)] = ()
     board: Annotated[str, Meta(max_length=300)] = ""
+    """Words for boards; a box speaks them where the order's own sound is not at hand."""
     cap: Sha256 | None = None
     """Hash of the CAP document that it came from."""
     reason: Annotated[str, Meta(max_length=200)] = ""

@@ -24,8 +24,9 @@ class Rank(enum.IntEnum):
 class Precedence:
     """Compares as (rank, severity, level, age, order of the commune, name): of two sounds the greater one is heard.
 
-    `severity` and `level` count only among emergencies; `age_ms` is minus the instant at which it was issued or
-    planned, so the older wins; `commune_order` is minus the place that the commune gave it; `name` breaks what is left.
+    `severity` counts only among emergencies, `level` among them and among live voices; `age_ms` is minus the instant at
+    which it was issued or planned, so the older wins; `commune_order` is minus the place that the commune gave it;
+    `name` breaks what is left.
     """
 
     rank: Rank

@@ -72,6 +72,8 @@ class FaultCode(enum.IntEnum):
     """The box runs on its battery."""
     DURESS = 17
     """The duress PIN was entered. Whoever forces the officer must not see it: not shown at the box."""
+    ANNOUNCER = 18
+    """A recording of the announcer cannot be sounded; the shipped one sounds instead."""
 
     @classmethod
     def _missing_(cls, value: object) -> "FaultCode | None":

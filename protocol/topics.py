@@ -21,6 +21,8 @@ LIFELINE_PATH: Final = "/box/v1/lifeline/{roots}"
 ORDER_PATH: Final = "/box/v1/order"
 LIVE_PATH: Final = "/box/v1/live/{session}"
 """A WebSocket; the session's id in hex."""
+TALK_PATH: Final = "/box/v1/talk/{session}"
+"""A WebSocket of a box at whose microphone somebody speaks to other boxes; the session's id in hex."""
 APPROVE_PATH: Final = "/hop/duyet/"
 """The console's page to which the QR on a waiting box leads, with `?code=XXXX-XXXX`."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.manifest import Manifest
-from protocol.order import MessageType, Status
+from protocol.order import MessageType, Order, Status
 from protocol.quantities import SECOND_MS
 from protocol.report import ClockQuality
 from protocol.timeline.model import Cut, HeldOrder, Holdings, Segment, SegmentKind
@@ -144,10 +144,9 @@ def _is_replaced(held: HeldOrder, orders: Collection[HeldOrder]) -> bool:
     return any(held.order.id in other.order.references and other.order.type is MessageType.UPDATE for other in orders)
 
 
-def event(segment: Segment, holdings: Holdings) -> str:
-    """The event of the order that this segment belongs to; empty for other sounds."""
-    held = next((held for held in holdings.orders if held.order.id.hex() == segment.cause), None)
-    return "" if held is None else held.order.event
+def order_of(segment: Segment, holdings: Holdings) -> Order | None:
+    """The order that this segment belongs to; None for other sounds."""
+    return next((held.order for held in holdings.orders if held.order.id.hex() == segment.cause), None)
 
 
 def station_url(segment: Segment, manifest: Manifest | None) -> str:
@@ -164,8 +163,8 @@ def latest_ms(segment: Segment, holdings: Holdings) -> int:
 
 def expires_ms(segment: Segment, holdings: Holdings) -> int | None:
     """The instant at and after which no pass of this emergency may begin; None for other sounds."""
-    held = next((held for held in holdings.orders if held.order.id.hex() == segment.cause), None)
-    return None if held is None else held.order.expires * SECOND_MS
+    order = order_of(segment, holdings)
+    return None if order is None else order.expires * SECOND_MS
 
 
 def ended_at(held: HeldOrder, orders: Collection[HeldOrder]) -> int | None:

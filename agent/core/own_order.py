@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from protocol.compose import order_id
 from protocol.messages import BY_CODE
-from protocol.order import MAX_COMMUNE_LIFETIME_S, MessageType, Order, Severity, Sound, Status
+from protocol.order import MAX_COMMUNE_LIFETIME_S, MessageType, Order, Severity, Sound, Status, usual_chime
 from protocol.roles import Role
 from protocol.signing import Domain
 
@@ -44,7 +44,8 @@ def order(
     if message is not None:
         built_in = BY_CODE.get(message)
         event = "alarm" if built_in is None else built_in.event
-        rest["sound"] = Sound(message, chime=1, repeats=REPEATS, gap_s=GAP_S)
+        chime = usual_chime(Severity.EXTREME, Status.ACTUAL)
+        rest["sound"] = Sound(message, chime=chime, repeats=REPEATS, gap_s=GAP_S)
     return Order(
         id=order_id(key, entropy),
         province=domain.province,

@@ -41,7 +41,7 @@ MOST: Final = 3.5
 WINDOW_MS: Final = 25_000
 LEAST_MS: Final = 4_000
 """Of sound, before anything is said about it."""
-AHEAD_MS: Final = 1_000
+AHEAD_MS: Final = 500
 """By so much `play` must be ahead of `hear`, at least."""
 HEARD: Final = float(config.HEARD)
 """A score from here on is heard. Chosen above the negatives of training; the benchmark measures it on others."""

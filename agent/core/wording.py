@@ -161,6 +161,7 @@ _VI: Final[Words] = {
     "fault.ORDER_REFUSED": "hộp từ chối một lệnh khẩn cấp",
     "fault.CONFLICT": "hai máy chủ cùng dùng một khóa",
     "fault.TRUST": "danh sách người ký hết hạn, sắp hết hạn hoặc bị từ chối",
+    "fault.ANNOUNCER": "bản ghi của phát thanh viên không dùng được, phát bản có sẵn",
     "fault.PLAYER": "bộ phận phát âm thanh bị treo, đã khởi động lại",
     "fault.NOT_HEARD": "đã phát nhưng không nghe thấy ở loa",
     "fault.BOARD": "bảng tin hỏng hoặc bị rút",
@@ -240,6 +241,7 @@ _EN: Final[Words] = {
     "fault.ORDER_REFUSED": "an emergency order was refused",
     "fault.CONFLICT": "two controllers speak with one key",
     "fault.TRUST": "the list of signers has ended, soon will, or was refused",
+    "fault.ANNOUNCER": "a recording of the announcer cannot be used; the built-in one sounds",
     "fault.PLAYER": "the player process failed and was started again",
     "fault.NOT_HEARD": "it played, and was not heard at the speakers",
     "fault.BOARD": "the board failed or was unplugged",
@@ -259,3 +261,26 @@ _EN: Final[Words] = {
 }
 
 WORDS: Final[Mapping[str, Words]] = {"vi": _VI, "en": _EN}
+
+
+_WAYS: Final = {
+    "vi": {
+        "connecting": "Đang nối tới các hộp khác…",
+        "on": "{listening} / {meant} hộp khác đang nghe",
+        "lost": "{why}; đang nối lại",
+        "refused": "Chỉ loa của hộp này phát: {why}",
+        "over": "Các hộp khác không nghe nữa; chỉ loa của hộp này phát",
+    },
+    "en": {
+        "connecting": "Connecting to other boxes…",
+        "on": "{listening} of {meant} other boxes listen",
+        "lost": "{why}; trying again",
+        "refused": "This box alone sounds it: {why}",
+        "over": "Other boxes listen no more; this box alone sounds it",
+    },
+}
+
+
+def reach(said: Mapping[str, Any], language: str) -> str:
+    """How far a voice at the box's microphone goes now, from the panel's answer."""
+    return _WAYS[language][said["way"]].format(**said)

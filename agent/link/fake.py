@@ -1,12 +1,13 @@
 """Behaving fakes of the way to the controller: they break where the real ones break, and the test says when."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from agent.errors import LinkError
 from agent.ports.link import Enrolled
+from agent.ports.live import Heard
 from agent.ports.store import Intake
 from protocol.ids import enrolment_code
 from protocol.lifeline import pack
@@ -40,6 +41,49 @@ class FakeLine:
     def end(self) -> None:
         """The controller says that the session is over."""
         self._coming.put_nowait(None)
+
+
+class FakeTalkLine:
+    """Implements the port `TalkLine`: a controller that the test lets say yes, no, or nothing."""
+
+    def __init__(self) -> None:
+        self.sessions: list[bytes] = []
+        """Sessions that came, one for each connection."""
+        self.groups: list[bytes] = []
+        self.asked: list[tuple[str, ...]] = []
+        """Codes that were to be found."""
+        self.boxes: dict[str, str] = {}
+        """Ids by the codes that it knows."""
+        self.refusal: LinkError | None = None
+        """What it answers instead."""
+        self.takes: Callable[[bytes], None] = lambda _: None
+        """Where a session goes."""
+        self.carries: Callable[[bytes], None] = lambda _: None
+        """Where a group goes."""
+        self.heard = Heard(0, 0)
+
+    async def talk(
+        self,
+        session: bytes,
+        codes: tuple[str, ...],
+        signed: Callable[[tuple[str, ...]], bytes],
+        groups: AsyncIterator[bytes],
+        heard: Callable[[Heard], None],
+    ) -> None:
+        del session
+        if self.refusal is not None:
+            raise self.refusal
+        if codes:
+            self.asked.append(codes)
+        raw = signed(tuple(self.boxes[code] for code in codes))
+        self.sessions.append(raw)
+        self.takes(raw)
+        heard(self.heard)
+        async for group in groups:
+            if self.refusal is not None:
+                raise self.refusal
+            self.groups.append(group)
+            self.carries(group)
 
 
 @dataclass

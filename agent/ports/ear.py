@@ -1,15 +1,13 @@
-"""What a box can hear of itself: a microphone beside the loudspeaker, a line beside the amplifier, and what it played.
+"""What a box can hear of itself: a microphone beside the loudspeaker, a line beside the amplifier.
 
 A microphone is open only while the box itself sounds, and gives blocks that nobody keeps (docs/proof.md).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.core.proof import Samples
 from agent.errors import AgentError
-from agent.ports.sound import Track
 
 
 class EarError(AgentError):
@@ -48,17 +46,3 @@ class Line(Protocol):
     def level(self) -> float:
         """At this moment, in whatever unit. Returns within a millisecond. Raises EarError."""
         ...
-
-
-class Played(Protocol):
-    """A track's samples once more, as they were played, at `agent.core.proof.RATE_HZ`. May block: decodes."""
-
-    def read(self, count: int) -> Samples:
-        """At most so many; fewer only at the end. Raises SoundError."""
-        ...
-
-    def close(self) -> None: ...
-
-
-Decode = Callable[[Track], Played]
-"""Raises SoundError."""

@@ -1,7 +1,66 @@
-"""Live voice: where its groups come from, and what makes sound of them."""
+"""Live voice: where its groups come from and go to, what makes sound of them, and what makes them of sound."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol
+
+from agent.errors import LinkError
+
+
+class NotTakenError(LinkError):
+    """The controller will not carry this voice; `code` says why: a `RejectCode`, "box", or the codes of no box."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the controller does not carry the voice: {code}", permanent=True)
+        self.code = code
+
+
+class NoSuchBoxError(LinkError):
+    """No box in use has these codes."""
+
+    def __init__(self, codes: str) -> None:
+        super().__init__(
+            f"no box in use has the code {codes}; it stands on the box's page in the console",
+            permanent=True,
+            vi=f"không có hộp nào đang dùng mang mã {codes}; mã ghi ở trang của hộp trên máy chủ",
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the controller says every second."""
+
+    listening: int
+    """Boxes that listen."""
+    meant: int
+    """Boxes that should."""
+
+
+class TalkLine(Protocol):
+    """The way to the controller for what is spoken at this box's microphone."""
+
+    async def talk(
+        self,
+        session: bytes,
+        codes: tuple[str, ...],
+        signed: Callable[[tuple[str, ...]], bytes],
+        groups: AsyncIterator[bytes],
+        heard: Callable[[Heard], None],
+    ) -> None:
+        """Carry the groups until there are no more, or the controller says that it is over.
+
+        `codes` are of the boxes that are to listen, none for all; `signed` makes the session for the boxes with these
+        ids. Raises LinkError when the connection breaks, NotTakenError and NoSuchBoxError where the controller says no.
+        """
+        ...
+
+
+class Encoder(Protocol):
+    """Of one voice; it remembers what it has encoded."""
+
+    def encode(self, pcm: bytes) -> bytes:
+        """One Opus packet of 20 ms of PCM, as `Decoder.decode` gives it. Raises SoundError."""
+        ...
 
 
 class LiveLine(Protocol):

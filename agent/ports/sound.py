@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.core.proof import Samples
 from agent.errors import AgentError
 from protocol.report import Grade
 
@@ -29,7 +30,7 @@ class ToneKind(enum.StrEnum):
     """Sounds that are reckoned, not stored."""
 
     CHIME = "chime"
-    """Three falling notes: listen."""
+    """Three falling notes, again and again: listen."""
     WAIL = "wail"
     """Rises and falls slowly, over seconds."""
     YELP = "yelp"
@@ -47,6 +48,21 @@ class ToneSound(msgspec.Struct, frozen=True, tag="tone"):
 
     kind: ToneKind
     length_ms: int
+
+
+class Accent(enum.StrEnum):
+    """Where somebody comes from who speaks Vietnamese."""
+
+    NORTH = "north"
+    CENTRAL = "central"
+    SOUTH = "south"
+
+
+class SpeechSound(msgspec.Struct, frozen=True, tag="speech"):
+    """Vietnamese words that the box speaks itself."""
+
+    text: str
+    voice: Accent
 
 
 class RelaySound(msgspec.Struct, frozen=True, tag="relay"):
@@ -69,7 +85,7 @@ class FramesSound(msgspec.Struct, frozen=True, tag="frames"):
     name: str
 
 
-Sound = FileSound | ToneSound | RelaySound | FramesSound
+Sound = FileSound | ToneSound | SpeechSound | RelaySound | FramesSound
 
 
 def files(*paths: Path) -> tuple[Sound, ...]:
@@ -84,6 +100,8 @@ def sound_label(sound: Sound) -> str:
             return path.name
         case ToneSound(kind=kind):
             return f"tone:{kind}"
+        case SpeechSound(text=text):
+            return f"speech:{text}"
         case RelaySound(station=station):
             return f"station:{station}"
         case FramesSound(name=name):
@@ -113,6 +131,11 @@ class Track:
     the clock may be set between the hand-over and that moment."""
     over: bool = False
     """Sounds over what sounds already, which is lowered meanwhile, and does not wait for its end."""
+    message_ms: int | None = None
+    """How far into the sources a message begins that may be taken up at each of its sentences, behind what calls for
+    attention. None: nobody needs to know."""
+    witnessed: bool = False
+    """Whether somebody compares what was mixed with what is heard (`Sounding.mixed`)."""
 
     def may_begin(self, at_ms: int) -> bool:
         """Whether its first sample may leave at this wall instant."""
@@ -148,6 +171,17 @@ class Sounded:
         return None if self.first_sample_ms is None else self.first_sample_ms + self.sounded_ms
 
 
+class Mixed(Protocol):
+    """What sounds while a track does, as it was mixed, from the track's first sample on."""
+
+    async def read(self, count: int) -> Samples:
+        """The next so many samples at `agent.core.proof.RATE_HZ`, as soon as they are mixed, which is a little before
+        they are heard; fewer only at the end. Raises SoundError."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Sounding(Protocol):
     """A track that has been handed to the device."""
 
@@ -164,6 +198,16 @@ class Sounding(Protocol):
 
     def stop(self, fade_ms: int) -> None:
         """End it now, after a fade; `ended` then returns with complete=False."""
+        ...
+
+    def mixed(self) -> Mixed:
+        """Of a track that is `witnessed`. Raises SoundError where nobody knows what it sounds like."""
+        ...
+
+    @property
+    def sentence_ms(self) -> int:
+        """How far into the sources the sentence begins that was heard last, where `message_ms` was given; until one
+        is known, the track's own offset."""
         ...
 
 

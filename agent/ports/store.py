@@ -243,7 +243,7 @@ class OrderBook(Protocol):
         ...
 
     def progress(self, order: bytes, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
-        """The next stage; False when it was noted before or the order has ended."""
+        """The next stage, or STARTED with a better grade; False when it was noted before or the order has ended."""
         ...
 
 

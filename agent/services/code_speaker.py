@@ -1,15 +1,13 @@
 """Speaks the enrolment code on request, for an installer on a ladder: only before the approval, never over a sound."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from agent.core.code import spoken
 from agent.errors import AgentError
 from agent.ports.clock import Clock
-from agent.ports.sound import Amplifier, Speaker, Track, files
+from agent.ports.sound import Accent, Amplifier, Speaker, SpeechSound, Track
 from agent.ports.store import Trust
-from agent.ports.voice import Voice
 
 NAME: Final = "code"
 
@@ -20,9 +18,8 @@ class CodeSpeaker:
     def __init__(
         self,
         code: str,
-        file: Path,
         *,
-        voice: Voice,
+        accent: Accent,
         speaker: Speaker,
         amplifier: Amplifier,
         trust: Trust,
@@ -30,10 +27,9 @@ class CodeSpeaker:
         busy: Callable[[], bool],
         lead_in_ms: int,
     ) -> None:
-        """`file` is where the spoken code is kept meanwhile; `busy` tells whether something else sounds."""
+        """`busy` tells whether something else sounds."""
         self._code = code
-        self._file = file
-        self._voice = voice
+        self._accent = accent
         self._speaker = speaker
         self._amplifier = amplifier
         self._trust = trust
@@ -53,12 +49,11 @@ class CodeSpeaker:
             raise AgentError("something sounds now; ask again later", vi="đang có tiếng phát; hãy thử lại sau")
         self._speaking = True
         try:
-            await self._voice.say(spoken(self._code), self._file)
             await self._amplifier.power(True)
             start_ms = self._clock.now_ms() + self._lead_in_ms
-            track = Track(files(self._file), 0, start_ms, None, 0, 0, NAME, NAME)
+            speech = SpeechSound(spoken(self._code), self._accent)
+            track = Track((speech,), 0, start_ms, None, 0, 0, NAME, NAME)
             await (await self._speaker.start(track)).ended()
-            await self._amplifier.power(False)
         finally:
-            self._file.unlink(missing_ok=True)
+            await self._amplifier.power(False)
             self._speaking = False

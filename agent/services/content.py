@@ -4,19 +4,35 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from agent.core.cueing import Cue
-from agent.core.tape import ANNOUNCEMENT, CHIME, before, instead
-from agent.ports.sound import FramesSound, RelaySound, Sound, ToneKind, ToneSound, files
+from agent.core.tape import ANNOUNCEMENT, CHIME, SIGNALS_MS, before, instead, length_ms, signal, words
+from agent.ports.sound import (
+    Accent,
+    FileSound,
+    FramesSound,
+    RelaySound,
+    Sound,
+    SoundError,
+    SpeechSound,
+    ToneKind,
+    ToneSound,
+    files,
+)
+from agent.services.play_log import OnFault
 from agent.services.recordings import Recordings
+from protocol.order import Order, Severity, Status, usual_chime
+from protocol.report import FaultCode
 from protocol.timeline.model import Segment, SegmentKind
 
 CHUNK_BYTES: Final = 1 << 20
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
-GONE: Final = f"{MISSING}: the built-in sounds are gone; install the agent again"
+GONE: Final = f"{MISSING}: the built-in sounds are gone, install the agent again"
+SPOKEN: Final = "spoken by the box"
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,8 @@ class Ready:
     offset_ms: int
     detail: str = ""
     """What is not as planned, for the play log."""
+    message_ms: int | None = None
+    """Where an alarm's message begins, behind its chime: broken off after that, it goes on with its sentence."""
 
 
 @dataclass(frozen=True)
@@ -37,66 +55,138 @@ class Unready:
 
 
 class Content:
-    """Looks things up on the shelf and among the built-in recordings; the latter stand in for damaged emergencies."""
+    """Looks things up on the shelf and among the built-in recordings, and finds what takes the place of an emergency's.
+
+    What that is, is tried in this order: the order's own sound (an announcer's recording before the shipped one); the
+    prepared message of its event and what its signers have signed, spoken by the box; a siren.
+    """
 
     def __init__(
-        self, shelf: Callable[[bytes], Path | None], recordings: Recordings, damaged: Callable[[bytes], None]
+        self,
+        shelf: Callable[[bytes], Path | None],
+        recordings: Recordings,
+        damaged: Callable[[bytes], None],
+        on_fault: OnFault,
+        accent: Accent,
     ) -> None:
         """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
         self._shelf = shelf
         self._recordings = recordings
         self._damaged = damaged
+        self._on_fault = on_fault
+        self._accent = accent
         self._unreadable: set[bytes | int] = set()
+        self._unspoken: set[bytes | int] = set()
+        """Messages in whose place the box could not speak."""
+        self._doubts: dict[bytes | int, list[Callable[[SoundError], None]]] = {}
+        """By message: what to give up where its track cannot be sounded, the least certain first."""
 
-    def avoid(self, sound: bytes | int) -> bool:
-        """The bytes are as approved, but no decoder reads them; fetching them again would not help.
+    def avoid(self, segment: Segment, why: SoundError) -> bool:
+        """Its track cannot be sounded, though it was found: whether something else may sound in its place."""
+        doubts = [] if segment.sound is None else self._doubts.get(segment.sound, [])
+        if not doubts:
+            self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
+            return False
+        doubts.pop(0)(why)
+        return True
 
-        Whether that was known before.
-        """
-        known = sound in self._unreadable
-        self._unreadable.add(sound)
-        return known
-
-    async def of(self, segment: Segment, cue: Cue, event: str, url: str) -> Ready | Unready:
-        """What sounds this segment from the cue on; `event` is an emergency order's, `url` a relayed station's."""
+    async def of(self, segment: Segment, cue: Cue, order: Order | None, url: str) -> Ready | Unready:
+        """What sounds this segment from the cue on; `order` is an emergency's, `url` a relayed station's."""
         if segment.kind is SegmentKind.EMERGENCY:
-            return await self._emergency(segment, cue, event)
+            return await self._emergency(segment, cue, order)
         if segment.kind is SegmentKind.RELAY:
             return await self._relay(segment, cue, url)
         if segment.kind is SegmentKind.VOICE:
             return Ready((FramesSound(segment.cause),), 0)
         assert isinstance(segment.sound, bytes)
+        self._doubts[segment.sound] = [partial(self._set_aside, self._unreadable, segment.sound)]
         path = await self._blob(segment.sound)
         return Ready(files(path), cue.offset_ms) if isinstance(path, Path) else Unready(path)
 
-    async def _emergency(self, segment: Segment, cue: Cue, event: str) -> Ready | Unready:
+    async def _emergency(self, segment: Segment, cue: Cue, order: Order | None) -> Ready | Unready:
         message = segment.sound
         assert message is not None
-        detail = ""
-        if isinstance(message, bytes):
-            found = await self._blob(message)
-            if isinstance(found, str):
-                detail = found
+        if segment.drill and not self._recordings.path(ANNOUNCEMENT).is_file():
+            return Unready(GONE)  # a drill without its announcement would be a false alarm
+        head = before(chime=segment.chime, drill=segment.drill)
+        own = await self._own(message)
+        doubts = [partial(self._give_up_announcer, piece) for piece in (*head, str(message)) if self._is_read(piece)]
+        body: tuple[Sound, ...]
+        if isinstance(own, Path):
+            body, detail = (FileSound(own),), ""
+            doubts.append(partial(self._set_aside, self._unreadable, message))
         else:
-            found = self._recordings.path(str(message))
-            if message in self._unreadable:
-                detail = DAMAGED
-            elif not found.is_file():
-                detail = MISSING
-        if detail:
-            other = instead(message, event)
-            detail = f"{detail}: sounded {'message ' + other if other else 'the chime'} instead"
-            found = self._recordings.path(other or CHIME)
-        assert isinstance(found, Path)
-        head = [self._recordings.path(piece) for piece in before(chime=segment.chime != 0, drill=segment.drill)]
-        whole = tuple(path for path in (*head, found) if path.is_file())
-        if segment.drill and self._recordings.path(ANNOUNCEMENT) not in whole:
-            # An alarm without its chime is an alarm; a drill without its announcement would be a false one.
-            return Unready(GONE)
-        if not whole:
-            siren = ToneSound(ToneKind.WAIL, segment.end_ms - segment.start_ms)
-            return Ready((siren,), cue.offset_ms, f"{GONE}: sounded a siren instead")
-        return Ready(files(*whole), cue.offset_ms, detail)
+            body, said = self._instead(segment, message, order)
+            detail = f"{own}: {said}"
+            doubts += self._doubts_of(body, message)
+        self._doubts[message] = [*doubts]
+        message_ms = None if segment.drill else length_ms(head, self._recordings.lengths_ms, lambda _: 0)
+        return Ready((*(self._piece(piece) for piece in head), *body), cue.offset_ms, detail, message_ms)
+
+    async def _own(self, message: bytes | int) -> Path | str:
+        """Its own recording, or what is wrong with it."""
+        if isinstance(message, bytes):
+            return await self._blob(message)
+        if message in self._unreadable:
+            return DAMAGED
+        path = self._recordings.path(str(message))
+        if path.is_file():
+            return path
+        return GONE if str(message) in self._recordings.lengths_ms else MISSING
+
+    def _instead(self, segment: Segment, message: bytes | int, order: Order | None) -> tuple[tuple[Sound, ...], str]:
+        """What says the same, and how the play log names it."""
+        event, board = ("", "") if order is None else (order.event, order.board)
+        text = "" if message in self._unspoken else words(message, board)
+        exact = bool(text) and isinstance(message, int)
+        code = None if exact else instead(message, event)
+        path = None if code is None or int(code) in self._unreadable else self._recordings.path(code)
+        recorded = () if path is None or not path.is_file() else (FileSound(path),)
+        spoken = (SpeechSound(text, self._accent),) if text else ()
+        if not recorded and not spoken:
+            return (self._siren(segment),), "sounded a siren instead"
+        said = [f"sounded message {code} instead"] if recorded else []
+        return (*recorded, *spoken), ", ".join([*said, SPOKEN] if spoken else said)
+
+    def _siren(self, segment: Segment) -> ToneSound:
+        """As long as what should have sounded, and as loud as it is serious."""
+        status = Status.EXERCISE if segment.drill else Status.ACTUAL
+        piece = signal(usual_chime(Severity(segment.precedence.severity), status)) or CHIME
+        head = before(chime=segment.chime, drill=segment.drill)
+        rest_ms = segment.end_ms - segment.start_ms - length_ms(head, self._recordings.lengths_ms, lambda _: 0)
+        return ToneSound(ToneKind(piece), max(SIGNALS_MS[piece], rest_ms))
+
+    def _piece(self, piece: str) -> Sound:
+        """A signal, or a built-in recording."""
+        length_ms = SIGNALS_MS.get(piece)
+        return FileSound(self._recordings.path(piece)) if length_ms is None else ToneSound(ToneKind(piece), length_ms)
+
+    # What may be wrong with a track that cannot be sounded
+
+    def _doubts_of(self, body: tuple[Sound, ...], message: bytes | int) -> list[partial[None]]:
+        """Of what takes the place of this message."""
+        doubts = []
+        for sound in reversed(body):
+            if isinstance(sound, SpeechSound):
+                doubts.append(partial(self._set_aside, self._unspoken, message))
+            if isinstance(sound, FileSound) and sound.path in self._recordings.of_announcer.values():
+                doubts.append(partial(self._give_up_announcer, sound.path.stem))
+            elif isinstance(sound, FileSound):
+                doubts.append(partial(self._set_aside, self._unreadable, int(sound.path.stem)))
+        return doubts
+
+    def _is_read(self, piece: str) -> bool:
+        """Whether an announcer has read it."""
+        return piece in self._recordings.of_announcer
+
+    def _give_up_announcer(self, piece: str, why: SoundError) -> None:
+        self._recordings.give_up_announcer(piece, why)
+        self._on_fault(FaultCode.ANNOUNCER, True, str(why))
+
+    def _set_aside(self, where: set[bytes | int], message: bytes | int, why: SoundError) -> None:
+        """The bytes are as approved, but no decoder reads them; or nothing speaks. Trying again would not help."""
+        where.add(message)
+        self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
 
     async def _relay(self, segment: Segment, cue: Cue, url: str) -> Ready | Unready:
         """A station, and the playlist that sounds over and over while it cannot be heard."""

@@ -380,8 +380,13 @@ class Inbox:
         return self._shelf.path(message) is not None and message in self._durations_ms()
 
     def _tape_ms(self, order: Order) -> int:
-        durations = self._durations_ms()
-        return tape.length_ms(tape.of_order(order), self._recordings.lengths_ms, lambda name: durations[name])
+        durations, built_in = self._durations_ms(), self._recordings.lengths_ms
+
+        def other_ms(piece: tape.Piece) -> int:
+            known = durations.get(piece) if isinstance(piece, bytes) else None
+            return tape.without_its_sound_ms(order, built_in) if known is None else known
+
+        return tape.length_ms(tape.of_order(order), built_in, other_ms)
 
     def _durations_ms(self) -> Mapping[bytes, int]:
         force = self._desired.in_force()

@@ -18,7 +18,7 @@ from agent.errors import LinkError
 from agent.ports.clock import Clock, wait_for
 from agent.ports.live import Decoder, LiveLine, SessionBook
 from agent.ports.sound import Frames, SoundError
-from agent.ports.store import Store
+from agent.ports.store import Stopped, Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from protocol.errors import ProtocolError
@@ -199,7 +199,7 @@ class Live:
             return
         session = speech.admitted.session
         now_ms = self._clock.now_ms()
-        voice = Voice(speech.name, Rank.LIVE, now_ms, session.expires * SECOND_MS)
+        voice = Voice(speech.name, Rank.LIVE, now_ms, session.expires * SECOND_MS, level=speech.admitted.level)
         speech.voice = replace(voice, attached=self._attached(speech))
         self._keeper.speak(speech.voice)
 
@@ -252,12 +252,17 @@ class Live:
         speech.inlet.push(pcm)
         return False
 
+    def _ending(self, speech: _Speech) -> list[Stopped]:
+        """The stops that end it: all, but inside an alarm of a higher level than the stop's, which goes on too."""
+        inside = speech.voice is not None and speech.voice.attached != ""
+        return [stop for stop in self._store.book.stops() if not (inside and stop.level > speech.admitted.level)]
+
     def _over(self, speech: _Speech) -> str | None:
         """Why the session has ended; None while it goes on."""
         now_ms, boot_ms = self._clock.now_ms(), self._clock.boot_ms()
         if max(now_ms, self._clock.reading().hi_ms) >= speech.admitted.session.expires * SECOND_MS:
             return "its limit"
-        if any(stop.order.not_before * SECOND_MS <= now_ms for stop in self._store.book.stops()):
+        if any(stop.order.not_before * SECOND_MS <= now_ms for stop in self._ending(speech)):
             return "a stop"
         if speech.heard_ms is not None and boot_ms - speech.heard_ms >= SILENCE_S * SECOND_MS:
             return "groups stay away"

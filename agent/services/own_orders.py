@@ -167,7 +167,7 @@ class OwnOrders:
 
     def _for_the_commune(self, message: int, token: Signer) -> bytes | None:
         """None where the gate does not take it, or nobody could say when it ends."""
-        if not self._clock.reading().tells_time or self._unit_of(token) is None:
+        if not self._clock.reading().tells_time or self.unit_of(token) is None:
             return None
         order = self._order(MessageType.ALERT, token, message=message)
         self._take(signed_order(order, token))
@@ -222,9 +222,9 @@ class OwnOrders:
 
     def _area(self, signer: Signer, domain: Domain) -> str:
         place = self._place()
-        return self._unit_of(signer) or (place[-1] if place else domain.province)
+        return self.unit_of(signer) or (place[-1] if place else domain.province)
 
-    def _unit_of(self, token: Signer) -> str | None:
+    def unit_of(self, token: Signer) -> str | None:
         """The unit of this box's place for which the token speaks."""
         roots, place = self._trust.roots(), self._place()
         if roots is None:
@@ -244,9 +244,8 @@ class OwnOrders:
         return tuple(row.order.id for row in self._book.stops() if row.level == OWN_LEVEL)
 
     def _tape_ms(self, order: Order) -> int:
-        """A message that is not built in has no length; the chime sounds for it."""
-        pieces = tape.of_order(order)
-        return sum(self._recordings.lengths_ms.get(piece, 0) for piece in pieces if isinstance(piece, str))
+        """A message that is not built in has no length; a siren sounds for it."""
+        return tape.length_ms(tape.of_order(order), self._recordings.lengths_ms, lambda _: 0)
 
     def _place(self) -> tuple[str, ...]:
         wanted = self._desired.wanted()

@@ -15,10 +15,12 @@ from agent.config import CONTACTS, PanelConfig
 from agent.core import lamps, panel
 from agent.core.lamps import Lamp, View
 from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, Heard, Locked, Talk
+from agent.errors import AgentError
 from agent.ports.clock import Clock, wait_for
 from agent.ports.microphone import Microphone
 from agent.ports.pins import Changed, Line, Pins, PinsError
 from agent.ports.sound import Frames, SoundError
+from agent.services.caller import Call, Caller, Reach, Way
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.own_orders import OwnOrders
@@ -108,10 +110,14 @@ class PanelService:
         inlet: Callable[[str], Frames],
         judge: Callable[[str], Awaitable[Judged]],
         sounding: Callable[[], Segment | None],
+        caller: Caller | None = None,
+        talk_to_commune: bool = False,
         troubles: Mapping[str, str] | None = None,
     ) -> None:
         """`inlet`: where the sound of the voice of this name is poured in; `judge` says what an entered code is;
-        `sounding`: what is heard now; `troubles`: what was wrong before the panel began, as texts by what it is.
+        `sounding`: what is heard now; `caller` takes a voice to other boxes, None where no token is configured;
+        `talk_to_commune`: what is said at the panel goes there while the code is open; `troubles`: what was wrong
+        before the panel began, as texts by what it is.
         """
         self._wiring = wiring
         self._pins = pins
@@ -132,6 +138,11 @@ class PanelService:
         self._token: Signer | None = None
         self._voice: Voice | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._caller = caller
+        self._talk_to_commune = talk_to_commune
+        self._to: tuple[str, ...] | None = None
+        """To whom the terminal wants to speak next: codes of boxes, none for the commune; None for nobody else."""
+        self._call: Call | None = None
         self._lit: dict[Lamp, bool] = {}
         self._troubles: dict[str, str] = {}
         self._found_before = dict(troubles or {})
@@ -181,10 +192,41 @@ class PanelService:
         return taken
 
     async def talk(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`on`: open the microphone, or keep it open with `again`; whether it is open now."""
+        """`on`: open the microphone, or keep it open with `again`; whether it is open now, and how far it reaches.
+
+        `to`: codes of boxes, or an empty list for the commune; with `code`, which opens its token. Raises AgentError.
+        """
         on, again = bool(request.get("on")), bool(request.get("again"))
+        if on and not again:
+            self._to = None if request.get("to") is None else await self._allowed(request)
+        reaches = self._to is not None or self._call is not None
         await self._happen(Talk(on, again), self._clock.boot_ms())
-        return {"open": self._state.speech is not None}
+        self._to = None
+        answer = {"open": self._state.speech is not None}
+        return {**answer, "reach": self._reach(str(request.get("language", "en")))} if reaches or again else answer
+
+    async def _allowed(self, request: Mapping[str, Any]) -> tuple[str, ...]:
+        """To whom somebody may speak who asks so. Raises AgentError."""
+        if self._caller is None:
+            raise AgentError(
+                "this box has no commune token: only its own loudspeaker can be spoken to ([panel] token in box.toml)",
+                vi="hộp này không giữ khóa của xã, nên chỉ nói được ra loa của chính nó ([panel] token trong box.toml)",
+            )
+        if self._state.speech is not None:
+            raise AgentError("somebody speaks at this box already", vi="đang có người nói ở hộp này")
+        code = str(request.get("code", ""))
+        taken = await self.enter(code) if code else self._state.code is not None
+        if not taken:
+            raise AgentError("the panel's code is wrong or missing", vi="sai hoặc thiếu mã của bảng điều khiển")
+        if self._state.forced_ms is None:
+            if self._token is None:
+                raise AgentError("this code does not open the commune's token", vi="mã này không mở được khóa của xã")
+            self._caller.check(self._token)
+        return tuple(str(one) for one in request["to"])
+
+    def _reach(self, language: str) -> dict[str, Any]:
+        """Who is forced to speak reaches nobody, and nobody sees it."""
+        return (Reach(Way.CONNECTING) if self._call is None else self._call.reach).told(language)
 
     def power_trouble(self, detail: str) -> None:
         """What else is wrong with the supply; empty for nothing."""
@@ -311,7 +353,23 @@ class PanelService:
         self._keeper.speak(self._voice)
         if begun is None:
             log.info("the microphone is open", keyed=keyed)
+            self._reach_out(keyed)
             self._listening = asyncio.create_task(self._listen(self._voice.name), name="microphone")
+
+    def _reach_out(self, keyed: bool) -> None:
+        """To other boxes too, where somebody wants that and may; the own loudspeaker does not wait for it."""
+        codes, self._to = self._to, None
+        if codes is None and self._talk_to_commune:  # the token is there while the code is open
+            codes = ()
+        if codes is None or self._caller is None or self._token is None:
+            return
+        try:
+            self._call = self._caller.call(self._token, codes, keyed=keyed)
+        except (AgentError, SoundError) as error:
+            log.warning("other boxes are not reached", reason=str(error))
+            self._trouble("the way to other boxes", str(error))
+        else:
+            self._trouble("the way to other boxes", "")
 
     async def _listen(self, name: str) -> None:
         try:
@@ -333,6 +391,8 @@ class PanelService:
         def take(pcm: bytes, level_cb: int) -> None:
             nonlocal heard_ms
             inlet.push(pcm)
+            if self._call is not None:
+                self._call.push(pcm)
             now = self._clock.boot_ms()
             if level_cb > SPEECH_CB and now - heard_ms >= HEARD_EVERY_MS:
                 heard_ms = now
@@ -345,6 +405,9 @@ class PanelService:
         if self._listening is not None:
             self._listening.cancel()
             self._listening = None
+        if self._call is not None:
+            self._call.close()
+            self._call = None
         if self._voice is not None:
             self._keeper.end_voice(self._voice.name)
             self._voice = None

@@ -16,6 +16,7 @@ from agent.services.playing import Closing, Playing
 from agent.services.proof import Testimony, Witness
 from agent.services.stages import Stages
 from agent.services.stumbles import STUMBLED
+from agent.services.unfinished import Unfinished
 from agent.services.unheard import Unheard
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
@@ -42,8 +43,10 @@ class Performance:
         unheard: Unheard,
         on_fault: OnFault,
         on_change: Callable[[], None],
+        on_shorter: Callable[[], None],
     ) -> None:
-        """`on_change` is told when something begins to be heard, and when it ends."""
+        """`on_change` is told when something begins to be heard, and when it ends; `on_shorter` when that is an alarm
+        taken up in its middle, which ends before its planned end."""
         self._speaker = speaker
         self._clock = clock
         self._content = content
@@ -54,6 +57,8 @@ class Performance:
         self._unheard = unheard
         self._on_fault = on_fault
         self._on_change = on_change
+        self._on_shorter = on_shorter
+        self._unfinished = Unfinished(clock)
         self._playing: list[Playing] = []
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
@@ -71,9 +76,11 @@ class Performance:
 
         True: look again at once; False: the device is ill.
         """
+        taken_up_ms = self._unfinished.offset_ms(segment.play, content.sources)
+        cue = replace(cue, offset_ms=cue.offset_ms + taken_up_ms)
         track = Track(
             sources=content.sources,
-            offset_ms=content.offset_ms,
+            offset_ms=content.offset_ms + taken_up_ms,
             start_ms=cue.start_ms,
             length_ms=cue.length_ms,
             gain_cb=segment.gain_cb,
@@ -81,6 +88,8 @@ class Performance:
             name=segment.play,
             cause=segment.cause,
             latest_ms=latest_ms,
+            message_ms=content.message_ms,
+            witnessed=self._witness.listens,
         )
         self._waiting = row
         try:
@@ -94,10 +103,15 @@ class Performance:
                 self._log.end(row.play, None, Result.MISSED, Grade.NONE, _why(segment, error), final=True)
             return True
         self._waiting = None
-        playing = Playing(segment, cue, content.detail, sounding, row, after, segment.cut)
+        detail = "; ".join(filter(None, (content.detail, _taken_up(taken_up_ms))))
+        playing = Playing(segment, cue, detail, sounding, row, after, segment.cut)
         playing.watch = asyncio.create_task(self._watch(playing, track, latest_ms), name=f"watch {segment.play}")
         self._playing.append(playing)
         return True
+
+    def goes_on(self, segment: Segment) -> bool:
+        """Whether it was broken off and is taken up in its middle, without its chime."""
+        return self._unfinished.goes_on(segment.play)
 
     def is_waiting(self, row: Play) -> bool:
         """Whether this row is open, and the device has not taken its track yet."""
@@ -169,10 +183,13 @@ class Performance:
             if first is not None:
                 playing.begins_to_sound(first, self._clock.now_ms(), self._clock.boot_ms())
                 self._device.works(self._speaker.trouble)
-                testimony = self._witness.began(track, first, emergency=row.emergency)
+                testimony = self._witness.began(track, playing.sounding.mixed, first, emergency=row.emergency)
                 self._log.started(row.play, first)
                 if row.emergency:
                     self._stages.sounded(row.cause, first)
+                self._unfinished.sounds(row.play)
+                if playing.taken_up_ms:
+                    self._on_shorter()
                 self._on_change()
             sounded = await playing.sounding.ended()
             self._judge(playing, sounded)
@@ -181,7 +198,7 @@ class Performance:
                 row.play, closing.ended_ms, closing.result, closing.grade, closing.detail, final=closing.final
             )
         except SoundError as error:
-            self._broke_off(playing, error)
+            self._broke_off(playing, track, error)
         finally:
             if testimony is not None:
                 testimony.close()
@@ -195,13 +212,14 @@ class Performance:
         elif self._unheard.has(SILENCE) and sounded.grade >= Grade.RENDERED:
             self._unheard.cleared(SILENCE, "what sounds is no silence any more")
 
-    def _broke_off(self, playing: Playing, error: SoundError) -> None:
+    def _broke_off(self, playing: Playing, track: Track, error: SoundError) -> None:
         heard = playing.first_sample_ms is not None
         if error.device:
             self._device.failed(error)
             if not heard:
                 self._waiting = playing.row
                 return
+            self._unfinished.broke_off(track, playing.sounding.sentence_ms)
             self._end_broken(playing, f"sound device: {error}", final=False)
             return
         again = self._avoid(playing.segment, error)
@@ -233,10 +251,13 @@ class Performance:
         if segment.kind is SegmentKind.RELAY:
             return False
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
-        if segment.sound is None:
-            return False
-        known = self._content.avoid(segment.sound)
-        return segment.kind is SegmentKind.EMERGENCY and not known
+        again = self._content.avoid(segment, error)
+        return segment.kind is SegmentKind.EMERGENCY and again
+
+
+def _taken_up(offset_ms: int) -> str:
+    """What the log says of an alarm that did not begin at its beginning."""
+    return f"taken up {offset_ms / 1000:.1f} s into it, where its sentence began" if offset_ms else ""
 
 
 def _why(segment: Segment, error: SoundError) -> str:

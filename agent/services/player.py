@@ -14,9 +14,10 @@ import structlog
 
 from agent.core import cueing
 from agent.core.cueing import FADE_MS
+from agent.core.tape import signal_ms
 from agent.ports.clock import Clock, wait_for
 from agent.ports.journal import PlayJournal
-from agent.ports.sound import Amplifier, Speaker
+from agent.ports.sound import Accent, Amplifier, Speaker
 from agent.services.content import Content, Unready
 from agent.services.device_health import DeviceHealth
 from agent.services.performance import Performance
@@ -61,20 +62,20 @@ class Player:
         on_damaged: Callable[[bytes], None],
         on_doing: Callable[[], None],
         lead_in_ms: int,
+        accent: Accent = Accent.NORTH,
         ears: Ears = Ears(),  # noqa: B008 - frozen: a box without ears
     ) -> None:
         """`holdings` gives the same object until they change; `changed` wakes the player and is cleared by it.
 
         `on_damaged` is told the hash of a blob that must be fetched again, `on_doing` that `sounding` has changed;
-        `lead_in_ms` is the time from the amplifier's power to its first clean sound.
+        `lead_in_ms` is the time from the amplifier's power to its first clean sound, `accent` how the box speaks.
         """
         self._clock = clock
         self._changed = changed
         self._on_doing = on_doing
         self._lead_in_ms = lead_in_ms
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
-        self._chime_ms = recordings.lengths_ms.get("chime", 0)
-        self._content = Content(shelf, recordings, on_damaged)
+        self._content = Content(shelf, recordings, on_damaged, on_fault, accent)
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
@@ -93,6 +94,7 @@ class Player:
             unheard=unheard,
             on_fault=on_fault,
             on_change=self._heard_something,
+            on_shorter=self._planning.ask_again,
         )
         self._stumbles = Stumbles(
             self._device,
@@ -254,8 +256,8 @@ class Player:
                 self._changed.set()
                 return False
             return True
-        event, url = cueing.event(segment, holdings), cueing.station_url(segment, holdings.manifest)
-        content = await self._content.of(segment, cue, event, url)
+        order, url = cueing.order_of(segment, holdings), cueing.station_url(segment, holdings.manifest)
+        content = await self._content.of(segment, cue, order, url)
         row = row_of(segment, cue)
         if isinstance(content, Unready):
             self._performance.wait_no_more(row)
@@ -276,8 +278,8 @@ class Player:
     def _settles_in_ms(self, segment: Segment) -> int:
         """How long this segment must wait for the amplifier; the chime of an alarm may sound while it settles."""
         settles = self._power.settles_in_ms
-        if segment.kind is SegmentKind.EMERGENCY and segment.chime:
-            return max(0, settles - self._chime_ms)
+        if segment.kind is SegmentKind.EMERGENCY and not self._performance.goes_on(segment):
+            return max(0, settles - signal_ms(segment.chime))
         return settles
 
     def _needs_power(self, following: Segment | None, now_ms: int) -> bool:

@@ -57,7 +57,7 @@ class Playing:
         """When the speaker will be free again, as far as one can know."""
         if self.ending is not None:
             return 0
-        late = (self.first_sample_ms or self.cue.start_ms) - self.segment.start_ms
+        late = self._begin_ms - self.segment.start_ms
         whole = self.segment.kind is SegmentKind.EMERGENCY and self.agreed_cut is None
         return self.segment.end_ms + (max(0, late) if whole else 0)
 
@@ -66,9 +66,19 @@ class Playing:
         return self.first_sample_ms is not None
 
     @property
+    def taken_up_ms(self) -> int:
+        """How much of a broken-off alarm is not heard again."""
+        return self.cue.offset_ms - self.segment.offset_ms if self.segment.kind is SegmentKind.EMERGENCY else 0
+
+    @property
+    def _begin_ms(self) -> int:
+        """When it began; where it was taken up in its middle, when it would have begun to be there then."""
+        return (self.first_sample_ms or self.cue.start_ms) - self.taken_up_ms
+
+    @property
     def as_it_sounds(self) -> Segment:
         """The segment with its real start, and without an end that others had set it."""
-        start = self.first_sample_ms or self.cue.start_ms
+        start = self._begin_ms
         moved = start - self.segment.start_ms
         if self.segment.kind is SegmentKind.EMERGENCY:
             return replace(self.segment, start_ms=start, end_ms=self.segment.end_ms + moved)

@@ -12,7 +12,8 @@ log = structlog.get_logger()
 
 
 class Progress:
-    """Stages only go forward, and each is answered once, however often the player says it."""
+    """Stages only go forward, and each is answered once, however often the player says it; a start that turns out to
+    be surer is answered again."""
 
     def __init__(self, book: OrderBook, faults: Faults, reporter: Wake) -> None:
         self._book = book

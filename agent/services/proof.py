@@ -5,9 +5,9 @@ A microphone is open from a track's first sample to its last and at no other tim
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 import structlog
@@ -26,23 +26,23 @@ from agent.core.proof import (
 )
 from agent.core.testimony import Findings, graded
 from agent.ports.clock import Clock
-from agent.ports.ear import Block, Decode, EarError, Line, Listening, Microphone, Played
-from agent.ports.sound import SoundError, Track
+from agent.ports.ear import Block, EarError, Line, Listening, Microphone
+from agent.ports.sound import Mixed, SoundError, Track
 from agent.services.unheard import Unheard
 from protocol.report import Grade
-
-T = TypeVar("T")
 
 MUTE: Final = "mute"
 """Why NOT_HEARD stands: nothing comes out of the horn."""
 
-PIECE: Final = RATE_HZ
-"""So much is decoded at once: a second."""
+PIECE: Final = RATE_HZ // 10
+"""So much of what was mixed is taken at once."""
+BEHIND_MS: Final = 300
+"""So far behind a line's measurement what was mixed is surely known."""
 SLIP_MS: Final = 200
 """A microphone's instants wander less than this; more is a gap."""
 LOST_MS: Final = 60_000
 """More than this is no gap, and the microphone of no use for this track."""
-MISSED: Final = 30 * PIECE
+MISSED: Final = 30 * RATE_HZ
 """So far what was played may be ahead of a microphone that is away; then its silence is taken for heard."""
 RETRY_MS: Final = 2_000
 WINDOWS: Final = 3
@@ -52,27 +52,18 @@ TRACKS: Final = 2
 log = structlog.get_logger(__name__)
 
 
-async def in_a_thread(what: Callable[..., T], *arguments: Any) -> T:
-    """Decoding, beside the event loop."""
-    return await asyncio.to_thread(what, *arguments)
-
-
 @dataclass(frozen=True)
 class Ears:
     """What a box can hear of itself. None for what it has not."""
 
     microphone: Microphone | None = None
     line: Line | None = None
-    decode: Decode | None = None
-    """Gives what is played once more."""
     threshold: float = HEARD
     """Score from which on the microphone has heard it."""
-    aside: Callable[..., Awaitable[Any]] = in_a_thread
-    """Runs what takes long."""
 
     @property
     def fitted(self) -> bool:
-        return self.decode is not None and (self.microphone is not None or self.line is not None)
+        return self.microphone is not None or self.line is not None
 
 
 class Witness:
@@ -88,10 +79,15 @@ class Witness:
         self._has_heard = False
         """Since the daemon started; until then a fault of before may stand."""
 
-    def began(self, track: Track, first_sample_ms: int, *, emergency: bool) -> "Testimony":
+    @property
+    def listens(self) -> bool:
+        """Whether tracks are to be witnessed."""
+        return self._ears.fitted
+
+    def began(self, track: Track, mixed: Callable[[], Mixed], first_sample_ms: int, *, emergency: bool) -> "Testimony":
         """The first sample of this track left at this wall instant. The testimony must be closed."""
         since_ms = self._clock.boot_ms() - (self._clock.now_ms() - first_sample_ms)
-        return Testimony(self._clock, self._ears, self, track, since_ms, emergency=emergency)
+        return Testimony(self._clock, self._ears, self, track, mixed, since_ms, emergency=emergency)
 
     def window(self, track: Track, heard: bool, said: str, *, emergency: bool) -> None:
         """A window was judged."""
@@ -123,14 +119,23 @@ class Witness:
 class Testimony:
     """What is heard of one track. Errors in it are a poorer grade, never a trouble of the sound."""
 
-    def __init__(
-        self, clock: Clock, ears: Ears, witness: Witness, track: Track, since_ms: int, *, emergency: bool
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        clock: Clock,
+        ears: Ears,
+        witness: Witness,
+        track: Track,
+        mixed: Callable[[], Mixed],
+        since_ms: int,
+        *,
+        emergency: bool,
     ) -> None:
         """`since_ms`: first sample on the boot clock."""
         self._clock = clock
         self._ears = ears
         self._witness = witness
         self._track = track
+        self._mixed = mixed
         self._since_ms = since_ms
         self._emergency = emergency
         self._acoustic = Findings("acoustic", ears.threshold) if ears.microphone is not None else None
@@ -170,11 +175,10 @@ class Testimony:
             task.cancel()
 
     async def _attend(self) -> None:
-        assert self._ears.decode is not None
         try:
-            played = await self._ears.aside(self._ears.decode, self._track)
+            played = self._mixed()
         except SoundError as error:
-            self._cannot(f"what was played cannot be read again: {error}")
+            self._cannot(f"what was played is not known: {error}")
             return
         try:
             async with asyncio.TaskGroup() as group:
@@ -183,7 +187,7 @@ class Testimony:
                 if self._ears.line is not None:
                     group.create_task(self._measure(self._ears.line, played))
         except* SoundError as errors:
-            self._cannot(f"what was played cannot be read again: {errors.exceptions[0]}")
+            self._cannot(f"what was played is not known: {errors.exceptions[0]}")
         except* Exception as errors:  # a proof that fails must not break a sound
             log.exception("the comparison failed")
             self._cannot(f"the comparison failed: {errors.exceptions[0]!r}")
@@ -197,7 +201,7 @@ class Testimony:
 
     # The microphone
 
-    async def _listen(self, microphone: Microphone, played: Played) -> None:
+    async def _listen(self, microphone: Microphone, played: Mixed) -> None:
         assert self._acoustic is not None
         while True:
             try:
@@ -211,7 +215,7 @@ class Testimony:
                 self._acoustic.trouble = str(error)
             await self._clock.sleep_ms(RETRY_MS)
 
-    async def _follow(self, listening: Listening, played: Played) -> None:
+    async def _follow(self, listening: Listening, played: Mixed) -> None:
         while True:
             samples = self._in_step(await listening.read())
             if len(samples) == 0:
@@ -235,7 +239,7 @@ class Testimony:
 
     # The line
 
-    async def _measure(self, line: Line, played: Played) -> None:
+    async def _measure(self, line: Line, played: Mixed) -> None:
         assert self._electrical is not None
         ticks = 0
         while True:
@@ -247,7 +251,7 @@ class Testimony:
             except EarError as error:
                 self._electrical.trouble = str(error)
                 level = 0.0
-            await self._feed(played, (ticks + behind + 1) * TICK_MS * RATE_HZ // 1000)
+            await self._feed(played, ((ticks + behind + 1) * TICK_MS - BEHIND_MS) * RATE_HZ // 1000)
             for _ in range(behind + 1):
                 self._wire.feel(level)
             ticks += behind + 1
@@ -256,11 +260,11 @@ class Testimony:
 
     # What was played, and what follows
 
-    async def _feed(self, played: Played, until: int) -> None:
-        """Decode up to this sample; after the track's end comes silence."""
+    async def _feed(self, played: Mixed, until: int) -> None:
+        """Take what was mixed up to this sample, once it is; after the track's end comes silence."""
         async with self._lock:
             while self._fed < until:
-                samples = await self._ears.aside(played.read, PIECE)
+                samples = await played.read(PIECE)
                 self._fullness.note(samples)
                 if len(samples) < PIECE:
                     samples = np.concatenate((samples, np.zeros(PIECE - len(samples), np.float32)))

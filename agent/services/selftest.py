@@ -93,6 +93,16 @@ class Trials:
             )
         return {"vi": f"đủ {len(PREPARED)} bản tin", "en": f"all {len(PREPARED)}"}
 
+    async def announcer(self) -> Said:
+        if complaints := self.recordings.complaints:
+            en, vi = ("; ".join(error.said(language) for error in complaints) for language in ("en", "vi"))
+            raise AgentError(
+                f"{en}; these messages sound as shipped. See docs/sound.md",
+                vi=f"{vi}; các bản tin này được phát bằng bản có sẵn. Xem docs/sound.md",
+            )
+        names = ", ".join(path.name for path in self.recordings.of_announcer.values())
+        return {"vi": names or "chưa có", "en": names or "none"}
+
     async def output(self) -> Said:
         seen = await self.sound()
         return {
@@ -151,6 +161,11 @@ def checks(tried: Trials) -> tuple[Check, ...]:
         Check("clock", {"vi": "Biết giờ", "en": "Time is known"}, tried.time),
         Check(
             "recordings", {"vi": "Có đủ bản tin khẩn cấp soạn sẵn", "en": "Prepared messages are here"}, tried.built_in
+        ),
+        Check(
+            "announcer",
+            {"vi": "Bản ghi của phát thanh viên dùng được", "en": "The announcer's recordings can be used"},
+            tried.announcer,
         ),
         Check("sound", {"vi": "Mở được đầu ra âm thanh", "en": "Sound output opens"}, tried.output),
         Check("roots", {"vi": "Danh sách người ký còn hiệu lực", "en": "List of signers is valid"}, tried.roots),

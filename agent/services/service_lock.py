@@ -6,7 +6,7 @@ alarm that is still valid sounds when the switch is back.
 
 from collections.abc import Callable
 
-from agent.ports.sound import Amplifier, Frames, Sounded, SoundError, Sounding, Speaker, Track
+from agent.ports.sound import Amplifier, Frames, Mixed, Sounded, SoundError, Sounding, Speaker, Track
 
 
 class ServiceLock:
@@ -129,6 +129,13 @@ class _LockedSounding:
 
     def stop(self, fade_ms: int) -> None:
         self._sounding.stop(fade_ms)
+
+    def mixed(self) -> Mixed:
+        return self._sounding.mixed()
+
+    @property
+    def sentence_ms(self) -> int:
+        return self._sounding.sentence_ms
 
     def break_off(self) -> None:
         self._broken = True

@@ -1,4 +1,8 @@
-"""How far each order has come on this box: STARTED, then one of DONE, CANCELLED, EXPIRED (invariant I6)."""
+"""How far each order has come on this box: STARTED, then one of DONE, CANCELLED, EXPIRED (invariant I6).
+
+STARTED is told again when a pass has ended that is surer than what was known: an alarm may go on for an hour, and one
+that is cancelled in its last pass was heard all the same.
+"""
 
 from collections.abc import Callable, Collection
 
@@ -13,7 +17,8 @@ OnOrder = Callable[[str, Stage, int, int | None, Grade], None]
 
 
 class Stages:
-    """Each stage is told once while the daemon runs; whoever listens drops what it knew from before a restart."""
+    """Each stage is told once while the daemon runs, STARTED with each better grade; whoever listens drops what it knew
+    from before a restart."""
 
     def __init__(self, tell: OnOrder, now_ms: Callable[[], int]) -> None:
         self._tell = tell
@@ -32,7 +37,10 @@ class Stages:
 
     def proved(self, order: str, grade: Grade) -> None:
         """A pass has ended, and this is how sure it is; the best of its passes counts."""
-        self._grades[order] = max(grade, self._grades.get(order, Grade.NONE))
+        if grade > self._grades.get(order, Grade.CLAIMED) and order in self._first_sample_ms:
+            self._grades[order] = grade
+            first = self._first_sample_ms[order]
+            self._tell(order, Stage.STARTED, first, first, grade)
 
     def not_heard(self, order: str) -> None:
         """It sounds, and the box's own ear does not hear it."""
@@ -51,7 +59,7 @@ class Stages:
                 continue
             self._concluded.add((order, held.rounds))
             first = self._first_sample_ms.get(order)
-            known = max(Grade.CLAIMED, self._grades.get(order, Grade.CLAIMED))
+            known = self._grades.get(order, Grade.CLAIMED)
             self._tell(order, stage, now_ms, first, Grade.NONE if first is None else known)
         self._forget({held.order.id.hex() for held in holdings.orders})
 

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from protocol.messages import PREPARED
@@ -26,20 +25,6 @@ SPEECH_CHAIN = (
 """The chain that bulletins go through at intake, so that an emergency is as loud as they are: −16 LUFS, −1.5 dBTP."""
 OPUS = ("-c:a", "libopus", "-b:a", "24k", "-application", "voip")
 BIT_EXACT = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
-CHIME_TONES_HZ = (660.0, 880.0)
-CHIME_STROKES = 4
-STROKE_S = 0.75
-
-
-def chime() -> np.ndarray:
-    """The attention chime: two tones in turn, struck like a bell; it is longer than an amplifier takes to settle."""
-    time_s = np.arange(round(STROKE_S * RATE_HZ)) / RATE_HZ
-    envelope = np.exp(-2.2 * time_s) * np.minimum(1.0, time_s / 0.008) * np.minimum(1.0, (STROKE_S - time_s) / 0.05)
-    strokes = [
-        envelope * (np.sin(2 * np.pi * tone * time_s) + 0.25 * np.sin(4 * np.pi * tone * time_s))
-        for tone in CHIME_TONES_HZ * (CHIME_STROKES // 2)
-    ]
-    return np.concatenate(strokes) * 0.55
 
 
 def speak(text: str, wav: Path) -> None:
@@ -80,9 +65,6 @@ def main() -> None:
     index = {}
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "sound.wav"
-        soundfile.write(wav, chime(), RATE_HZ)
-        encode(wav, HERE / "chime.ogg", "anull")
-        index["chime"] = duration_ms(HERE / "chime.ogg")
         for message in PREPARED:
             speak(message.text_vi, wav)
             ogg = HERE / f"{message.code}.ogg"

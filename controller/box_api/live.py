@@ -29,7 +29,7 @@ async def listen(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     await send({"type": "websocket.accept"})
     found = PATH.fullmatch(scope["path"])
-    box = None if found is None else await sync_to_async(_box)(scope)
+    box = None if found is None else await sync_to_async(caller)(scope)
     if found is None or box is None:
         await send({"type": "websocket.close", "code": FORBIDDEN})
         return
@@ -61,7 +61,7 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def _box(scope: Scope) -> Box | None:
+def caller(scope: Scope) -> Box | None:
     """The approved box that signed this request."""
     request = ASGIRequest({**scope, "type": "http", "method": "GET"}, io.BytesIO())
     box = Box.objects.filter(pk=signatures.named_box(request), state=Stage.APPROVED).select_related("unit").first()
@@ -76,4 +76,4 @@ def _box(scope: Scope) -> Box | None:
 
 
 def _concerned(session: str, box: Box) -> bool:
-    return box.unit is not None and services.concerns(session, box.unit.code, timezone.now())
+    return box.unit is not None and services.concerns(session, box.pk, box.unit.code, timezone.now())

@@ -202,6 +202,7 @@ def fault_names(faults: int) -> list[str]:
         FaultCode.ORDER_REFUSED: _("Hộp từ chối lệnh khẩn cấp"),
         FaultCode.CONFLICT: _("Hai máy chủ cùng dùng một khóa"),
         FaultCode.TRUST: _("Danh sách người ký hết hạn, sắp hết hạn hoặc bị từ chối"),
+        FaultCode.ANNOUNCER: _("Bản ghi của phát thanh viên không dùng được, hộp phát bản có sẵn"),
         FaultCode.PLAYER: _("Bộ phận phát âm thanh bị treo, đã khởi động lại"),
         FaultCode.NOT_HEARD: _("Đã phát nhưng không nghe thấy ở loa"),
         FaultCode.BOARD: _("Bảng tin hỏng hoặc bị rút"),

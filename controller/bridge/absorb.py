@@ -143,11 +143,11 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
     for box, order in rollcall.owed(now, names):
         owed[box][bytes.fromhex(order.pk)] = bytes(order.envelope or b"")
     pictures = {}
-    places = dict(Box.objects.filter(pk__in=names).values_list("pk", "unit__code"))
-    lists = {code: trust.versions(above(code)) for code in {code for code in places.values() if code}}
+    units = dict(Box.objects.filter(pk__in=names).values_list("pk", "unit__code"))
+    lists = {code: trust.versions(above(code)) for code in {code for code in units.values() if code}}
     speaking = live.on_air(now)
     for state in BoxState.objects.filter(box_id__in=names):
-        place = above(places.get(state.box_id) or "")
+        unit = units.get(state.box_id) or ""
         chain = bytes(state.log_chain) or NO_CHAIN
         pictures[state.box_id] = Picture(
             place=assigned.get(state.box_id, NO_ASSIGNMENT),
@@ -158,8 +158,8 @@ def _pictures(names: Collection[str], now: datetime) -> dict[str, Picture]:
             log_seq=reports.stored_up_to(state.box_id, chain),
             accepted=accepted.get(state.box_id, ()),
             owed=owed.get(state.box_id, {}),
-            speaking=tuple(bytes(one.envelope or b"") for one in speaking if set(one.area).intersection(place)),
-            lists=lists.get(places.get(state.box_id) or "", {}),
+            speaking=tuple(bytes(one.envelope or b"") for one in speaking if live.is_for(one, state.box_id, unit)),
+            lists=lists.get(unit, {}),
         )
     return pictures
 

@@ -15,7 +15,7 @@ from protocol.ids import sha256
 from protocol.live import LiveSession
 from protocol.manifest import Hours, Level, Policy
 from protocol.messages import BY_CODE
-from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.order import Chime, MessageType, Order, Severity, Sound, Status
 from protocol.quantities import EVERY_DAY
 from protocol.roles import Holder, Role, Roots, root_fingerprint
 
@@ -142,6 +142,7 @@ def exception(record: QuietException) -> list[str]:
 def live(record: LiveSession) -> list[str]:
     return [
         words("PHÁT TRỰC TIẾP", "LIVE VOICE"),
+        words("ký với vai trò: ", "signed as: ") + role(record.role),
         words("khu vực: ", "area: ") + ", ".join(record.area),
         *([words("chỉ các hộp: ", "these boxes alone: ") + ", ".join(record.boxes)] if record.boxes else []),
         words("từ: ", "from: ") + moment(record.not_before),
@@ -290,7 +291,7 @@ def role(one: Role) -> str:
 
 
 def _sound(sound: Sound) -> list[str]:
-    chime = words("có nhạc hiệu", "with the chime") if sound.chime else words("không nhạc hiệu", "without a chime")
+    chime = _chime(sound.chime)
     return [
         words("nội dung: ", "message: ") + _message(sound.message),
         words(
@@ -298,6 +299,17 @@ def _sound(sound: Sound) -> list[str]:
             f"repeats: {sound.repeats}, every {sound.gap_s} s, {chime}, volume {sound.gain_cb / 10:+.1f} dB",
         ),
     ]
+
+
+def _chime(chime: int) -> str:
+    names: dict[int, str] = {
+        Chime.NONE: words("không có âm báo", "no chime"),
+        Chime.ATTENTION: words("chuông chú ý", "attention chime"),
+        Chime.WAIL: words("còi hú", "siren: wail"),
+        Chime.YELP: words("còi gấp", "siren: yelp"),
+        Chime.TWO_TONE: words("còi hai giọng", "siren: two-tone"),
+    }
+    return names.get(chime, names[Chime.ATTENTION])
 
 
 def _message(message: int | bytes) -> str:

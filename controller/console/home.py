@@ -17,6 +17,7 @@ from controller.console.sounding import Group
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
 from controller.live import services as live
+from controller.live import signatures as voices
 from controller.live.models import Speech
 from controller.orders import cards, rollcall
 from controller.orders.cards import Card, Lock, card, concerns
@@ -44,8 +45,10 @@ class Home:
     """Speakers that are silent by order."""
     live: list[Card]
     """Emergencies that are sounding or may still sound."""
-    speaking: list[Speech]
-    """Who speaks live at this moment, or may begin to."""
+    speaking: list[tuple[Speech, int]]
+    """Who speaks live at this moment, or may begin to, and to how many boxes."""
+    to_join: list[Speech]
+    """Live voices that lack this person's signature."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
     strangers: list[Stranger]
@@ -84,7 +87,8 @@ def home(person: Person, now: dt.datetime) -> Home:
             for order in rollcall.live(now)
             if order.type in SOUNDING and concerns(seen, order.area)
         ],
-        speaking=[row for row in live.on_air(now) if concerns(seen, row.area)],
+        speaking=[(row, live.meant(row).count()) for row in live.on_air(now) if concerns(seen, row.area)],
+        to_join=voices.to_sign(person, now),
         told=cards.told(person, now),
         strangers=cards.strangers(person, now),
         to_sign=[card(order, now) for order in _to_sign(person, now)],

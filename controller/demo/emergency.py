@@ -5,13 +5,15 @@ stops, and opens again.
 from collections.abc import Collection, Mapping
 
 from django.urls import reverse
+from django.utils import timezone
 
 from controller.accounts import signing
 from controller.demo.layout import PASSPHRASE, Layout
-from controller.demo.officer import Officer, signature_over
+from controller.demo.officer import Officer, signature_fields
 from controller.demo.stage import Stage
+from controller.orders import rollcall
 from controller.orders.models import EmergencyOrder, RollCall
-from protocol.curves import Alg
+from controller.orders.rules import Level
 from protocol.order import Severity, Status
 from protocol.report import Stage as OrderStage
 from protocol.signing import Family, to_be_signed
@@ -72,6 +74,11 @@ class Alarm:
         answers = rows.order_by("-first_sample_ms").values_list("box", "first_sample_ms")
         return {box: first_ms for box, first_ms in answers if first_ms is not None}
 
+    def unheard(self) -> set[str]:
+        """Boxes that the roll call shows in red, since their own ears have not heard it."""
+        sheet = rollcall.sheet(EmergencyOrder.objects.get(pk=self.order), timezone.now())
+        return {row.box.pk for row in sheet.rows if row.line.not_heard and row.line.level is Level.BAD}
+
     def ended(self, boxes: Collection[str]) -> bool:
         """Whether each of these has answered that it has stopped."""
         rows = RollCall.objects.filter(order=self.order, stage__in=ENDED)
@@ -117,10 +124,8 @@ class Silence:
 def _sign(officer: Officer, layout: Layout, order: str) -> None:
     payload = bytes(EmergencyOrder.objects.get(pk=order).payload)
     message = to_be_signed(payload, Family.ORDER, signing.domain())
-    public, value = signature_over(message, layout.key_file(officer.username), PASSPHRASE)
-    page = reverse("orders:order", args=[order])
-    fields = {"public_key": public, "signature": value, "alg": str(int(Alg.EDDSA))}
-    officer.submit(page, reverse("orders:sign", args=[order]), **fields)
+    fields = signature_fields(message, layout.key_file(officer.username), PASSPHRASE)
+    officer.submit(reverse("orders:order", args=[order]), reverse("orders:sign", args=[order]), **fields)
 
 
 def _last_part(page: str) -> str:

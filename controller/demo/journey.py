@@ -21,9 +21,10 @@ from controller.demo.ears import Ears
 from controller.demo.emergency import Alarm, Silence
 from controller.demo.errors import DemoError
 from controller.demo.exhibits import place_of
+from controller.demo.hardware import HEARD_FOR_S, Hardware
 from controller.demo.layout import PASSPHRASE
 from controller.demo.measure import Heard, correlation
-from controller.demo.officer import Officer, signature_over
+from controller.demo.officer import Officer, signature_fields
 from controller.demo.processes import wait_until
 from controller.demo.report import Report
 from controller.demo.stage import Stage
@@ -37,7 +38,6 @@ from controller.orders.models import EmergencyOrder
 from controller.reports.models import PlayLogRow
 from controller.schedules.facts import ENTRY
 from controller.schedules.models import IN_FORCE, AssignmentRow, Schedule
-from protocol.curves import Alg
 from protocol.ids import enrolment_code
 from protocol.report import SHOWN, Result
 from protocol.signing import Family, to_be_signed
@@ -50,8 +50,6 @@ ALIKE: Final = 0.9
 """At least so much correlation between recording and bulletin."""
 ON_TIME_MS: Final = 1000
 """At most so far from the planned start; the figure itself is in the report (these machines are noisy)."""
-HEARD_FOR_S: Final = 4
-"""How long people hear the emergency before it is taken back."""
 TEXT: Final = (
     "Ủy ban nhân dân phường thông báo: sáng thứ bảy, 28/11, mời bà con cùng tổng vệ sinh đường phố, từ 6h30. "
     "Đề nghị mỗi hộ cử một người tham gia."
@@ -83,6 +81,7 @@ class Journey:
         self.passwords = made.passwords
         self.people = {sample.username: Officer(stage.layout.url, sample.username) for sample in world.PEOPLE}
         self.ears = Ears(stage.layout)
+        self.hardware = Hardware(stage, self.people, self.ears, report)
 
     def run(self) -> None:
         with self.report.step("Lan, Hoa, Minh and Tuấn log in with one-time passwords and choose their own"):
@@ -109,16 +108,29 @@ class Journey:
             self.stage.start_broker()
             self.stage.start_controller()
             remarks.append(self.log_complete())
+        box = self.hardware
+        with self.report.step("the real box's microphone has heard what it sounded") as remarks:
+            remarks.append(box.heard_itself())
+        with self.report.step("Hoa signs and speaks live; the commune's boxes sound her voice, no others") as remarks:
+            remarks.append(box.spoken(self.here))
         alarm = Alarm(self.stage, self.people)
         with self.report.step("Hoa and Minh sign an emergency for the commune; every box of it sounds") as remarks:
+            box.cut_the_wire()
             alarm.raise_in(world.HERE)
             remarks.append(self.alarmed(alarm))
             time.sleep(HEARD_FOR_S)
         with self.report.step("Hoa cancels; the roll call is complete"):
             alarm.cancel()
             self.wait("every box has answered the cancel", lambda: alarm.ended(self.here), within_s=30)
+        with self.report.step("the wire to one horn was cut: the roll call shows that box in red") as remarks:
+            remarks.append(box.unheard(alarm))
+        with self.report.step("what stood on the board is in the play log") as remarks:
+            remarks.append(box.shown(alarm))
         with self.report.step("no box outside the commune sounded; the play log is complete, nothing twice") as remarks:
             self.outside(alarm)
+            remarks.append(self.log_complete())
+        with self.report.step("somebody turns the key at the box and holds its button: it sounds alone") as remarks:
+            remarks.append(box.pressed())
             remarks.append(self.log_complete())
         with self.report.step("Hoa stops the speakers twice; one act opens them") as remarks:
             remarks.append(self.silenced())
@@ -171,15 +183,13 @@ class Journey:
         page = reverse("library:bulletin", args=[bulletin.pk])
         payload = self.people["hoa"].payload_on(page)
         message = to_be_signed(payload, Family.APPROVAL, signing.domain())
-        public, value = signature_over(message, self.stage.layout.key_file("hoa"), PASSPHRASE)
+        signed = signature_fields(message, self.stage.layout.key_file("hoa"), PASSPHRASE)
         self.people["hoa"].submit(
             page,
             reverse("library:approve", args=[bulletin.pk]),
             payload=signing.to_base64url(payload),
             heard="on",
-            public_key=public,
-            signature=value,
-            alg=str(int(Alg.EDDSA)),
+            **signed,
         )
 
     def schedule(self, bulletin: Bulletin) -> tuple[Schedule, Schedule]:

@@ -100,6 +100,7 @@ select = [20, 21, 26]
 messages = [1, 2, 4]
 stop = 19
 service = 16
+amplifier = 23
 status_lamp = 22
 fault_lamp = 27
 on_air_lamp = 18
@@ -109,6 +110,12 @@ BOARD_TOML: Final = """
 driver = "png"
 """
 """The real agent has a board that is a file, `state/board.png`."""
+EAR_TOML: Final = """
+# It hears what it records; `loalang-agent wire horn off` cuts the pretended horn's wire.
+[ear]
+device = "recordings"
+"""
+"""And an ear, where it does not sound on a loudspeaker."""
 
 
 def box_toml(layout: Layout, *, name: str, home: Path, output: str, ca: str) -> str:

@@ -10,8 +10,10 @@ from typing import Final
 import requests
 from django.urls import reverse
 
+from controller.accounts.signing import to_base64url
 from controller.demo.errors import DemoError
 from protocol import keyfile
+from protocol.curves import Alg
 
 TIMEOUT_S: Final = 20
 _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -47,6 +49,11 @@ class Officer:
             raise DemoError(f"{self.username} is asked to sign nothing at {path}")
         return base64.urlsafe_b64decode(asked[1] + "=" * (-len(asked[1]) % 4))
 
+    @property
+    def cookies(self) -> str:
+        """As a header of the browser."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._session.cookies)
+
     def submit(self, path: str, form: str = "", **fields: str | list[str]) -> str:
         """Fill in the form of a page and send it to `form` (the same path if empty); where one lands afterwards.
 
@@ -72,11 +79,11 @@ class Officer:
             raise DemoError(f"{self.username} at {path}: HTTP {answer.status_code}")
 
 
-def signature_over(message: bytes, key_file: Path, passphrase: str) -> tuple[str, str]:
-    """Public key and signature, base64, as the page's script makes them from a person's key file."""
+def signature_fields(message: bytes, key_file: Path, passphrase: str) -> dict[str, str | list[str]]:
+    """The fields of a form that is signed, as the page's script fills them in with a person's key file."""
     signer = keyfile.unseal(key_file.read_text(), passphrase)
-    return _base64(signer.public_key), _base64(signer.sign(message))
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return {
+        "public_key": to_base64url(signer.public_key),
+        "signature": to_base64url(signer.sign(message)),
+        "alg": str(int(Alg.EDDSA)),
+    }

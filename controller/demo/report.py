@@ -33,12 +33,27 @@ class Report:
     """Plays that the output devices really took, counted there."""
     log_rows_received: int | None = None
     log_duplicates: int | None = None
+    rows_heard: int | None = None
+    """Of the real agent's plays, those that its own ear has heard (grade ACOUSTIC)."""
+    live_boxes_sounded: int | None = None
+    """Boxes of the commune whose outputs took the officer's voice."""
+    live_boxes_outside: int | None = None
+    live_tone_hz: float | None = None
+    """The loudest note in what the real agent wrote of it."""
+    live_delay_ms: float | None = None
+    """First group sent by the page → first sample, slowest box."""
     emergency_boxes_expected: int | None = None
     emergency_boxes_sounded: int | None = None
     emergency_boxes_outside: int | None = None
     emergency_p50_ms: float | None = None
     """Second signature stored → first sample, over the boxes of the commune."""
     emergency_max_ms: float | None = None
+    unheard_boxes: int | None = None
+    """Boxes that the roll call showed in red while the wire to the horn was cut; one was."""
+    button_ms: float | None = None
+    """Three seconds of holding the button over → first sample."""
+    frames_shown: int | None = None
+    """Pages of the real agent's board in the play log, each with its hash."""
     broker: str = ""
     seconds: float = 0.0
     steps: list[Step] = field(default_factory=list)

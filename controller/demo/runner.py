@@ -139,6 +139,10 @@ def _show(stage: Stage, made: "World") -> None:
     print(f"\n  Emergencies are signed with key files: {stage.layout.keys}/*.key.json, passphrase “{PASSPHRASE}”")
     where = "this machine's loudspeaker" if stage.aloud else f"{home}/recordings/"
     print(f"  What the real agent sounds: {where}")
+    if not stage.aloud:
+        print(
+            f"  Its microphone hears that: .venv/bin/loalang-agent wire horn off --config {home}/box.toml cuts the wire"
+        )
     print(f"  What stands on its board: {home}/state/board.png")
     print(f"  Ask it: .venv/bin/loalang-agent status --config {home}/box.toml")
     print(

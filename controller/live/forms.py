@@ -8,19 +8,27 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from controller.accounts import signing
-from controller.live import rules
 from controller.live.rules import Wanted
+
+
+class _AnyOf(forms.MultipleChoiceField):
+    """What was sent, whatever was offered: `services.prepare` says what is wrong with it."""
+
+    def valid_value(self, value: object) -> bool:
+        return isinstance(value, str)
 
 
 class SpeakForm(forms.Form):
     """Where, for how long, and inside which alarm."""
 
     area = forms.MultipleChoiceField(label=gettext_lazy("Nơi sẽ nghe"), widget=forms.CheckboxSelectMultiple)
+    boxes = _AnyOf(label=gettext_lazy("Hộp sẽ nghe"), required=False)
+    offered = forms.BooleanField(required=False)
+    """The page has shown boxes to choose: then none chosen is none, not all."""
     minutes = forms.TypedChoiceField(
         label=gettext_lazy("Nói tối đa (phút)"),
         coerce=int,
         initial=10,
-        choices=[(minutes, str(minutes)) for minutes in rules.MINUTES],
         help_text=gettext_lazy("Hết thời gian này tự dừng phát, dù bạn quên tắt."),
     )
     attached = forms.ChoiceField(
@@ -33,11 +41,17 @@ class SpeakForm(forms.Form):
     key = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(
-        self, areas: Sequence[tuple[str, str]], alarms: Sequence[tuple[str, str]], *args: Any, **kwargs: Any
+        self,
+        areas: Sequence[tuple[str, str]],
+        alarms: Sequence[tuple[str, str]],
+        minutes: Sequence[int],
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         choices: dict[str, list[tuple[Any, Any]]] = {
             "area": list(areas),
+            "minutes": [(one, str(one)) for one in minutes],
             "attached": [("", gettext_lazy("Không")), *alarms],
         }
         for name, offered in choices.items():
@@ -46,6 +60,12 @@ class SpeakForm(forms.Form):
             field.choices = offered
         self.fields["area"].initial = [code for code, _name in areas[:1]]
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("offered") and not data.get("boxes"):
+            self.add_error("boxes", gettext_lazy("Hãy chọn ít nhất một hộp sẽ nghe."))
+        return data
+
     def wanted(self) -> Wanted:
         """The checked answers; a key that cannot be read is an empty one."""
         data = self.cleaned_data
@@ -53,4 +73,4 @@ class SpeakForm(forms.Form):
             key = signing.from_base64url(data["key"])
         except (ValueError, binascii.Error):
             key = b""
-        return Wanted(tuple(data["area"]), key, data["minutes"], data["attached"], data["reason"])
+        return Wanted(tuple(data["area"]), key, data["minutes"], data["attached"], data["reason"], tuple(data["boxes"]))

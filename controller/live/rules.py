@@ -1,19 +1,21 @@
 """From what an officer decides to the session that is signed, and how a session stands. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from controller.orders.capacity import Capacity
 from controller.units.rules import above
 from protocol.clock import ClockReading
-from protocol.live import Denied, Listener, LiveSession, judge
+from protocol.live import MAX_SESSION_S, Denied, Listener, LiveSession, judge
 from protocol.report import ClockQuality
-from protocol.roles import Role
 from protocol.trust import Trust
 
-MINUTES: Final = (5, 10, 15, 30)
+MINUTES: Final = (5, 10, 15, 20, 30)
+WAIT_S: Final = 600
+"""So long a session that takes several persons waits for the others' signatures; its own time comes behind."""
 
 
 @dataclass(frozen=True)
@@ -27,37 +29,52 @@ class Wanted:
     attached: str = ""
     """Id in hex of the alarm inside which it speaks; empty for none."""
     reason: str = ""
+    boxes: tuple[str, ...] = ()
+    """Ids of those of the area that are to listen; empty for all."""
 
 
 class Standing(StrEnum):
     """How a session stands now."""
 
     WAITING = "waiting"
-    """For its signature."""
+    """For its signatures."""
+    LAPSED = "lapsed"
+    """Too few signed it in time."""
     ON = "on"
     OVER = "over"
 
 
-def standing(sent_at: datetime | None, ended_at: datetime | None, expires: datetime, now: datetime) -> Standing:
+def standing(
+    sent_at: datetime | None, ended_at: datetime | None, sign_by: datetime, expires: datetime, now: datetime
+) -> Standing:
     """Of a session with these times."""
-    if ended_at is not None or now >= expires:
+    if ended_at is not None:
         return Standing.OVER
-    return Standing.WAITING if sent_at is None else Standing.ON
+    if sent_at is None:
+        return Standing.LAPSED if now >= sign_by else Standing.WAITING
+    return Standing.OVER if now >= expires else Standing.ON
 
 
-def session(wanted: Wanted, trust: Trust, identity: bytes, now_s: int) -> LiveSession:
-    """What the person will sign."""
+def minutes(persons: int) -> tuple[int, ...]:
+    """How long somebody may speak in a session that so many sign: the wire gives it half an hour with the waiting."""
+    wait_s = WAIT_S if persons > 1 else 0
+    return tuple(one for one in MINUTES if wait_s + one * 60 <= MAX_SESSION_S)
+
+
+def session(wanted: Wanted, way: Capacity, trust: Trust, identity: bytes, now_s: int) -> LiveSession:
+    """What the persons will sign, the first of them in this way."""
+    wait_s = WAIT_S if way.persons > 1 else 0
     return LiveSession(
         id=identity,
         province=trust.domain.province,
         environment=trust.domain.environment,
-        role=Role.COMMUNE,
+        role=way.role,
         epoch=trust.version,
         issued=now_s,
         not_before=now_s,
-        expires=now_s + wanted.minutes * 60,
+        expires=now_s + wait_s + wanted.minutes * 60,
         area=wanted.area,
-        boxes=(),
+        boxes=wanted.boxes,
         key=wanted.key,
         attached=bytes.fromhex(wanted.attached) if wanted.attached else None,
         reason=wanted.reason,
@@ -65,16 +82,17 @@ def session(wanted: Wanted, trust: Trust, identity: bytes, now_s: int) -> LiveSe
 
 
 def trial(
-    raw: bytes, record: LiveSession, trusts: Mapping[str, Trust], now_ms: int, alarms: Mapping[bytes, int]
+    raw: bytes, places: Iterable[tuple[str, str]], trusts: Mapping[str, Trust], now_ms: int, alarms: Mapping[bytes, int]
 ) -> Denied | None:
-    """The first refusal of a healthy box in each unit of the area; None where all of them would listen.
+    """The first refusal of a healthy box at each of these places; None where all of them would listen.
 
-    `alarms` are those in force, with the levels of their signers.
+    `places`: a box's id and its unit; where all boxes of a unit are meant, an empty id and that unit. `trusts` are by
+    unit; `alarms` are those in force, with the levels of their signers.
     """
     clock = ClockReading(now_ms, now_ms, ClockQuality.NTP)
-    for unit in record.area:
+    for box, unit in places:
         trust = trusts[unit]
-        verdict = judge(raw, trust, clock, Listener(trust.domain, "", above(unit), (), alarms))
+        verdict = judge(raw, trust, clock, Listener(trust.domain, box, above(unit), (), alarms))
         if isinstance(verdict, Denied):
             return verdict
     return None

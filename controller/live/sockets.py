@@ -45,14 +45,14 @@ async def speak(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": NO_SESSION})
         return
     await send({"type": "websocket.accept"})
-    async with _beside(_tell(session, send)):
-        code = await _carry(session, receive)
+    async with beside(tell(session, send)):
+        code, _gone = await carry(session, receive)
     if code is not None:
         await send({"type": "websocket.close", "code": code})
 
 
-async def _carry(session: str, receive: Receive) -> int | None:
-    """From the page to the boxes; the code to close with, None when the page has gone."""
+async def carry(session: str, receive: Receive) -> tuple[int | None, int | None]:
+    """From who speaks to the boxes; the code to close with, or else the one with which it was closed."""
     began, second, count = False, 0, 0
     loop = asyncio.get_running_loop()
     while (message := await receive())["type"] == "websocket.receive":
@@ -62,18 +62,18 @@ async def _carry(session: str, receive: Receive) -> int | None:
         count = count + 1 if int(loop.time()) == second else 1
         second = int(loop.time())
         if len(group) > MAX_GROUP_BYTES or count > MOST_A_SECOND:
-            return TOO_MUCH
+            return TOO_MUCH, None
         HUB.say(session, group)
         if not began:
             began = True
             await sync_to_async(services.began)(session, timezone.now())
-    return None
+    return None, message.get("code")
 
 
-async def _tell(session: str, send: Send) -> None:
-    """Who listens, every second; and that it is over, to the page and to the boxes."""
+async def tell(session: str, send: Send, **more: int) -> None:
+    """How many listen, every second; and that it is over, to who speaks and to the boxes."""
     while await is_on(session):
-        text = json.dumps({"listening": HUB.listening(session)})
+        text = json.dumps({"listening": HUB.listening(session), **more})
         await send({"type": "websocket.send", "text": text})
         await asyncio.sleep(LOOK_S)
     HUB.end(session)
@@ -103,7 +103,7 @@ def _own_origin(scope: Scope) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _beside(work: Awaitable[None]) -> AsyncIterator[None]:
+async def beside(work: Awaitable[None]) -> AsyncIterator[None]:
     """While the block runs this runs too; it is cancelled at the block's end."""
     task = asyncio.ensure_future(work)
     try:

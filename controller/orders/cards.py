@@ -43,6 +43,8 @@ class Card:
     """What the boxes say, or said before it was ended."""
     before: str
     """Said before each pass."""
+    chime_name: str
+    """What goes before that."""
     area: str
     status_name: str
     """Empty where it makes no difference: a stop is never a drill."""
@@ -98,6 +100,7 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         title=wording.title(found),
         text=wording.message_text(message if isinstance(message, int) else None),
         before=wording.announcement(content.status) if what is Speech.ALARM else "",
+        chime_name="" if content.sound is None else wording.chime_name(content.sound.chime),
         area=names(content.area),
         status_name="" if what in (Speech.STOP, Speech.REOPEN) else wording.status_name(content.status),
         severity_name=wording.severity_name(content.severity) if content.sound is not None else "",

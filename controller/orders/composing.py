@@ -7,7 +7,18 @@ from typing import Final
 import msgspec
 
 from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
-from protocol.order import MAX_COMMUNE_LIFETIME_S, MAX_LIFETIME_S, SOUNDING, MessageType, Order, Severity, Sound, Status
+from protocol.order import (
+    MAX_COMMUNE_LIFETIME_S,
+    MAX_LIFETIME_S,
+    SOUNDING,
+    Chime,
+    MessageType,
+    Order,
+    Severity,
+    Sound,
+    Status,
+    usual_chime,
+)
 from protocol.roles import Role
 from protocol.trust import Trust
 
@@ -30,6 +41,8 @@ class Alarm:
     gap_s: int = 5
     lifetime_s: int = DEFAULT_LIFETIME_S
     reason: str = ""
+    chime: Chime | None = None
+    """What goes before the message; None: what is usual for its severity."""
     role: Role = Role.EMERGENCY
     """As what it is signed: COMMUNE for a commune's own alarm, by one signature."""
 
@@ -82,6 +95,7 @@ def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
 
 def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
     """The alert that persons will sign."""
+    chime = usual_chime(alarm.severity, alarm.status) if alarm.chime is None else alarm.chime
     return Order(
         id=slot.identity,
         province=trust.domain.province,
@@ -97,7 +111,7 @@ def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
         severity=alarm.severity,
         event=event_of(alarm),
         area=alarm.area,
-        sound=Sound(message=alarm.message, repeats=alarm.repeats, gap_s=alarm.gap_s),
+        sound=Sound(message=alarm.message, chime=chime, repeats=alarm.repeats, gap_s=alarm.gap_s),
         reason=alarm.reason,
     )
 

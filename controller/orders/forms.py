@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from controller.orders import composing, wording
 from controller.orders.composing import Alarm, Stop
 from protocol.messages import PreparedMessage
-from protocol.order import MAX_LIFETIME_S, Severity, Status
+from protocol.order import MAX_LIFETIME_S, Chime, Severity, Status
 from protocol.roles import Role
 
 
@@ -20,6 +21,16 @@ class AlarmForm(forms.Form):
     area = forms.MultipleChoiceField(label=gettext_lazy("Khu vực"), widget=forms.CheckboxSelectMultiple)
     status = forms.TypedChoiceField(label=gettext_lazy("Đây là"), coerce=int, widget=forms.RadioSelect)
     severity = forms.TypedChoiceField(label=gettext_lazy("Mức độ"), coerce=int, initial=int(Severity.EXTREME))
+    chime = forms.TypedChoiceField(
+        label=gettext_lazy("Âm báo trước nội dung"),
+        coerce=int,
+        required=False,
+        empty_value=None,
+        help_text=gettext_lazy(
+            "Theo mức độ: cực kỳ nghiêm trọng là còi hú, nghiêm trọng là còi hai giọng; "
+            "nhẹ hơn, và mọi lần diễn tập, là chuông chú ý."
+        ),
+    )
     repeats = forms.IntegerField(label=gettext_lazy("Số lần phát"), initial=3, min_value=1, max_value=100)
     lifetime = forms.IntegerField(
         label=gettext_lazy("Hiệu lực (phút)"),
@@ -36,6 +47,8 @@ class AlarmForm(forms.Form):
         choose(self, "area", list(areas))
         choose(self, "status", [(int(one), wording.status_name(one)) for one in Status])
         choose(self, "severity", [(int(one), wording.severity_name(one)) for one in reversed(Severity)])
+        chimes = [(int(one), wording.chime_name(one)) for one in (*list(Chime)[1:], Chime.NONE)]
+        choose(self, "chime", [("", _("theo mức độ")), *chimes])
 
     def alarm(self) -> Alarm:
         """The checked answers."""
@@ -46,6 +59,7 @@ class AlarmForm(forms.Form):
             severity=Severity(data["severity"]),
             status=Status(data["status"]),
             repeats=data["repeats"],
+            chime=None if data["chime"] is None else Chime(data["chime"]),
             lifetime_s=data["lifetime"] * 60,
             reason=data["reason"],
         )

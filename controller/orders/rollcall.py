@@ -81,7 +81,8 @@ def accepted(now: datetime, boxes: Collection[str]) -> Mapping[str, tuple[bytes,
 def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
     """Store receipts, each stage once; call it in a transaction. Gives back those for orders that are not known here.
 
-    A later rejection takes the place of an earlier one, and so does a later end: what was reinstated may end again.
+    A start that comes again is surer: a pass has ended, and its better grade takes the place of the one before. A later
+    rejection takes the place of an earlier one, and so does a later end: what was reinstated may end again.
     """
     known = list(receipts)
     ids = {receipt.order.hex() for receipt in known}
@@ -89,6 +90,10 @@ def record(receipts: Iterable[Receipt], now: datetime) -> list[Receipt]:
     rows = [_row(receipt, now) for receipt in known if receipt.order.hex() in ours]
     once = [row for row in rows if row.stage not in (Stage.REJECTED, Stage.CANCELLED)]
     RollCall.objects.bulk_create(once, ignore_conflicts=True)
+    for row in once:
+        if row.stage == Stage.STARTED and row.grade > Grade.CLAIMED:
+            answer = RollCall.objects.filter(order=row.order_id, box=row.box_id, stage=Stage.STARTED)
+            answer.filter(grade__lt=row.grade).update(grade=row.grade)
     ends = {(order, box): at for order, box, at in _ends(ids)}
     latest: dict[tuple[str, str, int], RollCall] = {}
     for row in rows:

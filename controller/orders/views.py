@@ -35,6 +35,7 @@ from controller.units.models import Unit
 from controller.units.rules import above, covers
 from controller.units.services import names
 from protocol.board.page import Page
+from protocol.live import SPEAKING
 from protocol.order import ROLES, MessageType, Status
 from protocol.roles import Role
 from protocol.signing import Family
@@ -70,10 +71,12 @@ def doors(person: Person, now: datetime) -> dict[str, bool]:
         return {
             "may_sign": people.commands(person, now),
             "may_warn": people.holds(person, (Role.COMMUNE,), now),
+            "may_speak": people.holds(person, SPEAKING, now),
             "may_stop": people.holds(person, ROLES[MessageType.STOP], now),
         }
     except Refused:  # there are no roots yet
-        return {"may_sign": bool(accounts.where(person, Action.SIGN)), "may_warn": False, "may_stop": False}
+        nothing = {"may_warn": False, "may_speak": False, "may_stop": False}
+        return {"may_sign": bool(accounts.where(person, Action.SIGN)), **nothing}
 
 
 @require_GET

@@ -11,7 +11,7 @@ from controller.orders.rules import Level, Line, Standing
 from controller.units import services as units
 from controller.units.rules import above
 from protocol.messages import BY_CODE, DRILL
-from protocol.order import SOUNDING, MessageType, Severity, Status
+from protocol.order import SOUNDING, Chime, MessageType, Severity, Status
 from protocol.refusals import RejectCode, sentence
 from protocol.report import Stage
 from protocol.roles import Role
@@ -83,6 +83,18 @@ def severity_name(severity: int) -> str:
         Severity.MINOR: _("nhẹ"),
     }
     return names[Severity(severity)]
+
+
+def chime_name(chime: int) -> str:
+    """What goes before the message (`Sound.chime`)."""
+    names: dict[int, str] = {
+        Chime.NONE: _("không có"),
+        Chime.ATTENTION: _("chuông chú ý"),
+        Chime.WAIL: _("còi hú"),
+        Chime.YELP: _("còi gấp"),
+        Chime.TWO_TONE: _("còi hai giọng"),
+    }
+    return names.get(chime, names[Chime.ATTENTION])
 
 
 def role_name(role: Role) -> str:

@@ -148,6 +148,15 @@ def _codes() -> dict[str, str]:
     }
 
 
+def _without(why: str) -> str:
+    """Why a sound was not at hand."""
+    return _phrase(why, {}) or why
+
+
+_WHY: Final = (
+    "content not here: the built-in sounds are gone, install the agent again"
+    "|content damaged: not a sound that this box can decode|content not here|content damaged"
+)
 _Words = Callable[[re.Match[str]], str]
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
     (
@@ -167,23 +176,30 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
         lambda _found: _("tệp âm thanh không giải mã được"),
     ),
     (
-        re.compile("content not here: the built-in sounds are gone; install the agent again: sounded a siren instead"),
-        lambda _found: _("hộp mất các âm thanh có sẵn, đã hú còi thay thế; hãy cài lại phần mềm của hộp"),
-    ),
-    (
-        re.compile("content not here: the built-in sounds are gone; install the agent again"),
+        re.compile("content not here: the built-in sounds are gone, install the agent again"),
         lambda _found: _("hộp mất các âm thanh có sẵn; hãy cài lại phần mềm của hộp"),
     ),
     (
-        re.compile(r"(content not here|content damaged): sounded message (\d+) instead"),
+        re.compile(rf"({_WHY}): sounded message (\d+) instead"),
         lambda found: (
             _("%(why)s, đã phát thông điệp “%(title)s” thay thế")
-            % {"why": _codes()[found[1]], "title": orders.message_title(int(found[2])) or found[2]}
+            % {"why": _without(found[1]), "title": orders.message_title(int(found[2])) or found[2]}
         ),
     ),
     (
-        re.compile(r"(content not here|content damaged): sounded the chime instead"),
-        lambda found: _("%(why)s, đã phát chuông báo thay thế") % {"why": _codes()[found[1]]},
+        re.compile(rf"({_WHY}): sounded message (\d+) instead, spoken by the box"),
+        lambda found: (
+            _("%(why)s, đã phát thông điệp “%(title)s” thay thế rồi tự đọc chữ kèm theo lệnh")
+            % {"why": _without(found[1]), "title": orders.message_title(int(found[2])) or found[2]}
+        ),
+    ),
+    (
+        re.compile(rf"({_WHY}): spoken by the box"),
+        lambda found: _("%(why)s, hộp đã tự đọc thay thế") % {"why": _without(found[1])},
+    ),
+    (
+        re.compile(rf"({_WHY}): sounded a siren instead"),
+        lambda found: _("%(why)s, đã phát tiếng còi hoặc chuông thay thế") % {"why": _without(found[1])},
     ),
     (
         re.compile(r"fallback: station (\S+) cannot be received"),

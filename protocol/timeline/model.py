@@ -188,6 +188,8 @@ class Voice:
     """Id in hex of the alarm that it speaks inside; empty for none."""
     in_quiet_hours: bool = False
     """Quiet hours do not hold for it: the box knows no time, or the emergency key is turned."""
+    level: int = 0
+    """Of its session's signers, as an order's; of two live voices the higher level (lower number) is heard."""
 
     @property
     def play(self) -> str:

@@ -1,8 +1,9 @@
 """When people speak: an officer live from afar, or somebody at the box's own microphone (design §6).
 
 The microphone with the emergency key turned and live voice that is attached to an alarm speak over alarms; all others
-give way to them, and to locks and quiet hours. Among voices the higher kind has the speakers at once, and of one kind
-whoever was first keeps them. What a voice is interrupted by it waits for: it is heard again while it lasts.
+give way to them, and to locks and quiet hours. Among voices the higher kind has the speakers at once, of live voices
+the one of the higher level, and of one level whoever was first keeps them. What a voice is interrupted by it waits for:
+it is heard again while it lasts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -112,7 +113,7 @@ def _segment(voice: Voice, start_ms: int, end_ms: int, cut: Cut | None) -> Segme
 
 
 def _precedence(voice: Voice) -> Precedence:
-    return Precedence(voice.rank, 0, 0, -voice.from_ms, 0, voice.name)
+    return Precedence(voice.rank, 0, -voice.level, -voice.from_ms, 0, voice.name)
 
 
 def _alarm_ends_ms(held: HeldOrder) -> int:

@@ -20,9 +20,9 @@ from agent.core.proof import (
     Samples,
 )
 from agent.core.testimony import Findings, graded
+from agent.drivers.audio.played import PlayedAgain
 from agent.drivers.ear import Missing
 from agent.drivers.ear.line import IioLine
-from agent.drivers.ear.played import PlayedAgain
 from agent.ports.ear import EarError
 from agent.ports.sound import FramesSound, RelaySound, Sound, SoundError, Track
 from protocol.report import Grade

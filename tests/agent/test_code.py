@@ -1,7 +1,6 @@
 """How an installer comes by the code of a box: in the terminal, over the loudspeaker, on the local page."""
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,13 +12,10 @@ from agent.config import parse, to_toml
 from agent.core import code
 from agent.drivers.amplifier import FakeAmplifier
 from agent.drivers.audio.fake import FakeSpeaker
-from agent.drivers.audio.source import duration_ms
-from agent.drivers.espeak import Espeak
 from agent.errors import AgentError, ConfigError
 from agent.link.local_page import LocalPage
-from agent.ports.sound import SoundError, files
+from agent.ports.sound import Accent, SoundError
 from agent.services.code_speaker import CodeSpeaker
-from agent.services.recordings import Recordings
 from protocol.ids import enrolment_code
 from tests.support import virtual_time
 from tests.support.box_parts import BOX, Parts, parts
@@ -80,22 +76,18 @@ def test_the_code_is_spelled_so_that_it_can_be_written_down() -> None:
     )
 
 
-class Mouth:
-    """A voice that copies a recording."""
-
-    async def say(self, text: str, target: Path) -> None:
-        assert text.startswith("Mã hộp")
-        source = Recordings().path("1")
-        shutil.copyfile(source, target)
-
-
-def speaks(box: Parts, speaker: FakeSpeaker, folder: Path, *, busy: Callable[[], bool] = lambda: False) -> CodeSpeaker:
+def speaks(
+    box: Parts,
+    speaker: FakeSpeaker,
+    amplifier: FakeAmplifier | None = None,
+    *,
+    busy: Callable[[], bool] = lambda: False,
+) -> CodeSpeaker:
     return CodeSpeaker(
         CODE,
-        folder / "code.wav",
-        voice=Mouth(),
+        accent=Accent.SOUTH,
         speaker=speaker,
-        amplifier=FakeAmplifier(box.clock),
+        amplifier=amplifier or FakeAmplifier(box.clock),
         trust=box.store.trust,
         clock=box.clock,
         busy=busy,
@@ -108,29 +100,29 @@ def test_the_code_is_spoken_only_while_the_box_waits_and_nothing_else_sounds(tmp
         with parts(tmp_path) as box:
             speaker = FakeSpeaker(box.clock)
             with pytest.raises(AgentError, match="something sounds now"):
-                await speaks(box, speaker, tmp_path, busy=lambda: True).speak()
-            await speaks(box, speaker, tmp_path).speak()
+                await speaks(box, speaker, busy=lambda: True).speak()
+            await speaks(box, speaker).speak()
             assert [heard.cause for heard in speaker.heard] == ["code"]
-            assert not (tmp_path / "code.wav").exists()
+            assert [heard.sources for heard in speaker.heard] == [(f"speech:{code.spoken(CODE)}",)]
             box.store.trust.keep_broker("mqtts://localhost:8883")
             with pytest.raises(AgentError, match="is approved"):
-                await speaks(box, speaker, tmp_path).speak()
+                await speaks(box, speaker).speak()
             assert len(speaker.heard) == 1
 
     virtual_time.run(main())
 
 
-@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng: the voice is not here")
-def test_espeak_makes_a_sound_that_the_box_can_play(tmp_path: Path) -> None:
-    asyncio.run(Espeak().say(code.spoken(CODE), tmp_path / "code.wav"))
-    assert 5_000 < (duration_ms(files(tmp_path / "code.wav")) or 0) < 40_000
+def test_a_box_that_cannot_speak_says_what_is_missing_and_leaves_its_amplifier_off(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            speaker, amplifier = FakeSpeaker(box.clock), FakeAmplifier(box.clock)
+            speaker.can_speak = False
+            with pytest.raises(SoundError, match="espeak-ng is not installed"):
+                await speaks(box, speaker, amplifier).speak()
+            assert not amplifier.on
+            assert amplifier.switched
 
-
-def test_without_espeak_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SoundError, match="espeak-ng is not installed") as caught:
-        asyncio.run(Espeak().say("a", tmp_path / "code.wav"))
-    assert "chưa có espeak-ng" in caught.value.said("vi")
+    virtual_time.run(main())
 
 
 STATUS = {"id": BOX, "code": CODE, "name": "Cụm <loa> 3", "approved": False, "connected": False}

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import load, parse, to_toml
+from agent.config import ACCENTS, RECORDINGS, load, parse, to_toml
 from agent.errors import ConfigError
+from agent.ports.sound import Accent
 
 PATH = Path("/etc/loalang/box.toml")
 KEY = "ab" * 16
@@ -34,12 +35,27 @@ def test_what_is_written_reads_the_same() -> None:
     assert parse(to_toml(config), PATH) == config
 
 
+def test_a_box_speaks_as_its_part_of_the_country_and_knows_its_announcers_folder(tmp_path: Path) -> None:
+    plain = parse(GOOD, PATH)
+    assert (plain.voice, plain.announcer) == ("north", None)
+    config = parse(f"{GOOD}[sound]\nvoice = 'south'\nannouncer = '{tmp_path}'", PATH)
+    assert (config.voice, config.announcer) == ("south", tmp_path)
+    assert parse(to_toml(config), PATH) == config
+    assert [str(accent) for accent in Accent] == list(ACCENTS)
+
+
 def test_a_box_has_no_ear_unless_one_is_named() -> None:
     config = parse(GOOD, PATH)
     assert (config.ear_device, config.ear_adc, config.ear_threshold) == (None, None, 5)
     adc = "/sys/bus/iio/devices/iio:device0/in_voltage0_raw"
     config = parse(f"{GOOD}[ear]\ndevice = 'USB'\nadc = '{adc}'\nthreshold = 7", PATH)
     assert (config.ear_device, config.ear_adc, config.ear_threshold) == ("USB", Path(adc), 7)
+    assert parse(to_toml(config), PATH) == config
+
+
+def test_the_ear_of_a_machine_without_sound_hears_what_it_records() -> None:
+    config = parse(f"{GOOD}[sound]\noutput = 'wav'\n[ear]\ndevice = 'recordings'", PATH)
+    assert config.ear_device == RECORDINGS
     assert parse(to_toml(config), PATH) == config
 
 
@@ -51,7 +67,15 @@ def test_a_box_has_no_ear_unless_one_is_named() -> None:
         ("[sounds]\noutput = 'wav'", "[sounds]", "the tables are [box]"),
         ("[sound]\nlead_in_ms = 'long'", "sound.lead_in_ms", "whole number from 0"),
         ("[sound]\nlead_in_ms = true", "sound.lead_in_ms", "whole number from 0"),
+        ("[sound]\nvoice = 'huế'", "sound.voice", "'huế' is not possible; choose one of north, central, south"),
+        (
+            "[sound]\nannouncer = 'nowhere'",
+            "sound.announcer",
+            "/etc/loalang/nowhere is not a folder; make it or remove",
+        ),
+        ("[sound]\nannouncer = 3", "sound.announcer", "a path in quotes"),
         ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
+        ("[ear]\ndevice = 'recordings'", "ear.device", 'output = "wav" under [sound]'),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
         (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),
     ],
@@ -102,6 +126,8 @@ def test_a_file_that_is_not_there_or_not_toml_is_said_plainly(tmp_path: Path) ->
     [
         (GOOD + "[sound]\noutput = 'loud'", "sound.output: không thể là 'loud'; hãy chọn một trong auto, portaudio"),
         (GOOD + "[sound]\noutpt = 'wav'", "sound.outpt: không có khóa này; các khóa của [sound] là"),
+        (GOOD + "[sound]\nvoice = 'huế'", "sound.voice: không thể là 'huế'; hãy chọn một trong north, central, south"),
+        (GOOD + "[sound]\nannouncer = 'x'", "sound.announcer: /etc/loalang/x không phải là thư mục; hãy tạo thư mục"),
         (GOOD.replace(KEY, "ab"), "controller.roots: 'ab' không phải vân tay danh sách; hãy viết 32 chữ số hex"),
         (GOOD.replace("https:", "ftp:"), 'không phải địa chỉ web; hãy viết "https://"'),
         ("[box", "không đúng cú pháp TOML"),
@@ -134,6 +160,9 @@ def test_a_panel_is_read_and_written_alike() -> None:
     assert (config.panel.select, config.panel.messages) == ((20, 21), (2, 4))
     assert parse(to_toml(config), PATH) == config
     assert parse(GOOD, PATH).panel.driver == "none"
+    reaching = parse(GOOD + PANEL + 'token = "panel.key"\ntalk_to = "commune"\n', PATH)
+    assert reaching.panel.talk_to == "commune"
+    assert parse(to_toml(reaching), PATH) == reaching
 
 
 @pytest.mark.parametrize(
@@ -146,6 +175,8 @@ def test_a_panel_is_read_and_written_alike() -> None:
         ("[20, 21]", "[20, true]", "panel.select", "a list of whole numbers"),
         ('["key"]', '["kye"]', "panel.active_high", "a list of some of emergency, key"),
         ("key = 6", 'key = 6\ncode = "24681357"', "panel.code", "never the code itself"),
+        ("key = 6", 'key = 6\ntalk_to = "commune"', "panel.talk_to", "set panel.token"),
+        ("key = 6", 'key = 6\ntoken = "t.key"\ntalk_to = "77"', "panel.talk_to", "choose one of commune"),
         ('"fake"', '"wiringpi"', "panel.driver", "none, auto, gpiod, gpiozero, fake"),
     ],
 )

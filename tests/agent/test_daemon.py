@@ -15,7 +15,7 @@ from agent.drivers.systemd import Notifier
 from agent.store.database import Database
 from agent.store.memory import Memory
 from agent.swarm import configure
-from protocol.report import Stage
+from protocol.report import FaultCode, Stage
 from tests.support.agents import Agent, Swarm, eventually
 from tests.support.broker import Broker
 from tests.support.small_controller import Programme, SmallController, alert, box_toml, signed, tone
@@ -149,6 +149,40 @@ def test_a_broker_that_hangs_is_found_by_the_selftest_while_the_connection_still
             assert "✓ Biết giờ" in said
             assert "✗ Trao đổi được với trung tâm" in said
             assert "không xác nhận tin nhắn trong 10 giây; hãy thử lại" in said
+
+
+def test_the_announcers_recordings_sound_where_they_can_and_what_is_wrong_with_others_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "announcer"
+    folder.mkdir()
+    (folder / "1.wav").write_bytes(tone(2_000))
+    (folder / "7.opus").write_bytes(b"no sound at all")
+    with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
+        config = box_toml(tmp_path / "box", controller, announcer=str(folder))
+        with Agent(config):
+            eventually(lambda: controller.heard.hellos, "a hello")
+            programme = Programme()
+            soon(programme, "first", 2)
+            controller.publish(programme)
+            eventually(lambda: sounded(config.parent), "the first bulletin")
+            controller.order(signed(alert(1)))
+            eventually(lambda: len(sounded(config.parent)) == 2, "the alarm")
+            heard = json.loads((config.parent / "sounded.jsonl").read_text().splitlines()[-1])
+            assert heard["sources"] == ["1.wav"]
+            assert 2_000 <= heard["ended_ms"] - heard["first_sample_ms"] < 3_000
+            assert main(["selftest", "--config", str(config), "--lang", "vi"]) == 1
+            said = capsys.readouterr().out
+            assert "✗ Bản ghi của phát thanh viên dùng được: 7.opus: không phát được: " in said
+        told = {fault.detail for fault in controller.heard.faults if fault.code is FaultCode.ANNOUNCER}
+        assert [detail.split(": ")[0] for detail in told] == ["7.opus"]
+        (folder / "7.opus").unlink()
+        hellos = len(controller.heard.hellos)
+        with Agent(config):
+            eventually(lambda: len(controller.heard.hellos) > hellos, "a hello")
+            assert main(["selftest", "--config", str(config), "--lang", "vi"]) == 0
+            assert "✓ Bản ghi của phát thanh viên dùng được: 1.wav\n" in capsys.readouterr().out
+            eventually(lambda: not controller.heard.faults[-1].raised, "the fault is over")
 
 
 def test_a_wrong_box_toml_is_said_in_one_line_and_leaves_nothing_behind(

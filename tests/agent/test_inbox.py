@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from agent.core.tape import spoken_ms
 from agent.services.enrolment import Enrolment
 from protocol.codec import encode
 from protocol.order import MessageType, Order, Sound
@@ -160,6 +161,20 @@ def test_an_order_with_a_sound_of_its_own_needs_it_at_hand(tmp_path: Path) -> No
             box.inbox.take(signed(order))
             assert (order.id, Stage.ACCEPTED, "") in receipts(box)
             assert box.keeper.holdings().orders[0].tape_ms == 3_000 + 500
+
+    virtual_time.run(main())
+
+
+def test_words_are_planned_for_in_place_of_a_sound_that_is_not_at_hand(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            programme = Programme()
+            programme.add("one", "2026-11-24T06:00:00", tone(500), 500)
+            box.trusts().assigned(programme)
+            blob = Sound(bytes(32), chime=2, repeats=1)
+            box.inbox.take(signed(alert(1, at_s=NOW_S, sound=blob, board="Nước lên nhanh.", event="other")))
+            (held,) = box.keeper.holdings().orders
+            assert held.tape_ms == 8_000 + spoken_ms("Nước lên nhanh.")
 
     virtual_time.run(main())
 

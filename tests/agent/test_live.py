@@ -165,7 +165,7 @@ def test_what_is_said_is_heard_evenly_and_to_the_end(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
         await one.say(0, 50, last=True)
-        assert one.speaks
+        assert [voice.level for voice in one.box.keeper.holdings().voices] == [1]
         assert one.sounds() is SegmentKind.VOICE
         await asyncio.sleep(1)
         assert one.horn.words == list(range(1, 151))
@@ -376,6 +376,49 @@ def test_a_voice_speaks_inside_its_communes_alarm_until_a_higher_one_comes(tmp_p
         assert one.sounds() is SegmentKind.EMERGENCY
 
     told(tmp_path, story)
+
+
+PROVINCES = msgspec.structs.replace(SESSION, role=Role.EMERGENCY, area=("77",))
+
+
+def test_the_province_speaks_by_two_signatures_at_its_level(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        one.order(PROVINCES, key("Hoa"))
+        assert one.line.listeners == []
+        one.order(PROVINCES, key("Hoa"), key("Minh"))
+        await one.say(0, 5)
+        assert [voice.level for voice in one.box.keeper.holdings().voices] == [0]
+        assert one.sounds() is SegmentKind.VOICE
+        one.order(msgspec.structs.replace(SESSION, id=b"a live session 2"))
+        await asyncio.sleep(0.1)
+        assert one.line.listeners == [SESSION.id, b"a live session 2"]
+
+    told(tmp_path, story)
+
+
+def test_a_communes_stop_ends_the_provinces_voice_but_not_inside_the_provinces_alarm(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        raised = alert(7, at_s=NOW_S)
+        one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
+        one.order(msgspec.structs.replace(PROVINCES, attached=raised.id), key("Hoa"), key("Minh"))
+        await one.say(0, 5)
+        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
+        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        await one.say(15, 10)
+        assert one.sounds() is SegmentKind.VOICE
+        assert one.horn.words == list(range(1, len(one.horn.words) + 1))
+        assert len(one.horn.words) > 35
+
+    async def outside(one: Scene) -> None:
+        one.order(PROVINCES, key("Hoa"), key("Minh"))
+        await one.say(0, 5)
+        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
+        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        await one.say(15, 5)
+        assert not one.speaks
+
+    told(tmp_path / "inside", story)
+    told(tmp_path / "outside", outside)
 
 
 def test_a_session_that_breaks_the_program_ends_itself_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import AgentError
 from agent.ports.sound import SoundError
 from agent.services import selftest
 from agent.services.recordings import Recordings
@@ -24,11 +25,18 @@ async def unplugged() -> selftest.Sound:
     raise SoundError("unplugged; plug it in", vi="loa đã bị rút; hãy cắm lại", device=True)
 
 
-async def tried(box: Parts, language: str, *, plugged_in: bool = True) -> dict[str, selftest.Outcome]:
+async def tried(
+    box: Parts, language: str, *, plugged_in: bool = True, recordings: Recordings | None = None
+) -> dict[str, selftest.Outcome]:
     sound = loudspeaker if plugged_in else unplugged
     checks = selftest.checks(
         selftest.Trials(
-            box.store.trust, box.clock, box.uplink, knock=box.reporter.knock, sound=sound, recordings=Recordings()
+            box.store.trust,
+            box.clock,
+            box.uplink,
+            knock=box.reporter.knock,
+            sound=sound,
+            recordings=recordings or Recordings(),
         )
     )
     return {outcome.name: outcome for outcome in await selftest.run(checks, language)}
@@ -43,6 +51,21 @@ def test_a_box_in_order_passes_and_has_really_exchanged_a_message(tmp_path: Path
             assert all(outcome.ok for outcome in outcomes.values()), outcomes
             assert len(box.uplink.of("beat")) == 1
             assert BROKER in outcomes["link"].detail
+
+    virtual_time.run(main())
+
+
+def test_the_announcers_recordings_are_listed_and_what_is_wrong_with_others_is_said(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            assert (await tried(box, "vi"))["announcer"].detail == "chưa có"
+            good = {code: (tmp_path / f"{code}.opus", 9_000) for code in ("1", "90")}
+            listed = (await tried(box, "en", recordings=Recordings(announcer=good)))["announcer"]
+            assert (listed.ok, listed.detail) == (True, "1.opus, 90.opus")
+            bad = Recordings(announcer=good, complaints=[AgentError("x", vi="7.wav: không phát được")])
+            outcome = (await tried(box, "vi", recordings=bad))["announcer"]
+            assert not outcome.ok
+            assert outcome.detail.startswith("7.wav: không phát được; các bản tin này được phát bằng bản có sẵn")
 
     virtual_time.run(main())
 

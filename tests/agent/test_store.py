@@ -160,6 +160,25 @@ def test_a_cancel_ends_what_it_names_in_the_same_moment_and_nothing_starts_after
         assert book.ended() == {order.id: (Ending(0, Status.ACTUAL, MessageType.CANCEL),)}
 
 
+def test_a_start_that_turns_out_to_be_surer_is_told_again_even_when_the_order_was_cancelled_meanwhile(
+    tmp_path: Path,
+) -> None:
+    order = alert(7, at_s=1_000)
+    cancel = alert(8, at_s=1_001, type=MessageType.CANCEL, references=(order.id,), sound=None)
+    with closing(Database(tmp_path)) as database:
+        book, outbox = Orders(database), Outgoing(database, BOX)
+        book.accept(signed(order), accept(order), 1_000_500, 10_000)
+        assert book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.CLAIMED)
+        book.accept(signed(cancel), accept(cancel), 1_001_500, 0)
+        outbox.acknowledge(Ack(BOX, outbox.chain(), 0, ((order.id, Stage.STARTED), (order.id, Stage.CANCELLED))))
+        assert not book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.CLAIMED)
+        assert book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.RENDERED)
+        assert not book.progress(order.id, Stage.STARTED, 1_000_600, 1_000_600, Grade.RENDERED)
+        (told,) = [receipt for receipt in outbox.receipts() if receipt.order == order.id and receipt.stage > 1]
+        assert (told.stage, told.grade, told.first_sample) == (Stage.STARTED, Grade.RENDERED, 1_000_600)
+        assert book.orders(0)[0].stage is Stage.CANCELLED
+
+
 def test_fault_38_an_alarm_that_was_not_heard_is_told_once_and_goes_on(tmp_path: Path) -> None:
     order = alert(7, at_s=1_000)
     with closing(Database(tmp_path)) as database:

@@ -19,16 +19,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import soundfile
 from gpiozero.pins.mock import MockFactory
 
 from agent.core.panel import DEBOUNCE_MS, Code, Contact
+from agent.core.tape import SIGNALS_MS
 from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.audio.speaker import EngineSpeaker
+from agent.drivers.audio.tones import Tone
 from agent.drivers.clock import SystemClock
 from agent.drivers.gpio.zero import ZeroPins
 from agent.ports.pins import Line
+from agent.ports.sound import ToneKind
 from agent.ports.store import Store
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
@@ -145,12 +147,12 @@ async def presses(folder: Path, count: int) -> list[float]:
 
 
 def delays(heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
-    """From each edge to the first sample of the chime that follows it."""
-    chime, _ = soundfile.read(Recordings().path("chime"), frames=RATE_HZ * MATCHED_MS // 1000, dtype="float32")
+    """From each edge to the first sample of the siren that follows it."""
+    siren = Tone(ToneKind.WAIL, RATE_HZ * SIGNALS_MS["wail"] // 1000).read(RATE_HZ * MATCHED_MS // 1000)
     found = []
     for instant in asked:
         begin = max(0, round((instant - began_ms) * RATE_HZ / 1000))
-        place, likeness = find(chime, heard[begin : begin + RATE_HZ * WINDOW_MS // 1000])
+        place, likeness = find(siren, heard[begin : begin + RATE_HZ * WINDOW_MS // 1000])
         if likeness > 0.5:
             found.append(began_ms + (begin + place) * 1000 / RATE_HZ - instant)
     return found

@@ -1,7 +1,13 @@
 """How fast and how exactly a box sounds: everything is heard at the monitor of a null sink, not believed.
 
 `PYTHONPATH=. python tests/bench/sound.py [seconds]`: so long the sound goes on in which nothing may run dry, while the
-other processor is busy (30; an acceptance takes 300).
+other processor is busy (300, as an acceptance takes; `make bench NAME=sound SECONDS=30` for a look).
+
+`underruns` is what the player process counts, `holes_heard` what is missing at the monitor. Beside it run two peers
+that only sleep for 10 ms, over and over, and count how often they woke up more than 20 ms too late:
+`peer_late_wakeups` with the priority of the thread that feeds the device, `server_late_wakeups` with that of the sound
+server's own. Where the first is not 0, the machine was too busy for any player; where the second is not, too busy for
+its sound server.
 """
 
 import asyncio
@@ -10,6 +16,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,11 +29,14 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from agent.drivers.audio.engine.process import hurry, real_time
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import Track, files
+from protocol.ids import sha256
 from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
 from tests.agent.audio.sounds import track
+from tests.agent.player.studio import Studio, order
 
 RUNS = 30
 PEER_RUNS = 8
@@ -36,7 +46,27 @@ SPACING_MS = 700
 WINDOW_MS = 900
 """Within so much a sound is heard, or it is lost."""
 PEER_SPACING_MS = 2_000
-AIMS = {"button_to_sample_ms_p99": 150, "preempt_ms_p99": 100, "start_error_ms_p99": 20, "underruns": 0}
+AIMS = {
+    "button_to_sample_ms_p99": 150,
+    "preempt_ms_p99": 100,
+    "start_error_ms_p99": 20,
+    "recovery_ms_p99": 2_000,
+    "underruns": 0,
+}
+SECONDS = 300
+KILLS = 10
+KILL_EVERY_S = 11.0
+"""A process that is killed sooner after its start is one that fails again and again, and started later each time."""
+HOLE_MS = 2
+"""Noise has no silence of its own as long as this."""
+PEER_SLEEPS_S = 0.01
+PEER_LATE_MS = 20
+"""The device holds 30 ms, in pieces of 10."""
+SERVER_NICE = -11
+SILENT_MS = 100
+"""A device that nobody feeds is silent for longer."""
+LEAST_S = round(KILLS * KILL_EVERY_S) + 20
+"""Of noise."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -185,20 +215,114 @@ def rss_of_a_daemon_mb() -> float:
     return round(int(said) * os.sysconf("SC_PAGESIZE") / 1e6, 1)
 
 
+class Peer:
+    """A process that only sleeps for 10 ms, over and over, and says how often it woke up too late."""
+
+    def __init__(self, hurries: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        self._said = ours
+        self._stop = multiprocessing.Event()
+        self._process = multiprocessing.get_context("fork").Process(target=self._sleep, args=(theirs, hurries))
+        self._process.start()
+
+    def _sleep(self, said: Any, hurries: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        with hurries():
+            late, latest_ms, before = 0, 0.0, time.monotonic()
+            while not self._stop.is_set():
+                time.sleep(PEER_SLEEPS_S)
+                now = time.monotonic()
+                behind_ms = (now - before - PEER_SLEEPS_S) * 1000
+                late, latest_ms, before = late + (behind_ms > PEER_LATE_MS), max(latest_ms, behind_ms), now
+        said.send((late, round(latest_ms, 1)))
+
+    def close(self) -> tuple[int, float]:
+        """How often it was late, and by how much at the most, in milliseconds."""
+        self._stop.set()
+        found: tuple[int, float] = self._said.recv()
+        self._process.join()
+        return found
+
+
+def like_the_feeder() -> contextlib.AbstractContextManager[None]:
+    hurry()
+    return real_time()
+
+
+def like_the_sound_server() -> contextlib.AbstractContextManager[None]:
+    """PulseAudio's thread that takes samples: nice, and not in real time."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, SERVER_NICE)
+    return contextlib.nullcontext()
+
+
+def holes(heard: Any) -> list[int]:
+    """Lengths, in milliseconds, of the silences inside what was heard."""
+    loud = np.flatnonzero(np.abs(heard) > 1e-4)
+    apart = np.diff(loud) * 1000 / RATE_HZ
+    return [round(float(length)) for length in apart[apart >= HOLE_MS]]
+
+
+async def killed(folder: Path) -> list[float]:
+    """An alarm sounds, and its player process is killed again and again. The instants."""
+    clock = SystemClock("system")
+    speaker = EngineSpeaker(clock)
+    await speaker.probe()
+    studio = Studio(folder, wall=clock.now_ms(), lead_in_ms=0)
+    studio.player = studio.build(clock, speaker)
+    asked = []
+    async with studio:
+        studio.accept(order(1, studio, message=alarm(studio), chime=0, lifetime_s=3_600))
+        for _ in range(KILLS):
+            await asyncio.sleep(KILL_EVERY_S)
+            assert speaker.pid is not None
+            asked.append(now_ms())
+            os.kill(speaker.pid, signal.SIGKILL)
+        await asyncio.sleep(KILL_EVERY_S)
+    await speaker.close()
+    return asked
+
+
+def alarm(studio: Studio) -> bytes:
+    """A message of two minutes of noise."""
+    data = (studio.folder / "programme.flac").read_bytes()
+    (studio.folder / sha256(data).hex()).write_bytes(data)
+    studio._lengths_ms[sha256(data)] = LEAST_S * 1_000
+    return sha256(data)
+
+
+def recoveries(heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
+    """From each instant to the first sample behind the silence that follows it."""
+    found = []
+    for instant in asked:
+        begin = max(0, round((instant - began_ms - SILENT_MS) * RATE_HZ / 1000))
+        loud = np.flatnonzero(np.abs(heard[begin : begin + round(KILL_EVERY_S * RATE_HZ)]) > 1e-4)
+        apart = np.flatnonzero(np.diff(loud) >= SILENT_MS * RATE_HZ / 1000)
+        if len(apart) == 0:
+            raise SystemExit(f"{instant:.0f}: the alarm was not heard again")
+        found.append(float(loud[apart[0] + 1]) * 1000 / RATE_HZ - SILENT_MS)
+    return found
+
+
 async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[str, float]:
     """It sounds and sounds; what that costs, and how often something ran dry."""
     assert speaker.pid is not None
     sounding = await speaker.start(track(programme, start_ms=0, length_ms=seconds * 1000))
     await sounding.started()
     before, cpu, began = speaker.underruns, cpu_s(speaker.pid), time.monotonic()
+    peer, server = Peer(like_the_feeder), Peer(like_the_sound_server)
     with the_other_core_busy(seconds):
         sounded = await sounding.ended()
+    (late, latest_ms), (server_late, server_latest_ms) = peer.close(), server.close()
     spent = cpu_s(speaker.pid) - cpu
     await asyncio.sleep(0.5)
     return {
         "cpu_percent_playing": round(100 * spent / (time.monotonic() - began), 1),
         "underruns": speaker.underruns - before,
         "underruns_of_s": seconds,
+        "peer_late_wakeups": late,
+        "peer_latest_ms": latest_ms,
+        "server_late_wakeups": server_late,
+        "server_latest_ms": server_latest_ms,
         "rendered": sounded.score or 0.0,
         "rss_mb_player": rss_mb(speaker.pid),
     }
@@ -224,7 +348,7 @@ def main(seconds: int) -> int:
     b, b_samples = mark(folder, "b", 2)
     programme = folder / "programme.flac"
     rng = np.random.default_rng(3)
-    soundfile.write(programme, rng.normal(0, 0.05, RATE_HZ * max(60, seconds + 5)).astype(np.float32), RATE_HZ)
+    soundfile.write(programme, rng.normal(0, 0.05, RATE_HZ * max(LEAST_S, seconds + 5)).astype(np.float32), RATE_HZ)
     figures: dict[str, Any] = {}
 
     runner = asyncio.Runner()
@@ -272,9 +396,16 @@ def main(seconds: int) -> int:
     figures["gap_ms_between_items"] = round((second - first - len(a_samples)) * 1000 / RATE_HZ, 2)
     ear = sink.listen()
     figures |= measured(lambda speaker: long(speaker, programme, seconds))
-    ear.close()
+    samples, _ = ear.close()
+    missing = holes(samples)
+    figures["holes_heard"], figures["longest_hole_ms"] = len(missing), max(missing, default=0)
     figures["buffer_ms"] = speaker.buffer_ms
     runner.run(speaker.close())
+    ear = sink.listen()
+    asked = runner.run(killed(folder))
+    samples, began_ms = ear.close()
+    back = recoveries(samples, began_ms, asked)
+    figures["recovery_ms_p50"], figures["recovery_ms_p99"] = percentile(back, 0.5), percentile(back, 0.99)
     runner.close()
     figures["rss_mb_daemon"] = rss_of_a_daemon_mb()
     sink.close()
@@ -288,4 +419,4 @@ def main(seconds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 30))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller.demo.processes import free_port
+from controller.demo.voice import TONE_HZ
 
 LOALANG = Path(sys.executable).with_name("loalang")
 
@@ -51,6 +52,13 @@ def test_a_text_becomes_sound_offline_too_and_an_emergency_is_heard_in_its_commu
     assert report["emergency_boxes_sounded"] == report["emergency_boxes_expected"] > 1
     assert report["emergency_boxes_outside"] == 0
     assert report["emergency_p50_ms"] <= report["emergency_max_ms"]
+    assert report["rows_heard"] == 2
+    assert report["live_boxes_sounded"] == report["emergency_boxes_expected"]
+    assert report["live_boxes_outside"] == 0
+    assert abs(report["live_tone_hz"] - TONE_HZ) < 5
+    assert report["unheard_boxes"] == 1
+    assert report["button_ms"] is not None
+    assert report["frames_shown"] > 0
 
 
 def test_the_journey_passes_on_the_embedded_broker_too(tmp_path: Path) -> None:

@@ -146,6 +146,8 @@ def draft(rng: random.Random) -> Draft:
     me = OracleMe(*DOMAIN, PATH, frozenset(), {}, frozenset(), {}, (), frozenset(range(1, 8)), frozenset({BLOB}), True)
     hi = NOW_MS + rng.randrange(999)
     clock = (hi - rng.choice((0, 50, 600_000)), hi, rng.randint(2, 6))
+    if message == BLOB and order["board"] and rng.random() < 0.5:
+        me = replace(me, blobs=frozenset())  # it has words that a box can speak
     made = Draft(rng, world, number, order, place, world.takes[role], signers, me, clock)
     _refer(made)
     return made
@@ -614,6 +616,7 @@ def without_its_sound(made: Draft) -> None:
         made.remember(drill=False)
     elif isinstance(order["sound"][0], bytes) or (order["role"] != COMMUNE and made.rng.random() < 0.5):
         order["sound"][0] = b"\x08" * 32
+        order["board"] = ""
     else:
         order["sound"][0] = made.rng.choice((8, 89, 91, 65535))
 

@@ -15,7 +15,7 @@ from tests.oracle import envelope, records
 from tests.oracle import trust as trusted
 from tests.oracle.cbor import RefusedError, write
 from tests.oracle.hostile import ODD, mutated
-from tests.oracle.persons import DOMAIN, NOW_S, PATH, STRANGER, Key, Row, sign, worlds
+from tests.oracle.persons import DOMAIN, NOW_S, PATH, STRANGER, Key, Row, World, sign, worlds
 from tests.oracle.trust import Grant, OracleTrust
 
 BOX: Final = "abcdefgh234567ij"
@@ -23,6 +23,8 @@ FIELDS: Final = (
     "id", "province", "environment", "role", "epoch", "issued", "not_before", "expires", "area", "boxes", "key",
     "attached", "reason",
 )  # fmt: skip
+_SILENT: Final = [role for role in range(11) if role not in (records.COMMUNE, records.EMERGENCY)]
+"""Roles that speak nowhere."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def judge(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me) -
 
 def _answers(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me) -> Iterator[str]:
     """Each question that fails says so; only the first answer is ever asked for."""
-    if len(raw) > 1024:
+    if len(raw) > 4096:
         yield "TOO_LONG"
     try:
         opened = envelope.open_envelope(raw, envelope.LIVE)
@@ -51,7 +53,7 @@ def _answers(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me
         yield "MALFORMED"
     roots, (_, latest, quality) = trust.roots, clock
     timed = quality > 1
-    if said.role != records.COMMUNE:
+    if said.role not in (records.COMMUNE, records.EMERGENCY):
         yield "SHAPE"
     if not (said.province, said.environment) == DOMAIN == (roots.province, roots.environment):
         yield "DOMAIN"
@@ -67,11 +69,11 @@ def _answers(raw: bytes, trust: OracleTrust, clock: tuple[int, int, int], me: Me
         yield "ROOTS_EXPIRED"
     meant = not said.boxes or me.box in said.boxes
     named = [unit for unit in me.path if unit in said.area] if meant else []
-    if named and trusted.people(_for(signed, named[-1])) < takes:
+    if named and trusted.people(_for(signed, named[-1], said.role)) < takes:
         yield "SCOPE"
     if not named:
         yield "AREA"
-    level = next(place for place, unit in enumerate(me.path) if trusted.people(_for(signed, unit)) >= takes)
+    level = next(place for place, unit in enumerate(me.path) if trusted.people(_for(signed, unit, said.role)) >= takes)
     yield from _of_past(said, level, me)
     yield from _of_time(said, latest, timed=timed)
     yield f"ACCEPT {level}"
@@ -95,11 +97,11 @@ def _of_time(said: records.Live, latest: int, *, timed: bool) -> Iterator[str]:
         yield "LIFETIME"
 
 
-def _for(signed: list[Grant], unit: str) -> list[Grant]:
+def _for(signed: list[Grant], unit: str, role: int) -> list[Grant]:
+    """A commune's key never speaks as the province."""
+    lowest = f"{DOMAIN[0]}-" if role == records.COMMUNE else DOMAIN[0]
     return [
-        grant
-        for grant in signed
-        if any(trusted.covers(top, unit) and top.startswith(f"{DOMAIN[0]}-") for top in grant.scope)
+        grant for grant in signed if any(trusted.covers(top, unit) and top.startswith(lowest) for top in grant.scope)
     ]
 
 
@@ -116,23 +118,23 @@ class Case:
 def case(rng: random.Random) -> Case:
     number = rng.randrange(len(worlds()))
     world = worlds()[number]
-    place = rng.randrange(1, len(PATH))
-    able = [row for row in world.good if row.speaks_for(records.COMMUNE, PATH[place])]
-    who = rng.choice(able)
+    role = rng.choice((records.COMMUNE, records.COMMUNE, records.EMERGENCY))
+    place = rng.randrange(1 if role == records.COMMUNE else 0, len(PATH))
+    who = _enough(rng, world, role, place)
     issued = NOW_S - rng.randrange(120)
     alarm = rng.randbytes(16)
-    level = min(at for at in range(1, place + 1) if who.speaks_for(records.COMMUNE, PATH[at]))
+    level = min(at for at in range(place + 1) if all(row.speaks_for(role, PATH[at]) for row in who))
     said: dict[str, Any] = {
         "id": rng.randbytes(16),
         "province": DOMAIN[0],
         "environment": DOMAIN[1],
-        "role": records.COMMUNE,
+        "role": role,
         "epoch": rng.choice((1, world.version)),
         "issued": issued,
         "not_before": rng.choice((0, issued, issued + 60)),
         "expires": issued + rng.choice((300, 1799, 1800)),
         "area": [PATH[place], *rng.sample(["77-26560", "79"], rng.randrange(2))],
-        "boxes": rng.choice(([], [], [BOX], ["a" * 16, BOX])),
+        "boxes": rng.choice(([], [], [BOX], ["a" * 16, BOX], ["a" * 16] * 63 + [BOX])),
         "key": rng.randbytes(32),
         "attached": rng.choice((None, alarm)),
         "reason": "họp",
@@ -141,13 +143,28 @@ def case(rng: random.Random) -> Case:
     clock = (NOW_S * 1000 - 50, NOW_S * 1000, 5)
     kind = rng.randrange(3)
     if kind == 0:
-        return Case("right in every way", number, _signed(said, who.key), clock, me, True)
+        return Case("right in every way", number, _signed(said, *_keys(who)), clock, me, True)
     if kind == 1:
         return _defective(rng, Case("", number, b"", clock, me, False), said, who, level)
     if rng.random() < 0.5:
         said[rng.choice(FIELDS)] = rng.choice(ODD)
-        return Case("an odd value", number, _signed(said, who.key), clock, me, None)
-    return Case("mutated bytes", number, mutated(_signed(said, who.key), rng), clock, me, None)
+        return Case("an odd value", number, _signed(said, *_keys(who)), clock, me, None)
+    return Case("mutated bytes", number, mutated(_signed(said, *_keys(who)), rng), clock, me, None)
+
+
+def _enough(rng: random.Random, world: World, role: int, place: int) -> list[Row]:
+    """So many persons as the role takes, each of whom may speak for this unit of the path."""
+    able = [row for row in world.good if row.speaks_for(role, PATH[place])]
+    rng.shuffle(able)
+    chosen: list[Row] = []
+    for row in able:
+        if len(chosen) < world.takes[role] and all(row.person != one.person and row.key != one.key for one in chosen):
+            chosen.append(row)
+    return chosen
+
+
+def _keys(rows: list[Row]) -> list[Key]:
+    return [row.key for row in rows]
 
 
 def _signed(said: dict[str, Any], *keys: Key) -> bytes:
@@ -155,23 +172,25 @@ def _signed(said: dict[str, Any], *keys: Key) -> bytes:
     return sign(payload, envelope.LIVE, [key.row(payload, envelope.LIVE) for key in keys])
 
 
-def _defective(rng: random.Random, right: Case, said: dict[str, Any], who: Row, level: int) -> Case:
+def _defective(rng: random.Random, right: Case, said: dict[str, Any], who: list[Row], level: int) -> Case:
     world, clock, me = worlds()[right.world], right.clock, right.me
     useless = rng.choice(
-        [row for row in world.useless if not row.speaks_for(records.COMMUNE, said["area"][0])] or [STRANGER]
+        [row for row in world.useless if not row.speaks_for(said["role"], said["area"][0])] or [STRANGER]
     )
     stranger = rng.choice((STRANGER, useless))
     now = clock[1]
     defects: dict[str, dict[str, Any]] = {
-        "somebody else signed": {"keys": (stranger.key,)},
-        "one signature to spare": {"keys": (who.key, Key("Hoa"))},
-        "of another role": {"said": {"role": rng.choice([role for role in range(11) if role != records.COMMUNE])}},
+        "somebody else signed": {"keys": (*_keys(who[1:]), stranger.key)},
+        "one signature to spare": {"keys": (*_keys(who), Key("Ty"))},
+        "one signature is missing": {"keys": tuple(_keys(who[1:]))},
+        "of another role": {"said": {"role": rng.choice(_SILENT)}},
         "of another province": {"said": {"province": "79"}},
         "of another environment": {"said": {"environment": "demo"}},
         "under newer roots": {"said": {"epoch": world.version + 1}},
         "elsewhere": {"said": {"area": ["77-26560"]}},
-        "to the province": {"said": {"area": ["77"]}},
+        "to the province": {"said": {"area": ["77"], "role": records.COMMUNE}},
         "to other boxes": {"said": {"boxes": ["b" * 16]}},
+        "to more boxes than a session names": {"said": {"boxes": [BOX] * 65}},
         "expired": {"said": {"issued": NOW_S - 900, "not_before": 0, "expires": NOW_S}},
         "from the future": {"said": {"issued": NOW_S + 301, "not_before": 0, "expires": NOW_S + 900}},
         "too long": {"said": {"expires": said["issued"] + 1801}},
@@ -184,5 +203,5 @@ def _defective(rng: random.Random, right: Case, said: dict[str, Any], who: Row, 
     name = rng.choice(list(defects))
     wrong = defects[name]
     changed = said | wrong.get("said", {})
-    raw = _signed(changed, *wrong.get("keys", (who.key,)))
+    raw = _signed(changed, *wrong.get("keys", tuple(_keys(who))))
     return Case(name, right.world, raw, wrong.get("clock", clock), replace(me, **wrong.get("me", {})), False)

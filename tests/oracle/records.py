@@ -326,7 +326,7 @@ def live(payload: bytes) -> Live:
         seconds,
         seconds,
         many(unit, 1, 32),
-        many(text("[a-z2-7]{16}"), 0, 16),
+        many(text("[a-z2-7]{16}"), 0, 64),
         octets(32),
         optional(order_id),
         text(".{0,200}"),

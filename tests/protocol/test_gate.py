@@ -696,6 +696,15 @@ def test_an_order_whose_sound_is_not_here_is_refused() -> None:
     assert code(signed(changed(FLOOD, sound=Sound(bytes(32)))), me=has_it) is None
 
 
+def test_words_that_a_box_can_speak_stand_for_a_blob_that_is_not_here_and_for_nothing_else() -> None:
+    blob = Sound(bytes(32))
+    assert code(signed(changed(FLOOD, sound=blob, board="Nước lên nhanh."))) is None
+    assert code(signed(changed(FLOOD, sound=Sound(4711), board="Nước lên nhanh."))) is RejectCode.NO_SOUND
+    drill = signed(changed(FLOOD, sound=blob, board="Nước lên nhanh.", status=Status.EXERCISE))
+    assert code(drill) is None
+    assert code(drill, me=box(has_sound=lambda message: False)) is RejectCode.NO_SOUND
+
+
 def test_a_drill_that_cannot_be_announced_as_one_is_refused() -> None:
     drill = signed(changed(FLOOD, status=Status.EXERCISE))
     assert code(drill) is None

@@ -1,7 +1,7 @@
 """Live voice: who may speak where, and which frames of it are ever heard."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -26,6 +26,7 @@ from tests.protocol.people import (
     HOA,
     LAN,
     LIVE,
+    MINH,
     NOW_MS,
     NOW_S,
     OTHER_COMMUNE,
@@ -42,6 +43,8 @@ SPEAKERS = msgspec.structs.replace(
         holder(LAN, "Lan", Role.COMMUNE, scope=(COMMUNE,)),
         holder(DUNG, "Dung", Role.COMMUNE, scope=(OTHER_COMMUNE,)),
         holder(HOA, "Hoa", Role.COMMUNE, Role.EMERGENCY),
+        holder(MINH, "Minh", Role.EMERGENCY),
+        holder(TUAN, "Tuấn", Role.EMERGENCY, scope=(COMMUNE,)),
     ),
 )
 TRUST = Trust(SPEAKERS)
@@ -101,13 +104,13 @@ def test_boxes_that_are_named_are_the_only_ones() -> None:
     assert code(changed(boxes=("a" * 16,))) is RejectCode.AREA
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.COMMUNE])
+@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.COMMUNE, Role.EMERGENCY)])
 def test_no_other_role_speaks(role: Role) -> None:
     assert code(changed(role=role), HOA) is RejectCode.SHAPE
 
 
 def test_a_stranger_is_not_heard() -> None:
-    assert code(LIVE, TUAN) is RejectCode.SIGNATURE
+    assert code(LIVE, MINH) is RejectCode.SIGNATURE
 
 
 def test_as_many_sign_as_the_role_takes_and_no_more() -> None:
@@ -130,6 +133,35 @@ def test_as_many_sign_as_the_role_takes_and_no_more() -> None:
 )
 def test_a_session_that_is_wrong_in_one_way_is_denied_for_it(fields: Mapping[str, Any], expected: RejectCode) -> None:
     assert code(changed(**fields)) is expected
+
+
+PROVINCES: Final = msgspec.structs.replace(LIVE, role=Role.EMERGENCY, area=(PROVINCE,))
+
+
+def test_two_persons_of_the_province_speak_everywhere_in_it_at_its_level() -> None:
+    for area in ((PROVINCE,), (COMMUNE,), (OTHER_COMMUNE, HAMLET)):
+        verdict = asked(msgspec.structs.replace(PROVINCES, area=area), HOA, MINH)
+        assert isinstance(verdict, Admitted)
+        assert (verdict.level, [one.person for one in verdict.signers]) == (0, ["Hoa", "Minh"])
+
+
+def test_one_person_of_the_province_does_not_speak_be_it_with_two_signatures() -> None:
+    for signers in ((HOA,), (HOA, HOA), (HOA, LAN), (LAN,)):
+        assert code(PROVINCES, *signers) in (RejectCode.THRESHOLD, RejectCode.SIGNATURE)
+    assert code(PROVINCES, HOA, MINH, TUAN) is RejectCode.SURPLUS
+
+
+def test_one_of_the_province_and_one_of_the_commune_speak_as_the_commune_and_nowhere_else() -> None:
+    verdict = asked(msgspec.structs.replace(PROVINCES, area=(COMMUNE,)), HOA, TUAN)
+    assert isinstance(verdict, Admitted)
+    assert verdict.level == 1
+    assert code(PROVINCES, HOA, TUAN) is RejectCode.SCOPE
+
+
+def test_the_province_speaks_inside_its_own_alarm_and_two_of_a_commune_do_not() -> None:
+    inside = msgspec.structs.replace(PROVINCES, area=(COMMUNE,), attached=FLOOD.id)
+    assert isinstance(asked(inside, HOA, MINH, alarms={FLOOD.id: 0}), Admitted)
+    assert code(inside, HOA, TUAN, alarms={FLOOD.id: 0}) is RejectCode.AUTHORITY
 
 
 def test_half_an_hour_is_not_too_long() -> None:
@@ -159,7 +191,7 @@ def test_it_speaks_inside_an_alarm_of_its_level_and_not_inside_a_higher_one() ->
 
 def test_an_order_is_no_session_and_what_is_too_long_is_not_read() -> None:
     order = sign(encode(FLOOD), Family.ORDER, DOMAIN, LAN)
-    long = sign(encode(LIVE), Family.LIVE, DOMAIN, *([LAN] * 8)) + bytes(1_024)
+    long = sign(encode(LIVE), Family.LIVE, DOMAIN, *([LAN] * 8)) + bytes(4_096)
     verdicts = [judge(raw, TRUST, CLOCK, listener()) for raw in (order, long, b"")]
     assert [one.code for one in verdicts if isinstance(one, Denied)] == [
         RejectCode.MALFORMED,

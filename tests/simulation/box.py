@@ -9,6 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, cast
@@ -18,12 +19,14 @@ from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
 from agent.drivers.clock import FakeClock
 from agent.errors import LinkError
 from agent.link.fake import FakeOffice
+from agent.ports.live import LiveLine
 from agent.ports.sound import SoundError, Track, sound_label
 from agent.ports.store import OrderBook, Store
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
+from agent.services.live import Live
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
@@ -37,11 +40,14 @@ from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
 from agent.store.plays import Plays
+from agent.store.sessions import Sessions
 from protocol.gate import Accept
 from protocol.ids import box_id
 from protocol.report import ClockQuality, FaultCode, Grade, Stage
+from protocol.signing import Family
 from tests.simulation.disk import Disk, Event, Loss, Meter, connected
 from tests.simulation.people import DOMAIN
+from tests.simulation.voices import Frames
 from tests.support.small_controller import key
 
 LEAD_IN_MS: Final = 1_500
@@ -77,6 +83,7 @@ class Parts:
     faults: Callable[..., Faults] = Faults
     keeper: Callable[..., Keeper] = Keeper
     fetcher: Callable[..., Fetcher] = Fetcher
+    live: Callable[..., Live] = Live
     database: Callable[[Database], Database] = lambda database: database
     speaker: Callable[[Any], Any] = lambda speaker: speaker
     """Around the speaker: what the player is given."""
@@ -198,7 +205,10 @@ class SimBox:
         *,
         now_ms: Callable[[], int],
         publish: Callable[[str, str, bytes], None],
+        line: LiveLine,
     ) -> None:
+        """`line` is the way on which groups of live voice come."""
+        self._line = line
         self.name = name
         self.units = units
         self.signer = key(name)
@@ -310,11 +320,30 @@ class SimBox:
             wake=wakes.reporter,
             sounding=lambda: player.sounding,
         )
+        live = parts.live(
+            self.id,
+            clock,
+            store,
+            sessions=Sessions(database),
+            keeper=keeper,
+            faults=faults,
+            ask_for_roots=partial(inbox.ask_for_newer_roots, is_signed=False),
+            line=self._line,
+            decoder=Frames,
+            inlet=speaker.frames,
+        )
+        inbox.hand_on(Family.LIVE, live.take)
         watch = Watch(clock, store, inbox=inbox, faults=faults, keeper=keeper)
         running = self._on = Running(
             store, inbox, keeper, faults, fetcher, reporter, player, speaker, amplifier, uplink, database
         )
-        services = {"watch": watch.run(), "player": player.run(), "fetcher": fetcher.run(), "reporter": reporter.run()}
+        services = {
+            "watch": watch.run(),
+            "player": player.run(),
+            "fetcher": fetcher.run(),
+            "reporter": reporter.run(),
+            "live": live.run(),
+        }
         running.tasks = [asyncio.create_task(service, name=name) for name, service in services.items()]
 
     async def power_cut(self) -> None:

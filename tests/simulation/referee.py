@@ -19,6 +19,7 @@ from protocol.report import ClockQuality, FaultCode, Stage, holdings_digest
 from protocol.roles import Role
 from tests.oracle import envelope, records, trust
 from tests.oracle import judge as second_gate
+from tests.oracle import live as second_judge
 from tests.oracle.cbor import RefusedError
 from tests.oracle.judge import OracleMe, Recent
 from tests.oracle.trust import OracleTrust
@@ -101,6 +102,8 @@ class Picture:
     """Cancels, updates and stops that a reinstatement has ended, and when (true milliseconds)."""
     used: dict[bytes, frozenset[int]] = field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
+    voices: dict[bytes, records.Live] = field(default_factory=dict)
+    """Sessions that the second judge has let in."""
     waiting: set[bytes] = field(default_factory=set)
     """What was refused for a reason that passes; the box may come back to it."""
     waiting_lists: dict[bytes, None] = field(default_factory=dict)
@@ -190,7 +193,21 @@ class Referee:
         self._delegation(picture, raw)
         if picture.placed:
             self._order(picture, raw)
+            self._voice(picture, raw)
         return before
+
+    def _voice(self, picture: Picture, raw: bytes) -> None:
+        """Somebody wants to speak: may they?"""
+        said, held = _voice_in(raw), picture.trust
+        if said is None or held is None:
+            return
+        self.verdicts += 1
+        reading = picture.box.clock.reading()
+        alarms = {name: known.level for name, known in picture.known.items() if self._is_in_force(picture, name)}
+        me = second_judge.Me(frozenset(picture.voices), alarms, picture.box.id, picture.box.units)
+        verdict = second_judge.judge(raw, held, (reading.lo_ms, reading.hi_ms, int(reading.quality)), me)
+        if verdict.startswith("ACCEPT"):
+            picture.voices[said.id] = said
 
     def _delegation(self, picture: Picture, raw: bytes) -> None:
         assert picture.roots is not None
@@ -259,6 +276,14 @@ class Referee:
         )
         return second_gate.judge(raw, held, (reading.lo_ms, reading.hi_ms, int(reading.quality)), me)
 
+    def _is_in_force(self, picture: Picture, name: bytes) -> bool:
+        """Whether it is an alarm in which somebody may speak."""
+        order = picture.orders[name]
+        ended = picture.silences(self._now - STOPS_MS, name)
+        alive = picture.box.clock.now_ms() < order.expires * SECOND_MS
+        is_alarm = order.type in (records.ALERT, records.UPDATE) and order.status != records.TEST
+        return is_alarm and alive and ended is None
+
     def _order(self, picture: Picture, raw: bytes) -> None:
         verdict = self._judge(picture, raw)
         if verdict[0] == "ACCEPT":
@@ -283,7 +308,7 @@ class Referee:
 
     def _on_sound(self, picture: Picture, sound: Sounded) -> None:
         """At its first sample: has somebody approved it whom the box trusts, or did so a moment ago?"""
-        if _is_order(sound) or self._now - picture.trusted_ms < STOPS_MS:
+        if _is_order(sound) or _is_voice(sound) or self._now - picture.trusted_ms < STOPS_MS:
             return
         for source in sound.sources:
             if not self._is_approved(picture, source):
@@ -355,7 +380,9 @@ class Referee:
         for sound in self._fresh(picture):
             self.sounds += 1
             name = bytes.fromhex(sound.cause) if _is_order(sound) else None
-            if name is None:
+            if _is_voice(sound):
+                self._may_speak(picture, sound)
+            elif name is None:
                 self._is_planned(sound)
             elif name not in picture.orders:
                 _fail("I1", f"{sound.box} sounded {sound.cause}, which the second gate did not accept")
@@ -364,6 +391,15 @@ class Referee:
             silenced = picture.silences(sound.from_ms, name)
             if silenced is not None:
                 _fail("I1", f"{sound.box} began {sound.cause}, which {silenced.hex()} had ended or stopped")
+
+    def _may_speak(self, picture: Picture, sound: Sounded) -> None:
+        """A voice has its session, and the session has not ended."""
+        self.asked["voices"] += 1
+        session = picture.voices.get(bytes.fromhex(sound.cause))
+        if session is None:
+            _fail("I1", f"{sound.box} let {sound.cause} speak, whom the second judge had not let in")
+        elif sound.wall_from_ms >= session.expires * SECOND_MS:
+            _fail("I2", f"{sound.box} let {sound.cause} speak after its end")
 
     def _is_planned(self, sound: Sounded) -> None:
         """An approved entry, at its hour, with its own sound."""
@@ -424,15 +460,21 @@ class Referee:
     def _nights(self, picture: Picture) -> None:
         """I11: neither begins in quiet hours nor goes on into them, by the box's clock."""
         for sound in self._fresh(picture):
-            if not _is_order(sound) and self._is_quiet(picture, sound.wall_from_ms):
+            if self._keeps_quiet(picture, sound) and self._is_quiet(picture, sound.wall_from_ms):
                 _fail("I11", f"{sound.box} sounded {sound.cause} at {_local(sound.wall_from_ms)}")
         box = picture.box
         if not box.has_power:
             return
         for sound in box.sounded[-3:]:
             lately = [box.clock.now_ms() - ago_ms for ago_ms in (0, 11_000)]
-            if sound.to_ms == STILL and not _is_order(sound) and all(self._is_quiet(picture, at) for at in lately):
+            keeps_quiet = sound.to_ms == STILL and self._keeps_quiet(picture, sound)
+            if keeps_quiet and all(self._is_quiet(picture, at) for at in lately):
                 _fail("I11", f"{sound.box} still sounds {sound.cause} at {_local(lately[0])}")
+
+    def _keeps_quiet(self, picture: Picture, sound: Sounded) -> bool:
+        """Whether quiet hours hold for it: for all but alarms, and the voice inside one."""
+        session = picture.voices.get(bytes.fromhex(sound.cause)) if _is_voice(sound) else None
+        return not _is_order(sound) and (session is None or session.attached is None)
 
     def _is_quiet(self, picture: Picture, wall_ms: int) -> bool:
         """Whether it is night, and no two persons of the province have excepted it."""
@@ -743,6 +785,14 @@ def _list_in(raw: bytes) -> records.Delegation | None:
         return None
 
 
+def _voice_in(raw: bytes) -> records.Live | None:
+    """What it says, not yet believed."""
+    try:
+        return records.live(envelope.open_envelope(raw, envelope.LIVE).payload)
+    except RefusedError:
+        return None
+
+
 def _are_administrators(raw: bytes, unit: str, roots: records.Roots, at_s: int | None) -> bool:
     """Whether as many have signed this list as it takes; who did not will not be waited for."""
     opened, at_ms = envelope.open_envelope(raw, envelope.DELEGATION), (at_s or roots.issued) * SECOND_MS
@@ -769,5 +819,14 @@ def _is_night(wall_ms: int) -> bool:
     return hour >= 21 or hour < 5
 
 
+def _is_voice(row: Sounded) -> bool:
+    return any(source.startswith("frames:") for source in row.sources)
+
+
 def _is_order(row: Sounded) -> bool:
-    return "#" in row.play and len(row.cause) == 32 and all(letter in "0123456789abcdef" for letter in row.cause)
+    return (
+        not _is_voice(row)
+        and "#" in row.play
+        and len(row.cause) == 32
+        and all(letter in "0123456789abcdef" for letter in row.cause)
+    )

@@ -36,6 +36,7 @@ from tests.simulation.world import (
     PowerCut,
     ReplayAll,
     Schedule,
+    Speak,
     Step,
     Unplug,
     Wait,
@@ -209,6 +210,15 @@ def _programme(choices: Choices) -> Step:
     return Schedule(choices.one_of(("news", "market")), choices.one_of((20, 45)))
 
 
+def _voice(choices: Choices) -> Step:
+    who, voice = (
+        choices.one_of(("Lan", "Lan", "Lan", "Lan", "Nga", "Bình", "thief")),
+        choices.one_of(("", "", "", "thief")),
+    )
+    attached = choices.one_of(("", *NAMES))
+    return Speak(who, choices.number(1, 1_000_000), attached, choices.one_of((5, 9)), voice)
+
+
 KINDS: Final[tuple[tuple[int, Callable[[Choices], Step]], ...]] = (
     (4, lambda choices: Wait(choices.one_of((1, 7, 20, 90)))),
     (5, _alert),
@@ -226,6 +236,7 @@ KINDS: Final[tuple[tuple[int, Callable[[Choices], Step]], ...]] = (
     (2, _forged_order),
     (2, lambda choices: NoisyBits(choices.number(0, 400), choices.number(0, 254))),
     (2, _programme),
+    (4, _voice),
     (1, lambda choices: Unplug(choices.one_of(BOXES))),
     (2, lambda choices: PlugIn(choices.one_of(BOXES))),
     (1, lambda choices: ControllerDown(choices.one_of((5, 200)))),

@@ -15,11 +15,12 @@ import msgspec
 import pytest
 
 from agent.ports.clock import Clock
-from agent.ports.sound import Amplifier, Sounded, Sounding, Speaker, Track
+from agent.ports.sound import Amplifier, Mixed, Sounded, Sounding, Speaker, Track
 from agent.services.faults import Faults
 from agent.services.fetcher import Fetcher
 from agent.services.inbox import Inbox
 from agent.services.keeper import Keeper, _Programme
+from agent.services.live import Live
 from agent.services.player import Player
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter
@@ -32,6 +33,7 @@ from protocol.clock import ClockReading
 from protocol.codec import decode
 from protocol.delegation import Delegation
 from protocol.gate import Accept
+from protocol.live import Admitted, LiveSession
 from protocol.manifest import Assignment, Manifest
 from protocol.order import MessageType, Order, Sound
 from protocol.policy import Stretch
@@ -52,6 +54,7 @@ from tests.simulation.world import (
     Jump,
     PowerCut,
     Schedule,
+    Speak,
     Step,
     Unplug,
     Wait,
@@ -113,6 +116,14 @@ class Deaf(Inbox):
 
     def _take_order(self, raw: bytes) -> None:
         pass
+
+
+class Hospitable(Live):
+    """Lets everybody speak."""
+
+    def take(self, raw: bytes) -> None:
+        session = decode(open_signed(raw, Family.LIVE, DOMAIN).payload, LiveSession)
+        self._admitted.put_nowait((Admitted(session, (), 0), DOMAIN))
 
 
 # --- the programme
@@ -390,6 +401,13 @@ class _Silence:
     def stop(self, fade_ms: int) -> None:
         pass
 
+    def mixed(self) -> Mixed:
+        raise AssertionError("this box has no ears")
+
+    @property
+    def sentence_ms(self) -> int:
+        return self._track.offset_ms
+
 
 class StuckAmplifier:
     def __init__(self, amplifier: Amplifier) -> None:
@@ -469,6 +487,8 @@ CASES: list[tuple[str, dict[str, Any], tuple[Step, ...]]] = [
     ("I10", {"faults": Secretive}, (TwoControllers(), Wait(200))),
     ("I1", {"fetcher": Trusting, "keeper": Unjudging}, (StealSchedule("unapproved"), Wait(60))),
     ("I1", {"keeper": Unjudging}, (Schedule("news", 60), Wait(30), Rotate(without=("Hoa",)), Wait(90))),
+    ("I1", {"live": Hospitable}, (Speak("thief", 1), Wait(20))),
+    ("I11", {"player": player_with(without_rules)}, (Evening(), Wait(120), Speak("Lan", 1), Wait(20))),
     ("I11", {"keeper": Wakeful}, (Evening(), Night(in_s=120, signers=("Sơn",)), Wait(200))),
     ("I1/I6", {"database": hasty}, (Broker(shuffle_ms=6_000), FLOOD, PowerCut("a1", torn=TORN), Wait(5))),
     ("I12", {"amplifier": StuckAmplifier}, (FLOOD, Wait(60))),

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from tests.simulation.box import SimBox
 from tests.simulation.controller import Controller, Known
 from tests.simulation.people import COMMUNE_A, COMMUNE_B, EPOCH_S, PROVINCE, QUIET, Pen
 from tests.simulation.referee import Airing, Referee, ViolationError
+from tests.simulation.voices import Air, speak
 from tests.support import virtual_time
 from tests.support.small_controller import Programme, key, tone
 
@@ -95,8 +96,12 @@ class World:
         """What the controller has published last."""
         self.lists: Counter[str] = Counter()
         """By unit, the version of the newest list of its people."""
+        self.air = Air()
         self.boxes = {
-            name: SimBox(name, PLACES[name], folder / name, now_ms=self.now_ms, publish=self._up) for name in places
+            name: SimBox(
+                name, PLACES[name], folder / name, now_ms=self.now_ms, publish=self._up, line=self.air.line(name)
+            )
+            for name in places
         }
         for name, box in self.boxes.items():
             self.controller.known[name] = Known(box.id, box.units, box.signer.public_key)
@@ -158,6 +163,10 @@ class World:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def beside(self, story: Coroutine[Any, Any, None]) -> None:
+        """Something that takes its time while the script goes on."""
+        self._tasks.append(asyncio.create_task(story))
 
     # --- whether a box has an excuse
 
@@ -568,6 +577,21 @@ class NoisyBits(Step):
             raw[self.at % len(raw)] ^= 1 + self.by % 255
             for box in world.boxes.values():
                 world.deliver(box, bytes(raw))
+
+
+@dataclass(frozen=True)
+class Speak(Step):
+    """Somebody speaks to commune A, perhaps inside an alarm; `voice`: whose key says it, if not the session's own."""
+
+    who: str
+    number: int
+    """Each session has its own; one that was there before is said again."""
+    attached: str = ""
+    for_s: int = 5
+    voice: str = ""
+
+    async def do(self, world: World) -> None:
+        await speak(world, who=self.who, attached=self.attached, for_s=self.for_s, voice=self.voice, number=self.number)
 
 
 @dataclass(frozen=True)

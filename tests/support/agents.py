@@ -10,11 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 PATIENCE_S = 60.0
+BLOCKED_S = 30.0
+LEAK_BYTES = 16 << 20
+"""Ten times a second."""
 
 
 def eventually(true: Callable[[], object], what: str, progress: Callable[[], object] = lambda: None) -> None:
@@ -31,7 +34,11 @@ def eventually(true: Callable[[], object], what: str, progress: Callable[[], obj
 class Agent:
     """`with Agent(config) as agent:` runs `loalang-agent run --config`; its log is agent.log beside that file."""
 
-    def __init__(self, config: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, config: Path, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is added to the test's own."""
+        self._environment = {**os.environ, **(environment or {})}
         self._arguments = list(arguments) or ["run", "--config", str(config)]
         self._log = config.parent / "agent.log"
         self._log.touch()
@@ -39,7 +46,11 @@ class Agent:
 
     def __enter__(self) -> "Agent":
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.agents"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.support.agents"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
         )
         self.start()
         return self
@@ -59,6 +70,10 @@ class Agent:
         """-9."""
         os.kill(self.pid, signal.SIGKILL)
         assert self._end() == -signal.SIGKILL, f"the agent ended by itself; see {self._log}"
+
+    def bury(self) -> int:
+        """Take note of an end that has come by itself; the exit code."""
+        return self._end()
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -89,6 +104,26 @@ class Swarm(Agent):
         )
 
 
+def fall_ill_on_signals() -> None:
+    """SIGUSR1: whatever runs in the main thread, the event loop with it, stands for `BLOCKED_S`. SIGUSR2: it leaks."""
+
+    def stand(*_: object) -> None:
+        threading.Event().wait(BLOCKED_S)
+
+    def leak(*_: object) -> None:
+        threading.Thread(target=_leak_for_ever, daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, stand)
+    signal.signal(signal.SIGUSR2, leak)
+
+
+def _leak_for_ever() -> None:
+    kept = []
+    pause = threading.Event()
+    while not pause.wait(0.1):
+        kept.append(bytearray(os.urandom(LEAK_BYTES)))
+
+
 def nursery(commands: IO[str], answers: IO[str]) -> None:
     """Serve until the pipe closes."""
     from agent.__main__ import main
@@ -100,6 +135,7 @@ def nursery(commands: IO[str], answers: IO[str]) -> None:
                 if pid == 0:
                     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
                     os.dup2(descriptor, sys.stderr.fileno())
+                    fall_ill_on_signals()
                     os._exit(main(arguments))
                 answer = pid
             case ["wait", pid_text]:

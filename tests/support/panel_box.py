@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,16 +15,20 @@ from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.gpio.fake import FakePins
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.errors import StoreError
+from agent.link.fake import FakeTalkLine
 from agent.ports.pins import Line, Pins
 from agent.ports.store import OrderBook
 from agent.services.brownout import BrownOut
+from agent.services.caller import Caller
 from agent.services.own_orders import OwnOrders
 from agent.services.panel import Judged, PanelService, Wiring
 from agent.services.player import Player
 from agent.services.progress import Progress
 from agent.services.recordings import Recordings
 from agent.services.service_lock import ServiceLock
+from agent.store.database import Database
 from agent.store.lives import LivesFile
+from agent.store.sessions import Sessions
 from protocol.order import Order
 from protocol.priority import OWN_LEVEL
 from protocol.report import ClockQuality
@@ -69,6 +73,7 @@ class PanelBox:
     player: Player
     own: OwnOrders
     disk: "Disk"
+    line: FakeTalkLine
 
     @property
     def disk_is_full(self) -> bool:
@@ -111,6 +116,25 @@ class PanelBox:
         return LAMPS[lamp].number in self.pins.on
 
 
+class CountingEncoder:
+    """Each packet has its number, from 1."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def encode(self, pcm: bytes) -> bytes:
+        del pcm
+        self._count += 1
+        return self._count.to_bytes(4, "big")
+
+
+@contextlib.contextmanager
+def kept_sessions(folder: Path) -> Iterator[Sessions]:
+    """A book of live sessions on the disk."""
+    with contextlib.closing(Database(folder)) as database:
+        yield Sessions(database)
+
+
 @contextlib.asynccontextmanager
 async def panel_box(
     folder: Path,
@@ -123,13 +147,15 @@ async def panel_box(
     extra: Mapping[str, Line] | None = None,
     through: Callable[[FakePins], Pins] = lambda pins: pins,
     relay: Line | None = None,
+    talk_to_commune: bool = False,
 ) -> AsyncIterator[PanelBox]:
     """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none.
 
     `extra` is wired too; `through`: the pins that the panel gets instead of the fake ones;
     `relay`: what switches the amplifier, where it is not the fake one.
     """
-    with parts(folder, quality) as box:
+    with contextlib.ExitStack() as stack:
+        box = stack.enter_context(parts(folder, quality))
         if trusts:
             box.trusts().assigned()
         speaker, amplifier, microphone = FakeSpeaker(box.clock), FakeAmplifier(box.clock), FakeMicrophone()
@@ -173,6 +199,18 @@ async def panel_box(
             entropy=lambda: box.clock.boot_ms().to_bytes(8, "big") + next(drawn).to_bytes(4, "big"),
         )
 
+        line = FakeTalkLine()
+        caller = Caller(
+            box.clock,
+            box.store,
+            sessions=stack.enter_context(kept_sessions(folder / "live")),
+            line=line,
+            encoder=CountingEncoder,
+            unit_of=own.unit_of,
+            entropy=lambda: next(drawn).to_bytes(12, "big"),
+            key=lambda: key(f"press {next(drawn)}"),
+        )
+
         async def judge(entered: str) -> Judged:
             opened = key(token) if token and entered == CODE else None
             return Judged({CODE: Code.RIGHT, DURESS: Code.DURESS}.get(entered, Code.WRONG), opened)
@@ -189,6 +227,8 @@ async def panel_box(
             inlet=speaker.frames,
             judge=judge,
             sounding=lambda: player.sounding,
+            caller=caller if token else None,
+            talk_to_commune=talk_to_commune,
             troubles={} if switched is None else {"amplifier": switched.trouble},
         )
         power.on_trouble = panel.power_trouble
@@ -196,7 +236,7 @@ async def panel_box(
         tasks = [asyncio.create_task(service) for service in services]
         await asyncio.sleep(0.1)
         try:
-            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, disk)
+            yield PanelBox(box, pins, speaker, amplifier, microphone, panel, player, own, disk, line)
         finally:
             for task in tasks:
                 task.cancel()

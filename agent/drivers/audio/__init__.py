@@ -1,7 +1,8 @@
-"""Speakers: the sound engine for a device, a WAV writer for machines without one, and a behaving fake."""
+"""Speakers: the sound engine, whose output is a device or WAV files, and a behaving fake."""
 
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
@@ -10,8 +11,7 @@ import structlog
 from agent.config import Config
 from agent.drivers.audio.fake import FakeSpeaker
 from agent.drivers.audio.microphone import FakeMicrophone, PortAudioMicrophone
-from agent.drivers.audio.speaker import EngineSpeaker, OnFault
-from agent.drivers.audio.wav import wav_speaker
+from agent.drivers.audio.speaker import EngineSpeaker, OnFault, command
 from agent.ports.clock import Clock
 from agent.ports.microphone import Microphone
 from agent.ports.sound import SoundError, Speaker
@@ -35,7 +35,7 @@ def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None) ->
             config.recordings.mkdir(parents=True, exist_ok=True)
             return FakeSpeaker(clock, config.recordings / SOUNDED)
         case "wav":
-            return wav_speaker(clock, config.recordings)
+            return _recorder(config, clock, on_fault)
         case "portaudio":
             return _engine(config, clock, on_fault)
         case _:
@@ -60,21 +60,25 @@ def _engine(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
     return EngineSpeaker(clock, outputs, on_fault=on_fault)
 
 
+def _recorder(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
+    return EngineSpeaker(clock, on_fault=on_fault, start=partial(command, wav=config.recordings))
+
+
 def _whatever_works(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
     try:
         detail = _tried(config.device)
     except SoundError as error:
         log.warning("no sound device: every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
-        return wav_speaker(clock, config.recordings)
+        return _recorder(config, clock, on_fault)
     log.info("sound device", device=detail)
     return _engine(config, clock, on_fault)
 
 
 def _tried(device: str | None) -> str:
     """Open the device and close it, in a process of its own; its name. Raises SoundError."""
-    command = [sys.executable, "-m", "agent.drivers.audio.engine", "--probe", "--", device or ""]
+    program = [sys.executable, "-m", "agent.drivers.audio.engine", "--probe", "--", device or ""]
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_S, check=False)
+        tried = subprocess.run(program, capture_output=True, text=True, timeout=TRIAL_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise SoundError(f"the sound device did not answer within {TRIAL_S} s", device=True) from error
     said = (tried.stdout or tried.stderr).strip().rpartition("\n")[2]

@@ -12,7 +12,7 @@ from typing import Final
 from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import FramesSound, RelaySound, Sounded, Track, sound_label
+from agent.ports.sound import FramesSound, RelaySound, Sounded, SoundError, SpeechSound, Track, sound_label
 
 ENDLESS_MS: Final = 1 << 50
 """What has no end of its own lasts until it is stopped."""
@@ -38,6 +38,10 @@ class FakeSpeaker:
         self.heard: list[Heard] = []
         self.inlets: dict[str, FakeFrames] = {}
         self.trouble = ""
+        self.can_speak = True
+        """Whether it has a voice of its own."""
+        self.sentences_ms: tuple[int, ...] = ()
+        """Where the messages' sentences begin, in the order of their beginning."""
         self._clock = clock
         self._record = record
         self._plugged_in = True
@@ -47,6 +51,8 @@ class FakeSpeaker:
         if not self._plugged_in:
             raise gone("it is not plugged in")
         _refuse_silent_stations(track)
+        if not self.can_speak and any(isinstance(sound, SpeechSound) for sound in track.sources):
+            raise SoundError("espeak-ng is not installed, so this box cannot speak; install it", device=False)
         whole = duration_ms(track.sources)
         length = ENDLESS_MS if whole is None else max(0, whole - track.offset_ms)
         if track.length_ms is not None:
@@ -132,6 +138,7 @@ class FakeSounding(PacedSounding):
         self._broken = False
         self._finished = False
         self._first_sample_ms: int | None = None
+        self._began_ms = 0
         self._sounded_ms = 0
         self.audible = False
 
@@ -139,7 +146,7 @@ class FakeSounding(PacedSounding):
         self._first_sample_ms = first_sample_ms
         self._raise_if_broken()
         self.audible = True
-        began = self.clock.boot_ms()
+        self._began_ms = began = self.clock.boot_ms()
         complete = True
         self._sounded_ms = self._length_ms
         if self._finished or await wait_for(self.clock, self.stopped, self._length_ms):
@@ -157,6 +164,20 @@ class FakeSounding(PacedSounding):
         """The device is gone."""
         self._broken = True
         self.stopped.set()
+
+    @property
+    def sentence_ms(self) -> int:
+        message_ms, heard_ms = self.track.message_ms, self.track.offset_ms + self._sounded_so_far_ms
+        if message_ms is None or heard_ms < message_ms:
+            return self.track.offset_ms
+        later = (begin for begin in self._speaker.sentences_ms if message_ms <= begin <= heard_ms)
+        return max(self.track.offset_ms, message_ms, *later)
+
+    @property
+    def _sounded_so_far_ms(self) -> int:
+        if self._first_sample_ms is None:
+            return 0
+        return self.clock.boot_ms() - self._began_ms if self.audible else self._sounded_ms
 
     def finish(self) -> None:
         """Who pushes its sound has no more."""

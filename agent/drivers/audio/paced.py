@@ -1,14 +1,11 @@
-"""What every speaker without a pace of its own shares: one track after another, at its instant, by the box's clock.
-
-The WAV writer and the fake differ only in what becomes of a track while it sounds.
-"""
+"""What a speaker without a pace of its own needs: one track after another, at its instant, by the box's clock."""
 
 import abc
 import asyncio
-from collections.abc import Callable
 
+from agent.drivers.audio.played import PlayedAgain
 from agent.ports.clock import Clock, wait_for
-from agent.ports.sound import Frames, RelaySound, Sounded, SoundError, Track
+from agent.ports.sound import Mixed, RelaySound, Sounded, SoundError, Track
 
 NEVER = Sounded(None, 0, complete=False)
 
@@ -42,6 +39,13 @@ class PacedSounding(abc.ABC):
     def stop(self, fade_ms: int) -> None:
         self.fade_ms = fade_ms
         self.stopped.set()
+
+    def mixed(self) -> Mixed:
+        return PlayedAgain(self.track)
+
+    @property
+    def sentence_ms(self) -> int:
+        return self.track.offset_ms
 
     @property
     def done(self) -> bool:
@@ -89,47 +93,6 @@ class PacedSounding(abc.ABC):
         else:
             self._first.set_exception(error)
             self._first.exception()  # seen: `ended` raises it too
-
-
-class NoFrames:
-    """Live sound goes nowhere here: there is nobody to hear it."""
-
-    def push(self, pcm: bytes) -> None:
-        del pcm
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
-class PacedSpeaker:
-    """A Speaker over a maker of soundings."""
-
-    trouble = ""
-
-    def __init__(self, make: Callable[[Track, PacedSounding | None], PacedSounding], probe: Callable[[], str]) -> None:
-        """`probe` tries the output and says what it is. Both raise SoundError."""
-        self._make = make
-        self._probe = probe
-        self._tracks: list[PacedSounding] = []
-
-    async def start(self, track: Track) -> PacedSounding:
-        self._tracks = [other for other in self._tracks if not other.done]
-        sounding = self._make(track, self._tracks[-1] if self._tracks else None)
-        self._tracks.append(sounding)
-        return sounding
-
-    def frames(self, name: str) -> Frames:
-        return NoFrames()
-
-    async def probe(self) -> str:
-        return self._probe()
-
-    async def close(self) -> None:
-        for sounding in self._tracks:
-            sounding.abandon()
-        for sounding in self._tracks:
-            await sounding.wait()
-        self._tracks = []
 
 
 def gone(why: str) -> SoundError:

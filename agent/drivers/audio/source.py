@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from agent.core.tape import spoken_ms
 from agent.drivers.audio.tones import Tone
-from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, ToneSound, Track
+from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, SpeechSound, ToneSound, Track
 
 Samples = npt.NDArray[np.float32]
 
@@ -84,7 +85,10 @@ class File:
             if self._file.samplerate != RATE_HZ:
                 rate = self._file.samplerate
                 self._file.close()
-                raise self._damaged(f"{rate} samples a second instead of {RATE_HZ}; publish it again")
+                raise self._damaged(
+                    f"{rate} samples a second instead of {RATE_HZ}; publish it again",
+                    f"có {rate} mẫu mỗi giây thay vì {RATE_HZ}; hãy chuyển lại tệp",
+                )
             self.length = int(self._file.frames)
             if skip:
                 self._file.seek(min(skip, self.length))
@@ -106,8 +110,9 @@ class File:
     def close(self) -> None:
         self._file.close()
 
-    def _damaged(self, why: str) -> SoundError:
-        return SoundError(f"{self._path.name}: cannot be sounded: {why}", device=False)
+    def _damaged(self, why: str, vi: str = "") -> SoundError:
+        name = self._path.name
+        return SoundError(f"{name}: cannot be sounded: {why}", vi=f"{name}: không phát được: {vi or why}", device=False)
 
 
 class Loop:
@@ -157,23 +162,52 @@ def open_local(sound: Sound, skip: int) -> Stream:
             return Loop(fallback, frames(offset_ms) + skip, open_local)
         case FramesSound(name=name):
             raise SoundError(f"{name}: this output takes no live sound", device=False)
+        case SpeechSound():
+            raise SoundError("this output speaks no words", device=False)
+
+
+def pass_over(stream: Stream, count: int) -> None:
+    """Drop so many samples, or all there are. Raises SoundError."""
+    while count > 0 and (dropped := len(stream.read(min(count, RATE_HZ)))):
+        count -= dropped
 
 
 class Joined:
     """Sounds one after another without a gap."""
 
     def __init__(self, sounds: Sequence[Sound], skip: int, open_sound: Open = open_local) -> None:
-        """Begins so many samples into them all; opens the first that is needed. Raises SoundError."""
+        """Begins so many samples into them all; opens the first that is needed, and all speech: an order whose words
+        cannot be spoken is to sound otherwise, and that must be known before its chime. Raises SoundError.
+        """
         self._sounds = list(sounds)
         self._open = open_sound
         self._stream: Stream | None = None
+        self._speech: list[Stream] = []
+        try:
+            for sound in sounds:
+                if isinstance(sound, SpeechSound):
+                    self._speech.append(open_sound(sound, 0))
+            self._begin(skip)
+        except SoundError:
+            self.close()
+            raise
+
+    def _begin(self, skip: int) -> None:
         while self._sounds:
-            stream = open_sound(self._sounds.pop(0), skip)
+            stream = self._next(skip)
             if stream.length is None or skip < stream.length or not self._sounds:
                 self._stream = stream
                 return
             skip -= stream.length
             stream.close()
+
+    def _next(self, skip: int) -> Stream:
+        sound = self._sounds.pop(0)
+        if not isinstance(sound, SpeechSound):
+            return self._open(sound, skip)
+        stream = self._speech.pop(0)
+        pass_over(stream, skip)
+        return stream
 
     def read(self, count: int) -> Samples:
         """The next samples, at most `count`; fewer only at the end. Raises SoundError."""
@@ -183,17 +217,18 @@ class Joined:
             part = self._stream.read(count - have)
             if len(part) == 0:
                 self._stream.close()
-                self._stream = self._open(self._sounds.pop(0), 0) if self._sounds else None
+                self._stream = None
+                self._stream = self._next(0) if self._sounds else None
                 continue
             parts.append(part)
             have += len(part)
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        for stream in (*self._speech, *([] if self._stream is None else [self._stream])):
+            stream.close()
         self._stream = None
-        self._sounds = []
+        self._speech, self._sounds = [], []
 
 
 class Envelope:
@@ -254,7 +289,10 @@ class Source:
 
 
 def duration_ms(sounds: Sequence[Sound]) -> int | None:
-    """Length of sounds one after another, from their headers; None when one has no end. Raises SoundError."""
+    """Length of sounds one after another, from their headers, of speech about; None when one has no end.
+
+    Raises SoundError.
+    """
     total = 0
     for sound in sounds:
         match sound:
@@ -262,6 +300,8 @@ def duration_ms(sounds: Sequence[Sound]) -> int | None:
                 total += _length_of(path)
             case ToneSound(length_ms=length_ms):
                 total += frames(length_ms)
+            case SpeechSound(text=text):
+                total += frames(spoken_ms(text))
             case _:
                 return None
     return milliseconds(total)

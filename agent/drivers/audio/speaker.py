@@ -1,7 +1,8 @@
 """The Speaker of a real box: it keeps the player process alive, and hands it what is to sound.
 
 The process is started with the daemon and again whenever it ends or says nothing any more; what sounded in it then
-breaks off with an error of the device, which the player knows how to deal with: an alarm's pass begins again.
+breaks off with an error of the device, which the player knows how to deal with: an alarm goes on with the sentence that
+was broken off, which the process has told.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +22,10 @@ import structlog
 
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.paced import gone
+from agent.drivers.audio.said import Said
 from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
-from agent.ports.sound import Sounded, SoundError, Track
+from agent.ports.sound import Mixed, Sounded, SoundError, Track
 from protocol.report import FaultCode
 
 SILENT_S: Final = 2.0
@@ -48,9 +51,12 @@ Command = Callable[[int, Sequence[str | None], int], list[str]]
 log = structlog.get_logger(__name__)
 
 
-def command(link: int, outputs: Sequence[str | None], begin_at: int, buffer_ms: int = 30) -> list[str]:
-    """How the player process is started."""
+def command(
+    link: int, outputs: Sequence[str | None], begin_at: int, buffer_ms: int = 30, *, wav: Path | None = None
+) -> list[str]:
+    """How the player process is started; `wav`: the folder that takes what would sound."""
     options = ["--link", str(link), "--buffer-ms", str(buffer_ms), "--begin-at", str(begin_at)]
+    options += [] if wav is None else ["--wav", str(wav)]
     return [sys.executable, "-m", "agent.drivers.audio.engine", *options, "--", *(name or "" for name in outputs)]
 
 
@@ -100,7 +106,7 @@ class EngineSpeaker:
         return await self._start(track, await self._linked())  # it was about to end when it was asked
 
     async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
-        sounding = EngineSounding(link, self._next())
+        sounding = EngineSounding(link, self._next(), track.offset_ms)
         stations = sounding.closes.enter_context(Stations(track.sources))
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
         await asyncio.wait({sounding.taken}, timeout=TAKEN_S)
@@ -264,14 +270,16 @@ class EngineFrames:
 class EngineSounding:
     """A track with the player process."""
 
-    def __init__(self, link: "_Link", number: int) -> None:
+    def __init__(self, link: "_Link", number: int, sentence_ms: int = 0) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
+        self.sentence_ms = sentence_ms
         self.closes = contextlib.ExitStack()
         """What is needed no longer than this sounds."""
         self.taken: asyncio.Future[str] = loop.create_future()
         self.first: asyncio.Future[int | None] = loop.create_future()
         self.end: asyncio.Future[Sounded] = loop.create_future()
+        self.said = Said()
         self._link = link
         link.soundings[number] = self
 
@@ -281,11 +289,15 @@ class EngineSounding:
     async def ended(self) -> Sounded:
         return await asyncio.shield(self.end)
 
+    def mixed(self) -> Mixed:
+        return self.said
+
     def stop(self, fade_ms: int) -> None:
         self._link.say(wire.Stop(self.number, fade_ms))
 
     def fail(self, error: SoundError) -> None:
         self.closes.close()
+        self.said.end()
         for future in (self.taken, self.first, self.end):
             if not future.done():
                 future.set_exception(error)
@@ -323,6 +335,8 @@ class _Link:
                     start(theirs.fileno()), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=_environment()
                 )
             undo.callback(bury, process)
+            with contextlib.suppress(OSError):  # from its first instruction: an alarm may be waiting for it
+                os.setpriority(os.PRIO_PROCESS, process.pid, wire.NICE)
             reader, writer = await asyncio.open_connection(sock=ours)
             undo.pop_all()
         return cls(process, reader, writer)
@@ -336,7 +350,7 @@ class _Link:
         head = await self._reader.readexactly(wire.HEAD)
         return wire.event(await self._reader.readexactly(wire.body_length(head)))
 
-    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Ended) -> None:
+    def tell(self, event: wire.Taken | wire.Broke | wire.Started | wire.Sentence | wire.Mixed | wire.Ended) -> None:
         sounding = self.soundings.get(event.id)
         if sounding is None:
             return
@@ -345,8 +359,13 @@ class _Link:
                 _settle(sounding.taken, output)
             case wire.Started(first_sample_ms=first_sample_ms):
                 _settle(sounding.first, first_sample_ms)
+            case wire.Sentence(offset_ms=offset_ms):
+                sounding.sentence_ms = max(sounding.sentence_ms, offset_ms)
+            case wire.Mixed(pcm=pcm):
+                sounding.said.put(pcm)
             case wire.Ended(sounded=sounded):
                 sounding.closes.close()
+                sounding.said.end()
                 _settle(sounding.taken, "")
                 _settle(sounding.first, sounded.first_sample_ms)
                 _settle(sounding.end, sounded)

@@ -24,7 +24,9 @@ RAMP_S: Final = 0.005
 TEST_HZ: Final = 1_000.0
 CHIME_HZ: Final = (880.0, 698.5, 523.3)
 CHIME_NOTE_S: Final = 0.55
-CHIME_FALL_S: Final = 0.45
+CHIME_FALL_S: Final = 0.3
+CHIME_S: Final = 3.0
+"""After so long it begins again."""
 SIREN_LOW_HZ: Final = 500.0
 SIREN_HIGH_HZ: Final = 1_100.0
 WAIL_S: Final = 4.0
@@ -65,12 +67,12 @@ def _test(_: float) -> Wave:
 
 
 def _chime(_: float) -> Wave:
-    """Each note rings on under the next; after the third, silence."""
+    """Each note rings on under the next; after the third, silence for a second."""
 
     def wave(t: Seconds) -> Seconds:
         out = np.zeros_like(t)
         for number, hertz in enumerate(CHIME_HZ):
-            since = t - number * CHIME_NOTE_S
+            since = t % CHIME_S - number * CHIME_NOTE_S
             rings = np.where(since >= 0, np.exp(-np.maximum(since, 0) / CHIME_FALL_S), 0.0)
             out += rings * np.minimum(1.0, np.maximum(since, 0) / RAMP_S) * np.sin(2 * np.pi * hertz * since)
         return out / 1.6

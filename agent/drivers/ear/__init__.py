@@ -1,9 +1,12 @@
-"""Ears: a USB microphone through PortAudio, a measuring chip through the kernel's IIO files, behaving fakes of both."""
+"""Ears: a USB microphone through PortAudio, one that hears the output's files, a measuring chip through the kernel's
+IIO files, behaving fakes."""
 
-from agent.config import Config
+from agent.config import RECORDINGS, Config
 from agent.drivers.ear.line import IioLine
+from agent.drivers.ear.recorded import Horn, RecordedMicrophone
 from agent.ports.clock import Clock
 from agent.ports.ear import EarError, Line, Listening, Microphone
+from agent.ports.sound import Amplifier
 
 
 class Missing:
@@ -17,13 +20,20 @@ class Missing:
         raise EarError(self._why, vi=self._vi)
 
 
-def microphone(config: Config, clock: Clock) -> Microphone | None:
+def horn(config: Config, amplifier: Amplifier) -> Horn | None:
+    """What the ear that hears recordings must know of this amplifier; None where the ear is another."""
+    return Horn(amplifier) if config.ear_device == RECORDINGS else None
+
+
+def microphone(config: Config, clock: Clock, horn: Horn | None = None) -> Microphone | None:
     """The one that box.toml names, whether it is plugged in or not; None for none.
 
     Without PyAudio the box plays all the same: each row says why it has no proof.
     """
     if config.ear_device is None:
         return None
+    if config.ear_device == RECORDINGS:
+        return RecordedMicrophone(clock, config.recordings, horn.sounds if horn else lambda: True)
     try:
         from agent.drivers.ear.portaudio import PortAudioMicrophone
     except ImportError as error:

@@ -10,7 +10,7 @@ import pyaudio
 
 from agent.drivers.audio import source
 from agent.drivers.audio.hush import hushed
-from agent.drivers.ear.played import folded
+from agent.drivers.audio.played import folded
 from agent.ports.clock import Clock
 from agent.ports.ear import Block, EarError
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 RATE_HZ = 48_000
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """For what must come, however busy the machine is."""
 INSTALLED = all(shutil.which(program) for program in ("pulseaudio", "parec", "pactl"))
 WAY_OUT = "PulseAudio is not installed: `make test` installs it, or: apt-get install pulseaudio pulseaudio-utils"

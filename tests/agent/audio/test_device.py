@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sound
 
 RECORDINGS = Recordings()
 FLOOD = RECORDINGS.path("1")
-CHIME = RECORDINGS.path("chime")
+STORM = RECORDINGS.path("2")
 NOISY_MS = 1000
 """The right second, no more: how exact it is on this machine is measured by `make bench NAME=start`."""
 
@@ -77,7 +77,7 @@ def test_a_sound_begins_over_the_fading_end_of_one_that_was_stopped(null_sink: N
         await programme.started()
         await asyncio.sleep(0.5)
         programme.stop(200)
-        alarm = await speaker.start(track(CHIME, start_ms=clock.now_ms(), length_ms=1000))
+        alarm = await speaker.start(track(STORM, start_ms=clock.now_ms(), length_ms=1000))
         cut = await programme.ended()
         assert not cut.complete
         assert cut.ended_ms is not None
@@ -91,7 +91,7 @@ def test_a_sound_begins_over_the_fading_end_of_one_that_was_stopped(null_sink: N
     ended, began = asyncio.run(story())
     heard, _ = ear.close()
     assert began < ended
-    sound, _ = soundfile.read(CHIME, frames=RATE_HZ, dtype="float32")
+    sound, _ = soundfile.read(STORM, frames=RATE_HZ, dtype="float32")
     faded = 400 * RATE_HZ // 1000
     place, _ = find(sound, heard)
     _, likeness = find(sound[faded:], heard[place + faded : place + RATE_HZ])

@@ -6,21 +6,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.process import Engine, better_buffer_ms
 from agent.drivers.audio.paced import gone
+from agent.drivers.audio.source import BLOCK_FRAMES
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import FileSound, FramesSound, SoundError, ToneKind, ToneSound, Track
 from agent.services.recordings import Recordings
 from protocol.report import FaultCode, Grade
-from tests.agent.audio.null_sink import RATE_HZ, NullSink, find
+from tests.agent.audio.null_sink import PATIENCE_S, RATE_HZ, NullSink, find
 from tests.agent.audio.sounds import ready_speaker, tone, track
 from tests.agent.audio.stuck_player import Output
 
@@ -346,20 +350,104 @@ def test_a_player_process_that_talks_nonsense_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("buffer_ms", "underruns", "idle", "retry", "better"),
+    ("buffer_ms", "underruns", "moment", "retry", "better"),
     [
-        (30, 1, True, False, None),
-        (30, 2, True, False, 60),
-        (30, 3, False, True, None),
-        (30, 4, False, False, 60),
-        (150, 9, False, True, None),
-        (150, 0, True, True, 150),
+        (30, 1, "idle", False, None),
+        (30, 2, "idle", False, 60),
+        (30, 1, "pause", False, None),
+        (30, 2, "pause", True, 60),
+        (30, 19, "word", True, None),
+        (30, 20, "word", False, 60),
+        (150, 99, "word", True, None),
+        (150, 99, "pause", True, None),
+        (150, 0, "idle", True, 150),
     ],
 )
 def test_the_first_output_is_tried_again_between_sounds_alone_and_a_dry_device_given_more(
-    buffer_ms: int, underruns: int, idle: bool, retry: bool, better: int | None
+    buffer_ms: int, underruns: int, moment: str, retry: bool, better: int | None
 ) -> None:
-    assert better_buffer_ms(buffer_ms, underruns, idle=idle, retry=retry) == better
+    idle, pause = moment == "idle", moment != "word"
+    assert better_buffer_ms(buffer_ms, underruns, idle=idle, pause=pause, retry=retry) == better
+
+
+class Dry(Output):
+    """Runs dry twice at its first sample that is heard, and remembers what it was given."""
+
+    def __init__(self, name: str | None, buffer_ms: int) -> None:
+        super().__init__(name, buffer_ms)
+        self.underruns = 0
+        self._dries = buffer_ms == 30
+        self.written: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
+
+    def write(self, block: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+        super().write(block)
+        self.written.append(block)
+        if self._dries and block.any():
+            self.underruns = 2
+
+
+def test_a_dry_device_is_opened_anew_in_a_pause_of_the_sound_and_not_in_a_word(tmp_path: Path) -> None:
+    word = 0.3 * np.sin(np.arange(RATE_HZ // 2) / 10)
+    said = np.concatenate((word, np.zeros(RATE_HZ // 2), word))
+    soundfile.write(tmp_path / "said.wav", said, RATE_HZ)
+    opened: list[Dry] = []
+
+    def open_output(name: str | None, buffer_ms: int) -> Dry:
+        opened.append(Dry(name, buffer_ms))
+        return opened[-1]
+
+    ours, theirs = socket.socketpair()
+    with ours:
+        runs = threading.Thread(target=Engine(ours, ("card",), open_output, 30).run)
+        with theirs:
+            theirs.sendall(wire.framed(wire.Start(1, track(tmp_path / "said.wav"), {}, 0)))
+            runs.start()
+            told = theirs.makefile("rb")
+            while not isinstance(wire.event(told.read(wire.body_length(told.read(wire.HEAD)))), wire.Ended):
+                pass
+            told.close()
+        runs.join()
+    first, second = opened
+    assert not first.written[-1].any(), "not in a word"
+    heard = np.concatenate([*first.written, *second.written])
+    begin, most = int(np.flatnonzero(heard)[0]) - 1, len(said) - 2 * BLOCK_FRAMES
+    assert np.allclose(heard[begin : begin + most], said[:most], atol=1e-4), "nothing was lost between the two"
+
+
+class Fast(Output):
+    """Takes a second of sound in a hundredth of one."""
+
+    def __init__(self, name: str | None, buffer_ms: int) -> None:
+        super().__init__(name, buffer_ms)
+        self.written = 0
+        self.over = threading.Event()
+
+    def write(self, block: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+        self._ever.wait(BLOCK_FRAMES / RATE_HZ / 100)
+        self.written += bool(block.any())
+        if self.written > 6_000:
+            self.over.set()
+
+
+def test_a_daemon_that_stands_still_holds_no_sound_up_and_hears_whole_messages_when_it_goes_on() -> None:
+    """Of a minute, which is more than a socket holds."""
+    output = Fast("card", 30)
+    ours, theirs = socket.socketpair()
+    with ours:
+        runs = threading.Thread(target=Engine(ours, ("card",), lambda *_: output, 30).run)
+        with theirs:
+            minute = replace(of((ToneSound(ToneKind.TEST, 61_000),), 0), witnessed=True)
+            theirs.sendall(wire.framed(wire.Start(1, minute, {}, 0)))
+            runs.start()
+            assert output.over.wait(PATIENCE_S), "the device was fed, although nobody listens"
+            told = theirs.makefile("rb")
+            events: list[wire.Event] = []
+            while not any(isinstance(event, wire.Ended) for event in events):
+                events.append(wire.event(told.read(wire.body_length(told.read(wire.HEAD)))))
+            told.close()
+        runs.join()
+    said = [event.pcm for event in events if isinstance(event, wire.Mixed)]
+    assert len(b"".join(said)) > 2 * 16_000
 
 
 def test_a_late_error_of_a_device_that_was_exchanged_opens_no_other() -> None:
@@ -373,17 +461,17 @@ def test_a_late_error_of_a_device_that_was_exchanged_opens_no_other() -> None:
     with ours, theirs:
         engine = Engine(ours, ("card",), open_output, 30)
         old = engine._ensure_device()
-        engine._open_anew(old)
+        engine._open_anew(old, 30)
         engine._lost(old, gone("it was pulled out"))
         assert len(opened) == 2
         assert engine._ensure_device() is opened[1]
 
 
-def test_the_player_process_has_no_network() -> None:
+def test_the_player_process_has_no_network_and_no_way_into_other_processes() -> None:
     program = """
 import socket
-from agent.drivers.audio.engine.sandbox import close_the_network
-assert close_the_network(), "neither way works here"
+from agent.drivers.audio.engine.sandbox import confine
+assert confine().endswith("no sockets but Unix ones"), confine()
 for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
     try:
         socket.socket(family, socket.SOCK_DGRAM)
@@ -395,6 +483,12 @@ print(theirs.recv(100).decode())
 import subprocess, sys
 child = "import socket; socket.socket()"
 print(subprocess.run([sys.executable, "-c", child], stderr=subprocess.DEVNULL).returncode)
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE_SEIZE = 0x4206
+for refused in (libc.ptrace(PTRACE_SEIZE, os.getppid(), 0, 0), libc.process_vm_readv(os.getppid(), 0, 0, 0, 0, 0)):
+    print(refused, ctypes.get_errno())
 """
     asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert asked.stdout.split("\n") == ["97", "97", "97", "the daemon is heard", "1", ""]
+    said = ["97", "97", "97", "the daemon is heard", "1", "-1 1", "-1 1", ""]
+    assert asked.stdout.split("\n") == said

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.drivers.audio.engine.feeds import Ahead, Chain, Inlet
-from agent.drivers.audio.engine.mixer import NEVER, Began, Happening, Mixer, Voice
+from agent.drivers.audio.engine.mixer import NEVER, Began, Happening, Mixer, Voice, WasMixed
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Joined, Samples, factor, frames
 from agent.ports.sound import Sounded, SoundError, ToneKind, ToneSound, Track
 from protocol.report import Grade
@@ -71,6 +71,20 @@ def test_a_voice_begins_at_the_very_sample_of_its_instant_and_is_heard_as_it_is(
     ended = told[1]
     assert isinstance(ended, Sounded)
     assert (ended.sounded_ms, ended.complete, ended.grade, ended.score) == (1_005, True, Grade.RENDERED, 1.0)
+
+
+def test_a_witnessed_voice_tells_all_that_sounds_from_its_first_sample_to_its_last_and_others_tell_nothing() -> None:
+    mixer, told, other = Mixer(), list[Happening](), list[Happening]()
+    programme, late = noise(1_000, seed=1), [False] * 30 + [True] * 3
+    mixer.add(voice(Given(programme, late), told, start_ms=START_MS + 23, witnessed=True))
+    mixer.add(voice(Given(noise(300, seed=2)), other, start_ms=START_MS + 400, over=True))
+    heard = mixed(mixer, 120)
+    said = np.concatenate([happening.samples for happening in told if isinstance(happening, WasMixed)])
+    begin = frames(23)
+    assert np.array_equal(said, heard[begin : begin + len(said)])
+    assert len(said) == len(programme) + 3 * BLOCK_FRAMES
+    assert isinstance(told[-1], Sounded), "it has an end, and nothing comes after it"
+    assert not [happening for happening in other if isinstance(happening, WasMixed)]
 
 
 def test_one_follows_another_without_a_gap_and_at_its_own_instant_when_that_is_later() -> None:

@@ -1,7 +1,12 @@
 """What is heard of a station that comes, stutters, goes and comes back; and one that is received for real."""
 
 import asyncio
+import contextlib
 import http.server
+import itertools
+import os
+import re
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,12 +96,49 @@ def test_without_a_fallback_the_slot_ends_after_half_a_minute_and_says_why() -> 
         listening.seconds(5)
 
 
+def test_while_nobody_receives_the_fallback_sounds_at_once_and_the_station_takes_over_when_it_is_back() -> None:
+    listening = Listening()
+    listening.seconds(4, OWN)
+    listening.station.lose()
+    listening.seconds(3)
+    listening.seconds(4, OWN)
+    assert (listening.heard[:4], listening.heard[5:9], listening.heard[-1]) == ([OWN] * 4, [SONG] * 4, OWN)
+    assert listening.station.detail == "fallback: station vov1 not received at 0:04-0:08"
+
+
+def test_a_slot_without_a_fallback_outlasts_whoever_receives() -> None:
+    listening = Listening(fallback=False)
+    listening.seconds(2, OWN)
+    listening.station.lose()
+    listening.seconds(20)
+    listening.seconds(2, OWN)
+    assert listening.heard[-1] == OWN
+
+
 @pytest.fixture
-def radio(tmp_path: Path) -> Iterator[str]:
+def on_air() -> threading.Event:
+    """Cleared, the station's server has nothing to give."""
+    event = threading.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture
+def radio(tmp_path: Path, on_air: threading.Event) -> Iterator[str]:
     """A station that sends half a minute of 700 Hz."""
     tone(tmp_path / "vov1.ogg", 30_000, hertz=700)
-    handler = type("Radio", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: handler(*given, directory=str(tmp_path)))
+
+    class Radio(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if on_air.is_set():
+                super().do_GET()
+            else:
+                self.send_error(http.HTTPStatus.SERVICE_UNAVAILABLE)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: Radio(*given, directory=str(tmp_path)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/vov1.ogg"
@@ -128,3 +170,56 @@ def test_a_station_is_received_from_the_network_and_cut_at_the_end_of_its_slot(
     stretch = heard[loud[0] + RATE_HZ // 4 : loud[0] + RATE_HZ * 5 // 4]
     spectrum = np.abs(np.fft.rfft(stretch * np.hanning(len(stretch))))
     assert abs(float(np.argmax(spectrum)) * RATE_HZ / len(stretch) - 700) < 5
+
+
+def receiver_of(url: str) -> int | None:
+    """The process that receives this station."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            given = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"agent.drivers.audio.engine.relay" in given and url.encode() in given:
+                return int(entry.name)
+    return None
+
+
+def tones(heard: Samples) -> list[int]:
+    """What was heard in which order, to 100 Hz: the loudest of each half second that has sound, once where it stays."""
+    found: list[int] = []
+    for begin in range(0, len(heard) - RATE_HZ // 2, RATE_HZ // 2):
+        part = heard[begin : begin + RATE_HZ // 2]
+        if np.abs(part).max() > 0.2:
+            spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part))))
+            found.append(round(float(np.argmax(spectrum)) * 2 / 100) * 100)
+    return [hertz for hertz, _ in itertools.groupby(found)]
+
+
+@pytest.mark.sound
+def test_a_receiver_that_is_killed_is_started_again_in_its_slot_and_the_log_says_from_when_to_when(
+    null_sink: NullSink, radio: str, on_air: threading.Event, tmp_path: Path
+) -> None:
+    song = tone(tmp_path / "song.wav", 3_000, hertz=400)
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = await ready_speaker(clock)
+        relay = RelaySound("vov1", radio, (song,), 0, patience_ms=20_000)
+        sounding = await speaker.start(Track((relay,), 0, clock.now_ms(), 25_000, 0, 200, "r1", "r1"))
+        await sounding.started()
+        await clock.sleep_ms(7_000)
+        first = receiver_of(radio)
+        assert first is not None
+        on_air.clear()
+        os.kill(first, signal.SIGKILL)
+        await clock.sleep_ms(4_000)
+        on_air.set()
+        sounded = await sounding.ended()
+        await speaker.close()
+        assert sounded.complete
+        assert re.fullmatch(r"fallback: station vov1 not received at 0:\d\d-0:\d\d", sounded.detail)
+        assert not sounded.detail.endswith("0:25"), "it came back"
+
+    ear = null_sink.listen()
+    asyncio.run(story())
+    heard, _ = ear.close()
+    assert tones(heard) == [700, 400, 700]
+    assert receiver_of(radio) is None, "nobody receives it after its slot"

@@ -50,6 +50,7 @@ def test_its_first_sample_comes_150_ms_after_three_seconds_at_most(tmp_path: Pat
         box.press(Contact.EMERGENCY)
         await box.pass_ms(30_000)
         assert 3_000 <= box.heard[0].first_sample_ms - pressed <= 3_150
+        assert box.heard[0].sources[0] == "tone:wail"
 
     tell(tmp_path, story)
 

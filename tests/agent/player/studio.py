@@ -145,7 +145,13 @@ class Studio:
         self._tasks: list[asyncio.Task[None]] = []
         self.player = self.build()
 
-    def build(self, clock: Clock | None = None, speaker: Speaker | None = None, ears: Ears | None = None) -> Player:
+    def build(
+        self,
+        clock: Clock | None = None,
+        speaker: Speaker | None = None,
+        ears: Ears | None = None,
+        recordings: Recordings = RECORDINGS,
+    ) -> Player:
         """Another player on the same holdings; what is not named is the fake."""
         return Player(
             clock=clock or self.clock,
@@ -153,7 +159,7 @@ class Studio:
             amplifier=self.amplifier,
             journal=self.journal,
             shelf=self.shelf,
-            recordings=RECORDINGS,
+            recordings=recordings,
             holdings=lambda: self.holdings,
             changed=self.changed,
             on_order=self.note_order,
@@ -259,10 +265,13 @@ class Studio:
     def accept(self, order: Order, level: int = 0) -> str:
         """An order passed the gate. Its id in hex."""
         lengths = RECORDINGS.lengths_ms
-        length = tape.length_ms(tape.of_order(order), lengths, lambda sound: self._lengths_ms.get(sound, 10_000))
+        length = tape.length_ms(tape.of_order(order), lengths, self._length_of)
         held = HeldOrder(order, self.clock.now_ms(), level, length)
         self.change(orders=(*self.holdings.orders, held))
         return order.id.hex()
+
+    def _length_of(self, piece: tape.Piece) -> int:
+        return self._lengths_ms.get(piece, 10_000) if isinstance(piece, bytes) else 10_000
 
     def cancel(self, order_hex: str) -> None:
         """A cancel of this order passed the gate."""
@@ -369,6 +378,7 @@ def order(
     kind: MessageType = MessageType.ALERT,
     references: tuple[bytes, ...] = (),
     event: str = "flood",
+    board: str = "",
 ) -> Order:
     """What Minh and Hoa sign now."""
     now = studio.clock.now_ms() // 1000
@@ -389,6 +399,7 @@ def order(
         area=("77",),
         sound=Sound(message, chime=chime, repeats=repeats, gap_s=gap_s),
         references=references,
+        board=board,
     )
 
 

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from agent.core.tape import signal_ms
 from agent.drivers.clock import KernelTime, SystemClock
 from protocol.bulletin import BulletinClass
 from protocol.ids import sha256
-from protocol.order import MessageType, Severity, Status
+from protocol.order import Chime, MessageType, Severity, Status
 from protocol.report import ClockQuality, Result, Stage
 from tests.agent.player.studio import LEAD_IN_MS, RECORDINGS, Studio, at, entry, order
 from tests.support import virtual_time
 
-CHIME_MS = RECORDINGS.lengths_ms["chime"]
+CHIME_MS = signal_ms(Chime.ATTENTION)
 FLOOD_MS = CHIME_MS + RECORDINGS.lengths_ms["1"]
 
 
@@ -20,7 +21,7 @@ def test_an_order_sounds_at_once_with_chime_and_message_as_often_as_ordered(tmp_
             await studio.until(at("10:00:05"))
             number = studio.accept(order(1, studio, repeats=3, gap_s=5))
             await studio.until(at("10:02:00"))
-            assert [heard.sources for heard in studio.heard()] == [("chime.ogg", "1.ogg")] * 3
+            assert [heard.sources for heard in studio.heard()] == [("tone:chime", "1.ogg")] * 3
             starts = [heard.first_sample_ms for heard in studio.heard()]
             assert starts[0] == at("10:00:05")
             assert starts[1] - starts[0] == FLOOD_MS + 5000
@@ -160,7 +161,7 @@ def test_a_drill_is_announced(tmp_path: Path) -> None:
         async with Studio(tmp_path, wall=at("10:00:00")) as studio:
             studio.accept(order(1, studio, status=Status.EXERCISE))
             await studio.until(at("10:01:00"))
-            assert [heard.sources for heard in studio.heard()] == [("chime.ogg", "90.ogg", "1.ogg")]
+            assert [heard.sources for heard in studio.heard()] == [("tone:chime", "90.ogg", "1.ogg")]
 
     virtual_time.run(story())
 
@@ -201,7 +202,7 @@ def test_a_damaged_recording_is_replaced_by_the_prepared_message_of_the_event_an
             path.write_bytes(path.read_bytes()[:-1] + b"?")
             studio.accept(order(1, studio, message=blob.hash))
             await studio.until(at("10:01:00"))
-            assert [heard.sources for heard in studio.heard()] == [("chime.ogg", "1.ogg")]
+            assert [heard.sources for heard in studio.heard()] == [("tone:chime", "1.ogg")]
             assert studio.damaged == [blob.hash]
             (row,) = studio.journal.rows
             assert row.detail == "content damaged: sounded message 1 instead"
@@ -217,7 +218,7 @@ def test_a_recording_that_no_decoder_reads_is_replaced_too(tmp_path: Path) -> No
             (tmp_path / sha256(text).hex()).write_bytes(text)
             studio.accept(order(1, studio, message=sha256(text), event="unknown"))
             await studio.until(at("10:01:00"))
-            assert [heard.sources for heard in studio.heard()] == [("chime.ogg", "chime.ogg")]
+            assert [heard.sources for heard in studio.heard()] == [("tone:chime", "tone:two-tone")]
             assert studio.damaged == []
             assert [result for _, result in studio.results()] == [Result.PLAYED]
 

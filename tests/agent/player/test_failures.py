@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
 from agent.ports.sound import Track
 from protocol.ids import sha256
-from protocol.order import Severity
+from protocol.order import Severity, Status
 from protocol.report import FaultCode, Result, Stage
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
@@ -305,5 +306,121 @@ def test_a_programme_with_which_no_turn_succeeds_does_not_silence_an_alarm(tmp_p
             studio.adopt(entry("s2", "10:05:00", "b20"))
             await studio.until(at("10:06:00"))
             assert [heard.cause for heard in studio.heard()] == [number, "s2"]
+
+    virtual_time.run(story())
+
+
+# An alarm that broke off
+
+
+SECOND_MS, THIRD_MS = 4_400, 5_900
+"""Where the second and the third sentence of the flood message begin, behind a chime of 3 s."""
+TAPE_MS = 13_303
+"""Chime and message."""
+
+
+async def broken_off(studio: Studio, at_s: float, away_s: float, **changes: object) -> str:
+    """An alarm whose device is away for so long, so many seconds after its first sample; the order's id."""
+    studio.speaker.sentences_ms = (SECOND_MS, THIRD_MS)
+    alarm = studio.accept(order(1, studio, **{"lifetime_s": 600, **changes}))  # type: ignore[arg-type]
+    while not studio.speaker.sounding:
+        await studio.pass_ms(10)
+    await studio.pass_ms(round(at_s * 1_000))
+    studio.speaker.unplug()
+    await studio.pass_ms(round(away_s * 1_000))
+    studio.speaker.plug_in()
+    return alarm
+
+
+def lengths_ms(studio: Studio) -> list[int]:
+    return [heard.ended_ms - heard.first_sample_ms for heard in studio.heard()]
+
+
+@pytest.mark.parametrize("away_s", [0.3, 6.0])
+def test_an_alarm_that_breaks_off_goes_on_where_its_sentence_began_and_its_next_pass_keeps_the_gap(
+    tmp_path: Path, away_s: float
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, 8.0, away_s, repeats=2, gap_s=7)
+            await studio.until(at("10:02:00"))
+            _, rest, again = studio.heard()
+            assert lengths_ms(studio)[1:] == [TAPE_MS - THIRD_MS, TAPE_MS]
+            assert abs(again.first_sample_ms - rest.ended_ms - 7_000) <= 2
+            cut, taken_up, _ = studio.journal.rows
+            assert (cut.result, cut.final, cut.play) == (Result.CUT, False, taken_up.play)
+            assert taken_up.detail == "taken up 5.9 s into it, where its sentence began"
+            assert [row.result for row in studio.journal.rows[1:]] == [Result.PLAYED] * 2
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_that_breaks_off_twice_in_one_sentence_goes_on_with_it_both_times(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, 5.0, 0.3)
+            await studio.pass_ms(1_000)
+            assert studio.speaker.sounding
+            studio.speaker.unplug()
+            studio.speaker.plug_in()
+            await studio.until(at("10:02:00"))
+            assert lengths_ms(studio)[2:] == [TAPE_MS - SECOND_MS]
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_that_breaks_off_in_its_first_sentence_is_not_called_to_attention_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, 3.5, 0.3)
+            await studio.until(at("10:02:00"))
+            assert lengths_ms(studio)[1:] == [TAPE_MS - 3_000]
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize(
+    ("at_s", "away_s", "status"),
+    [(2.0, 0.3, Status.ACTUAL), (8.0, 11.0, Status.ACTUAL), (9.0, 0.3, Status.EXERCISE)],
+    ids=["in its chime", "for longer than ten seconds", "a drill"],
+)
+def test_an_alarm_is_heard_from_its_beginning_when_it_breaks_off(
+    tmp_path: Path, at_s: float, away_s: float, status: Status
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, at_s, away_s, status=status)
+            await studio.until(at("10:02:00"))
+            announcement_ms = 4_511 if status is Status.EXERCISE else 0
+            assert lengths_ms(studio)[1:] == [TAPE_MS + announcement_ms]
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_that_was_taken_up_and_gives_way_to_a_higher_one_begins_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, 8.0, 0.3, chime=0)
+            await studio.pass_ms(1_000)
+            studio.accept(order(2, studio, message=90, chime=0, severity=Severity.EXTREME))
+            await studio.until(at("10:02:00"))
+            assert [heard.sources for heard in studio.heard()] == [("1.ogg",), ("1.ogg",), ("90.ogg",), ("1.ogg",)]
+            assert lengths_ms(studio)[-1] == TAPE_MS - 3_000
+
+    virtual_time.run(story())
+
+
+def test_the_first_word_of_an_alarm_that_is_taken_up_waits_for_the_amplifier(tmp_path: Path) -> None:
+    """Its chime, which may sound while that settles, is not heard again."""
+
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            await broken_off(studio, 8.0, 6.0)
+            await studio.until(at("10:02:00"))
+            _, rest = studio.heard()
+            assert lengths_ms(studio)[1:] == [TAPE_MS - THIRD_MS]
+            on_ms = max(at_ms for at_ms, on in studio.amplifier.switched if on)
+            assert rest.first_sample_ms - on_ms >= studio.lead_in_ms
 
     virtual_time.run(story())

@@ -19,7 +19,7 @@ from protocol.order import Severity
 from protocol.priority import Rank
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Voice
-from tests.agent.audio.null_sink import INSTALLED, WAY_OUT, NullSink, find
+from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
 from tests.agent.audio.sounds import ready_speaker
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
@@ -229,14 +229,16 @@ async def in_real_time(folder: Path, null_sink: NullSink) -> tuple[Studio, Engin
 
 @pytest.mark.sound
 @pytest.mark.skipif(not INSTALLED, reason=WAY_OUT)
-def test_fault_39_the_player_process_is_killed_while_an_alarm_sounds_and_the_pass_begins_again(
+def test_fault_39_an_alarm_whose_player_process_is_killed_goes_on_where_its_third_sentence_began(
     tmp_path: Path, null_sink: NullSink
 ) -> None:
-    async def story() -> None:
+    async def story() -> float:
         studio, speaker, clock = await in_real_time(tmp_path, null_sink)
         async with studio:
             alarm = studio.accept(order(1, studio, chime=0))
-            await studio.pass_ms(3_000)
+            while studio.player.sounding is None:
+                await studio.pass_ms(10)
+            await studio.pass_ms(THIRD_MS + 2_000)
             assert speaker.pid is not None
             killed_ms = clock.now_ms()
             os.kill(speaker.pid, signal.SIGKILL)
@@ -246,17 +248,31 @@ def test_fault_39_the_player_process_is_killed_while_an_alarm_sounds_and_the_pas
         assert (cut.play, cut.result, cut.final) == (f"{alarm}#1", Result.CUT, False)
         assert "the player process ended" in cut.detail
         assert (played.play, played.result) == (f"{alarm}#1", Result.PLAYED)
+        assert played.detail == f"taken up {THIRD_MS / 1000:.1f} s into it, where its sentence began"
         assert played.started_ms is not None
         assert killed_ms < played.started_ms <= killed_ms + BACK_MS + NOISY_MS
         assert (FaultCode.AUDIO_DEVICE, True) in studio.faults
         assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+        return killed_ms
 
     ear = null_sink.listen()
-    asyncio.run(story())
-    heard, _ = ear.close()
+    killed_ms = asyncio.run(story())
+    heard, began_ms = ear.close()
     whole, _ = soundfile.read(Recordings().path("1"), dtype="float32")
-    _, likeness = find(whole, heard)
-    assert likeness > 0.9, "the whole message was heard in the end"
+    first, third = whole[: RATE_HZ * FIRST_ENDS_MS // 1000], whole[RATE_HZ * THIRD_MS // 1000 :]
+    killed = round((killed_ms - began_ms) * RATE_HZ / 1000)
+    place, likeness = find(first, heard)
+    assert likeness > 0.9
+    assert place < killed
+    place, likeness = find(third, heard)
+    assert likeness > 0.9, "it was heard to its end"
+    assert place > killed
+    assert find(first, heard[killed:])[1] < 0.5
+
+
+THIRD_MS = 2_900
+"""Where the third sentence of the flood message begins."""
+FIRST_ENDS_MS = 920
 
 
 @pytest.mark.sound

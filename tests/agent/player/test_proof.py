@@ -2,16 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 
 from agent.core.proof import HOP, RATE_HZ, TICK, Samples
+from agent.drivers.audio.played import PlayedAgain, folded
 from agent.drivers.ear.fake import FakeLine, FakeMicrophone
-from agent.drivers.ear.played import PlayedAgain, folded
 from agent.services.proof import Ears, Witness
 from agent.services.unheard import Unheard
 from protocol.ids import sha256
@@ -22,11 +20,6 @@ from tests.support import virtual_time
 from tests.support.village_air import music, through_the_air, white
 
 NOON = at("12:00:00")
-
-
-async def at_once(what: Callable[..., Any], *arguments: Any) -> Any:
-    """There are no threads in virtual time."""
-    return what(*arguments)
 
 
 class Village:
@@ -41,7 +34,7 @@ class Village:
         self.noise: float = 0.01
         self._dice = random.Random(7)
         fitted = FakeLine(self.current) if line else None
-        ears = Ears(self.microphone if microphone else None, fitted, PlayedAgain, aside=at_once)
+        ears = Ears(self.microphone if microphone else None, fitted)
         self.studio.player = self.studio.build(ears=ears)
 
     def bulletin(self, seconds: int, name: str, seed: int = 1) -> Samples:
@@ -147,8 +140,8 @@ def test_an_alarm_that_is_heard_is_proven_to_the_controller(tmp_path: Path) -> N
             village.comes_out(studio.first_samples[0] or 0, folded(message))
             await studio.pass_ms(120_000)
             assert village.rows == [(Result.PLAYED, Grade.ACOUSTIC, "")]
-            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
-            assert studio.grades == [Grade.CLAIMED, Grade.ACOUSTIC]
+            assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.STARTED, Stage.DONE]
+            assert studio.grades == [Grade.CLAIMED, Grade.ACOUSTIC, Grade.ACOUSTIC]
             assert village.faults == []
 
     virtual_time.run(story())
@@ -252,10 +245,10 @@ def test_a_microphone_that_stays_away_costs_no_memory_while_the_line_is_measured
         clock = village.studio.clock
         path = village.studio.folder / "b60.flac"
         village.bulletin(60, "b60")
-        ears = Ears(village.microphone, FakeLine(village.current), PlayedAgain, aside=at_once)
+        ears = Ears(village.microphone, FakeLine(village.current))
         witness = Witness(clock, ears, Unheard(lambda *_: None), lambda _: None)
         long = track(*[path] * 10)
-        testimony = witness.began(long, clock.now_ms(), emergency=False)
+        testimony = witness.began(long, lambda: PlayedAgain(long), clock.now_ms(), emergency=False)
         await clock.sleep_ms(600_000)
         held = vars(vars(testimony)["_air"])["_played"]
         assert len(held) < 45 * RATE_HZ / HOP
@@ -299,7 +292,7 @@ def test_with_a_horn_cut_off_behind_the_amplifier_the_row_is_electrical_and_says
         sound = village.bulletin(60, "b60")
         village.comes_out(NOON, sound)
         village.microphone = FakeMicrophone(village.studio.clock, lambda _, count: white(random.Random(5), count))
-        ears = Ears(village.microphone, FakeLine(village.current), PlayedAgain, aside=at_once)
+        ears = Ears(village.microphone, FakeLine(village.current))
         village.studio.player = village.studio.build(ears=ears)
         async with village.studio as studio:
             studio.adopt(entry("s1", "12:00:00", "b60"))

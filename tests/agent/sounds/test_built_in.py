@@ -3,19 +3,23 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
 from agent.core import tape
+from agent.drivers.audio.source import frames
+from agent.drivers.audio.tones import NOTE_S, WAIL_S, YELP_S, Tone
 from agent.errors import AgentError
+from agent.ports.sound import ToneKind
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.messages import BY_CODE, PREPARED
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.roles import Role
 
 RECORDINGS = Recordings()
-NAMES = [tape.CHIME, *(str(message.code) for message in PREPARED)]
+NAMES = [str(message.code) for message in PREPARED]
 
 
 def an_order(sound: Sound | None, status: Status = Status.ACTUAL) -> Order:
@@ -38,7 +42,7 @@ def an_order(sound: Sound | None, status: Status = Status.ACTUAL) -> Order:
     )
 
 
-def test_every_prepared_message_and_the_chime_have_a_recording_and_nothing_else_has() -> None:
+def test_every_prepared_message_has_a_recording_and_nothing_else_has() -> None:
     assert sorted(RECORDINGS.lengths_ms) == sorted(NAMES)
     assert sorted(path.stem for path in SHIPPED.glob("*.ogg")) == sorted(NAMES)
     assert all(message.code in RECORDINGS for message in PREPARED)
@@ -70,18 +74,47 @@ def test_a_pass_is_chime_announcement_message() -> None:
     assert tape.of_order(an_order(None)) == ()
 
 
+@pytest.mark.parametrize(
+    ("chime", "piece"), [(1, "chime"), (2, "wail"), (3, "yelp"), (4, "two-tone"), (5, "chime"), (9, "chime")]
+)
+def test_an_order_chooses_what_goes_before_its_message(chime: int, piece: str) -> None:
+    order = an_order(Sound(7, chime=chime), Status.EXERCISE)
+    assert tape.of_order(order) == (piece, "90", "7")
+    assert tape.signal_ms(chime) == tape.SIGNALS_MS[piece] >= 3_000
+    assert frames(tape.signal_ms(chime)) == len(Tone(ToneKind(piece), frames(tape.signal_ms(chime))).read(1 << 30))
+
+
+def test_a_siren_ends_where_it_would_begin_again() -> None:
+    assert tape.signal_ms(0) == 0
+    for kind, period_ms in (("wail", WAIL_S * 1000), ("yelp", YELP_S * 1000), ("two-tone", NOTE_S * 2000)):
+        assert tape.SIGNALS_MS[kind] % period_ms == 0
+
+
+def test_what_is_spoken_is_what_was_signed_and_its_length_is_known_about() -> None:
+    assert tape.words(bytes(32), " Nước lên nhanh. ") == "Nước lên nhanh."
+    assert tape.words(1, "") == tape.words(1, "something else") == BY_CODE[1].text_vi
+    assert tape.words(4711, "") == ""
+    for message in PREPARED:
+        assert 0 <= tape.spoken_ms(message.text_vi) - RECORDINGS.lengths_ms[str(message.code)] < 2_000
+    order = msgspec.structs.replace(an_order(Sound(bytes(32))), board="Nước lên nhanh.")
+    spoken_ms = tape.spoken_ms("Nước lên nhanh.")
+    assert tape.without_its_sound_ms(order, RECORDINGS.lengths_ms) == RECORDINGS.lengths_ms["1"] + spoken_ms
+    other = msgspec.structs.replace(order, event="other", board="")
+    assert tape.without_its_sound_ms(other, RECORDINGS.lengths_ms) == 0
+
+
 def test_the_length_of_a_pass_is_the_sum_of_its_pieces() -> None:
     lengths = RECORDINGS.lengths_ms
     pieces = tape.of_order(an_order(Sound(bytes(32)), Status.EXERCISE))
-    assert tape.length_ms(pieces, lengths, lambda _: 1234) == lengths["chime"] + lengths["90"] + 1234
-    with pytest.raises(KeyError):
-        tape.length_ms(("4711",), lengths, lambda _: 0)
+    assert tape.length_ms(pieces, lengths, lambda _: 1234) == 3_000 + lengths["90"] + 1234
+    assert tape.length_ms(("wail", "4711"), lengths, lambda _: 5) == 8_000 + 5
 
 
 def test_only_a_message_of_the_same_event_stands_in_for_a_damaged_one() -> None:
     assert tape.instead(bytes(32), "flood") == "1"
     assert tape.instead(1, "flood") is None
     assert tape.instead(bytes(32), "something else") is None
+    assert tape.instead(bytes(32), "drill") is None, "that it is a drill stands for no message"
     assert BY_CODE[1].event == "flood"
 
 

@@ -18,6 +18,7 @@ from controller.boxes.models import BoxState, FaultEvent
 from controller.bridge.absorb import Incoming, Outgoing, absorb, absorb_patiently, resend
 from controller.cli.roots import sign_roots
 from controller.live import services as live
+from controller.live import signatures
 from controller.live.rules import Wanted
 from controller.orders import rollcall, services
 from controller.orders.composing import Alarm
@@ -90,11 +91,12 @@ def test_a_box_that_says_hello_is_told_what_it_lacks_and_nothing_else(here: Prov
 
 
 def test_a_box_that_comes_back_while_somebody_speaks_is_told_of_the_session(here: Province) -> None:
-    speech = live.prepare(here.people["lan"], Wanted((AN_PHU,), key("a page").public_key), now=NOW)
-    live.sign(
+    chosen = (here.boxes["an phú 1"].pk,)
+    speech = live.prepare(here.people["lan"], Wanted((AN_PHU,), key("a page").public_key, boxes=chosen), now=NOW)
+    signatures.sign(
         speech, here.people["lan"], signed_by(key("lan"), bytes(speech.payload), Family.LIVE, province.DOMAIN), now=NOW
     )
-    for name, told in (("an phú 1", [Family.LIVE]), ("bình minh", [])):
+    for name, told in (("an phú 1", [Family.LIVE]), ("an phú 2", []), ("bình minh", [])):
         box = box_of(here, name)
         box.roots_version = 1
         out = families(take(say(box, "hello", box.hello(NOW_MS))))

@@ -14,21 +14,24 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.accounts.signing import to_base64url
+from controller.boxes.models import Box, Stage
 from controller.cli.roots import sign_roots
 from controller.core.errors import NotAllowed, Refused
-from controller.live import rules, services
+from controller.live import rules, services, signatures
 from controller.live.hub import WAITING, Hub
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
 from controller.live.sockets import FORBIDDEN, speak
+from controller.live.views import SHOWN
 from controller.orders import services as orders
 from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
 from controller.outbox.models import Message
 from controller.trust.services import import_roots
 from protocol import topics
-from protocol.codec import decode
-from protocol.live import LiveSession
+from protocol.codec import decode, encode
+from protocol.ids import box_id
+from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, LiveSession
 from protocol.roles import Role, Threshold
 from protocol.signing import Family, open_signed, signed_by
 from tests.support import province, signing_kit, virtual_time
@@ -52,13 +55,15 @@ def as_(here: Province, who: str) -> Client:
     return client
 
 
-def wanted(area: str = AN_PHU, minutes: int = 10, attached: str = "", key: bytes = PAGE) -> Wanted:
-    return Wanted((area,), key, minutes, attached, "họp thôn")
+def wanted(
+    area: str = AN_PHU, minutes: int = 10, attached: str = "", key: bytes = PAGE, boxes: tuple[str, ...] = ()
+) -> Wanted:
+    return Wanted((area,), key, minutes, attached, "họp thôn", boxes)
 
 
 def signed(speech: Speech, here: Province, who: str = "lan", *, by: str = "", at: dt.datetime = NOW) -> Speech:
     made = signed_by(key(by or who), bytes(speech.payload), Family.LIVE, DOMAIN)
-    return services.sign(speech, here.people[who], made, now=at)
+    return signatures.sign(speech, here.people[who], made, now=at)
 
 
 def speaking(here: Province, *, at: dt.datetime = NOW, attached: str = "") -> Speech:
@@ -81,7 +86,8 @@ def test_lan_speaks_to_her_commune_by_one_signature(here: Province) -> None:
     envelope = open_signed(bytes(message.payload), Family.LIVE, DOMAIN)
     record = decode(envelope.payload, LiveSession)
     assert (record.key, record.area, record.expires - record.issued) == (PAGE, (AN_PHU,), 600)
-    assert {row.action for row in Audit.objects.filter(action__startswith="live.")} == {"live.prepared", "live.sent"}
+    done = [row.action for row in Audit.objects.filter(action__startswith="live.").order_by("pk")]
+    assert done == ["live.prepared", "live.signed", "live.sent"]
 
 
 def test_nothing_is_sent_before_it_is_signed(here: Province) -> None:
@@ -91,7 +97,7 @@ def test_nothing_is_sent_before_it_is_signed(here: Province) -> None:
     assert not services.speaks(speech.pk, here.people["lan"], NOW)
 
 
-@pytest.mark.parametrize(("who", "area"), [("lan", BINH_MINH), ("lan", "77"), ("hoa", AN_PHU), ("tuan", AN_PHU)])
+@pytest.mark.parametrize(("who", "area"), [("lan", BINH_MINH), ("lan", "77"), ("tuan", AN_PHU)])
 def test_nobody_speaks_where_they_may_not(here: Province, who: str, area: str) -> None:
     with pytest.raises(NotAllowed):
         services.prepare(here.people[who], wanted(area), now=NOW)
@@ -116,7 +122,14 @@ def test_where_a_commune_takes_two_persons_one_does_not_speak(here: Province) ->
     record = province.roots(here, NOW, 2)
     two = msgspec.structs.replace(record, thresholds=(*record.thresholds, Threshold(Role.COMMUNE, 2)))
     import_roots(sign_roots(two, key("root")), now=NOW)
-    with pytest.raises(Refused, match="một người ký là đủ"):
+    speech = signed(services.prepare(here.people["lan"], wanted(), now=NOW), here)
+    assert services.standing(speech, NOW) is Standing.WAITING
+    assert signatures.missing(speech) == 1
+    three = msgspec.structs.replace(
+        record, version=3, thresholds=(Threshold(Role.COMMUNE, 4), Threshold(Role.EMERGENCY, 4))
+    )
+    import_roots(sign_roots(three, key("root")), now=NOW)
+    with pytest.raises(Refused, match="cần 4 người ký, mà ở đó chỉ có: Lê Minh, Nguyễn Lan, Trần Thị Hoa"):
         services.prepare(here.people["lan"], wanted(), now=NOW)
 
 
@@ -142,10 +155,89 @@ def test_only_who_signed_sends_groups_and_only_boxes_of_the_area_hear_them(here:
     speech = speaking(here)
     assert services.speaks(speech.pk, here.people["lan"], NOW)
     assert not services.speaks(speech.pk, here.people["hoa"], NOW)
-    assert services.concerns(speech.pk, AN_PHU, NOW)
-    assert services.concerns(speech.pk, f"{AN_PHU}-01", NOW)
-    assert not services.concerns(speech.pk, BINH_MINH, NOW)
-    assert not services.concerns(speech.pk, "77", NOW)
+    box = here.boxes["an phú 1"].pk
+    assert services.concerns(speech.pk, box, AN_PHU, NOW)
+    assert services.concerns(speech.pk, box, f"{AN_PHU}-01", NOW)
+    assert not services.concerns(speech.pk, box, BINH_MINH, NOW)
+    assert not services.concerns(speech.pk, box, "77", NOW)
+
+
+def test_only_the_boxes_that_she_chose_are_named_and_hear_her(here: Province) -> None:
+    first, second = here.boxes["an phú 1"], here.boxes["an phú 2"]
+    speech = signed(services.prepare(here.people["lan"], wanted(boxes=(first.pk,)), now=NOW), here)
+    assert services.read(speech).boxes == (first.pk,)
+    assert services.concerns(speech.pk, first.pk, AN_PHU, NOW)
+    assert not services.concerns(speech.pk, second.pk, AN_PHU, NOW)
+    assert [box.pk for box in services.meant(speech)] == [first.pk]
+
+
+def test_who_chooses_all_boxes_speaks_to_those_too_that_come_meanwhile(here: Province) -> None:
+    both = tuple(here.boxes[name].pk for name in ("an phú 1", "an phú 2"))
+    speech = signed(services.prepare(here.people["lan"], wanted(boxes=both), now=NOW), here)
+    assert services.read(speech).boxes == ()
+    assert services.concerns(speech.pk, "a" * 16, AN_PHU, NOW)
+
+
+def test_a_box_that_stands_elsewhere_cannot_be_chosen(here: Province) -> None:
+    with pytest.raises(Refused, match="bình minh không ở khu vực đã chọn"):
+        services.prepare(here.people["lan"], wanted(boxes=(here.boxes["bình minh"].pk,)), now=NOW)
+    with pytest.raises(Refused, match=r"a{16} không ở khu vực đã chọn"):
+        services.prepare(here.people["lan"], wanted(boxes=("a" * 16,)), now=NOW)
+
+
+def test_more_single_boxes_than_a_session_may_name_are_refused_with_the_way_out(here: Province) -> None:
+    unit = here.boxes["an phú 1"].unit
+    many = [box_id(number.to_bytes(32, "big")) for number in range(MAX_BOXES + 1)]
+    for name in many:
+        box = Box(id=name, public_key=name.encode(), name=name, unit=unit, state=Stage.APPROVED, enrolled_at=NOW)
+        box.save()
+    with pytest.raises(Refused, match=f"nhiều nhất {MAX_BOXES} hộp") as refused:
+        services.prepare(here.people["lan"], wanted(boxes=tuple(many)), now=NOW)
+    assert "chọn thôn" in str(refused.value)
+    assert services.prepare(here.people["lan"], wanted(boxes=tuple(many[:-1])), now=NOW).boxes == sorted(many[:-1])
+
+
+def test_a_session_with_every_box_and_word_that_fits_is_not_too_long(here: Province) -> None:
+    record = services.read(services.prepare(here.people["lan"], wanted(), now=NOW))
+    full = msgspec.structs.replace(
+        record, boxes=("a" * 16,) * MAX_BOXES, area=("77-1001-12",) * 32, reason="ế" * 200, attached=bytes(16)
+    )
+    assert len(encode(full)) + 2 * 600 <= MAX_SESSION_BYTES  # two passkeys sign with less than 600 bytes each
+
+
+def test_the_page_offers_the_boxes_of_the_area_all_of_them_chosen(here: Province) -> None:
+    client = as_(here, "lan")
+    page = client.get(reverse("live:new")).text
+    assert page.count('name="boxes"') == page.count(" checked>") - 1 == 2  # and the area itself
+    assert "bình minh" not in page
+    assert "bình minh" not in client.get(reverse("live:boxes"), {"area": BINH_MINH}).text
+    answer = client.post(
+        reverse("live:new"), {"area": [AN_PHU], "minutes": "10", "key": to_base64url(PAGE), "offered": "1"}
+    )
+    assert "ít nhất một hộp" in answer.text
+    assert not Speech.objects.exists()
+
+
+def test_an_area_of_too_many_boxes_is_heard_as_a_whole(here: Province) -> None:
+    unit = here.boxes["an phú 1"].unit
+    for number in range(SHOWN):
+        name = box_id(number.to_bytes(32, "big"))
+        Box.objects.create(
+            id=name, public_key=name.encode(), name=name, unit=unit, state=Stage.APPROVED, enrolled_at=NOW
+        )
+    page = as_(here, "lan").get(reverse("live:boxes"), {"area": AN_PHU}).text
+    assert f"có {SHOWN + 2} hộp, tất cả sẽ nghe" in page
+    assert 'name="boxes"' not in page
+
+
+def test_the_session_page_and_the_home_page_say_how_many_boxes_and_which(here: Province) -> None:
+    chosen = (here.boxes["an phú 2"].pk,)
+    at = timezone.now()
+    speech = signed(services.prepare(here.people["lan"], wanted(boxes=chosen), now=at), here, at=at)
+    page = as_(here, "lan").get(reverse("live:session", args=[speech.pk])).text
+    assert "</b> / 1 hộp đang nghe" in page
+    assert "chỉ những hộp này: an phú 2" in page
+    assert "tới 1 hộp" in as_(here, "minh").get(reverse("console:home")).text
 
 
 def test_the_pages_lead_from_the_area_to_the_button(here: Province) -> None:

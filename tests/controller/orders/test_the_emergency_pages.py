@@ -18,7 +18,7 @@ from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
-from protocol.order import Status
+from protocol.order import Chime, Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from protocol.signing import Family, to_be_signed
@@ -41,10 +41,10 @@ def as_(here: Province, who: str) -> Client:
     return client
 
 
-def prepared(here: Province) -> EmergencyOrder:
+def prepared(here: Province, **choices: str) -> EmergencyOrder:
     answer = as_(here, "hoa").post(
         reverse("orders:new"),
-        {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"},
+        {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"} | choices,
     )
     assert answer.status_code == 302
     return EmergencyOrder.objects.get()
@@ -69,6 +69,35 @@ def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
     assert page.count("Chưa trả lời") == 2
     live = as_(here, "minh").get(reverse("orders:order", args=[order.pk]), headers={"HX-Request": "true"})
     assert "<html" not in live.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("choices", "chime", "said"),
+    [
+        ({}, Chime.WAIL, "còi hú"),
+        ({"chime": ""}, Chime.WAIL, "còi hú"),
+        ({"severity": "3"}, Chime.TWO_TONE, "còi hai giọng"),
+        ({"severity": "2"}, Chime.ATTENTION, "chuông chú ý"),
+        ({"status": "1"}, Chime.ATTENTION, "chuông chú ý"),
+        ({"status": "1", "chime": "3"}, Chime.YELP, "còi gấp"),
+        ({"chime": "0"}, Chime.NONE, "không có"),
+    ],
+)
+def test_the_officer_chooses_what_goes_before_the_message_or_its_severity_does(
+    here: Province, choices: dict[str, str], chime: Chime, said: str
+) -> None:
+    order = prepared(here, **choices)
+    sound = services.read(order).sound
+    assert sound is not None
+    assert sound.chime == chime
+    page = as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).content.decode()
+    assert f"<dt>Âm báo trước nội dung</dt><dd>{said}</dd>" in page
+
+
+def test_a_chime_that_nobody_knows_is_not_taken(here: Province) -> None:
+    wanted = {"message": "1", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3", "lifetime": "60"}
+    assert as_(here, "hoa").post(reverse("orders:new"), wanted | {"chime": "5"}).status_code == 200
+    assert not EmergencyOrder.objects.exists()
 
 
 def test_real_drill_or_test_is_asked_and_never_presumed(here: Province) -> None:
@@ -195,6 +224,19 @@ def test_what_boxes_only_claim_is_counted_as_not_proven_and_is_not_green(here: P
     assert 'class="badge played"' in page()
     rollcall.record(claims[1:], timezone.now())
     assert '<span class="tally good"><b>1</b> đã chứng minh' in page()
+
+
+def test_an_alarm_that_is_still_sounding_is_green_once_a_pass_of_it_was_proven(here: Province) -> None:
+    order = prepared(here)
+    for who in ("hoa", "minh"):
+        assert hand_in(as_(here, who), order, who) == 302
+    at_ms = int(timezone.now().timestamp() * 1000)
+    box = here.boxes["an phú 1"].pk
+    for grade in (Grade.CLAIMED, Grade.ACOUSTIC, Grade.RENDERED):  # the last one comes late
+        started = Receipt(box, bytes.fromhex(order.pk), Stage.STARTED, at_ms, first_sample=at_ms, grade=grade)
+        rollcall.record([started], timezone.now())
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).text
+    assert '<span class="badge good">Đang phát</span>' in page
 
 
 def test_seconds_have_a_comma_in_vietnamese_and_a_point_in_english(here: Province) -> None:

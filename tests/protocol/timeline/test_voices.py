@@ -138,6 +138,29 @@ def test_voices_are_a_kind_of_their_own() -> None:
     assert (row.kind, row.play, row.cause, row.gain_cb) == (SegmentKind.VOICE, "voice:v1", "v1", -60)
 
 
+def test_of_two_live_voices_the_one_of_the_higher_level_is_heard_and_the_other_afterwards() -> None:
+    commune = voice("commune", "06:00", "06:04", level=1)
+    province = voice("province", "06:01", "06:02", level=0)
+    assert sounds(only(voices=(commune, province))) == [
+        "06:00-06:01 voice:commune | precedence",
+        "06:01-06:02 voice:province",
+        "06:02-06:04 voice:commune +120s",
+    ]
+    first = voice("first", "06:00", "06:04", level=1)
+    second = voice("second", "06:01", "06:05", level=1)
+    assert sounds(only(voices=(first, second))) == ["06:00-06:04 voice:first", "06:04-06:05 voice:second +180s"]
+
+
+def test_inside_an_alarm_too_the_province_speaks_over_the_commune() -> None:
+    alarm = flood().order.id.hex()
+    voices = (
+        voice("commune", "06:00", "06:02", attached=alarm, level=1),
+        voice("province", "06:01", "06:02", attached=alarm, level=0),
+    )
+    spoken = [row for row in sounds(only(flood(), voices=voices)) if "voice" in row]
+    assert spoken == ["06:00-06:01 voice:commune | precedence", "06:01-06:02 voice:province"]
+
+
 def test_a_voice_is_planned_with_all_that_is_known_of_it() -> None:
     (row,) = plan(only(voices=(voice("v1", "06:00", "06:10", gain_cb=-60),)), ms("06:00"), ms("06:10")).segments
     assert row == Segment(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.drivers.audio.engine.feeds import from_pcm
-from agent.drivers.audio.source import RATE_HZ, Samples, Stream, open_local
+from agent.drivers.audio.source import RATE_HZ, Samples, Stream
+from agent.drivers.audio.speech import open_spoken
 from agent.ports.sound import FileSound, Sound, SoundError
 
 PROGRAM: Final = "ffmpeg"
@@ -15,9 +16,9 @@ FIRST: Final = 960
 
 
 def open_any(sound: Sound, skip: int) -> Stream:
-    """As `source.open_local`; a file that it cannot read is given to ffmpeg. Raises SoundError."""
+    """As `speech.open_spoken`; a file that it cannot read is given to ffmpeg. Raises SoundError."""
     try:
-        return open_local(sound, skip)
+        return open_spoken(sound, skip)
     except SoundError as error:
         if not isinstance(sound, FileSound) or not sound.path.is_file():
             raise

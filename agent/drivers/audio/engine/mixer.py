@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from agent.drivers.audio.engine.rendered import Ask, Rendered
+from agent.drivers.audio.engine.sentences import Sentences
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Envelope, Samples, factor, frames, limited, milliseconds
 from agent.ports.sound import Sounded, SoundError, Track
 
@@ -27,6 +28,7 @@ DUCK_DOWN_MS: Final = 60
 DUCK_UP_MS: Final = 400
 STARVED: Final = frames(2_000)
 """A voice of which nothing comes for so long ends: others wait behind it."""
+TOLD_BLOCKS: Final = 10
 NEVER: Final = Sounded(None, 0, complete=False)
 
 
@@ -62,7 +64,21 @@ class Began:
     first_sample_ms: int
 
 
-Happening = Began | Sounded | SoundError
+@dataclass(frozen=True)
+class SentenceBegan:
+    """A sentence of the message begins in this block, so far into the track."""
+
+    offset_ms: int
+
+
+@dataclass(frozen=True)
+class WasMixed:
+    """What a witnessed voice and all that sounded with it came to, since the last of these."""
+
+    samples: Samples
+
+
+Happening = Began | SentenceBegan | WasMixed | Sounded | SoundError
 Tell = Callable[[Happening], None]
 
 
@@ -89,6 +105,9 @@ class Voice:
     def __post_init__(self) -> None:
         self._envelope = Envelope(self.track.gain_cb, self.track.length_ms, self.track.fade_out_ms)
         self._soft = frames(FADE_IN_MS) if self.track.offset_ms else 0
+        self._mixed: list[Samples] = []
+        message_ms, begin = self.track.message_ms, frames(self.track.offset_ms)
+        self._sentences = None if message_ms is None else Sentences(message_ms, begin)
         self.rendered = Rendered(live=self.live, ask=self.ask)
 
     @property
@@ -114,6 +133,8 @@ class Voice:
         except SoundError as error:
             self.end(error)
             return Span(self, 0, _NOTHING, _NOTHING)
+        if self._sentences is not None and (begins_ms := self._sentences.note(raw)) is not None:
+            self.tell(SentenceBegan(begins_ms))
         shaped = self._softly(self._envelope.shaped(raw))
         self._count += len(raw)
         if self._fading:  # by the wall: a fade ends, whatever comes
@@ -136,9 +157,22 @@ class Voice:
         self.over = True
         self._how = how
 
+    def hand_on(self, mixed: Samples) -> None:
+        """So it was mixed, with all that sounds beside it; told every tenth of a second, where somebody compares."""
+        if self.track.witnessed:
+            self._mixed.append(mixed)
+            if len(self._mixed) >= TOLD_BLOCKS:
+                self._tell_what_was_mixed()
+
+    def _tell_what_was_mixed(self) -> None:
+        if self._mixed:
+            self.tell(WasMixed(np.concatenate(self._mixed)))
+            self._mixed = []
+
     def conclude(self) -> None:
         """Say how it ended."""
         self.feed.close()
+        self._tell_what_was_mixed()
         how = self._how
         if isinstance(how, Sounded) and how is not NEVER:
             how = self._with_proof(how)
@@ -229,6 +263,9 @@ class Mixer:
         for span in (*spans, *above):
             if span.voice.stop_ms is None:  # what fades under another is not what it was
                 span.voice.rendered.note(span.raw, mixed[span.start : span.start + len(span.raw)])
+            if span.voice.begun:
+                end = span.start + len(span.raw) if span.voice.over else BLOCK_FRAMES
+                span.voice.hand_on(mixed[span.start : end])
         for voice in dict.fromkeys(over):
             voice.conclude()
         return mixed

@@ -9,9 +9,9 @@ from agent.drivers.audio.engine.feeds import Ahead, Chain, Inlet
 from agent.drivers.audio.engine.mixer import Feed
 from agent.drivers.audio.engine.station import Station, pump
 from agent.drivers.audio.source import Joined, Loop, Open, frames, open_local
-from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, ToneSound, Track
+from agent.ports.sound import FileSound, FramesSound, RelaySound, Sound, SoundError, SpeechSound, ToneSound, Track
 
-STORED: Final = (FileSound, ToneSound)
+STORED: Final = (FileSound, ToneSound, SpeechSound)
 
 Opened = Callable[[SoundError | None], None]
 

@@ -17,17 +17,25 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+import numpy as np
+
 from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.feeds import Inlet
 from agent.drivers.audio.engine.ffmpeg import open_any
-from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, Voice
+from agent.drivers.audio.engine.mixer import Began, Happening, Mixer, SentenceBegan, Voice, WasMixed
 from agent.drivers.audio.engine.opening import Opening
 from agent.drivers.audio.engine.witness import Witness
 from agent.drivers.audio.paced import gone
-from agent.drivers.audio.source import Samples
-from agent.ports.sound import SoundError
+from agent.drivers.audio.played import folded
+from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples, pcm16
+from agent.ports.sound import SoundError, Track
 
 BEAT_S: Final = 0.25
+BLOCK_S: Final = BLOCK_FRAMES / RATE_HZ
+SAID_BYTES: Final = 1 << 14
+"""So much there is room for in a socket that can be written at all."""
+UNSAID_BYTES: Final = 1 << 19
+"""16 s of what was mixed wait for a daemon that stands still; then nothing more is said of it."""
 IDLE_S: Final = 5.0
 """A stream without tracks is paused after this; starting it again takes a millisecond."""
 STUCK_S: Final = 0.5
@@ -39,15 +47,17 @@ BUFFERS_MS: Final = (30, 60, 90, 150)
 CALM_S: Final = 1.0
 """After so long without a sound the device may be opened anew."""
 DRY_TWICE: Final = 2
-"""So often it may run dry before it is given more, between two sounds."""
-DRY_OFTEN: Final = 4
-"""After so often it is given more at once: one short pause is better than many."""
+"""So often it may run dry before it is given more, between two sounds or in a pause of one: between two sentences of an
+alarm nobody hears that the device is opened anew, in a word everybody does."""
+DRY_OFTEN: Final = 20
+"""After so often it is given more at once, in a sound without any pause: one hole is better than so many cracks."""
+PAUSE_S: Final = 0.15
+"""What is heard is a pause after so long below HUSHED."""
+HUSHED: Final = 10 ** (-45 / 20)
 RETRY_FIRST_S: Final = 30.0
 """While the second output sounds, the first one is tried so often, between two sounds."""
 RETRY_HUNG_S: Final = 600.0
 """And so often when it hung: it may do so again, and this process with it."""
-NICE: Final = -15
-"""Of this process (LimitNICE=): it does little, but in time."""
 SWITCH_S: Final = 0.0005
 REALTIME: Final = 10
 """Its priority where the unit allows real time (LimitRTPRIO=)."""
@@ -76,21 +86,28 @@ class Engine:
         open_output: Callable[[str | None, int], Output],
         buffer_ms: int,
         begin_at: int = 0,
+        *,
+        note: Callable[[Track, Happening], None] = lambda *_: None,
     ) -> None:
         """`outputs`: names in the order in which they are tried; None is the system's default.
 
         `begin_at`: which of them is tried first, this once, since those before it hung.
 
         `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
+
+        `note` is told what becomes of tracks, before the block is written in which it happens.
         """
         self._link = link
         self._outputs = outputs
         self._open_output = open_output
+        self._note = note
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
         self._witness = Witness()
         self._voices: dict[int, Voice] = {}
+        self._unsaid: dict[int, bytearray | None] = {}
+        """What was mixed and not yet handed on, of witnessed tracks; None: it was too much."""
         self._apart_ms = time.time() * 1000 - _boot_ms()
         self._wake = threading.Condition()
         self._device: Output | None = None
@@ -107,6 +124,8 @@ class Engine:
         self._begin_at = begin_at
         self._place = begin_at
         self._writing_since: float | None = None
+        self._hushed_s = 0.0
+        """For so long what was written has been a pause."""
         self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
 
     def run(self) -> None:
@@ -182,7 +201,7 @@ class Engine:
         voice = Voice(
             command.track,
             self._opening.feed(command.track, command.pipes, opened),
-            lambda happening: self._tell(number, happening),
+            partial(self._tell, number, command.track),
             live=self._opening.is_live(command.track),
             ask=partial(self._witness.ask, command.track),
         )
@@ -195,15 +214,35 @@ class Engine:
 
     # Events
 
-    def _tell(self, number: int, happening: Happening) -> None:
+    def _tell(self, number: int, track: Track, happening: Happening) -> None:
+        self._note(track, happening)
         if isinstance(happening, Began):
             self._say(wire.Started(number, happening.first_sample_ms))
             return
+        if isinstance(happening, SentenceBegan):
+            self._say(wire.Sentence(number, happening.offset_ms))
+            return
+        if isinstance(happening, WasMixed):
+            self._hand_on(number, happening.samples)
+            return
+        self._unsaid.pop(number, None)
         self._voices.pop(number, None)
         if isinstance(happening, SoundError):
             self._say(wire.broke(number, happening))
         else:
             self._say(wire.Ended(number, happening))
+
+    def _hand_on(self, number: int, mixed: Samples) -> None:
+        """Never waits: what the daemon does not take at this moment is said later."""
+        unsaid = self._unsaid.setdefault(number, bytearray())
+        if unsaid is None:
+            return
+        unsaid += pcm16(folded(mixed))
+        while unsaid and select.select([], [self._link], [], 0)[1]:
+            self._say(wire.Mixed(number, bytes(unsaid[:SAID_BYTES])))
+            del unsaid[:SAID_BYTES]
+        if len(unsaid) > UNSAID_BYTES:
+            self._unsaid[number] = None  # a hole would put all that follows in a wrong place
 
     def _say(self, event: wire.Event) -> None:
         """A daemon that does not listen any more is noticed where commands are read."""
@@ -222,9 +261,8 @@ class Engine:
             os._exit(wire.STUCK_CODE)
         device = self._device
         underruns = self._underruns + self._mixer.underruns + (0 if device is None else device.underruns)
-        if device is not None and (buffer_ms := self._better_buffer_ms(device)) is not None:
-            self._buffer_ms = buffer_ms
-            self._open_anew(device)
+        if device is not None:
+            self._improve(device)
         if not select.select([], [self._link], [], 0)[1]:
             return  # the daemon stands still: what room there is belongs to what happens
         self._say(wire.Alive(underruns, rss_kb(), self._buffer_ms, self._trouble, self._place))
@@ -263,20 +301,28 @@ class Engine:
         assert first_error is not None
         raise first_error
 
-    def _better_buffer_ms(self, device: Output) -> int | None:
+    def _improve(self, device: Output) -> None:
+        """Open it anew, where and when that is better; by any thread that holds no lock."""
         retry = bool(self._trouble) and time.monotonic() - self._tried_first_s > self._retry_s
-        return better_buffer_ms(self._buffer_ms, device.underruns, idle=self._idle_for_s > CALM_S, retry=retry)
+        idle, pause = self._idle_for_s > CALM_S, self._hushed_s >= PAUSE_S
+        buffer_ms = better_buffer_ms(self._buffer_ms, device.underruns, idle=idle, pause=pause, retry=retry)
+        if buffer_ms is not None:
+            self._open_anew(device, buffer_ms)
 
-    def _open_anew(self, device: Output) -> None:
+    def _open_anew(self, device: Output, buffer_ms: int) -> None:
         """What sounds goes on where it was; an alarm that comes meanwhile has to wait for it."""
-        self._device = None
-        self._underruns += device.underruns
-        with self._feeding:
-            device.close()
-        try:
-            self._ensure_device()
-        except SoundError as error:
-            self._mixer.drop_all(error)
+        with self._opening_lock:
+            if self._device is not device:
+                return  # somebody else did
+            self._device = None
+            self._underruns += device.underruns
+            self._buffer_ms = buffer_ms
+            with self._feeding:
+                device.close()
+            try:
+                self._ensure_device()
+            except SoundError as error:
+                self._mixer.drop_all(error)
 
     def _lost(self, device: Output, error: SoundError) -> None:
         """What sounds breaks off; what has not begun yet may begin on what can be opened now."""
@@ -309,6 +355,8 @@ class Engine:
             try:
                 with self._feeding:
                     self._feed_block(device)
+                if self._hushed_s >= PAUSE_S and device.underruns:
+                    self._improve(device)
             except SoundError as error:
                 self._lost(device, error)
             finally:
@@ -326,6 +374,7 @@ class Engine:
             self._busy_s = time.monotonic()
         heard_ms = _boot_ms() + self._apart_ms + device.ahead_ms()
         block = self._mixer.block(heard_ms)
+        self._hushed_s = self._hushed_s + BLOCK_S if float(np.abs(block).max()) < HUSHED else 0.0
         self._writing_since = time.monotonic()
         device.write(block)
 
@@ -346,13 +395,14 @@ class Engine:
             self._lost(device, error)
 
 
-def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, retry: bool) -> int | None:
+def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, pause: bool, retry: bool) -> int | None:
     """With how much in it the device should be opened anew, in milliseconds; None: it stays as it is.
 
-    `retry`: the first output may be back; that never breaks a sound.
+    `idle`: nothing sounds; `pause`: what sounds is silent at this moment. `retry`: the first output may be back; that
+    never breaks a sound.
     """
     larger = next((size for size in BUFFERS_MS if size > buffer_ms), None)
-    if larger is not None and underruns >= (DRY_TWICE if idle else DRY_OFTEN):
+    if larger is not None and underruns >= (DRY_TWICE if idle or pause else DRY_OFTEN):
         return larger
     return buffer_ms if idle and retry else None
 
@@ -380,7 +430,7 @@ def hurry() -> None:
     """
     sys.setswitchinterval(SWITCH_S)
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), wire.NICE)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ WELL_S: Final = 60.0
 SILENT_S: Final = 10.0
 """A stream that gives nothing for so long is asked for again."""
 CACHE_MS: Final = 1_000
+NO_ADDRESS: Final = 2
+"""Exit code: what was given is not the address of a station."""
 WITHOUT: Final = 69
 """Exit code: there is nothing here that could receive a station."""
 
@@ -34,7 +36,7 @@ def main() -> int:
     url, pipe = sys.argv[1:]
     if urlsplit(url).scheme not in ("http", "https"):
         sys.stderr.write(f"{url}: not the address of a station\n")
-        return 2
+        return NO_ADDRESS
     receive = _receiver()
     if receive is None:
         sys.stderr.write("neither libvlc (python3-vlc, vlc-plugin-base) nor ffmpeg is installed\n")

@@ -1,45 +1,30 @@
-"""No network for the process that decodes: no sockets but Unix ones, and no interfaces where the kernel allows that.
+"""No network for the process that decodes, and no way into other processes.
 
-A decoder that a hostile file has taken over has nobody to talk to but the daemon, in five sentences. The filter holds
-for this process, its threads and its children (ffmpeg), and cannot be taken off (seccomp(2), no_new_privs).
+A decoder that a hostile file has taken over has nobody to talk to but the daemon, in five sentences. It may still read
+what the daemon's user may read; it can tell nobody. The filter holds for this process, its threads and its children
+(ffmpeg), and cannot be taken off (seccomp(2), no_new_privs); who calls as another architecture is killed.
 """
 
 import ctypes
-import platform
-import struct
-from typing import Final
+import errno
+import socket
+from typing import Any, Final
 
-SOCKET_NUMBERS: Final = {"x86_64": 41, "aarch64": 198, "armv7l": 281, "armv6l": 281, "riscv64": 198}
-"""Number of socket(2) by machine."""
-_AF_UNIX: Final = 1
-_EAFNOSUPPORT: Final = 97
 _CLONE_NEWNET: Final = 0x4000_0000
-_PR_SET_NO_NEW_PRIVS: Final = 38
-_PR_SET_SECCOMP: Final = 22
-_SECCOMP_MODE_FILTER: Final = 2
-_LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
-_JUMP_IF_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
-_RETURN: Final = 0x06  # BPF_RET | BPF_K
-_ALLOW: Final = 0x7FFF_0000
-_ERRNO: Final = 0x0005_0000
-_NUMBER_AT: Final = 0
-_FIRST_ARGUMENT_AT: Final = 16
+OTHERS: Final = (
+    *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
+    *("io_uring_setup", "io_uring_enter", "io_uring_register"),
+    *("bpf", "perf_event_open", "userfaultfd", "keyctl", "mount", "umount2", "pivot_root", "setns"),
+)
+"""What reaches into other processes, or goes round the filter; no decoder and no sound driver asks for it."""
 
 
-class _Program(ctypes.Structure):
-    """struct sock_fprog"""
-
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-def close_the_network() -> str:
-    """Take the network away from this process, for ever; how, or why not, for the log."""
+def confine() -> str:
+    """Take the network and other processes away from this process, for ever; how, or why not, for the log."""
     done = []
     if _leave_the_network():
         done.append("a network namespace without interfaces")
-    number = SOCKET_NUMBERS.get(platform.machine())
-    if number is not None and _refuse_sockets(number):
-        done.append("no sockets but Unix ones")
+    done.append(_filter())
     return " and ".join(done)
 
 
@@ -48,19 +33,27 @@ def _leave_the_network() -> bool:
     return bool(ctypes.CDLL(None).unshare(_CLONE_NEWNET) == 0)
 
 
-def _refuse_sockets(number: int) -> bool:
-    """socket(2) for anything but AF_UNIX answers that there is no such family."""
-    steps = (
-        (_LOAD, 0, 0, _NUMBER_AT),
-        (_JUMP_IF_EQUAL, 0, 3, number),
-        (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-        (_JUMP_IF_EQUAL, 1, 0, _AF_UNIX),
-        (_RETURN, 0, 0, _ERRNO | _EAFNOSUPPORT),
-        (_RETURN, 0, 0, _ALLOW),
-    )
-    code = b"".join(struct.pack("=HBBI", *step) for step in steps)
-    program = _Program(len(steps), code)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        return False
-    return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
+def _filter() -> str:
+    """socket(2) for anything but AF_UNIX answers that there is no such family; `OTHERS` are not permitted."""
+    try:
+        import pyseccomp
+    except (ImportError, RuntimeError) as error:  # the extra `sound`, or libseccomp2, is not installed
+        return f"no filter ({error})"
+    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    family = pyseccomp.Arg(0, pyseccomp.NE, socket.AF_UNIX)
+    rules.add_rule(pyseccomp.ERRNO(errno.EAFNOSUPPORT), "socket", family)
+    for name in OTHERS:
+        _refuse(rules, pyseccomp, name)
+    try:
+        rules.load()
+    except OSError as error:
+        return f"no filter ({error})"
+    return "no sockets but Unix ones"
+
+
+def _refuse(rules: Any, pyseccomp: Any, name: str) -> None:
+    """A call that this machine does not know needs no rule."""
+    try:
+        rules.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
+    except (OSError, ValueError):
+        return

@@ -9,6 +9,7 @@ import contextlib
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -26,6 +27,8 @@ BEGIN: Final = frames(500)
 """With so much in store it may begin, and begins again after it ran dry: networks stutter."""
 BACK: Final = frames(2_000)
 """So long it must have been heard before it takes over from the fallback."""
+NOBODY_S: Final = 0.2
+"""While nobody writes the pipe it is looked at so often."""
 SILENCE: Final = 10 ** (-60 / 20)
 WITHOUT_FALLBACK_MS: Final = 30_000
 """After so much silence, with nothing to put in its place, the slot ends."""
@@ -42,7 +45,9 @@ class Station:
         self._store = Store()
         self._lock = threading.Lock()
         self._gone = False
-        """Whether whoever receives has given up."""
+        """Whether nobody will receive it any more."""
+        self._lost = False
+        """Whether nobody receives it at this moment."""
         self.closed = False
         self._dry = True
         self._silent = 0
@@ -65,12 +70,19 @@ class Station:
     def put(self, samples: Samples) -> None:
         """The station has come so much further."""
         with self._lock:
+            self._lost = False
             self._store.put(samples)
             self._store.keep_newest(HELD)
             if _is_silent(samples):
                 self._heard = 0
             else:
                 self._heard += len(samples)
+
+    def lose(self) -> None:
+        """The process that received it has died; another may follow."""
+        with self._lock:
+            self._lost = True
+            self._heard = 0
 
     def give_up(self) -> None:
         """Nothing will come any more."""
@@ -81,7 +93,7 @@ class Station:
         with self._lock:
             samples = self._take_station(count)
             self._silent = self._silent + count if _is_silent(samples) else 0
-            patience = 0 if self._gone else frames(self._relay.patience_ms)
+            patience = 0 if self._gone or self._lost else frames(self._relay.patience_ms)
             given_up = self._fallback is None and self._silent > patience
             back = self._fallback is not None and self._heard >= BACK
         if given_up:
@@ -133,7 +145,7 @@ class Station:
 
 
 def pump(pipe: str, station: Station) -> None:
-    """Read the pipe until nobody writes it any more, or the station is closed."""
+    """Read the pipe, whoever writes it, until the station is closed."""
     with contextlib.suppress(OSError):
         descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         try:
@@ -152,7 +164,10 @@ def _pump(descriptor: int, station: Station) -> None:
         if not events:
             continue
         if not events[0][1] & select.POLLIN:
-            return
+            rest = b""
+            station.lose()
+            time.sleep(NOBODY_S)
+            continue
         chunk = rest + os.read(descriptor, 1 << 14)
         whole = len(chunk) // 2 * 2
         rest = chunk[whole:]

@@ -15,6 +15,8 @@ MAX_BYTES: Final = 1 << 20
 """No message is longer."""
 HEAD: Final = 4
 """Bytes of the length before each message, big-endian."""
+NICE: Final = -15
+"""Priority of the process, where the unit allows it (LimitNICE=): it does little, but in time."""
 STUCK_CODE: Final = 75
 """The process's last word, its exit code: the device hangs, and this process with it."""
 UNFED_CODE: Final = 76
@@ -78,6 +80,20 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     first_sample_ms: int
 
 
+class Sentence(msgspec.Struct, frozen=True, tag="sentence"):
+    """A sentence begins with what was given to the device last, so far into the track."""
+
+    id: int
+    offset_ms: int
+
+
+class Mixed(msgspec.Struct, frozen=True, tag="mixed"):
+    """Of a witnessed track: what was mixed since the last of these, 16 bits, at a third of the rate."""
+
+    id: int
+    pcm: bytes
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     id: int
     sounded: Sounded
@@ -98,7 +114,7 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
 
 
 Command = Start | Stop | Push | Beat | Probe
-Event = Taken | Broke | Started | Ended | Alive
+Event = Taken | Broke | Started | Sentence | Mixed | Ended | Alive
 
 
 def broke(number: int, error: SoundError) -> Broke:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.drivers.audio.engine.rendered import Answers, alike
-from agent.drivers.audio.source import Joined, Samples, frames, open_local
+from agent.drivers.audio.source import Joined, Samples, frames
+from agent.drivers.audio.speech import open_spoken
 from agent.ports.sound import SoundError, Track
 
 NICE: Final = 10
@@ -51,7 +52,7 @@ class Witness:
 def read_anew(track: Track, position: int, mixed: Samples, answers: Answers) -> None:
     """Read the track anew from this sample on, compare, and note what that says. What cannot be read says nothing."""
     try:
-        joined = Joined(track.sources, frames(track.offset_ms) + position, open_local)
+        joined = Joined(track.sources, frames(track.offset_ms) + position, open_spoken)
         try:
             source = joined.read(len(mixed))
         finally:

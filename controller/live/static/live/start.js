@@ -17,3 +17,21 @@ form.addEventListener("submit", async (event) => {
     said.hidden = false;
   }
 });
+
+const boxes = document.getElementById("boxes");
+const each = () => [...boxes.querySelectorAll("[name=boxes]")];
+
+function count() {
+  const shown = document.getElementById("boxes-chosen");
+  if (shown) shown.textContent = each().filter((box) => box.checked).length;
+}
+
+boxes.addEventListener("change", count);
+boxes.addEventListener("htmx:afterSwap", count);
+boxes.addEventListener("click", ({ target }) => {
+  const choose = target.dataset.choose;
+  if (!choose) return;
+  for (const box of each()) box.checked = choose === "all";
+  count();
+});
+count();

@@ -1,4 +1,8 @@
-"""A track decoded a second time, for comparison: as the speaker decodes it, at a third of its rate."""
+"""What was mixed, at a third of its rate, as the box's ear is compared with it.
+
+The player process says it while it sounds (`agent.drivers.audio.said`), so that the daemon decodes nothing for that.
+Speakers that mix nothing, fakes and the writer of WAV files, read the files once more.
+"""
 
 from typing import Final
 
@@ -6,7 +10,8 @@ import numpy as np
 
 from agent.core.proof import RATE_HZ, Samples
 from agent.drivers.audio import source
-from agent.drivers.audio.source import Source, Stream, open_local
+from agent.drivers.audio.source import Source, Stream
+from agent.drivers.audio.speech import open_spoken
 from agent.ports.sound import FramesSound, RelaySound, Sound, SoundError, Track, sound_label
 
 FOLD: Final = source.RATE_HZ // RATE_HZ
@@ -25,16 +30,16 @@ def _open(sound: Sound, skip: int) -> Stream:
     """What can be had a second time. Of a station nothing is said: its fallback is not what was heard."""
     if isinstance(sound, RelaySound | FramesSound):
         raise SoundError(f"{sound_label(sound)}: live sound is gone once it was played", device=False)
-    return open_local(sound, skip)
+    return open_spoken(sound, skip)
 
 
 class PlayedAgain:
-    """Implements the port `Played`."""
+    """Implements the port `Mixed`: as the speaker would decode it, however far ahead. Raises SoundError."""
 
     def __init__(self, track: Track) -> None:
         self._source = Source(track, _open)
 
-    def read(self, count: int) -> Samples:
+    async def read(self, count: int) -> Samples:
         return folded(self._source.read(count * FOLD))
 
     def close(self) -> None:
