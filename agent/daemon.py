@@ -69,6 +69,7 @@ from agent.services.wake import Wakes
 from agent.services.watch import Watch
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
+from agent.store.hashing import digest_aside
 from agent.store.key import load_or_make
 from agent.store.lives import LivesFile
 from agent.store.lock import only_one
@@ -412,6 +413,7 @@ def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[
         lead_in_ms=config.lead_in_ms,
         accent=Accent(config.voice),
         ears=_ears(config, mind, wires.horn),
+        digest=digest_aside,
     )
 
 

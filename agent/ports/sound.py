@@ -13,11 +13,15 @@ from protocol.report import Grade
 
 
 class SoundError(AgentError):
-    """The device or the file failed. `device` tells which: the device may come back, the file will not."""
+    """The device or the file failed. `device` tells which: the device may come back, the file will not.
 
-    def __init__(self, message: str, *, device: bool, vi: str = "") -> None:
+    `stalled`: nothing came of the file in time, as when a card stands still; it may be as good as ever.
+    """
+
+    def __init__(self, message: str, *, device: bool, vi: str = "", stalled: bool = False) -> None:
         super().__init__(message, vi=vi)
         self.device = device
+        self.stalled = stalled
 
 
 class FileSound(msgspec.Struct, frozen=True, tag="file"):

@@ -1,7 +1,5 @@
 """From a segment to the files that sound it: found, and exactly the bytes that somebody approved (requirement 5)."""
 
-import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +8,7 @@ from typing import Final
 
 from agent.core.cueing import Cue
 from agent.core.tape import ANNOUNCEMENT, CHIME, SIGNALS_MS, before, instead, length_ms, signal, words
+from agent.ports.clock import Clock
 from agent.ports.sound import (
     Accent,
     FileSound,
@@ -22,13 +21,16 @@ from agent.ports.sound import (
     ToneSound,
     files,
 )
+from agent.services.checks import Bytes, Checks, StillReadingError
+from agent.services.lately import Lately
 from agent.services.play_log import OnFault
 from agent.services.recordings import Recordings
 from protocol.order import Order, Severity, Status, usual_chime
 from protocol.report import FaultCode
 from protocol.timeline.model import Segment, SegmentKind
 
-CHUNK_BYTES: Final = 1 << 20
+DUE_MS: Final = 400
+"""So long before its instant a station does not wait for its fallback any more."""
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
 GONE: Final = f"{MISSING}: the built-in sounds are gone, install the agent again"
@@ -63,20 +65,25 @@ class Content:
 
     def __init__(
         self,
+        clock: Clock,
         shelf: Callable[[bytes], Path | None],
         recordings: Recordings,
         damaged: Callable[[bytes], None],
+        *,
+        checks: Checks,
         on_fault: OnFault,
         accent: Accent,
     ) -> None:
         """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
+        self._clock = clock
+        self._checks = checks
         self._shelf = shelf
         self._recordings = recordings
         self._damaged = damaged
         self._on_fault = on_fault
         self._accent = accent
-        self._unreadable: set[bytes | int] = set()
-        self._unspoken: set[bytes | int] = set()
+        self._unreadable = Lately(clock)
+        self._unspoken = Lately(clock)
         """Messages in whose place the box could not speak."""
         self._doubts: dict[bytes | int, list[Callable[[SoundError], None]]] = {}
         """By message: what to give up where its track cannot be sounded, the least certain first."""
@@ -91,7 +98,10 @@ class Content:
         return True
 
     async def of(self, segment: Segment, cue: Cue, order: Order | None, url: str) -> Ready | Unready:
-        """What sounds this segment from the cue on; `order` is an emergency's, `url` a relayed station's."""
+        """What sounds this segment from the cue on; `order` is an emergency's, `url` a relayed station's.
+
+        Raises StillReadingError.
+        """
         if segment.kind is SegmentKind.EMERGENCY:
             return await self._emergency(segment, cue, order)
         if segment.kind is SegmentKind.RELAY:
@@ -183,7 +193,7 @@ class Content:
         self._recordings.give_up_announcer(piece, why)
         self._on_fault(FaultCode.ANNOUNCER, True, str(why))
 
-    def _set_aside(self, where: set[bytes | int], message: bytes | int, why: SoundError) -> None:
+    def _set_aside(self, where: Lately, message: bytes | int, why: SoundError) -> None:
         """The bytes are as approved, but no decoder reads them; or nothing speaks. Trying again would not help."""
         where.add(message)
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
@@ -193,37 +203,56 @@ class Content:
         assert segment.station is not None
         if cue.length_ms is None or not url:
             return Unready(f"station {segment.station} is not in the programme")
-        paths, detail = [], ""
-        for track in segment.fallback:
-            path = await self._blob(track.sound)
-            if isinstance(path, str):
-                detail = f"its fallback: {path}"
-                break
-            paths.append(path)
-        relay = RelaySound(segment.station, url, tuple([] if detail else paths), cue.offset_ms)
-        return Ready((relay,), 0, detail)
+        paths, detail = await self._fallback(segment)
+        return Ready((RelaySound(segment.station, url, paths, cue.offset_ms),), 0, detail)
+
+    async def _fallback(self, segment: Segment) -> tuple[tuple[Path, ...], str]:
+        """All of it or, when it is time for the station, what has been read of it until then; what is not as planned.
+
+        Raises StillReadingError.
+        """
+        found = [(self._found(track.sound), track.sound) for track in segment.fallback]
+        lacking = next((lacks for lacks, _ in found if isinstance(lacks, str)), None)
+        if lacking is not None:
+            return (), f"its fallback: {lacking}"
+        files = [(path, sound) for path, sound in found if isinstance(path, Path)]
+        said = await self._checks.look(*files)
+        for (_, sound), bytes_ in zip(files, said, strict=True):
+            if bytes_ is Bytes.OTHER:
+                self._damaged(sound)
+                return (), f"its fallback: {DAMAGED}"
+        good = tuple(path for path, _ in files[: _first(said)])
+        if len(good) == len(files):
+            return good, ""
+        due = self._clock.now_ms() >= segment.start_ms - DUE_MS
+        if Bytes.STUCK not in said and not (good and due):
+            raise StillReadingError
+        return good, f"its fallback: {len(good)} of {len(files)} sounds could be read in time"
 
     async def _blob(self, sound: bytes) -> Path | str:
-        """The blob's file, or what is wrong with it."""
+        """The blob's file, or what is wrong with it. Raises StillReadingError."""
+        path = self._found(sound)
+        if isinstance(path, str):
+            return path
+        match (await self._checks.look((path, sound)))[0]:
+            case Bytes.APPROVED:
+                return path
+            case Bytes.OTHER:
+                self._damaged(sound)
+                return DAMAGED
+            case Bytes.STUCK:
+                return f"{MISSING}: the card does not give it"
+            case Bytes.UNKNOWN:
+                raise StillReadingError
+
+    def _found(self, sound: bytes) -> Path | str:
+        """The blob's file, whatever its bytes, or why there is none to sound."""
         path = self._shelf(sound)
         if path is None:
             return MISSING
-        if sound in self._unreadable:
-            return f"{DAMAGED}: not a sound that this box can decode"
-        if not await _is(path, sound):
-            self._damaged(sound)
-            return DAMAGED
-        return path
+        return f"{DAMAGED}: not a sound that this box can decode" if sound in self._unreadable else path
 
 
-async def _is(path: Path, sound: bytes) -> bool:
-    """Whether the file has exactly these bytes; other tasks run between its parts."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-                await asyncio.sleep(0)
-    except OSError:
-        return False
-    return digest.digest() == sound
+def _first(said: list[Bytes]) -> int:
+    """How many of the first are approved."""
+    return next((place for place, bytes_ in enumerate(said) if bytes_ is not Bytes.APPROVED), len(said))

@@ -11,6 +11,7 @@ from agent.ports.journal import Play
 from agent.ports.sound import Sounded, SoundError, Speaker, Track
 from agent.services.content import DAMAGED, Content, Ready
 from agent.services.device_health import DeviceHealth
+from agent.services.lately import Lately
 from agent.services.play_log import OnFault, PlayLog
 from agent.services.playing import Closing, Playing
 from agent.services.proof import Testimony, Witness
@@ -21,8 +22,13 @@ from agent.services.unheard import Unheard
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Plan, RefusalCode, Segment, SegmentKind
 
+WITHOUT_POWER: Final = "the amplifier did not go on"
 SILENCE: Final = "silence"
 """Why NOT_HEARD stands: a file was silence, and nothing good has sounded since."""
+BEGINS_S: Final = 3.0
+"""A device that has begun nothing so long after its instant does not work, whatever it says; the player process
+notices a stuck one sooner."""
+LOOK_S: Final = 0.5
 LAST_FADE_MS: Final = 1_000
 """How long the end of the daemon waits for its sounds to fade."""
 
@@ -59,6 +65,8 @@ class Performance:
         self._on_change = on_change
         self._on_shorter = on_shorter
         self._unfinished = Unfinished(clock)
+        self._stalled = Lately(clock)
+        """Sounds of which nothing came in time; they are tried once more."""
         self._playing: list[Playing] = []
         self._waiting: Play | None = None
         """Its row is open, and the device has not taken it yet."""
@@ -70,11 +78,19 @@ class Performance:
     # What begins
 
     async def hand_over(  # noqa: PLR0917 - a segment with all that is known of it
-        self, segment: Segment, cue: Cue, content: Ready, row: Play, after: Segment | None, latest_ms: int
+        self,
+        segment: Segment,
+        cue: Cue,
+        content: Ready,
+        row: Play,
+        after: Segment | None,
+        latest_ms: int,
+        *,
+        wait: bool,
     ) -> bool:
         """Give a track, whose row is open, to the speaker. From `latest_ms` on (wall time) it will not begin.
 
-        True: look again at once; False: the device is ill.
+        `wait`: not now, since nobody would hear it. True: look again at once; False: the device is ill.
         """
         taken_up_ms = self._unfinished.offset_ms(segment.play, content.sources)
         cue = replace(cue, offset_ms=cue.offset_ms + taken_up_ms)
@@ -92,6 +108,8 @@ class Performance:
             witnessed=self._witness.listens,
         )
         self._waiting = row
+        if wait:
+            return False
         try:
             sounding = await self._speaker.start(track)
         except SoundError as error:
@@ -116,6 +134,12 @@ class Performance:
     def is_waiting(self, row: Play) -> bool:
         """Whether this row is open, and the device has not taken its track yet."""
         return self._waiting is not None and self._waiting.play == row.play
+
+    def hold_back(self, due_ms: int) -> None:
+        """Nothing that begins until then may begin: the amplifier has no power, and nobody would hear it."""
+        for playing in self._playing:
+            if not playing.audible and playing.cue.start_ms <= due_ms:
+                playing.stop(Ending(WITHOUT_POWER, final=False), 0)
 
     def wait_no_more(self, row: Play) -> None:
         """It turned out to be missing: its row is closed by whoever found that."""
@@ -177,7 +201,7 @@ class Performance:
         row = playing.row
         testimony: Testimony | None = None
         try:
-            first = await playing.sounding.started()
+            first = await self._first_sample(playing)
             if first is None and playing.ending is None and self._clock.now_ms() >= latest_ms:
                 playing.ending = Ending(str(RefusalCode.LATE), final=False)
             if first is not None:
@@ -192,6 +216,7 @@ class Performance:
                     self._on_shorter()
                 self._on_change()
             sounded = await playing.sounding.ended()
+            self._stalled.discard(playing.segment.sound)
             self._judge(playing, sounded)
             closing = self._proved(row, testimony, playing.closing(sounded))
             self._log.end(
@@ -204,6 +229,28 @@ class Performance:
                 testimony.close()
             playing.first_sample_ms = None
             self._on_change()
+
+    async def _first_sample(self, playing: Playing) -> int | None:
+        """Wait for it. Raises SoundError, also when none comes: a hung device says nothing, and nothing is heard."""
+        started = asyncio.ensure_future(playing.sounding.started())
+        overdue_s = 0.0
+        try:
+            while not started.done():
+                if overdue_s >= BEGINS_S:
+                    playing.sounding.stop(0)
+                    raise _never_began()
+                due = self._is_due(playing)
+                await asyncio.wait({started}, timeout=LOOK_S)
+                overdue_s = overdue_s + LOOK_S if due else 0.0
+            return started.result()
+        finally:
+            started.cancel()
+
+    def _is_due(self, playing: Playing) -> bool:
+        """Whether it would be heard, or would have ended, if the device worked."""
+        if playing.ending is not None:
+            return True
+        return self._clock.now_ms() >= playing.cue.start_ms and not any(other.audible for other in self._playing)
 
     def _judge(self, playing: Playing, sounded: Sounded) -> None:
         """Silence in a file is a fault until something is rendered as it should be (fault 39)."""
@@ -247,9 +294,12 @@ class Performance:
 
     def _avoid(self, segment: Segment, error: SoundError) -> bool:
         """A file that no decoder reads; whether something else can sound in its place. A station that is not on the
-        air is nobody's damage."""
+        air is nobody's damage, nor is a card that stands still once."""
         if segment.kind is SegmentKind.RELAY:
             return False
+        if error.stalled and segment.sound not in self._stalled:
+            self._stalled.add(segment.sound)
+            return True
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(error))
         again = self._content.avoid(segment, error)
         return segment.kind is SegmentKind.EMERGENCY and again
@@ -260,6 +310,14 @@ def _taken_up(offset_ms: int) -> str:
     return f"taken up {offset_ms / 1000:.1f} s into it, where its sentence began" if offset_ms else ""
 
 
+def _never_began() -> SoundError:
+    return SoundError(
+        f"it took the sound and did not begin within {BEGINS_S:.0f} s",
+        vi=f"đã nhận âm thanh nhưng không phát trong {BEGINS_S:.0f} giây",
+        device=True,
+    )
+
+
 def _why(segment: Segment, error: SoundError) -> str:
     """What the log says of a sound that cannot be had."""
-    return str(error) if segment.kind is SegmentKind.RELAY else f"{DAMAGED}: {error}"
+    return str(error) if segment.kind is SegmentKind.RELAY or error.stalled else f"{DAMAGED}: {error}"

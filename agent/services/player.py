@@ -19,6 +19,7 @@ from agent.ports.clock import Clock, wait_for
 from agent.ports.journal import PlayJournal
 from agent.ports.sound import Accent, Amplifier, Speaker
 from agent.services.aside import Aside
+from agent.services.checks import Checks, Digest, StillReadingError, digest_here
 from agent.services.content import Content, Unready
 from agent.services.device_health import DeviceHealth
 from agent.services.performance import Performance
@@ -40,6 +41,8 @@ TICK_MS: Final = 10_000
 """A clock that jumps is noticed within this time."""
 POWERED_TICK_MS: Final = 1_000
 """The same while the amplifier has power and nothing sounds: it must not wait for what may not come."""
+READING_TICK_MS: Final = 250
+"""While a file is read that should sound: what can do without it must not wait for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,18 +68,23 @@ class Player:
         lead_in_ms: int,
         accent: Accent = Accent.NORTH,
         ears: Ears = Ears(),  # noqa: B008 - frozen: a box without ears
+        digest: Digest = digest_here,
     ) -> None:
         """`holdings` gives the same object until they change; `changed` wakes the player and is cleared by it.
 
         `on_damaged` is told the hash of a blob that must be fetched again, `on_doing` that `sounding` has changed;
-        `lead_in_ms` is the time from the amplifier's power to its first clean sound, `accent` how the box speaks.
+        `lead_in_ms` is the time from the amplifier's power to its first clean sound, `accent` how the box speaks;
+        `digest` reads a whole file.
         """
         self._clock = clock
         self._changed = changed
         self._on_doing = on_doing
         self._lead_in_ms = lead_in_ms
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
-        self._content = Content(shelf, recordings, on_damaged, on_fault, accent)
+        self._checks = Checks(clock, digest, changed.set)
+        self._content = Content(
+            clock, shelf, recordings, on_damaged, checks=self._checks, on_fault=on_fault, accent=accent
+        )
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
@@ -126,6 +134,7 @@ class Player:
                 await wait_for(self._clock, self._changed, min(tick_ms, self._wake_ms - self._clock.now_ms()))
         finally:
             self.aside.give_way()
+            self._checks.close()
             await self._performance.wind_down()
             await self._power.off()
 
@@ -157,6 +166,8 @@ class Player:
                 self.aside.give_way()
             await self._power.follow(needed=needed or self.aside.is_wanted)
             self._stumbles.attempt(following)
+            if self._power.is_lacking:
+                self._performance.hold_back(now + self._lead_in_ms + MARGIN_MS)
             if following is None or not await self._advance(following, holdings):
                 break
             now = self._clock.now_ms()
@@ -219,8 +230,12 @@ class Player:
             instants.append(conclusion)
         if (tail := self._power.tail_left_ms) is not None:
             instants.append(now_ms + tail)
+        if (retry := self._power.retry_in_ms) is not None:
+            instants.append(now_ms + retry)
         if self._device.ill:
             instants.append(now_ms + self._device.retry_in_ms)
+        if self._checks.busy:
+            instants.append(now_ms + READING_TICK_MS)
         return min((instant for instant in instants if instant > now_ms), default=now_ms + TICK_MS)
 
     # What ends
@@ -246,6 +261,13 @@ class Player:
 
     async def _advance(self, segment: Segment, holdings: Holdings) -> bool:
         """Take this segment one step on. True: look again at once; False: nothing more to do for now."""
+        try:
+            return await self._step(segment, holdings)
+        except StillReadingError:
+            return False  # whoever reads it wakes this
+
+    async def _step(self, segment: Segment, holdings: Holdings) -> bool:
+        """Raises StillReadingError."""
         now = self._clock.now_ms()
         if segment.start_ms - COMMIT_MS > now or self._waits_for_the_device(segment):
             return False
@@ -274,11 +296,15 @@ class Player:
             self._performance.give_up_waiting(None)
             self._log.begin(row)
         latest_ms = cueing.latest_ms(segment, holdings)
-        return await self._performance.hand_over(segment, cue, content, row, _after(segment, holdings), latest_ms)
+        after, unheard = _after(segment, holdings), self._power.is_lacking
+        return await self._performance.hand_over(segment, cue, content, row, after, latest_ms, wait=unheard)
 
     def _waits_for_the_device(self, segment: Segment) -> bool:
-        """Whether the device is left alone for now. An alarm is planned anew meanwhile, so that no pass is used up."""
-        if self._device.ill and segment.kind is SegmentKind.EMERGENCY:
+        """Whether the device is left alone for now.
+
+        Without it, or without power, an alarm is planned anew meanwhile, so that no pass is used up.
+        """
+        if (self._device.ill or self._power.is_lacking) and segment.kind is SegmentKind.EMERGENCY:
             self._planning.ask_again()
         return self._device.retry_in_ms > 0
 

@@ -9,6 +9,7 @@ from agent.ports.sound import Amplifier, SoundError
 
 TAIL_MS: Final = 1_000
 """It stays on for so long after the last sample, in case something follows."""
+RETRY_MS: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,20 @@ class Power:
         self._lead_in_ms = lead_in_ms
         self._since_boot_ms: int | None = None
         self._silent_boot_ms: int | None = None
+        self._failed_boot_ms: int | None = None
+        """When it did not switch; None while it does as it is told."""
+
+    @property
+    def is_lacking(self) -> bool:
+        """It was to be on, and its relay does not answer: whatever sounds now is not heard."""
+        return self._failed_boot_ms is not None and not self.is_on
+
+    @property
+    def retry_in_ms(self) -> int | None:
+        """When it is to be switched once more; None when it did as it was told."""
+        if self._failed_boot_ms is None:
+            return None
+        return max(0, self._failed_boot_ms + RETRY_MS - self._clock.boot_ms())
 
     @property
     def is_on(self) -> bool:
@@ -43,25 +58,33 @@ class Power:
         return max(0, self._silent_boot_ms + TAIL_MS - self._clock.boot_ms())
 
     async def follow(self, *, needed: bool) -> None:
-        """Switch as it must be now. An amplifier that cannot be switched is reported, and sound goes on."""
+        """Switch as it must be now, again every second where it does not switch.
+
+        After that it is as it was, as far as anybody knows: one that did not go off is on, and is heard. One that did
+        not go on may be on all the same, and is switched off when it is not needed any more.
+        """
         if needed:
             self._silent_boot_ms = None
         elif self._silent_boot_ms is None:
             self._silent_boot_ms = self._clock.boot_ms()
-        on = self._since_boot_ms is not None
-        if needed and not on:
+        if self.retry_in_ms:
+            return
+        if needed and not self.is_on:
             await self._switch(on=True)
-            self._since_boot_ms = self._clock.boot_ms()
-        elif on and not needed and self.tail_left_ms == 0:
-            await self.off()
+        elif not needed and (self.is_lacking or self.tail_left_ms == 0):
+            await self._switch(on=False)
 
     async def off(self) -> None:
         """At once."""
         await self._switch(on=False)
-        self._since_boot_ms = None
 
     async def _switch(self, *, on: bool) -> None:
         try:
             await self._amplifier.power(on)
         except SoundError as error:
-            log.warning("the amplifier did not switch", on=on, reason=str(error))
+            if self._failed_boot_ms is None:
+                log.warning("the amplifier did not switch", on=on, reason=str(error))
+            self._failed_boot_ms = self._clock.boot_ms()
+            return
+        self._failed_boot_ms = None
+        self._since_boot_ms = self._clock.boot_ms() if on else None

@@ -1,10 +1,9 @@
 """Speakers: the sound engine, whose output is a device or WAV files, and a behaving fake."""
 
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -15,17 +14,19 @@ from agent.drivers.audio.speaker import EngineSpeaker, OnFault, command
 from agent.ports.clock import Clock
 from agent.ports.microphone import Microphone
 from agent.ports.sound import SoundError, Speaker
+from protocol.report import FaultCode
 
 SOUNDED: Final = "sounded.jsonl"
 """Where the fake writes what sounded, in the folder of recordings."""
-TRIAL_S: Final = 20
-"""So long a trial of the device may take; a hung sound server takes for ever."""
+
+Find = Callable[[str], Any]
+"""As `find_spec`: None for a package that is not installed."""
 
 log = structlog.get_logger(__name__)
 
 
-def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None) -> Speaker:
-    """The speaker that box.toml asks for; "auto" is the engine where PyAudio and a device are, else WAV files.
+def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None, find: Find = find_spec) -> Speaker:
+    """The speaker that box.toml asks for; "auto" is the engine on a device where PyAudio is, else on WAV files.
 
     `on_fault` is told when the player process fails. Raises SoundError when PortAudio is demanded and is not installed.
     A device that is only absent now is no error: it may be plugged in later.
@@ -37,9 +38,9 @@ def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None) ->
         case "wav":
             return _recorder(config, clock, on_fault)
         case "portaudio":
-            return _engine(config, clock, on_fault)
+            return _engine(config, clock, on_fault, find)
         case _:
-            return _whatever_works(config, clock, on_fault)
+            return _automatic(config, clock, on_fault, find)
 
 
 def microphone(config: Config) -> Microphone:
@@ -47,8 +48,8 @@ def microphone(config: Config) -> Microphone:
     return FakeMicrophone() if config.output == "fake" else PortAudioMicrophone(config.panel.microphone)
 
 
-def _engine(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
-    if find_spec("pyaudio") is None:
+def _engine(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
+    if find("pyaudio") is None:
         raise SoundError(
             "PyAudio is not installed: install the extra `sound` (Debian: python3-pyaudio), "
             'or set output = "wav" under [sound] in box.toml',
@@ -64,24 +65,13 @@ def _recorder(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
     return EngineSpeaker(clock, on_fault=on_fault, start=partial(command, wav=config.recordings))
 
 
-def _whatever_works(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
+def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
+    """The engine opens a device that comes later; only where it can open none at all are there files, and a fault."""
     try:
-        detail = _tried(config.device)
+        speaker = _engine(config, clock, on_fault, find)
     except SoundError as error:
-        log.warning("no sound device: every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
+        log.warning("every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
+        on_fault(FaultCode.AUDIO_DEVICE, True, f"every sound becomes a file: {error}")
         return _recorder(config, clock, on_fault)
-    log.info("sound device", device=detail)
-    return _engine(config, clock, on_fault)
-
-
-def _tried(device: str | None) -> str:
-    """Open the device and close it, in a process of its own; its name. Raises SoundError."""
-    program = [sys.executable, "-m", "agent.drivers.audio.engine", "--probe", "--", device or ""]
-    try:
-        tried = subprocess.run(program, capture_output=True, text=True, timeout=TRIAL_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise SoundError(f"the sound device did not answer within {TRIAL_S} s", device=True) from error
-    said = (tried.stdout or tried.stderr).strip().rpartition("\n")[2]
-    if tried.returncode != 0:
-        raise SoundError(said, device=True)
-    return said
+    on_fault(FaultCode.AUDIO_DEVICE, False, "the daemon has started; what is wrong now is found anew")
+    return speaker

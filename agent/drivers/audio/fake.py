@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received
+from agent.drivers.audio.paced import NEVER, PacedSounding, fallbacks, gone, not_received, stalled
 from agent.drivers.audio.source import duration_ms
 from agent.ports.clock import Clock, wait_for
 from agent.ports.sound import FramesSound, RelaySound, Sounded, SoundError, SpeechSound, Track, sound_label
@@ -94,7 +94,12 @@ class FakeSpeaker:
         """The device goes: whatever sounds breaks off, and nothing starts until `plug_in`."""
         self._plugged_in = False
         for sounding in self._tracks:
-            sounding.break_off()
+            sounding.break_off(gone("it was unplugged"))
+
+    def stall(self) -> None:
+        """The card stands still: nothing comes of what sounds any more."""
+        for sounding in self._tracks:
+            sounding.break_off(stalled(2_000))
 
     def plug_in(self) -> None:
         self._plugged_in = True
@@ -135,7 +140,7 @@ class FakeSounding(PacedSounding):
         super().__init__(clock, track, before)
         self._length_ms = length_ms
         self._speaker = speaker
-        self._broken = False
+        self._broken: SoundError | None = None
         self._finished = False
         self._first_sample_ms: int | None = None
         self._began_ms = 0
@@ -160,9 +165,9 @@ class FakeSounding(PacedSounding):
             self._raise_if_broken()
         return Sounded(first_sample_ms, self._sounded_ms, complete, detail=fallbacks(self.track))
 
-    def break_off(self) -> None:
-        """The device is gone."""
-        self._broken = True
+    def break_off(self, error: SoundError) -> None:
+        """The device is gone, or the card."""
+        self._broken = error
         self.stopped.set()
 
     @property
@@ -194,8 +199,8 @@ class FakeSounding(PacedSounding):
             self._speaker.note(self.track, self._first_sample_ms, ended, sounded is not None and sounded.complete)
 
     def _raise_if_broken(self) -> None:
-        if self._broken:
-            raise gone("it was unplugged")
+        if self._broken is not None:
+            raise self._broken
 
 
 def _refuse_silent_stations(track: Track) -> None:

@@ -104,6 +104,16 @@ def gone(why: str) -> SoundError:
     )
 
 
+def stalled(for_ms: int) -> SoundError:
+    """The file is there, and nothing is read of it: its card stands still."""
+    return SoundError(
+        f"nothing came of it for {for_ms} ms: the card stands still",
+        vi=f"không đọc được gì trong {for_ms} ms: thẻ nhớ bị treo",
+        device=False,
+        stalled=True,
+    )
+
+
 def not_received(station: str) -> SoundError:
     """Neither the station nor anything in its place can sound."""
     return SoundError(

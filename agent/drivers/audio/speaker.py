@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from agent.drivers.audio.paced import gone
 from agent.drivers.audio.said import Said
 from agent.drivers.audio.stations import Stations, bury
 from agent.ports.clock import Clock
-from agent.ports.sound import Mixed, Sounded, SoundError, Track
+from agent.ports.sound import Mixed, Sound, Sounded, SoundError, Track
 from protocol.report import FaultCode
 
 SILENT_S: Final = 2.0
@@ -70,8 +70,10 @@ class EngineSpeaker:
         *,
         on_fault: OnFault = lambda *_: None,
         start: Command = command,
+        stations: Callable[[Iterable[Sound]], Stations] = Stations,
     ) -> None:
         """`outputs`: names of the first output and of those to try when it fails; None is the system's default."""
+        self._stations = stations
         self._clock = clock
         self._outputs = tuple(outputs)
         self._on_fault = on_fault
@@ -107,7 +109,11 @@ class EngineSpeaker:
 
     async def _start(self, track: Track, link: "_Link") -> "EngineSounding":
         sounding = EngineSounding(link, self._next(), track.offset_ms)
-        stations = sounding.closes.enter_context(Stations(track.sources))
+        try:
+            stations = sounding.closes.enter_context(self._stations(track.sources))
+        except SoundError:
+            del link.soundings[sounding.number]
+            raise
         link.say(wire.Start(sounding.number, track, stations.pipes, self._apart_ms()))
         await asyncio.wait({sounding.taken}, timeout=TAKEN_S)
         if not sounding.taken.done():
@@ -172,7 +178,11 @@ class EngineSpeaker:
             await asyncio.sleep(BACKOFF_S[min(failed, len(BACKOFF_S) - 1)])
             began = asyncio.get_running_loop().time()
             self._place = begin_at
-            end = await self._one_process(begin_at)
+            try:
+                end = await self._one_process(begin_at)
+            except Exception as error:  # whatever it is: without this task the box would be mute for ever
+                log.exception("the player process could not be watched")
+                end = _End(f"it could not be watched: {error!r}")
             lasted = asyncio.get_running_loop().time() - began
             failed = 0 if lasted > WELL_S else failed + 1
             if end.hung or failed >= CRASHES:

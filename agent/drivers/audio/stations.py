@@ -4,6 +4,7 @@ One that dies is started again while the slot lasts; meanwhile the player proces
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Final, Self
 import structlog
 
 from agent.drivers.audio.engine.relay import NO_ADDRESS, WITHOUT
-from agent.ports.sound import RelaySound, Sound
+from agent.ports.sound import RelaySound, Sound, SoundError
 
 LOOK_S: Final = 0.2
 """So often it is looked after them."""
@@ -35,7 +36,9 @@ log = structlog.get_logger(__name__)
 class Stations:
     """Those of one track: received from its hand-over to its end. Needs a running loop."""
 
-    def __init__(self, sounds: Iterable[Sound]) -> None:
+    def __init__(self, sounds: Iterable[Sound], beneath: Path | None = None) -> None:
+        """`beneath`: where their pipes lie; None: the system's place for passing files."""
+        self._beneath = beneath
         self._urls = {sound.url for sound in sounds if isinstance(sound, RelaySound)}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._keepers: list[asyncio.Task[None]] = []
@@ -44,9 +47,19 @@ class Stations:
         """Where the samples of which address come out."""
 
     def __enter__(self) -> Self:
+        """Raises SoundError where there is no room, no memory, or no right to write."""
+        try:
+            return self._open()
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise SoundError(
+                f"the station cannot be received: {error}", vi=f"không thu được đài: {error}", device=False
+            ) from error
+
+    def _open(self) -> Self:
         if not self._urls:
             return self
-        self._folder = tempfile.TemporaryDirectory(prefix="loa-relay-")
+        self._folder = tempfile.TemporaryDirectory(prefix="loa-relay-", dir=self._beneath)
         for number, url in enumerate(sorted(self._urls)):
             pipe = str(Path(self._folder.name) / str(number))
             os.mkfifo(pipe, 0o600)
@@ -63,7 +76,8 @@ class Stations:
         for process in self._processes.values():
             bury(process)
         if self._folder is not None:
-            self._folder.cleanup()
+            with contextlib.suppress(OSError):  # what a dying card keeps is nobody's matter here
+                self._folder.cleanup()
 
     async def _keep(self, url: str) -> None:
         """Start it again whenever it has died."""

@@ -1,14 +1,17 @@
-"""The amplifier's relay on a pin: off when the daemon starts, off when it ends."""
+"""The amplifier's relay on a pin: off when the daemon starts, off when it ends, as far as its pin obeys."""
 
 from agent.ports.pins import Line, Pins, PinsError
 from agent.ports.sound import SoundError
 
 
 class RelayAmplifier:
-    """Implements the port `Amplifier`. A relay that cannot be had is tried again whenever it is to be switched."""
+    """Implements the port `Amplifier`. A relay that cannot be had is tried again whenever it is to be switched.
+
+    It tries once each time; the player asks again every second until it has switched.
+    """
 
     def __init__(self, pins: Pins, line: Line) -> None:
-        """Switches it off."""
+        """Switches it off, or notes why it cannot."""
         self._pins = pins
         self._line = line
         self.trouble = ""

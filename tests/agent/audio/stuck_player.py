@@ -13,7 +13,10 @@ HANGS_AFTER_S = 1.0
 
 
 class Output:
-    """Takes samples at their pace; the one that is called "hangs" only for a while, "dies" only silence."""
+    """Takes samples at their pace; the one that is called "hangs" only for a while, "dies" only silence.
+
+    Those that are called "pause", "go_on" or "ahead_ms" hang there, this after a while.
+    """
 
     underruns = 0
 
@@ -24,6 +27,8 @@ class Output:
         self._ever = threading.Event()
 
     def ahead_ms(self) -> float:
+        if self.name == "ahead_ms" and time.monotonic() - self._began > HANGS_AFTER_S:
+            self._ever.wait()
         return 0.0
 
     def write(self, block: Samples) -> None:
@@ -34,10 +39,12 @@ class Output:
         self._ever.wait(BLOCK_FRAMES / RATE_HZ)
 
     def pause(self) -> None:
-        """Nothing to do."""
+        if self.name == "pause":
+            self._ever.wait()
 
     def go_on(self) -> None:
-        """Nothing to do."""
+        if self.name == "go_on":
+            self._ever.wait()
 
     def close(self) -> None:
         """Nothing to do."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,12 +17,13 @@ import pytest
 import soundfile
 
 from agent.drivers.audio.engine import wire
-from agent.drivers.audio.engine.process import Engine, better_buffer_ms
+from agent.drivers.audio.engine.process import IDLE_S, Engine, better_buffer_ms
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import BLOCK_FRAMES
 from agent.drivers.audio.speaker import EngineSpeaker
+from agent.drivers.audio.stations import Stations
 from agent.drivers.clock import SystemClock
-from agent.ports.sound import FileSound, FramesSound, SoundError, ToneKind, ToneSound, Track
+from agent.ports.sound import FileSound, FramesSound, RelaySound, SoundError, ToneKind, ToneSound, Track
 from agent.services.recordings import Recordings
 from protocol.report import FaultCode, Grade
 from tests.agent.audio.null_sink import PATIENCE_S, RATE_HZ, NullSink, find
@@ -275,6 +277,34 @@ def test_fault_36_a_device_that_hangs_is_left_within_2_s_for_the_second_output(t
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("hangs_in", ["pause", "go_on", "ahead_ms"])
+def test_fault_36_a_device_that_hangs_where_no_sound_is_written_is_left_too(hangs_in: str) -> None:
+    """The stream stands still after some seconds without a sound; the driver does not come back from that."""
+
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            (hangs_in, "works"),
+            on_fault=lambda *fault: told.put_nowait(fault[2]),
+            start=without_a_device,
+        )
+        assert await speaker.probe() == hangs_in
+        async with asyncio.timeout(30):
+            if hangs_in == "go_on":
+                await asyncio.sleep(IDLE_S + 1)
+                sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), 0))
+                with pytest.raises(SoundError, match="it has taken no sound for"):
+                    await sounding.started()
+            assert await told.get() == "the player process ended: exit code 75; it is started again"
+            alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))
+            assert (await alarm.ended()).complete
+        assert await speaker.probe() == "works"
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 def test_a_player_process_that_is_killed_is_back_on_the_first_output() -> None:
     async def story() -> None:
         speaker = EngineSpeaker(SystemClock("system"), ("first", "second"), start=without_a_device)
@@ -327,6 +357,68 @@ def test_a_player_process_that_cannot_be_started_once_is_started_later() -> None
         )
         assert await speaker.probe() == "works"
         assert "it could not be started" in told[0]
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+RELAY = RelaySound("vov1", "http://127.0.0.1:9/vov1")
+
+
+def test_a_station_that_finds_no_room_for_its_pipe_is_said_and_breaks_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            ("works",),
+            start=without_a_device,
+            stations=lambda sounds: Stations(sounds, tmp_path / "gone"),
+        )
+        await speaker.probe()
+        with pytest.raises(SoundError, match="the station cannot be received") as refused:
+            await speaker.start(of((RELAY,), 0, length_ms=60_000))
+        assert not refused.value.device
+        alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))
+        assert (await alarm.ended()).complete
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_pipes_that_cannot_be_removed_are_left(tmp_path: Path) -> None:
+    """Something else lies where their folder was, as on a card that remounts itself read-only."""
+    with Stations((RELAY,), tmp_path) as stations:
+        folder = Path(stations.pipes[RELAY.url]).parent
+        shutil.rmtree(folder)
+        folder.touch()
+
+
+class Unclosable(Stations):
+    """Meets an error at its end that nobody foresaw."""
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(None, None, None)
+        if self.pipes:
+            raise RuntimeError("nobody foresaw this")
+
+
+def test_an_error_that_nobody_foresaw_never_ends_the_watch_over_the_player_process() -> None:
+    async def story() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        speaker = EngineSpeaker(
+            SystemClock("system"),
+            ("works",),
+            on_fault=lambda *fault: told.put_nowait(fault[2]),
+            start=without_a_device,
+            stations=Unclosable,
+        )
+        await speaker.probe()
+        await speaker.start(of((RELAY,), 0, length_ms=60_000))
+        assert speaker.pid is not None
+        os.kill(speaker.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            assert "it could not be watched" in await told.get()
+            alarm = await speaker.start(of((ToneSound(ToneKind.TEST, 300),), 0))
+            assert (await alarm.ended()).complete
         await speaker.close()
 
     asyncio.run(story())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.drivers.audio.engine import wire
 from agent.drivers.audio.engine.feeds import Ahead, Chain, Inlet
 from agent.drivers.audio.engine.mixer import NEVER, Began, Happening, Mixer, Voice, WasMixed
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Joined, Samples, factor, frames
@@ -161,6 +162,8 @@ def test_a_feed_that_stalls_for_2_s_ends_its_voice_and_the_next_one_begins(begun
     mixer.add(voice(Given(noise(100)), after))
     mixed(mixer, 230)
     assert isinstance(stalled[-1], SoundError)
+    told = wire.broke(1, stalled[-1]).error()
+    assert (told.device, told.stalled) == (False, True), "the daemon knows that it may be as good as ever"
     assert isinstance(after[-1], Sounded)
     assert mixer.empty
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from agent.config import parse
+from agent.config import Config, parse
 from agent.drivers.audio import choose
 from agent.drivers.audio.engine.mixer import Mixer, Voice
 from agent.drivers.audio.engine.recorder import Recorder
@@ -23,7 +23,8 @@ from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Joined, Samples, f
 from agent.drivers.audio.speaker import EngineSpeaker, command
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import FramesSound, SoundError, Track
-from protocol.report import Grade
+from protocol.report import FaultCode, Grade
+from tests.agent.audio.null_sink import NullSink
 from tests.agent.audio.sounds import tone, track
 
 WALL = 1_795_000_000_000
@@ -292,14 +293,49 @@ def test_the_real_engine_sounds_into_files_live_voices_too_and_proves_what_it_mi
     assert pitch(heard[960:8_160]) == pytest.approx(500, abs=11)
 
 
-@pytest.mark.parametrize("sound", ['output = "wav"', 'output = "auto"\ndevice = "no card has this name"'])
-def test_a_box_that_wants_files_or_finds_no_card_records_and_says_where(tmp_path: Path, sound: str) -> None:
+def config(folder: Path, sound: str) -> Config:
     text = f'[box]\nname = "x"\nstate_dir = "s"\n[controller]\nurl = "https://x"\n[sound]\n{sound}\nrecordings = "out"'
+    return parse(text, folder / "box.toml")
 
+
+@pytest.mark.parametrize(("output", "faults"), [("wav", []), ("auto", [(FaultCode.AUDIO_DEVICE, True)])])
+def test_a_box_that_wants_files_or_can_open_no_device_records_and_says_so(
+    tmp_path: Path, output: str, faults: list[tuple[FaultCode, bool]]
+) -> None:
     async def story() -> None:
-        speaker = choose(parse(text, tmp_path / "box.toml"), SystemClock("system"))
+        told: list[tuple[FaultCode, bool]] = []
+        speaker = choose(
+            config(tmp_path, f'output = "{output}"'),
+            SystemClock("system"),
+            lambda code, raised, _: told.append((code, raised)),
+            find=lambda _: None,
+        )
+        assert told == faults
         assert await speaker.probe() == f"WAV: {tmp_path / 'out'}"
         await speaker.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.sound
+def test_a_box_whose_card_appears_after_its_start_sounds_on_it(tmp_path: Path, null_sink: NullSink) -> None:
+    """USB cards come seconds later; one that had its daemon write files until the next start would be mute."""
+
+    async def story() -> None:
+        clock = SystemClock("system")
+        null_sink.pull_out()
+        speaker = choose(config(tmp_path, 'output = "auto"'), clock)
+        with pytest.raises(SoundError) as absent:
+            await speaker.probe()
+        assert absent.value.device
+        null_sink.plug_in()
+        ear = null_sink.listen()
+        async with asyncio.timeout(30):
+            assert (await (await speaker.start(track(tone(tmp_path / "a.wav", 1_000)))).ended()).complete
+        await speaker.close()
+        heard, _ = ear.close()
+        assert abs(heard).max() > 0.1
+        assert not (tmp_path / "out").exists()
 
     asyncio.run(story())
 

@@ -36,6 +36,14 @@ class Listening:
         self.station = Station(RELAY, (lambda: song) if fallback else None)
         self.heard: list[float] = []
 
+    def pieces(self, sound: Samples, seconds: int) -> None:
+        """It comes over and over, in the pieces of 24 ms that a decoder of MP3 gives."""
+        coming = np.resize(sound, seconds * SECOND)
+        for at in range(0, len(coming), frames(24)):
+            piece = coming[at : at + frames(24)]
+            self.station.put(piece)
+            self.station.take(len(piece))
+
     def seconds(self, count: int, level: float | None = None) -> None:
         """So many pass; `level` of the station's sound, None while nothing comes."""
         for _ in range(count):
@@ -70,6 +78,27 @@ def test_a_carrier_without_sound_is_no_station() -> None:
     listening.seconds(4, OWN)
     listening.seconds(20, 0.0)
     assert listening.heard[-10:] == [SONG] * 10
+
+
+def syllables(pause_ms: int) -> Samples:
+    """Some words as a studio sends them, with nothing at all between them, and a pause after them."""
+    word = np.concatenate([np.full(frames(180), OWN), np.zeros(frames(50))])
+    return np.concatenate([*[word] * 5, np.zeros(frames(pause_ms))]).astype(np.float32)
+
+
+def test_a_station_that_speaks_takes_over_from_the_fallback_as_one_that_sings_does() -> None:
+    listening = Listening()
+    listening.seconds(10)
+    listening.pieces(syllables(700), seconds=10)
+    assert listening.heard[9] == SONG
+    assert listening.station.detail == "fallback: station vov1 not received at 0:05-0:12"
+
+
+def test_what_is_heard_only_now_and_then_is_no_station() -> None:
+    listening = Listening()
+    listening.seconds(10)
+    listening.pieces(syllables(1_100), seconds=20)
+    assert listening.station.detail == "fallback: station vov1 not received at 0:05-0:30"
 
 
 def test_a_station_that_cannot_be_received_at_all_is_its_fallback_at_once() -> None:

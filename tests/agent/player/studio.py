@@ -22,6 +22,7 @@ from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
 from agent.ports.sound import Speaker
+from agent.services.checks import digest_of
 from agent.services.player import Player
 from agent.services.proof import Ears
 from agent.services.recordings import Recordings
@@ -136,6 +137,12 @@ class Studio:
         self.faults: list[tuple[FaultCode, bool]] = []
         self.damaged: list[bytes] = []
         self.on_damaged: Callable[[bytes], None] = lambda _: None
+        self._relay_broke_ms: int | None = None
+        self.relay_broken_ms = 0
+        """So long in all."""
+        self.card_takes_ms = 0
+        """For each file."""
+        self.has_read: list[Path] = []
         self.may_fail = False
         """Whether the player may meet errors that nobody foresaw; else each breaks the test."""
         self.failures: list[str] = []
@@ -168,6 +175,7 @@ class Studio:
             on_doing=lambda: None,
             lead_in_ms=self.lead_in_ms,
             ears=ears or Ears(),
+            digest=self.read,
         )
 
     async def __aenter__(self) -> Self:
@@ -191,6 +199,13 @@ class Studio:
                 await task
         self._tasks = []
         assert self.may_fail or self.failures == []
+
+    async def read(self, path: Path) -> bytes | None:
+        """The box's card gives a file."""
+        self.has_read.append(path)
+        if self.card_takes_ms:
+            await self.clock.sleep_ms(self.card_takes_ms)
+        return digest_of(path)
 
     async def until(self, instant_ms: int) -> None:
         """Let time pass until the wall clock shows this."""
@@ -289,6 +304,17 @@ class Studio:
     def unlock(self) -> None:
         now = self.clock.now_ms()
         self.change(locks=tuple(replace(lock, until_ms=now) for lock in self.holdings.locks))
+
+    def break_relay(self) -> None:
+        """The relay of the amplifier stays as it is, whatever it is told."""
+        self.amplifier.is_broken = True
+        self._relay_broke_ms = self.clock.boot_ms() if self._relay_broke_ms is None else self._relay_broke_ms
+
+    def mend_relay(self) -> None:
+        self.amplifier.is_broken = False
+        if self._relay_broke_ms is not None:
+            self.relay_broken_ms += self.clock.boot_ms() - self._relay_broke_ms
+            self._relay_broke_ms = None
 
     def note_order(self, order: str, stage: Stage, at_ms: int, first_sample_ms: int | None, grade: Grade) -> None:
         assert (grade > Grade.NONE) == (first_sample_ms is not None)

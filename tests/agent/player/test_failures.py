@@ -1,5 +1,6 @@
 """What breaks on a pole: devices, files, power, disks. Nothing lost, no wrong sound, and the state is visible."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from agent.ports.sound import Track
 from protocol.ids import sha256
 from protocol.order import Severity, Status
 from protocol.report import FaultCode, Result, Stage
+from protocol.timeline import HeldOrder
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
 
@@ -79,6 +81,114 @@ def test_an_alarm_whose_device_never_comes_back_is_written_down_as_missed_once(t
     virtual_time.run(story())
 
 
+class _Hanging(FakeSpeaker):
+    """A speaker whose device hangs: it takes what it is given, and neither begins nor ends anything."""
+
+    hangs = True
+
+    async def start(self, track: Track) -> FakeSounding:
+        sounding = await super().start(dataclasses.replace(track, start_ms=1 << 50) if self.hangs else track)
+        if self.hangs:
+            sounding.stop = lambda fade_ms: None  # type: ignore[method-assign]
+        return sounding
+
+    def work(self) -> None:
+        self.hangs = False
+        self._tracks = []
+
+
+def test_a_device_that_takes_a_sound_and_never_begins_is_ill_without_power_and_an_alarm_is_heard_when_it_works(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        studio = Studio(tmp_path, wall=at("10:00:00"))
+        studio.speaker = speaker = _Hanging(studio.clock)
+        studio.player = studio.build()
+        async with studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.until(at("10:15:00"))
+            assert studio.faults
+            assert set(studio.faults) == {(FaultCode.AUDIO_DEVICE, True)}
+            assert studio.silent_while_powered_ms <= 10_000, "two tries at most"
+            speaker.work()
+            await studio.until(at("10:20:00"))
+            assert [heard.complete for heard in studio.heard()] == [True]
+            assert studio.results() == [(studio.heard()[0].play, Result.PLAYED)]
+            assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+
+    virtual_time.run(story())
+
+
+def test_what_waits_for_the_end_of_another_sound_is_not_taken_for_a_hung_device(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            longer = order(1, studio, message=studio.blob("b40").hash, repeats=2, chime=0)
+            studio.change(orders=(HeldOrder(longer, studio.clock.now_ms(), 0, 10_000),))
+            await studio.until(at("10:03:00"))
+            assert [heard.complete for heard in studio.heard()] == [True, True]
+            assert studio.faults == []
+
+    virtual_time.run(story())
+
+
+def test_a_relay_that_did_not_switch_off_is_told_again_until_it_does(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"), entry("s2", "06:02:00", "b10"))
+            await studio.until(at("06:00:10"))
+            studio.break_relay()
+            await studio.until(at("06:01:00"))
+            assert studio.amplifier.on
+            studio.mend_relay()
+            await studio.until(at("06:01:02"))
+            assert not studio.amplifier.on
+            await studio.until(at("06:05:00"))
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 2
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+def test_what_a_relay_that_does_not_switch_on_would_keep_silent_waits_and_is_never_noted_as_heard(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"))
+            studio.break_relay()
+            await studio.until(at("06:10:00"))
+            assert studio.heard() == []
+            assert [(row.result, row.started_ms) for row in studio.journal.rows] == [(Result.MISSED, None)]
+            studio.accept(order(1, studio, repeats=2, chime=0))
+            await studio.until(at("06:20:00"))
+            assert studio.heard() == []
+            studio.mend_relay()
+            await studio.until(at("06:20:01"))
+            assert studio.amplifier.on
+            await studio.until(at("06:25:00"))
+            assert [heard.complete for heard in studio.heard()] == [True, True], "no pass was used up"
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize("lead_in_ms", [0, 400, 3_000])
+def test_a_track_that_was_handed_over_before_its_relay_failed_does_not_sound(tmp_path: Path, lead_in_ms: int) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00"), lead_in_ms=lead_in_ms) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            studio.break_relay()
+            await studio.until(at("06:00:20"))
+            studio.mend_relay()
+            await studio.until(at("06:05:00"))
+            (heard,) = studio.heard()
+            assert at("06:00:20") <= heard.first_sample_ms <= at("06:00:22") + lead_in_ms
+            assert heard.complete
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
 def test_a_device_that_never_answers_makes_one_row(tmp_path: Path) -> None:
     async def story() -> None:
         async with Studio(tmp_path, wall=at("05:59:00")) as studio:
@@ -137,6 +247,60 @@ def test_a_text_file_that_was_published_as_sound_is_missed_and_named(tmp_path: P
             assert first.detail.startswith("content damaged: ")
             assert second.result is Result.PLAYED
             assert (FaultCode.CONTENT_DAMAGED, True) in studio.faults
+
+    virtual_time.run(story())
+
+
+def test_a_card_that_stands_still_once_breaks_off_a_pass_which_begins_again_with_its_message(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.until(at("10:00:06"))
+            studio.speaker.stall()
+            await studio.until(at("10:02:00"))
+            assert [(heard.sources, heard.complete) for heard in studio.heard()] == [
+                (("1.ogg",), False),
+                (("1.ogg",), True),
+            ]
+            cut, played = studio.journal.rows
+            assert (cut.result, cut.detail) == (Result.CUT, "nothing came of it for 2000 ms: the card stands still")
+            assert (played.result, played.detail) == (Result.PLAYED, "")
+            assert studio.faults == []
+
+    virtual_time.run(story())
+
+
+def test_a_card_that_stands_still_again_and_again_costs_the_message_for_some_minutes_and_no_longer(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            for second in (6, 8):
+                await studio.until(at(f"10:00:{second:02}"))
+                studio.speaker.stall()
+            await studio.until(at("10:02:00"))
+            assert [heard.sources for heard in studio.heard()][:2] == [("1.ogg",)] * 2
+            assert studio.heard()[2].sources[0].startswith("speech:")
+            assert studio.journal.rows[-1].detail.startswith("content damaged")
+            await studio.until(at("10:10:00"))
+            studio.accept(order(2, studio, chime=0))
+            await studio.until(at("10:12:00"))
+            assert studio.heard()[-1].sources == ("1.ogg",)
+            assert studio.results()[-1][1] is Result.PLAYED
+
+    virtual_time.run(story())
+
+
+def test_a_bulletin_whose_card_stands_still_goes_on_where_it_would_be(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b60"))
+            await studio.until(at("06:00:20"))
+            studio.speaker.stall()
+            await studio.until(at("06:05:00"))
+            assert [heard.ended_ms for heard in studio.heard()] == [at("06:00:20"), at("06:01:00")]
+            assert [row.result for row in studio.journal.rows] == [Result.CUT, Result.PLAYED]
 
     virtual_time.run(story())
 

@@ -19,7 +19,7 @@ from protocol.order import Severity
 from protocol.priority import Rank
 from protocol.report import FaultCode, Grade, Result
 from protocol.timeline import Voice
-from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
+from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, Ear, NullSink, find
 from tests.agent.audio.sounds import ready_speaker
 from tests.agent.player.studio import Studio, at, entry, order
 from tests.support import virtual_time
@@ -280,7 +280,7 @@ FIRST_ENDS_MS = 920
 def test_fault_36_the_sound_server_dies_twice_while_an_alarm_sounds_and_it_is_heard_in_the_end(
     tmp_path: Path, null_sink: NullSink
 ) -> None:
-    async def story() -> None:
+    async def story() -> Ear:
         studio, speaker, _ = await in_real_time(tmp_path, null_sink)
         async with studio:
             studio.accept(order(1, studio, chime=0))
@@ -289,11 +289,16 @@ def test_fault_36_the_sound_server_dies_twice_while_an_alarm_sounds_and_it_is_he
                 null_sink.pull_out()
                 await studio.pass_ms(200)
                 null_sink.plug_in()
+            ear = null_sink.listen()
             await studio.pass_ms(2 * NOISY_MS + PASS_MS)
         await speaker.close()
         results = [row.result for row in studio.journal.rows]
         assert results[-1] is Result.PLAYED
         assert set(results[:-1]) == {Result.CUT}
         assert studio.faults[-1] == (FaultCode.AUDIO_DEVICE, False)
+        return ear
 
-    asyncio.run(story())
+    heard, _ = asyncio.run(story()).close()
+    whole, _ = soundfile.read(Recordings().path("1"), dtype="float32")
+    _, likeness = find(whole[-2 * RATE_HZ :], heard)
+    assert likeness > 0.9, "the end of the message came out of the loudspeaker"

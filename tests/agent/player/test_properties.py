@@ -88,6 +88,8 @@ happenings = st.lists(
                 Studio.unlock,
                 lambda studio: studio.speaker.unplug(),
                 lambda studio: studio.speaker.plug_in(),
+                Studio.break_relay,
+                Studio.mend_relay,
             ]
         ),
     ),
@@ -102,6 +104,8 @@ def _live(folder: Path, programme: list[Entry], events: list[Happening], check: 
             for instant, happening in sorted(events, key=lambda event: event[0]):
                 await studio.until(BEGIN + instant)
                 happening(studio)
+            await studio.until(at("07:25:00"))
+            studio.mend_relay()
             await studio.until(at("07:30:00"))
             await studio.stop()
             check(studio)
@@ -195,7 +199,7 @@ def _keeps_the_rules(studio: Studio) -> None:
         elif sound.first_sample_ms < QUIET[1]:
             assert sound.ended_ms <= QUIET[0] + FADE_MS, "programme in quiet hours"
     assert studio.heard_without_power == [], "sound with the amplifier off"
-    assert studio.silent_while_powered_ms <= 3000, "amplifier on for nothing"
+    assert studio.silent_while_powered_ms <= 3000 + studio.relay_broken_ms, "amplifier on for nothing"
     assert not studio.amplifier.on
     assert studio.journal.opened == {}, "a row was left open"
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.core.cueing import Cue
+from agent.drivers.clock import SystemClock
 from agent.ports.sound import Accent, FileSound, Sound, SoundError, SpeechSound, ToneKind, ToneSound
+from agent.services.checks import Checks, digest_here
 from agent.services.content import GONE, MISSING, Content, Ready, Unready
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.messages import BY_CODE
@@ -34,12 +36,15 @@ class Box:
 
     def __init__(self, recordings: Recordings) -> None:
         self.faults: list[tuple[FaultCode, str]] = []
+        clock = SystemClock("system")
         self.content = Content(
+            clock,
             lambda _: None,
             recordings,
             lambda _: None,
-            lambda code, raised, detail: self.faults.append((code, detail)),
-            Accent.CENTRAL,
+            checks=Checks(clock, digest_here, lambda: None),
+            on_fault=lambda code, raised, detail: self.faults.append((code, detail)),
+            accent=Accent.CENTRAL,
         )
 
     def segment(self, order: Order) -> Segment:

@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.drivers.audio.engine.rendered import Ask, Rendered
 from agent.drivers.audio.engine.sentences import Sentences
+from agent.drivers.audio.paced import stalled
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Envelope, Samples, factor, frames, limited, milliseconds
 from agent.ports.sound import Sounded, SoundError, Track
 
@@ -150,7 +151,7 @@ class Voice:
         """For so many samples more it has nothing to give; 0: it had something."""
         self._starved = self._starved + count if count else 0
         if self._starved >= STARVED and not self.over:
-            self.end(SoundError(f"nothing came of it for {milliseconds(STARVED)} ms", device=False))
+            self.end(stalled(milliseconds(STARVED)))
 
     def end(self, how: Sounded | SoundError) -> None:
         """Once; what is told is told after the block in which it ends was looked at."""

@@ -124,6 +124,7 @@ class Engine:
         self._begin_at = begin_at
         self._place = begin_at
         self._writing_since: float | None = None
+        """Since when the device has been asked for something, and has not answered yet."""
         self._hushed_s = 0.0
         """For so long what was written has been a pause."""
         self._feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
@@ -372,27 +373,38 @@ class Engine:
             return
         if not self._mixer.empty:
             self._busy_s = time.monotonic()
+        self._writing_since = time.monotonic()
         heard_ms = _boot_ms() + self._apart_ms + device.ahead_ms()
         block = self._mixer.block(heard_ms)
         self._hushed_s = self._hushed_s + BLOCK_S if float(np.abs(block).max()) < HUSHED else 0.0
         self._writing_since = time.monotonic()
         device.write(block)
+        self._writing_since = None
 
     def _rest(self, device: Output | None) -> None:
         """Nothing to do: the stream stands still, and costs nothing, until there is."""
         try:
             if device is not None:
-                device.pause()
+                self._switch(device, device.pause)
             with self._wake:
                 self._wake.wait_for(lambda: self._device is not device or (device and not self._mixer.empty))
-            with self._feeding:
-                if device is not None and device is self._device:
-                    self._busy_s = time.monotonic()
-                    self._woken_s = time.monotonic()
-                    device.go_on()
+            self._busy_s = time.monotonic()
+            if device is not None:
+                self._switch(device, device.go_on)
         except SoundError as error:
             assert device is not None
             self._lost(device, error)
+
+    def _switch(self, device: Output, pause_or_go_on: Callable[[], None]) -> None:
+        """One that never comes back from this is as stuck as one that takes no sound. Raises SoundError."""
+        with self._feeding:
+            if device is not self._device:
+                return
+            self._writing_since = self._woken_s = time.monotonic()
+            try:
+                pause_or_go_on()
+            finally:
+                self._writing_since = None
 
 
 def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, pause: bool, retry: bool) -> int | None:

@@ -29,6 +29,8 @@ BACK: Final = frames(2_000)
 """So long it must have been heard before it takes over from the fallback."""
 NOBODY_S: Final = 0.2
 """While nobody writes the pipe it is looked at so often."""
+PAUSE: Final = frames(1_000)
+"""Whoever speaks is silent for no longer than this."""
 SILENCE: Final = 10 ** (-60 / 20)
 WITHOUT_FALLBACK_MS: Final = 30_000
 """After so much silence, with nothing to put in its place, the slot ends."""
@@ -53,7 +55,9 @@ class Station:
         self._silent = 0
         """Samples since the station was heard last."""
         self._heard = 0
-        """Samples of the station, since the fallback sounds, without a silence between."""
+        """Samples of the station, since the fallback sounds, without a silence between that is longer than a pause."""
+        self._pause = 0
+        """For so many samples it has sent silence."""
         self._taken = 0
         self._away: list[tuple[int, int | None]] = []
         """From when to when the fallback sounded, in samples of this track."""
@@ -73,10 +77,17 @@ class Station:
             self._lost = False
             self._store.put(samples)
             self._store.keep_newest(HELD)
-            if _is_silent(samples):
-                self._heard = 0
-            else:
-                self._heard += len(samples)
+            self._note(samples)
+
+    def _note(self, samples: Samples) -> None:
+        """Speech is silent between its words, digitally so from some studios: that is still the station."""
+        if not _is_silent(samples):
+            self._heard += len(samples)
+            self._pause = 0
+            return
+        self._pause += len(samples)
+        if self._pause > PAUSE:
+            self._heard = 0
 
     def lose(self) -> None:
         """The process that received it has died; another may follow."""

@@ -70,9 +70,10 @@ class Broke(msgspec.Struct, frozen=True, tag="broke"):
     message: str
     vi: str
     device: bool
+    stalled: bool
 
     def error(self) -> SoundError:
-        return SoundError(self.message, vi=self.vi, device=self.device)
+        return SoundError(self.message, vi=self.vi, device=self.device, stalled=self.stalled)
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):
@@ -118,7 +119,7 @@ Event = Taken | Broke | Started | Sentence | Mixed | Ended | Alive
 
 
 def broke(number: int, error: SoundError) -> Broke:
-    return Broke(number, str(error)[:500], error.vi[:500], error.device)
+    return Broke(number, str(error)[:500], error.vi[:500], error.device, error.stalled)
 
 
 def _plain(value: Any) -> Any:
