@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
+from protocol.live import WARM_MS
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 BOARDS: Final = ("alpha", "hdmi", "hub75", "png")
@@ -26,7 +27,8 @@ MAX_MESSAGE: Final = 65_535
 ACCENTS: Final = ("north", "central", "south")
 TALK_TO: Final = ("commune",)
 TRUSTS: Final = ("synchronised", "system")
-MAX_LEAD_IN_MS: Final = 10_000
+MAX_LEAD_IN_MS: Final = WARM_MS
+"""An officer who speaks live is told to wait for so long; of whatever settles later the first words would be lost."""
 HEARD: Final = 5
 THRESHOLDS: Final = (4, 12)
 """Below these a microphone would hear the box by chance, above them never."""

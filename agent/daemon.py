@@ -26,6 +26,7 @@ from agent.drivers.audio.announcer import look
 from agent.drivers.audio.source import RATE_HZ, File, milliseconds
 from agent.drivers.boards.painter import Painter
 from agent.drivers.boards.png import png
+from agent.drivers.boards.worker import Worker
 from agent.drivers.clock import SystemClock
 from agent.drivers.ear.recorded import Horn
 from agent.drivers.gpio.relay import RelayAmplifier
@@ -54,8 +55,8 @@ from agent.services.inbox import Identity, Inbox
 from agent.services.keeper import Keeper
 from agent.services.live import Live
 from agent.services.own_orders import OwnOrders
-from agent.services.panel import Judged, PanelService, Wiring, output_of, wiring_of
-from agent.services.panel_code import judged
+from agent.services.panel import PanelService, Wiring, output_of, wiring_of
+from agent.services.panel_code import CodeJudge
 from agent.services.papers import PaperKeeper
 from agent.services.player import Player
 from agent.services.progress import Progress
@@ -285,7 +286,14 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
         amplifier = switched = RelayAmplifier(pins, relay)
         troubles["amplifier"] = switched.trouble
     horn = ear.horn(config, amplifier)
-    power = BrownOut(horn or amplifier, speaker, clock=mind.clock, kept=LivesFile(config.state_dir), keeper=mind.keeper)
+    power = BrownOut(
+        horn or amplifier,
+        speaker,
+        clock=mind.clock,
+        kept=LivesFile(config.state_dir),
+        keeper=mind.keeper,
+        aside=Worker("lives").do,
+    )
     wiring = wiring_of(config.panel)
     lock = ServiceLock(power.amplifier, power.speaker, locked=Contact.SERVICE in wiring.contacts)
     return _Wires(pins, wiring, power, lock, speaker, troubles, horn)
@@ -367,10 +375,6 @@ def _panel(
         entropy=lambda: secrets.token_bytes(ENTROPY_BYTES),
         key=lambda: KeySigner.from_seed(secrets.token_bytes(32)),
     )
-
-    async def judge(entered: str) -> Judged:
-        return await asyncio.to_thread(judged, entered, config.panel.code, config.panel.duress_code, token.text)
-
     panel = PanelService(
         wires.wiring,
         wires.pins,
@@ -382,7 +386,7 @@ def _panel(
         troubles={**wires.troubles, "token": token.trouble},
         microphone=audio.microphone(config),
         inlet=wires.inlet,
-        judge=judge,
+        judge=CodeJudge(config.panel.code, config.panel.duress_code, token.text),
         sounding=lambda: player.sounding,
         caller=caller if token.text else None,
         talk_to_commune=config.panel.talk_to == "commune",
@@ -485,12 +489,9 @@ def _open_the_desk(
     speaks = CodeSpeaker(
         enrolment_code(me.box),
         accent=Accent(config.voice),
-        speaker=wires.lock.speaker,
-        amplifier=wires.lock.amplifier,
+        say=player.aside.say,
         trust=mind.store.trust,
-        clock=mind.clock,
         busy=lambda: player.sounding is not None,
-        lead_in_ms=config.lead_in_ms,
     )
     return ServiceDesk(
         About(me.box, config.name, VERSION, mind.clock.now_ms()),

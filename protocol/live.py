@@ -35,6 +35,8 @@ GROUP_FRAMES: Final = 3
 """So many frames a page puts into a group: a signature every 60 ms costs 18 kbit/s, and the group's length of delay."""
 SPEAKING: Final = frozenset({Role.COMMUNE, Role.EMERGENCY})
 """As what a session is signed: a commune's by one person, unless the roots ask for more; any other by two."""
+WARM_MS: Final = 2_000
+"""So long a page tells the officer to wait while amplifiers that were dark settle, and no box may need longer."""
 SILENCE_S: Final = 5
 """After so long without a group the session is over for the box."""
 

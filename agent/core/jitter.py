@@ -3,7 +3,7 @@
 The connection keeps order and loses nothing (TCP), but it stands still: then there is nothing to play, the buffer
 waits, and is as much deeper from there on: nothing is lost. What was too deep for a while is played a little faster,
 and its silences are left out, until it is not. Behind MAX_MS the oldest frames are given up: live voice that comes
-late is another voice.
+late is another voice. Numbers that leap further than that are another beginning: the page was loaded again.
 """
 
 from collections.abc import Sequence
@@ -82,8 +82,8 @@ class JitterBuffer:
 
     def put(self, first: int, frames: Sequence[bytes], at_ms: float) -> None:
         """Frames, numbered from `first`; what was played or given up already is not played again."""
-        if self._ready_ms is None and frames:
-            self._ready_ms, self._next, self._end = at_ms + START_MS, first, first
+        if frames and (self._ready_ms is None or (first - self._end) * FRAME_MS > MAX_MS):
+            self._begin(first, at_ms)
         self._look_at_the_depth(at_ms)
         for number, frame in enumerate(frames, first):
             if number >= self._next:
@@ -106,6 +106,14 @@ class JitterBuffer:
         self.played += 1
         return Step(frame, FRAME_MS * HASTE if self._has_too_much else FRAME_MS, self._has_too_much)
 
+    def _begin(self, first: int, at_ms: float) -> None:
+        """For the first time, or anew; what was still to be played is given up."""
+        self.lost += len(self._frames)
+        self._frames.clear()
+        self._lows.clear()
+        self._has_too_much = False
+        self._ready_ms, self._next, self._end = at_ms + START_MS, first, first
+
     def _nothing_there(self) -> Step:
         self._gap += 1
         self.stalls += self._gap == 1
@@ -121,7 +129,8 @@ class JitterBuffer:
         self._has_too_much = spare > 0 and bool(old or self._has_too_much)
 
     def _give_up_the_oldest(self) -> None:
-        while self.held_ms > MAX_MS:
-            self.lost += 1
-            self._frames.pop(self._next, None)
-            self._next += 1
+        oldest = max(self._next, self._end - MAX_MS // FRAME_MS)
+        for number in [number for number in self._frames if number < oldest]:
+            del self._frames[number]
+        self.lost += oldest - self._next
+        self._next = oldest

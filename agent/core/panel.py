@@ -78,6 +78,14 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A contact can be read now that could not before, and this is how it is found."""
+
+    contact: str
+    on: bool
+
+
+@dataclass(frozen=True)
 class Entered:
     """Somebody entered a code."""
 
@@ -112,7 +120,7 @@ class Locked:
     on: bool
 
 
-Event = Edge | Entered | Heard | Talk | Broken | Locked
+Event = Edge | Found | Entered | Heard | Talk | Broken | Locked
 
 
 # What is to be done
@@ -270,7 +278,7 @@ def begin(
 
     `duress`: a fault DURESS of an earlier run is still noted.
     """
-    levels = {name: Level(on, at_ms, on, at_ms, spent=on) for name, on in contacts.items()}
+    levels = {name: _as_found(on, at_ms) for name, on in contacts.items()}
     chosen = next((int(name.split()[1]) for name, on in contacts.items() if on and name.startswith("select ")), message)
     panel = Panel(levels=levels, message=chosen, duress_ms=at_ms if duress else None, hold_ms=hold_ms)
     acts: list[Act] = []
@@ -278,6 +286,10 @@ def begin(
         panel, more = _follow(panel, name, at_ms, first=True)
         acts += more
     return panel, tuple(acts)
+
+
+def _as_found(on: bool, at_ms: int) -> Level:
+    return Level(on, at_ms, on, at_ms, spent=on)
 
 
 def step(panel: Panel, event: Event | None, at_ms: int) -> Outcome:
@@ -302,17 +314,23 @@ def _take(panel: Panel, event: Event, at_ms: int) -> Outcome:
         case Edge(contact, on):
             level = panel.levels[contact]
             return _with(panel, contact, level if level.raw is on else replace(level, raw=on, raw_ms=at_ms)), ()
+        case Found(contact, on):
+            return _follow(_with(panel, contact, _as_found(on, at_ms)), contact, at_ms, first=True)
         case Entered(code):
             return _entered(panel, code, at_ms)
-        case Heard():
-            speech = panel.speech
-            return (panel if speech is None else replace(panel, speech=replace(speech, heard_ms=at_ms))), ()
+        case Heard() | Locked():
+            return _noted(panel, event, at_ms), ()
         case Talk(on, again):
             return _by_command(panel, on, again, at_ms)
         case Broken(why):
             return _hush(panel, why)
-        case Locked(on):
-            return replace(panel, locked=on), ()
+
+
+def _noted(panel: Panel, event: Heard | Locked, at_ms: int) -> Panel:
+    if isinstance(event, Locked):
+        return replace(panel, locked=event.on)
+    speech = panel.speech
+    return panel if speech is None else replace(panel, speech=replace(speech, heard_ms=at_ms))
 
 
 def _timers(panel: Panel) -> Iterator[_Timer]:
@@ -379,7 +397,7 @@ def _settle(panel: Panel, name: str) -> Outcome:
 
 
 def _follow(panel: Panel, name: str, at_ms: int, *, first: bool = False) -> Outcome:
-    """What a contact means the moment that it has another position; `first`: it is found in this one at the start."""
+    """What a contact means the moment that it has another position; `first`: it is found in this one."""
     on = panel.is_on(name)
     if name.startswith("select "):
         return (replace(panel, message=int(name.split()[1])) if on else panel), ()
@@ -519,11 +537,14 @@ def _rank_again(panel: Panel) -> Outcome:
 
 
 def _pretend(panel: Panel) -> Outcome:
-    """An open microphone speaks no more, and its lamp stays lit. Nothing opens it again but another press."""
+    """An open microphone speaks no more, and its lamp stays lit. Nothing opens it again but another press.
+
+    Why is not said: whoever forces somebody may read what the box logs.
+    """
     speech = panel.speech
     if speech is None or speech.forced:
         return panel, ()
-    return replace(panel, speech=replace(speech, forced=True)), (Hush("the duress code was entered"),)
+    return replace(panel, speech=replace(speech, forced=True)), (Hush(""),)
 
 
 def _hush(panel: Panel, why: str) -> Outcome:

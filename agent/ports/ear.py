@@ -31,7 +31,7 @@ class Listening(Protocol):
         """The next block, 20 to 1000 ms long. Raises EarError when the microphone is gone."""
         ...
 
-    def close(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Microphone(Protocol):
@@ -43,6 +43,6 @@ class Microphone(Protocol):
 class Line(Protocol):
     """A measuring chip at the amplifier: its supply current, or the rectified signal of its output."""
 
-    def level(self) -> float:
-        """At this moment, in whatever unit. Returns within a millisecond. Raises EarError."""
+    async def level(self) -> float:
+        """At this moment, in whatever unit. Raises EarError, also where the chip is slow, and is left alone then."""
         ...

@@ -23,13 +23,16 @@ class Line:
 
 Changed = Callable[[bool, int], None]
 """Whether the line is on now, and since which instant of the boot clock (milliseconds)."""
+Lost = Callable[[PinsError], None]
+"""A watched line tells nothing any more, and why; it was let go and may be watched anew."""
 
 
 class Pins(Protocol):
-    """All calls belong to the event loop's thread, and `changed` is called there."""
+    """All calls belong to the event loop's thread, and `changed` and `lost` are called there."""
 
-    def watch(self, line: Line, changed: Changed) -> bool:
-        """Tell every edge, bounces included, from now on; whether the line is on now. Raises PinsError."""
+    def watch(self, line: Line, changed: Changed, lost: Lost) -> bool:
+        """Tell every edge, bounces included, from now on; whether the line is on now. Raises PinsError; a line that
+        was refused is not kept, and may be asked for again."""
         ...
 
     def drive(self, line: Line, on: bool) -> None:

@@ -1,7 +1,9 @@
 """Between player and amplifier: writes down when the amplifier is on, and holds back what the power does not carry."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -18,7 +20,15 @@ NAME: Final = "brown-out"
 BELOW_ALARMS: Final = OWN_LEVEL + 1
 """A lock of this level holds back the programme and voices, and no alarm."""
 
+PATIENCE_MS: Final = 500
+"""A disk that takes longer for a few bytes holds back no alarm; this life's end may go uncounted then."""
+
 log = structlog.get_logger()
+
+
+async def at_once(work: Callable[[], None]) -> None:
+    """In the event loop."""
+    work()
 
 
 class BrownOut:
@@ -32,7 +42,12 @@ class BrownOut:
         clock: Clock,
         kept: LivesKept,
         keeper: Keeper,
+        aside: Callable[[Callable[[], None]], Awaitable[None]] = at_once,
     ) -> None:
+        """`aside` does what waits for the disk, one after the other, and returns when it is done."""
+        self._aside = aside
+        self._writing: asyncio.Future[None] | None = None
+        self._wanted = False
         self._inner = amplifier
         self._clock = clock
         self._kept = kept
@@ -55,15 +70,18 @@ class BrownOut:
         while True:
             self._apply()
             await self._clock.sleep_ms(CALM_MS)
-            self._note(calm(self._lives))
+            await self._note(calm(self._lives))
 
     async def power(self, on: bool) -> None:
         """Written before it is on, and after it is off: what ends this life in between is told by the next."""
+        self._wanted = on
         if on and not self._lives.amplifier_on:
-            self._note(replace(self._lives, amplifier_on=True))
+            await self._note(replace(self._lives, amplifier_on=True))
+            if not self._wanted:
+                return  # meanwhile somebody has switched it off, who may be working at it
         await self._inner.power(on)
         if not on and self._lives.amplifier_on:
-            self._note(replace(self._lives, amplifier_on=False))
+            await self._note(replace(self._lives, amplifier_on=False))
 
     def _apply(self) -> None:
         if self.measure is not Measure.FULL:
@@ -75,9 +93,17 @@ class BrownOut:
         lock = Lock(self._clock.now_ms(), None, self.measure.words, BELOW_ALARMS)
         self._keeper.lock_unwritten(NAME, lock if self.measure is Measure.ORDERS_ONLY else None)
 
-    def _note(self, lives: Lives) -> None:
+    async def _note(self, lives: Lives) -> None:
+        """Returns when it is on the disk, or after PATIENCE_MS."""
         self._lives = lives
-        self._kept.keep(lives)
+        self._writing = writing = asyncio.ensure_future(self._aside(partial(self._kept.keep, lives)))
+        patience = asyncio.ensure_future(self._clock.sleep_ms(PATIENCE_MS))
+        try:
+            await asyncio.wait({writing, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+        if not writing.done():
+            log.warning("the disk is slow to take how this life goes")
 
 
 class _LowerSpeaker:

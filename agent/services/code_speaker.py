@@ -1,12 +1,11 @@
-"""Speaks the enrolment code on request, for an installer on a ladder: only before the approval, never over a sound."""
+"""Speaks the enrolment code on request, for an installer on a ladder: only before the approval, below all else."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from agent.core.code import spoken
 from agent.errors import AgentError
-from agent.ports.clock import Clock
-from agent.ports.sound import Accent, Amplifier, Speaker, SpeechSound, Track
+from agent.ports.sound import Accent, Sound, SpeechSound
 from agent.ports.store import Trust
 
 NAME: Final = "code"
@@ -20,26 +19,20 @@ class CodeSpeaker:
         code: str,
         *,
         accent: Accent,
-        speaker: Speaker,
-        amplifier: Amplifier,
+        say: Callable[[tuple[Sound, ...], str], Awaitable[None]],
         trust: Trust,
-        clock: Clock,
         busy: Callable[[], bool],
-        lead_in_ms: int,
     ) -> None:
-        """`busy` tells whether something else sounds."""
+        """`say` lets it sound below all else (`Aside.say`); `busy` tells whether something else sounds."""
         self._code = code
         self._accent = accent
-        self._speaker = speaker
-        self._amplifier = amplifier
+        self._say = say
         self._trust = trust
-        self._clock = clock
         self._busy = busy
-        self._lead_in_ms = lead_in_ms
         self._speaking = False
 
     async def speak(self) -> None:
-        """Raises AgentError when it may not, SoundError when it cannot."""
+        """Raises AgentError when it may not or something else begins to sound, SoundError when it cannot."""
         if self._trust.broker() is not None:
             raise AgentError(
                 "this box is approved: its code is of no more use, and its loudspeaker is the village's",
@@ -49,11 +42,6 @@ class CodeSpeaker:
             raise AgentError("something sounds now; ask again later", vi="đang có tiếng phát; hãy thử lại sau")
         self._speaking = True
         try:
-            await self._amplifier.power(True)
-            start_ms = self._clock.now_ms() + self._lead_in_ms
-            speech = SpeechSound(spoken(self._code), self._accent)
-            track = Track((speech,), 0, start_ms, None, 0, 0, NAME, NAME)
-            await (await self._speaker.start(track)).ended()
+            await self._say((SpeechSound(spoken(self._code), self._accent),), NAME)
         finally:
-            await self._amplifier.power(False)
             self._speaking = False

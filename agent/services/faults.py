@@ -61,5 +61,6 @@ class Faults:
         try:
             self._outbox.note_fault(code, raised, self._clock.now_ms(), detail)
         except StoreError as error:
-            log.warning("fault not written; the next beat carries it", code=code.name, reason=str(error))
+            name = None if code is FaultCode.DURESS else code.name
+            log.warning("fault not written; the next beat carries it", code=name, reason=str(error))
         self._reporter.set()

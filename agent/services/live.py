@@ -1,8 +1,8 @@
 """Live voice: a session that passed its judge is listened to, and what its key has signed is heard.
 
-The voice speaks from its first group on, as the planner lets it: quiet hours, locks and alarms are the planner's. It
+The voice speaks from its first frame on, as the planner lets it: quiet hours, locks and alarms are the planner's. It
 ends with its last group, at its limit, with a stop, or when groups stay away; a session that is over is not taken up
-again.
+again. Groups without frames keep the session, not the voice: it leaves the plan, and comes back with new frames.
 """
 
 import asyncio
@@ -40,6 +40,8 @@ LOOK_MS: Final = 150
 """How often limits, locks and higher alarms are looked at: a voice is silent within 300 ms of what outranks it."""
 SETTLE_MS: Final = 400
 """What the speaker still has of the voice sounds out before the voice is taken from the plan."""
+PAUSE_MS: Final = 3_000
+"""Without frames for so long, nobody speaks: the amplifier goes off, and the programme goes on."""
 ENDED: Final = (Stage.CANCELLED, Stage.EXPIRED)
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE, RejectCode.AREA, RejectCode.EXPIRED, RejectCode.NO_TIME})
 """An honest controller causes these; any other is told as a fault."""
@@ -59,6 +61,10 @@ class _Speech:
     """When the last group that counts came, by the boot clock."""
     looked_ms: int = 0
     """When alarms were looked at last, by the boot clock."""
+    spoken_ms: int = 0
+    """When the last frame came, by the boot clock."""
+    turns: int = 0
+    """How often it has begun to speak; each is a play of its own."""
     voice: Voice | None = None
     closed: bool = False
     """The controller says that it is over."""
@@ -162,8 +168,7 @@ class Live:
         finally:
             listening.cancel()
             await asyncio.wait([listening])
-            speech.inlet.close()
-            self._keeper.end_voice(speech.name)
+            self._fall_silent(speech)
 
     async def _listen(self, speech: _Speech) -> None:
         """Take groups until the controller says that it is over; try again when the connection breaks."""
@@ -195,13 +200,33 @@ class Live:
 
     def _speak(self, speech: _Speech, group: VoiceGroup) -> None:
         """From the first frame on it stands in the plan."""
-        if speech.voice is not None or not group.frames:
+        if not group.frames:
+            return
+        speech.spoken_ms = self._clock.boot_ms()
+        if speech.voice is not None:
             return
         session = speech.admitted.session
         now_ms = self._clock.now_ms()
-        voice = Voice(speech.name, Rank.LIVE, now_ms, session.expires * SECOND_MS, level=speech.admitted.level)
+        voice = Voice(
+            self._next_turn(speech), Rank.LIVE, now_ms, session.expires * SECOND_MS, level=speech.admitted.level
+        )
         speech.voice = replace(voice, attached=self._attached(speech))
         self._keeper.speak(speech.voice)
+
+    def _next_turn(self, speech: _Speech) -> str:
+        """Its name; what was over once is not heard again under the same."""
+        speech.turns += 1
+        if speech.turns == 1:
+            return speech.name
+        name = f"{speech.name}-{speech.turns}"
+        speech.inlet = self._inlet(name)
+        return name
+
+    def _fall_silent(self, speech: _Speech) -> None:
+        speech.inlet.close()
+        if speech.voice is not None:
+            self._keeper.end_voice(speech.voice.name)
+            speech.voice = None
 
     def _attached(self, speech: _Speech) -> str:
         """The alarm inside which it speaks; none while an alarm of a higher level than the voice's is in force."""
@@ -214,6 +239,8 @@ class Live:
         due_ms = float(self._clock.boot_ms())
         while (why := self._over(speech)) is None:
             now_ms = self._clock.boot_ms()
+            if speech.voice is not None and speech.buffer.held_ms == 0 and now_ms - speech.spoken_ms >= PAUSE_MS:
+                self._fall_silent(speech)
             if speech.heard_ms is None or (speech.buffer.held_ms == 0 and now_ms - speech.heard_ms > LOOK_MS):
                 self._look_at_the_alarms(speech)
                 speech.arrived.clear()

@@ -14,7 +14,7 @@ import structlog
 from agent.config import CONTACTS, PanelConfig
 from agent.core import lamps, panel
 from agent.core.lamps import Lamp, View
-from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, Heard, Locked, Talk
+from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, Found, Heard, Locked, Talk
 from agent.errors import AgentError
 from agent.ports.clock import Clock, wait_for
 from agent.ports.microphone import Microphone
@@ -34,6 +34,8 @@ LOOK_EVERY_MS: Final = 1_000
 """While an alarm of the button may have to follow the clock."""
 IDLE_MS: Final = 10_000
 """How late a lamp may tell of a fault that has nothing to do with the panel."""
+LOOK_FOR_LINES_MS: Final = 5_000
+"""How often a line is asked for again that could not be had."""
 RETRY_MS: Final = 1_000
 """After a failure of the panel's own."""
 ON_AIR_MS: Final = 100
@@ -41,6 +43,8 @@ ON_AIR_MS: Final = 100
 HEARD_EVERY_MS: Final = 1_000
 SPEECH_CB: Final = -400
 """What is louder at the microphone is speech."""
+PRESSED: Final = (Contact.EMERGENCY, Contact.STOP, Contact.MICROPHONE, Contact.KEY)
+"""Nobody presses what cannot be read. Of all others the last that was seen holds, such as that somebody works there."""
 SILENT_FAULTS: Final = frozenset({FaultCode.DURESS, FaultCode.SERVICE})
 """The first is for the province alone; the second has its own signs."""
 
@@ -144,6 +148,12 @@ class PanelService:
         """To whom the terminal wants to speak next: codes of boxes, none for the commune; None for nobody else."""
         self._call: Call | None = None
         self._lit: dict[Lamp, bool] = {}
+        self._dead: set[Lamp] = set()
+        """Those that cannot be switched."""
+        self._missing: dict[str, str] = {}
+        """Contacts that cannot be read, and why."""
+        self._look_for_lines_ms = 0
+        """When they are asked for again, by the boot clock."""
         self._troubles: dict[str, str] = {}
         self._found_before = dict(troubles or {})
         self._supply: dict[str, str] = {}
@@ -257,11 +267,10 @@ class PanelService:
         now, found = self._clock.boot_ms(), {}
         for what, detail in self._found_before.items():
             self._trouble(what, detail)
-        for name, line in self._wiring.contacts.items():
-            try:
-                found[name] = self._pins.watch(line, self._edge_of(name))
-            except Exception as error:  # one contact of a driver that misbehaves must not cost the others
-                self._trouble(name, str(error) or repr(error))
+        for name in self._wiring.contacts:
+            if (on := self._watch(name)) is not None:
+                found[name] = on
+        self._tell_what_is_missing()
         duress = FaultCode.DURESS in self._faults.active()
         self._state, acts = panel.begin(found, self._wiring.message, now, duress=duress, hold_ms=self._wiring.hold_ms)
         await self._do_all(acts)
@@ -276,6 +285,38 @@ class PanelService:
             if contact not in found:
                 self._faults.cleared(code)
 
+    def _watch(self, name: str) -> bool | None:
+        """Whether this contact is on; None while it cannot be read."""
+        try:
+            on = self._pins.watch(self._wiring.contacts[name], self._edge_of(name), lambda why: self._lost(name, why))
+        except Exception as error:  # one contact of a driver that misbehaves must not cost the others
+            self._missing[name] = str(error) or repr(error)
+            return None
+        self._missing.pop(name, None)
+        return on
+
+    def _lost(self, name: str, why: PinsError) -> None:
+        self._missing[name] = str(why)
+        self._look_for_lines_ms = self._clock.boot_ms() + LOOK_FOR_LINES_MS
+        if name in PRESSED:
+            self._note(Edge(name, False), self._clock.boot_ms())
+        self._woken.set()
+
+    def _look_for_what_is_missing(self) -> None:
+        now = self._clock.boot_ms()
+        if now >= self._look_for_lines_ms:
+            self._look_for_lines_ms = now + LOOK_FOR_LINES_MS
+            for name in list(self._missing):
+                if (on := self._watch(name)) is not None:
+                    self._note(Found(name, on), now)
+            for lamp in self._dead:
+                self._lit.pop(lamp, None)
+        self._tell_what_is_missing()
+
+    def _tell_what_is_missing(self) -> None:
+        for name in self._wiring.contacts:
+            self._trouble(f"contact {name}", self._missing.get(name, ""))
+
     def _edge_of(self, name: str) -> Changed:
         return lambda on, at_ms: self._note(Edge(name, on), at_ms)
 
@@ -283,6 +324,7 @@ class PanelService:
         """All that happened, in its order; then what time alone brings about."""
         async with self._one_at_a_time:
             self._own.look()
+            self._look_for_what_is_missing()
             while self._happened:
                 at_ms, event = self._happened.pop(0)
                 await self._step(event, at_ms)
@@ -432,9 +474,12 @@ class PanelService:
         try:
             self._pins.drive(line, on)
             self._lit[lamp] = on
+            self._dead.discard(lamp)
+            self._trouble(f"lamp {lamp}", "")
         except PinsError as error:
             self._lit[lamp] = on  # not again each second
-            self._trouble(lamp, str(error))
+            self._dead.add(lamp)
+            self._trouble(f"lamp {lamp}", str(error))
 
     def _dark(self) -> None:
         for lamp in self._wiring.lamps:
@@ -446,6 +491,8 @@ class PanelService:
         due = [now + (LOOK_EVERY_MS if self._own.may_go_on else IDLE_MS), *filter(None, [panel.next_ms(self._state)])]
         if self._voice is not None:
             due.append(now + ON_AIR_MS)
+        if self._missing or self._dead:
+            due.append(self._look_for_lines_ms)
         if self._wiring.lamps:
             due += [at for row in self._patterns(now).values() if (at := row.next_ms(now)) is not None]
         return max(1, min(due) - now)

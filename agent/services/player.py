@@ -18,6 +18,7 @@ from agent.core.tape import signal_ms
 from agent.ports.clock import Clock, wait_for
 from agent.ports.journal import PlayJournal
 from agent.ports.sound import Accent, Amplifier, Speaker
+from agent.services.aside import Aside
 from agent.services.checks import Checks, Digest, StillReadingError, digest_here
 from agent.services.content import Content, Unready
 from agent.services.device_health import DeviceHealth
@@ -90,6 +91,7 @@ class Player:
         self._stages = Stages(on_order, clock.now_ms)
         self._refusals = Refusals(self._planning, self._log)
         self._device = DeviceHealth(clock, on_fault)
+        self.aside = Aside(speaker, clock, changed)
         unheard = Unheard(on_fault)
         self._performance = Performance(
             speaker,
@@ -131,6 +133,7 @@ class Player:
                 tick_ms = POWERED_TICK_MS if self._power.is_on and self.sounding is None else TICK_MS
                 await wait_for(self._clock, self._changed, min(tick_ms, self._wake_ms - self._clock.now_ms()))
         finally:
+            self.aside.give_way()
             self._checks.close()
             await self._performance.wind_down()
             await self._power.off()
@@ -158,7 +161,10 @@ class Player:
         self._stop_what_is_not_wanted(around, holdings, now)
         while True:
             following = self._following(around, now)
-            await self._power.follow(needed=self._needs_power(following, now))
+            needed = self._needs_power(following, now)
+            if needed:
+                self.aside.give_way()
+            await self._power.follow(needed=needed or self.aside.is_wanted)
             self._stumbles.attempt(following)
             if self._power.is_lacking:
                 self._performance.hold_back(now + self._lead_in_ms + MARGIN_MS)
@@ -166,6 +172,7 @@ class Player:
                 break
             now = self._clock.now_ms()
         self._stumbles.attempt(None)
+        self.aside.has_power(self._power.settles_in_ms)
         self._performance.give_up_waiting(around)
         causes = {playing.segment.cause for playing in self._performance.playing}
         self._stages.review(holdings, holdings.finished | self._log.ended, causes, now)

@@ -210,7 +210,7 @@ class Testimony:
                 try:
                     await self._follow(listening, played)
                 finally:
-                    listening.close()
+                    await listening.close()
             except EarError as error:
                 self._acoustic.trouble = str(error)
             await self._clock.sleep_ms(RETRY_MS)
@@ -247,7 +247,7 @@ class Testimony:
             await self._clock.sleep_ms(due_ms - self._clock.boot_ms())
             behind = (self._clock.boot_ms() - due_ms) // TICK_MS
             try:
-                level = line.level()
+                level = await line.level()
             except EarError as error:
                 self._electrical.trouble = str(error)
                 level = 0.0

@@ -40,6 +40,7 @@ def shrink(source: Path, target: Path) -> Outcome:
                 return Outcome.TOO_MANY_DOTS
             image.draft("RGB", LARGE)
             upright = ImageOps.exif_transpose(image).convert("RGBA")
+        upright.thumbnail(LARGE)
     except Exception:  # a decoder's errors are many, and mean one thing
         return Outcome.NO_PICTURE
     ground = Image.new("RGBA", upright.size, "black")

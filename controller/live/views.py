@@ -28,7 +28,7 @@ from controller.orders.cards import concerns
 from controller.orders.views import areas_for
 from controller.units.models import Unit
 from protocol.ids import enrolment_code
-from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING
+from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING, WARM_MS
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -167,6 +167,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
             "rate": RATE_HZ,
             "bitrate": BITRATE,
             "frame": FRAME_MS,
+            "warm": WARM_MS,
         }
     return render(request, "live/session.html", context, status=status)
 

@@ -30,7 +30,7 @@ def main() -> int:
         Page(Look.CLOCK, "14:05", "Thứ Ba 24/11\nNhà văn hóa thôn 3", line="28–34 °C, chiều có dông"),
     ]
     films = [render(page, Format(128, 64), fonts(), way_out()) for page in pages]
-    shown = [film.scenes[0] for film in films] + [films[1].scenes[-1], films[3].scenes[-1]]
+    shown = [film.scenes[0] for film in films] + [films[1].scenes[1], films[3].scenes[-1]]
     boards = [lamps(scene.frame) for scene in shown]
     width, height = boards[0].size
     picture = Image.new("RGB", (2 * width, len(boards) // 2 * height), "white")

@@ -1,8 +1,8 @@
 """What a board is handed: frames of dots, and how they follow one another. Pure, and knows no drawing."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+import zlib
+from dataclasses import dataclass, field
 from typing import Final
 
 STEP_DOTS: Final = 2
@@ -10,20 +10,48 @@ STEP_MS: Final = 50
 """A text that runs goes on by STEP_DOTS every STEP_MS: 40 dots a second, about six letters of a sign 16 dots high."""
 FLASH_MS: Final = 500
 """So long each of the two faces of a scene that flashes: one flash a second. WCAG 2.3.1 allows three."""
+LARGE_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True)
 class Frame:
-    """Dots, row by row from the top left, three bytes each: red, green, blue."""
+    """Dots, row by row from the top left, three bytes each: red, green, blue. Never changed.
 
-    width: int
-    height: int
-    rgb: bytes
+    A large frame is kept packed: the pages of a text for a whole screen would else take 75 MB, and letters on a plain
+    ground take a hundredth of that.
+    """
+
+    __slots__ = ("_dots", "_is_packed", "height", "width")
+
+    def __init__(self, width: int, height: int, rgb: bytes) -> None:
+        self.width = width
+        self.height = height
+        self._is_packed = len(rgb) >= LARGE_BYTES
+        self._dots = zlib.compress(rgb, 1) if self._is_packed else rgb
+
+    @property
+    def rgb(self) -> bytes:
+        """Unpacked where it is asked for; a driver does so in its thread."""
+        return zlib.decompress(self._dots) if self._is_packed else self._dots
+
+    @property
+    def kept_bytes(self) -> int:
+        """So much memory it takes."""
+        return len(self._dots)
+
+    def __eq__(self, other: object) -> bool:
+        """Frames are packed alike, so that two are compared without unpacking them."""
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return (self.width, self.height, self._dots) == (other.width, other.height, other._dots)
+
+    def __hash__(self) -> int:
+        return hash((self.width, self.height, self._dots))
 
     def window(self, left: int, width: int) -> "Frame":
         """These columns."""
         rows = range(self.height)
-        parts = (self.rgb[3 * (row * self.width + left) :][: 3 * width] for row in rows)
+        dots = memoryview(self.rgb)
+        parts = (dots[3 * (row * self.width + left) :][: 3 * width] for row in rows)
         return Frame(width, self.height, b"".join(parts))
 
     def dimmed(self, percent: int) -> "Frame":
@@ -63,6 +91,12 @@ class Film:
     width: int
     height: int
     scenes: tuple[Scene, ...]
+    digest: str = field(init=False, compare=False)
+    """SHA-256 in hex over size and dots of every scene: what the play log names. It is reckoned where the film is
+    drawn, and that is not in the event loop: on a large screen it takes a tenth of a second."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self.scenes))
 
     def at(self, elapsed_ms: int) -> Frame:
         """What stands there so many milliseconds after its beginning."""
@@ -76,16 +110,6 @@ class Film:
         scene, into_ms = self._scene(elapsed_ms)
         return scene.changes_in_ms(self.width, into_ms)
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 in hex over size and dots of every scene: what the play log names."""
-        hashed = hashlib.sha256()
-        for scene in self.scenes:
-            for frame in (scene.frame, scene.other):
-                if frame is not None:
-                    hashed.update(b"%d %d\n" % (frame.width, frame.height) + frame.rgb)
-        return hashed.hexdigest()
-
     def _scene(self, elapsed_ms: int) -> tuple[Scene, int]:
         into_ms = elapsed_ms % sum(scene.hold_ms for scene in self.scenes)
         for scene in self.scenes[:-1]:
@@ -93,3 +117,13 @@ class Film:
                 return scene, into_ms
             into_ms -= scene.hold_ms
         return self.scenes[-1], into_ms
+
+
+def _digest(scenes: tuple[Scene, ...]) -> str:
+    hashed = hashlib.sha256()
+    for scene in scenes:
+        for frame in (scene.frame, scene.other):
+            if frame is not None:
+                hashed.update(b"%d %d\n" % (frame.width, frame.height))
+                hashed.update(frame.rgb)
+    return hashed.hexdigest()

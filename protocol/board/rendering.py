@@ -176,7 +176,7 @@ def _big(page: Page, form: Format, fonts: Fonts) -> Image.Image:
 
 
 def _sheets(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None) -> list[Scene]:
-    """The title in a bar, below it the text on as many pages as it takes, and then the picture."""
+    """The title in a bar, below it the text on as many pages as it takes; the picture comes second."""
     style = STYLES[page.look]
     bar = max(16, form.height // 5)
     margin = max(1, form.width // 60)
@@ -192,7 +192,8 @@ def _sheets(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None)
     drawn, pages = laid_out(text, room, fonts)
     sheets = [_lines(lines, drawn, form, (bar, margin), style.text) for lines in pages]
     if picture is not None:
-        sheets = [*(sheets if text else []), _illustration(picture, form, bar)]
+        words = sheets if text else []
+        sheets = [*words[:1], _illustration(picture, form, bar), *words[1:]]  # a short bulletin is over in two pages
     faces = [(style.bar, style.bar_text), *([(NIGHT, style.bar)] if style.flashes and form.moves else [])]
     scenes = []
     for number, sheet in enumerate(sheets):

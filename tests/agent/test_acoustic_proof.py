@@ -1,6 +1,7 @@
 """The comparison itself: what is heard, what is not, what cannot be told, and what is never kept."""
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,12 +190,12 @@ def test_the_kernels_file_of_a_measuring_chip_is_a_line(tmp_path: Path) -> None:
     file = tmp_path / "in_voltage0_raw"
     line = IioLine(file)
     with pytest.raises(EarError, match="no measurement"):
-        line.level()
+        asyncio.run(line.level())
     file.write_text("1023\n")
-    assert line.level() == 1023.0
+    assert asyncio.run(line.level()) == 1023.0
     file.write_text("")
     with pytest.raises(EarError, match="no measurement"):
-        line.level()
+        asyncio.run(line.level())
 
 
 # The file itself
@@ -261,6 +262,25 @@ def test_a_clipped_sound_is_said_in_the_row() -> None:
         Grade.ACOUSTIC,
         "clipped: 5.0% of it at full scale",
     )
+
+
+def test_a_chip_whose_bus_hangs_stops_nothing_is_left_alone_for_a_while_and_measures_again(tmp_path: Path) -> None:
+    """A pipe that nobody fills hangs whoever reads it."""
+
+    async def main() -> None:
+        pipe = tmp_path / "in_voltage0_raw"
+        os.mkfifo(pipe)
+        line = IioLine(pipe, patience_s=0.1, rest_s=0.2)
+        for _ in range(3):
+            with pytest.raises(EarError, match=r"longer than 0\.1 s, so the chip is left alone for 0\.2 s"):
+                await line.level()
+        await asyncio.to_thread(pipe.write_text, "17", "ascii")
+        await asyncio.sleep(0.3)
+        pipe.unlink()
+        pipe.write_text("1023", "ascii")
+        assert await line.level() == 1023.0
+
+    asyncio.run(main())
 
 
 def test_a_box_whose_microphone_cannot_be_opened_by_this_installation_still_plays() -> None:

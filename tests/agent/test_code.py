@@ -1,7 +1,6 @@
 """How an installer comes by the code of a box: in the terminal, over the loudspeaker, on the local page."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,13 +9,14 @@ import pytest
 from agent.__main__ import main
 from agent.config import parse, to_toml
 from agent.core import code
-from agent.drivers.amplifier import FakeAmplifier
-from agent.drivers.audio.fake import FakeSpeaker
+from agent.core.cueing import FADE_MS
 from agent.errors import AgentError, ConfigError
 from agent.link.local_page import LocalPage
 from agent.ports.sound import Accent, SoundError
 from agent.services.code_speaker import CodeSpeaker
+from agent.services.power import TAIL_MS
 from protocol.ids import enrolment_code
+from tests.agent.player.studio import LEAD_IN_MS, Studio, at, order
 from tests.support import virtual_time
 from tests.support.box_parts import BOX, Parts, parts
 from tests.support.broker import free_port
@@ -76,38 +76,75 @@ def test_the_code_is_spelled_so_that_it_can_be_written_down() -> None:
     )
 
 
-def speaks(
-    box: Parts,
-    speaker: FakeSpeaker,
-    amplifier: FakeAmplifier | None = None,
-    *,
-    busy: Callable[[], bool] = lambda: False,
-) -> CodeSpeaker:
+def speaks(studio: Studio, box: Parts) -> CodeSpeaker:
     return CodeSpeaker(
         CODE,
         accent=Accent.SOUTH,
-        speaker=speaker,
-        amplifier=amplifier or FakeAmplifier(box.clock),
+        say=studio.player.aside.say,
         trust=box.store.trust,
-        clock=box.clock,
-        busy=busy,
-        lead_in_ms=500,
+        busy=lambda: studio.player.sounding is not None,
     )
 
 
-def test_the_code_is_spoken_only_while_the_box_waits_and_nothing_else_sounds(tmp_path: Path) -> None:
+def test_the_code_is_spoken_only_while_the_box_waits(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
-            speaker = FakeSpeaker(box.clock)
-            with pytest.raises(AgentError, match="something sounds now"):
-                await speaks(box, speaker, busy=lambda: True).speak()
-            await speaks(box, speaker).speak()
-            assert [heard.cause for heard in speaker.heard] == ["code"]
-            assert [heard.sources for heard in speaker.heard] == [(f"speech:{code.spoken(CODE)}",)]
-            box.store.trust.keep_broker("mqtts://localhost:8883")
-            with pytest.raises(AgentError, match="is approved"):
-                await speaks(box, speaker).speak()
-            assert len(speaker.heard) == 1
+            async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+                await speaks(studio, box).speak()
+                assert [heard.cause for heard in studio.heard()] == ["code"]
+                assert studio.heard()[0].sources == (f"speech:{code.spoken(CODE)}",)
+                assert studio.heard()[0].first_sample_ms == at("10:00:00") + LEAD_IN_MS
+                assert not studio.heard_without_power
+                await studio.pass_ms(2 * TAIL_MS)
+                assert not studio.amplifier.on
+                box.store.trust.keep_broker("mqtts://localhost:8883")
+                with pytest.raises(AgentError, match="is approved"):
+                    await speaks(studio, box).speak()
+                assert len(studio.heard()) == 1
+
+    virtual_time.run(main())
+
+
+def test_an_alarm_ends_the_code_at_once_and_is_heard_with_power(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+                speaking = asyncio.create_task(speaks(studio, box).speak())
+                await studio.until(at("10:00:03"))
+                studio.accept(order(1, studio, repeats=2))
+                with pytest.raises(AgentError, match="something sounds now"):
+                    await speaking
+                with pytest.raises(AgentError, match="something sounds now"):
+                    await speaks(studio, box).speak()
+                await studio.until(at("10:03:00"))
+                code, *alarms = studio.heard()
+                assert code.cause == "code"
+                assert not code.complete
+                assert len(alarms) == 2
+                assert at("10:00:03") <= alarms[0].first_sample_ms <= at("10:00:03") + FADE_MS
+                assert not studio.heard_without_power
+                assert not studio.amplifier.on
+
+    virtual_time.run(main())
+
+
+def test_a_speaker_that_fails_or_an_installer_who_hangs_up_leaves_no_amplifier_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+                studio.speaker.unplug()
+                with pytest.raises(SoundError):
+                    await speaks(studio, box).speak()
+                await studio.pass_ms(2 * TAIL_MS)
+                assert not studio.amplifier.on
+                studio.speaker.plug_in()
+                speaking = asyncio.create_task(speaks(studio, box).speak())
+                await studio.pass_ms(3_000)
+                assert studio.amplifier.on
+                speaking.cancel()
+                await studio.pass_ms(2 * TAIL_MS)
+                assert not studio.amplifier.on
+                assert not studio.heard()[-1].complete
 
     virtual_time.run(main())
 
@@ -115,12 +152,13 @@ def test_the_code_is_spoken_only_while_the_box_waits_and_nothing_else_sounds(tmp
 def test_a_box_that_cannot_speak_says_what_is_missing_and_leaves_its_amplifier_off(tmp_path: Path) -> None:
     async def main() -> None:
         with parts(tmp_path) as box:
-            speaker, amplifier = FakeSpeaker(box.clock), FakeAmplifier(box.clock)
-            speaker.can_speak = False
-            with pytest.raises(SoundError, match="espeak-ng is not installed"):
-                await speaks(box, speaker, amplifier).speak()
-            assert not amplifier.on
-            assert amplifier.switched
+            async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+                studio.speaker.can_speak = False
+                with pytest.raises(SoundError, match="espeak-ng is not installed"):
+                    await speaks(studio, box).speak()
+                await studio.pass_ms(2 * TAIL_MS)
+                assert not studio.amplifier.on
+                assert studio.heard() == []
 
     virtual_time.run(main())
 

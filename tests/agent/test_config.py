@@ -7,6 +7,7 @@ import pytest
 from agent.config import ACCENTS, RECORDINGS, load, parse, to_toml
 from agent.errors import ConfigError
 from agent.ports.sound import Accent
+from protocol.live import WARM_MS
 
 PATH = Path("/etc/loalang/box.toml")
 KEY = "ab" * 16
@@ -74,6 +75,7 @@ def test_the_ear_of_a_machine_without_sound_hears_what_it_records() -> None:
             "/etc/loalang/nowhere is not a folder; make it or remove",
         ),
         ("[sound]\nannouncer = 3", "sound.announcer", "a path in quotes"),
+        (f"[sound]\nlead_in_ms = {WARM_MS + 1}", "sound.lead_in_ms", f"whole number from 0 to {WARM_MS}"),
         ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
         ("[ear]\ndevice = 'recordings'", "ear.device", 'output = "wav" under [sound]'),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),

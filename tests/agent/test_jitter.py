@@ -124,3 +124,25 @@ def test_silence_may_be_left_out_while_there_is_too_much_and_only_then() -> None
     assert is_quiet(bytes(1_920))
     assert is_quiet((QUIET).to_bytes(2, "little", signed=True) * 960)
     assert not is_quiet(bytes(1_918) + (-QUIET - 1).to_bytes(2, "little", signed=True))
+
+
+def test_numbers_that_leap_are_another_beginning_and_are_heard_at_once() -> None:
+    _, heard = played([(0, 0, 3), (1_000, 3_000, 3)], 1_200)
+    assert numbers(heard) == [0, 1, 2, 3_000, 3_001, 3_002]
+    (begins_ms,) = [at_ms for at_ms, play in heard if play == frame(3_000)]
+    assert begins_ms <= 1_000 + START_MS + FRAME_MS
+
+
+def test_the_highest_number_costs_no_more_than_any_other() -> None:
+    """A loop over all numbers between would be counted out as lost, one by one."""
+    buffer, highest = JitterBuffer(), 0xFFFF_FFFF
+    buffer.put(0, [b"a"], 0)
+    buffer.put(highest, [b"b"], 100)
+    assert buffer.held_ms == FRAME_MS
+    assert buffer.lost == 1
+    assert buffer.step(100 + START_MS).play == b"b"
+
+
+def test_a_leap_backwards_is_never_heard() -> None:
+    _, heard = played([(0, 10_000, 3), (500, 0, 3)], 1_000)
+    assert numbers(heard) == [10_000, 10_001, 10_002]

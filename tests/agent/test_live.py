@@ -99,13 +99,17 @@ class Scene:
         if last:
             self.line.carry(signed_group(VoiceGroup(SESSION.id, first + 3 * groups, (), last=True), DOMAIN, by))
 
+    def keep_alive(self, first: int) -> None:
+        """A group without frames, as the page sends them while the button is out."""
+        self.line.carry(signed_group(VoiceGroup(SESSION.id, first, (), last=False), DOMAIN, PAGE))
+
     @property
     def horn(self) -> Horn:
         return self.horns[NAME]
 
     @property
     def speaks(self) -> bool:
-        return any(voice.name == NAME for voice in self.box.keeper.holdings().voices)
+        return any(voice.name.startswith(NAME) for voice in self.box.keeper.holdings().voices)
 
     def sounds(self) -> SegmentKind | None:
         row = at(self.box.keeper.holdings(), self.box.clock.now_ms())
@@ -267,14 +271,41 @@ def test_it_ends_when_groups_stay_away_and_not_before(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
         await one.say(0, 5)
-        await asyncio.sleep(4.5)
+        await asyncio.sleep(2.5)
         assert one.speaks
-        one.line.carry(signed_group(VoiceGroup(SESSION.id, 15, (), last=False), DOMAIN, PAGE))  # a silent officer
+        one.keep_alive(15)  # a silent officer
         await asyncio.sleep(4.5)
+        await one.say(15, 5)
+        assert one.speaks
+        await asyncio.sleep(6)
+        assert not one.speaks
+        await one.say(30, 5)
+        assert not one.speaks
+        assert one.horn.closed
+
+    told(tmp_path, story)
+
+
+def test_a_page_that_is_forgotten_keeps_no_voice_and_the_officer_who_comes_back_is_heard(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        one.order()
+        await one.say(0, 5)
+        for _ in range(4):
+            one.keep_alive(15)
+            await asyncio.sleep(1)
+        assert not one.speaks
+        assert one.horn.closed
+        for _ in range(60):
+            one.keep_alive(15)
+            await asyncio.sleep(1)
+        assert not one.speaks
+        await one.say(15, 5, last=True)
         assert one.speaks
         await asyncio.sleep(1)
         assert not one.speaks
-        assert one.horn.closed
+        assert one.horn.words == list(range(1, 16))
+        assert one.horns[f"{NAME}-2"].words == list(range(16, 31))
+        assert one.horns[f"{NAME}-2"].closed
 
     told(tmp_path, story)
 

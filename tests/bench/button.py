@@ -1,8 +1,9 @@
 """From the edge at the pin to the first sample at the monitor of a null sink, with the whole box between them.
 
 gpiozero's mock pins, the panel with its debounce of 30 ms, the order on the disk with its fsync, planner, player, the
-engine's process, PortAudio. The amplifier's lead-in is 0, and of the 3 seconds for which an officer holds the button 0:
-what is measured is what comes after them. `PYTHONPATH=. python tests/bench/button.py [presses]`.
+note on the disk that the amplifier goes on, its relay, the engine's process, PortAudio. The amplifier's lead-in is 0,
+and of the 3 seconds for which an officer holds the button 0: what is measured is what comes after them.
+`PYTHONPATH=. python tests/bench/button.py [presses]`.
 """
 
 import asyncio
@@ -23,15 +24,17 @@ from gpiozero.pins.mock import MockFactory
 
 from agent.core.panel import DEBOUNCE_MS, Code, Contact
 from agent.core.tape import SIGNALS_MS
-from agent.drivers.amplifier import AlwaysOn
 from agent.drivers.audio.microphone import FakeMicrophone
 from agent.drivers.audio.speaker import EngineSpeaker
 from agent.drivers.audio.tones import Tone
+from agent.drivers.boards.worker import Worker
 from agent.drivers.clock import SystemClock
+from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.gpio.zero import ZeroPins
 from agent.ports.pins import Line
 from agent.ports.sound import ToneKind
 from agent.ports.store import Store
+from agent.services.brownout import BrownOut
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
 from agent.services.own_orders import OwnOrders
@@ -43,6 +46,7 @@ from agent.services.service_lock import ServiceLock
 from agent.services.wake import Wakes
 from agent.store.blobs import BlobShelf
 from agent.store.database import Database
+from agent.store.lives import LivesFile
 from agent.store.memory import Memory
 from agent.store.orders import Orders
 from agent.store.outbox import Outgoing
@@ -56,7 +60,7 @@ PRESSES = 40
 SPACING_S = 1.2
 WINDOW_MS = 1_000
 MATCHED_MS = 300
-BUTTON, KEY = 5, 6
+BUTTON, KEY, RELAY = 5, 6, 7
 AIM_MS = 150
 """p99, design §10."""
 
@@ -83,7 +87,16 @@ async def presses(folder: Path, count: int) -> list[float]:
         faults, keeper = Faults(store.outbox, clock, wakes.reporter), Keeper(clock, store)
         speaker = EngineSpeaker(clock)
         await speaker.probe()
-        lock = ServiceLock(AlwaysOn(), speaker)
+        pins = ZeroPins(clock, factory)
+        power = BrownOut(
+            RelayAmplifier(pins, Line(RELAY, False)),
+            speaker,
+            clock=clock,
+            kept=LivesFile(folder),
+            keeper=keeper,
+            aside=Worker("lives").do,
+        )
+        lock = ServiceLock(power.amplifier, power.speaker)
         player = Player(
             clock=clock,
             speaker=lock.speaker,
@@ -116,7 +129,7 @@ async def presses(folder: Path, count: int) -> list[float]:
 
         panel = PanelService(
             Wiring({Contact.EMERGENCY: Line(BUTTON, True), Contact.KEY: Line(KEY, True)}, hold_ms=0),
-            ZeroPins(clock, factory),
+            pins,
             clock,
             own=own,
             keeper=keeper,
@@ -127,7 +140,7 @@ async def presses(folder: Path, count: int) -> list[float]:
             judge=judge,
             sounding=lambda: player.sounding,
         )
-        tasks = [asyncio.create_task(player.run()), asyncio.create_task(panel.run())]
+        tasks = [asyncio.create_task(service) for service in (player.run(), panel.run(), power.run())]
         await asyncio.sleep(1)
         factory.pin(KEY).drive_low()
         asked = []

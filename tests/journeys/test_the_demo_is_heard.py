@@ -26,18 +26,17 @@ ALIKE = 0.5
 
 @pytest.mark.sound
 @pytest.mark.skipif(not INSTALLED, reason=WAY_OUT)
-def test_with_audio_the_box_is_heard_on_this_machines_loudspeaker(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_with_audio_the_box_is_heard_on_this_machines_loudspeaker(tmp_path: Path) -> None:
     pytest.importorskip("pyaudio", reason="the extra `sound` is not installed")
-    folder = tmp_path_factory.mktemp("s")
-    sink = NullSink(folder)
+    sink = NullSink(tmp_path)
     sink.plug_in()
     try:
         flood, fire = (soundfile.read(Recordings().path(name), frames=4 * RATE_HZ)[0] for name in ("1", "4"))
         ear = sink.listen()
-        pressed(folder / "demo", {**os.environ, **sink.environment})
+        pressed(tmp_path / "demo", {**os.environ, **sink.environment})
         heard, _ = ear.close()
         assert find(flood, heard)[1] > ALIKE > find(fire, heard)[1]
-        assert not list((folder / "demo" / "agent" / "recordings").glob("*")), "it goes to the device alone"
+        assert not list((tmp_path / "demo" / "agent" / "recordings").glob("*")), "it goes to the device alone"
     finally:
         sink.close()
 

@@ -395,7 +395,7 @@ class Referee:
     def _may_speak(self, picture: Picture, sound: Sounded) -> None:
         """A voice has its session, and the session has not ended."""
         self.asked["voices"] += 1
-        session = picture.voices.get(bytes.fromhex(sound.cause))
+        session = picture.voices.get(_session(sound))
         if session is None:
             _fail("I1", f"{sound.box} let {sound.cause} speak, whom the second judge had not let in")
         elif sound.wall_from_ms >= session.expires * SECOND_MS:
@@ -473,7 +473,7 @@ class Referee:
 
     def _keeps_quiet(self, picture: Picture, sound: Sounded) -> bool:
         """Whether quiet hours hold for it: for all but alarms, and the voice inside one."""
-        session = picture.voices.get(bytes.fromhex(sound.cause)) if _is_voice(sound) else None
+        session = picture.voices.get(_session(sound)) if _is_voice(sound) else None
         return not _is_order(sound) and (session is None or session.attached is None)
 
     def _is_quiet(self, picture: Picture, wall_ms: int) -> bool:
@@ -821,6 +821,11 @@ def _is_night(wall_ms: int) -> bool:
 
 def _is_voice(row: Sounded) -> bool:
     return any(source.startswith("frames:") for source in row.sources)
+
+
+def _session(row: Sounded) -> bytes:
+    """Of a voice; who was silent for a while speaks again in another turn of the same session."""
+    return bytes.fromhex(row.cause.partition("-")[0])
 
 
 def _is_order(row: Sounded) -> bool:

@@ -24,6 +24,7 @@ import paho.mqtt.client as mqtt
 import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
+from msgspec import structs
 from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol import topics
@@ -280,7 +281,8 @@ class SmallController:
     def _receipt(self, box: str, receipt: Receipt) -> None:
         name = (box, receipt.order, receipt.stage)
         before = self.heard.receipts.get(name, receipt)
-        if receipt.stage is not Stage.REJECTED and before != receipt:
+        proven = structs.replace(before, grade=receipt.grade)  # a start is told again when it was proven better
+        if receipt.stage is not Stage.REJECTED and (proven != receipt or receipt.grade < before.grade):
             self.heard.conflicts.append(f"{receipt.stage.name} of {receipt.order.hex()} came with two contents")
         self.heard.receipts[name] = receipt
         self.heard.receipt_arrivals[name] += 1

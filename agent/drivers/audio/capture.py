@@ -1,18 +1,23 @@
-"""Run as a program: what comes in at a PortAudio input, to standard output, 20 ms at a time, until it is killed.
+"""Run as a program: what comes in at a PortAudio input, to standard output, block by block, until it is killed.
 
-16-bit little-endian PCM, 48 kHz, one channel. The argument is part of the input's name; none for the default input.
+16-bit little-endian PCM, 48 kHz, one channel; before each block stands the instant of its first sample (`INSTANT`).
+The arguments are part of the input's name, empty for the default input, and how many samples a block has.
 """
 
+import struct
 import sys
+import time
 from typing import Any, Final
 
 RATE_HZ: Final = 48_000
 BLOCK: Final = 960
+INSTANT: Final = struct.Struct("<q")
+"""Nanoseconds of the system's monotonic clock, which is the same in every process."""
 
 
 def main() -> int:
     """Never returns while sound comes; 1 with a sentence on standard error where it does not."""
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    wanted, frames = sys.argv[1], int(sys.argv[2])
     try:
         import pyaudio
 
@@ -23,10 +28,14 @@ def main() -> int:
             format=pyaudio.paInt16,
             input=True,
             input_device_index=_input(port, wanted),
-            frames_per_buffer=BLOCK,
+            frames_per_buffer=frames,
         )
         while True:
-            sys.stdout.buffer.write(stream.read(BLOCK, exception_on_overflow=False))
+            block = stream.read(frames, exception_on_overflow=False)
+            # The latency that PortAudio states is the size of a buffer; what waits in it is what we are late by.
+            late = frames + int(stream.get_read_available())
+            first_ns = time.monotonic_ns() - late * 1_000_000_000 // RATE_HZ
+            sys.stdout.buffer.write(INSTANT.pack(first_ns) + block)
             sys.stdout.buffer.flush()
     except (ImportError, OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
@@ -37,9 +46,11 @@ def _input(port: Any, wanted: str) -> int | None:
     if not wanted:
         return None
     rows = [port.get_device_info_by_index(place) for place in range(port.get_device_count())]
-    found = next((row for row in rows if row["maxInputChannels"] > 0 and wanted in row["name"]), None)
+    inputs = [row for row in rows if row["maxInputChannels"] > 0]
+    found = next((row for row in inputs if wanted in row["name"]), None)
     if found is None:
-        raise ValueError(f"no input is named {wanted!r}")
+        known = ", ".join(str(row["name"]) for row in inputs) or "none"
+        raise ValueError(f"no input is named {wanted!r}; it may be one of: {known}")
     return int(found["index"])
 
 

@@ -1,23 +1,18 @@
 """The box's own microphone: PortAudio in a process of its own, for one press; and a fake."""
 
 import asyncio
-import contextlib
-import sys
-from asyncio.subprocess import PIPE
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from agent.drivers.audio import capture
 from agent.drivers.audio.capture import BLOCK, RATE_HZ
+from agent.drivers.audio.captured import Captured, GoneError
 from agent.ports.microphone import Take
 from agent.ports.sound import SoundError
 
 SILENCE_CB: Final = -960
 """What 16 bits can tell from nothing."""
-PATIENCE_S: Final = 3
-"""After so long without a block it is gone."""
 
 
 class PortAudioMicrophone:
@@ -28,27 +23,16 @@ class PortAudioMicrophone:
         self._device = device
 
     async def listen(self, take: Take) -> None:
-        program = [sys.executable, capture.__file__, *filter(None, [self._device])]
         try:
-            process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
-        except OSError as error:
+            captured = await Captured.begin(self._device, BLOCK)
+            try:
+                while True:
+                    _, block = await captured.read()
+                    take(block, level_cb(block))
+            finally:
+                await captured.close()
+        except GoneError as error:
             raise gone(str(error)) from error
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            while True:
-                async with asyncio.timeout(PATIENCE_S):
-                    block = await process.stdout.readexactly(2 * BLOCK)
-                take(block, level_cb(block))
-        except TimeoutError as error:
-            raise gone("no sound comes") from error
-        except asyncio.IncompleteReadError as error:
-            said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
-            raise gone(said[-1] if said else "the stream ended") from error
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
 
 
 @dataclass

@@ -21,8 +21,9 @@ PROGRAM: Final = "espeak-ng"
 VOICES: Final = {Accent.NORTH: "vi", Accent.CENTRAL: "vi-vn-x-central", Accent.SOUTH: "vi-vn-x-south"}
 WORDS_A_MINUTE: Final = 140
 """Slower than its default: horns echo between houses."""
-PATIENCE_S: Final = 1.5
-"""So long it may say nothing; less than the daemon waits for a track to be taken."""
+PATIENCE_S: Final = 1.2
+"""So long it may say nothing; well below what the daemon waits for a track to be taken: else the process would be ended
+that plays, again and again."""
 LONGEST: Final = frames(300_000)
 """Nothing that is spoken is longer."""
 HEAD: Final = 44

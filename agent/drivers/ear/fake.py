@@ -48,7 +48,7 @@ class FakeListening:
         wall_ms = self._clock.now_ms() - self._clock.boot_ms() + at_ms
         return Block(self._air(wall_ms, BLOCK_MS * RATE_HZ // 1000), at_ms)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._microphone.open -= 1
 
 
@@ -58,7 +58,7 @@ class FakeLine:
     def __init__(self, level: Callable[[], float | None]) -> None:
         self._level = level
 
-    def level(self) -> float:
+    async def level(self) -> float:
         level = self._level()
         if level is None:
             raise EarError("no measurement: the chip is gone")

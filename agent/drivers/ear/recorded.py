@@ -79,7 +79,7 @@ class OpenFolder:
             heard += np.float32(LEVEL) * folded(written(self._folder, left_ms, FOLD * len(heard)))
         return Block(heard, at_ms)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is open between two blocks."""
 
 

@@ -3,7 +3,7 @@
 from agent.drivers.gpio.fake import FakePins
 from agent.drivers.gpio.trouble import trouble
 from agent.ports.clock import Clock
-from agent.ports.pins import Changed, Line, Pins, PinsError
+from agent.ports.pins import Changed, Line, Lost, Pins, PinsError
 
 __all__ = ["FakePins", "NoPins", "choose"]
 
@@ -11,7 +11,7 @@ __all__ = ["FakePins", "NoPins", "choose"]
 class NoPins:
     """A box whose pins are not wired, or cannot be had."""
 
-    def watch(self, line: Line, changed: Changed) -> bool:
+    def watch(self, line: Line, changed: Changed, lost: Lost) -> bool:
         raise trouble(line, OSError(19, "panel.driver gives no pins"))
 
     def drive(self, line: Line, on: bool) -> None:

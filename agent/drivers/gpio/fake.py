@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from agent.drivers.gpio.trouble import trouble
 from agent.ports.clock import Clock
-from agent.ports.pins import Changed, Line
+from agent.ports.pins import Changed, Line, Lost
 
 LINES = range(54)
 """As many as a Raspberry Pi's chip has."""
@@ -20,12 +20,12 @@ class FakePins:
     """Inputs that are pressed and outputs that are on."""
     driven: list[tuple[int, int, bool]] = field(default_factory=list)
     """(boot instant, line, on) of every change of an output."""
-    _watched: dict[int, Changed] = field(default_factory=dict)
+    _watched: dict[int, tuple[Line, Changed, Lost]] = field(default_factory=dict)
     _outputs: set[int] = field(default_factory=set)
 
-    def watch(self, line: Line, changed: Changed) -> bool:
+    def watch(self, line: Line, changed: Changed, lost: Lost) -> bool:
         self._take(line, new=True)
-        self._watched[line.number] = changed
+        self._watched[line.number] = (line, changed, lost)
         return line.number in self.on
 
     def drive(self, line: Line, on: bool) -> None:
@@ -42,6 +42,13 @@ class FakePins:
         self._watched.clear()
         self._outputs.clear()
 
+    def unplug(self) -> None:
+        """The chip goes, and everybody who watches is told; it is back when `is_there` is set."""
+        self.is_there = False
+        watched, self._watched = self._watched, {}
+        for line, _, lost in watched.values():
+            lost(trouble(line, OSError(19, "No such device")))
+
     def press(self, number: int) -> None:
         """Close a contact; nothing where it is closed already."""
         self._edge(number, True)
@@ -53,7 +60,7 @@ class FakePins:
         if on is not (number in self.on):
             self._set(number, on)
             if number in self._watched and self.is_there:
-                self._watched[number](on, self.clock.boot_ms())
+                self._watched[number][1](on, self.clock.boot_ms())
 
     def _set(self, number: int, on: bool) -> None:
         (self.on.add if on else self.on.discard)(number)

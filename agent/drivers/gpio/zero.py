@@ -9,7 +9,7 @@ import gpiozero
 
 from agent.drivers.gpio.trouble import trouble
 from agent.ports.clock import Clock
-from agent.ports.pins import Changed, Line
+from agent.ports.pins import Changed, Line, Lost
 
 try:
     from lgpio import error as _lgpio_error  # not an OSError, and not one of gpiozero's
@@ -29,7 +29,9 @@ class ZeroPins:
         self._inputs: dict[int, Any] = {}
         self._outputs: dict[int, Any] = {}
 
-    def watch(self, line: Line, changed: Changed) -> bool:
+    def watch(self, line: Line, changed: Changed, lost: Lost) -> bool:
+        """`lost` is never called: gpiozero does not tell."""
+        del lost
         loop = asyncio.get_running_loop()
         device = self._made(
             line, lambda: gpiozero.DigitalInputDevice(line.number, pull_up=line.active_low, pin_factory=self._factory)
@@ -41,8 +43,14 @@ class ZeroPins:
 
         device.when_activated = lambda: told(True)
         device.when_deactivated = lambda: told(False)
+        try:
+            on = bool(device.is_active)
+        except TROUBLE as error:
+            with contextlib.suppress(*TROUBLE):
+                device.close()
+            raise trouble(line, error) from error
         self._inputs[line.number] = device
-        return bool(device.is_active)
+        return on
 
     def drive(self, line: Line, on: bool) -> None:
         device = self._outputs.get(line.number)

@@ -88,7 +88,7 @@ def test_another_message_than_the_one_that_should_sound_is_not_heard(null_sink: 
 def test_a_microphone_that_nobody_knows_is_an_error_that_names_those_that_exist(null_sink: NullSink) -> None:
     async def story() -> None:
         assert null_sink.environment
-        with pytest.raises(EarError, match=r"may be one of: .*pulse"):
+        with pytest.raises(EarError, match=r"no input is named .*; it may be one of: .*pulse"):
             await PortAudioMicrophone(SystemClock("system"), "micrô của Tuấn").listen()
 
     asyncio.run(story())

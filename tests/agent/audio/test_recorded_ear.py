@@ -40,6 +40,7 @@ def test_what_was_written_is_found_at_its_instant_and_silence_around_it(tmp_path
     lay(tmp_path, WALL + 100, 200, 0.25)
     lay(tmp_path, WALL + 400, 100, 0.5, whole=False)
     (tmp_path / "0000000000001-p.json").write_text("{}")
+    (tmp_path / "somebody's.wav").write_bytes(b"RIFF")
     air = written(tmp_path, WALL, RATE_HZ * 600 // 1000).reshape(6, -1)
     assert air.mean(axis=1).round(3).tolist() == [0, 0.25, 0.25, 0, 0.5, 0]
     assert written(tmp_path, WALL + 450, RATE_HZ // 10).reshape(2, -1).mean(axis=1).round(3).tolist() == [0.5, 0]
@@ -56,7 +57,7 @@ def test_it_hears_the_road_alone_while_the_amplifier_is_off_or_the_wire_is_cut(t
             return float((await listening.read()).samples.mean())
 
         await horn.power(True)
-        await listening.read()
+        assert await level() == pytest.approx(0.05 * 440 / 500, abs=0.002), "twenty metres are 60 ms"
         assert await level() == pytest.approx(0.05, abs=0.002)
         horn.is_connected = False
         assert await level() == pytest.approx(0.0, abs=0.002)
@@ -65,7 +66,7 @@ def test_it_hears_the_road_alone_while_the_amplifier_is_off_or_the_wire_is_cut(t
         assert await level() == pytest.approx(0.05, abs=0.002)
         await horn.power(False)
         assert await level() == pytest.approx(0.0, abs=0.002)
-        listening.close()
+        await listening.close()
 
     virtual_time.run(story())
 

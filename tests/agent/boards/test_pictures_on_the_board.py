@@ -14,11 +14,12 @@ from protocol.board.page import Look, Page
 from protocol.board.picture import make_picture
 from protocol.board.rendering import Format
 from protocol.ids import sha256
+from protocol.order import Sound
 from protocol.report import FaultCode
 from tests.support import virtual_time
 from tests.support.boards import draw, service
 from tests.support.box_parts import Parts, parts
-from tests.support.small_controller import Programme
+from tests.support.small_controller import Programme, alert, signed
 
 MAP = make_picture(Image.new("RGB", (60, 40), (255, 128, 0)))
 NAME = sha256(MAP)
@@ -75,7 +76,7 @@ def test_a_picture_that_is_not_here_yet_is_left_out_and_is_no_fault(tmp_path: Pa
     assert (desk.damaged, desk.unreadable) == ([], [])
 
 
-@pytest.mark.parametrize("file", [MAP[:-1], MAP + b"\0", b"", bytes(10_000_000)])
+@pytest.mark.parametrize("file", [MAP[:-1], MAP + b"\0", b"", bytes(10_000_000)], ids=["cut", "more", "empty", "long"])
 def test_a_picture_whose_bytes_are_not_those_that_were_approved_is_left_out_and_fetched_again(
     tmp_path: Path, file: bytes
 ) -> None:
@@ -151,5 +152,18 @@ def test_a_picture_that_was_damaged_is_fetched_again_and_the_fault_is_over(tmp_p
             assert path is not None
             assert path.read_bytes() == MAP
             assert FaultCode.CONTENT_DAMAGED not in box.faults.active()
+
+    virtual_time.run(main())
+
+
+def test_a_picture_is_no_sound_of_an_order(tmp_path: Path) -> None:
+    async def main() -> None:
+        with parts(tmp_path) as box:
+            await fetch(box, with_a_map())
+            now_s = box.clock.now_ms() // 1_000
+            for number, named in enumerate((NAME, sha256(b"a sound")), 1):
+                box.inbox.take(signed(alert(number, at_s=now_s, sound=Sound(named, repeats=1))))
+            heard = [held.order.sound.message for held in box.keeper.holdings().orders if held.order.sound is not None]
+            assert heard == [sha256(b"a sound")]
 
     virtual_time.run(main())

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from agent.core import code, pin
 from agent.core.panel import Code
 from agent.link.local_page import LocalPage
-from agent.services.panel_code import judged
+from agent.services.panel_code import CodeJudge, judged
 from protocol import keyfile
 from tests.support.broker import free_port
 from tests.support.small_controller import key
@@ -97,3 +99,19 @@ def test_another_site_cannot_use_up_the_attempts(request_: str) -> None:
 
 def test_a_box_without_a_code_takes_nothing_in() -> None:
     assert _ask(FORM, has_code=False)[0].startswith("HTTP/1.1 404")
+
+
+def test_a_code_is_judged_though_every_thread_of_the_daemon_hangs() -> None:
+    async def main() -> None:
+        end = threading.Event()
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(2))
+        hung = [loop.run_in_executor(None, end.wait) for _ in range(3)]
+        try:
+            async with asyncio.timeout(30):
+                assert (await CodeJudge(RIGHT, DURESS, TOKEN)("24681357")).code is Code.RIGHT
+        finally:
+            end.set()
+            await asyncio.gather(*hung)
+
+    asyncio.run(main())

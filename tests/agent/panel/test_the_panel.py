@@ -7,7 +7,8 @@ import pytest
 from agent.core.lamps import Lamp
 from agent.core.panel import Contact
 from agent.drivers.gpio.fake import FakePins
-from agent.ports.pins import Changed, Line, Pins
+from agent.ports.pins import Changed, Line, Lost, Pins
+from agent.services.panel import LOOK_FOR_LINES_MS
 from protocol.report import ClockQuality, FaultCode, Stage
 from tests.support.panel_box import CODE, DURESS, LEAD_IN_MS, PanelBox, tell
 from tests.support.small_controller import alert, signed
@@ -162,9 +163,9 @@ class Wayward:
         self._pins = pins
         self.fails = False
 
-    def watch(self, line: Line, changed: Changed) -> bool:
+    def watch(self, line: Line, changed: Changed, lost: Lost) -> bool:
         self._perhaps()
-        return self._pins.watch(line, changed)
+        return self._pins.watch(line, changed, lost)
 
     def drive(self, line: Line, on: bool) -> None:
         self._perhaps()
@@ -215,6 +216,69 @@ def test_contacts_whose_driver_raises_anything_at_the_start_lock_no_alarm(tmp_pa
         assert box.amplifier.on
 
     tell(tmp_path, story, through=through)
+
+
+def test_a_chip_that_comes_late_is_found_and_the_button_works(tmp_path: Path) -> None:
+    def late(pins: FakePins) -> Pins:
+        pins.is_there = False
+        return pins
+
+    async def story(box: PanelBox) -> None:
+        assert FaultCode.PANEL in box.parts.faults.active()
+        box.press(Contact.EMERGENCY)  # it is held while the chip comes, as where its contact hangs
+        box.pins.is_there = True
+        await box.pass_ms(LOOK_FOR_LINES_MS + 100)
+        assert FaultCode.PANEL not in box.parts.faults.active()
+        box.press(Contact.KEY)
+        await box.pass_ms(5_000)
+        assert box.own_orders == []
+        box.release(Contact.EMERGENCY)
+        box.release(Contact.KEY)
+        await box.pass_ms(1_000)
+        await box.raise_alarm()
+        assert len(box.own_orders) == 1
+
+    tell(tmp_path, story, through=late)
+
+
+def test_a_chip_that_goes_away_is_a_fault_ends_what_was_pressed_and_is_found_again(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.KEY)
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(1_000)
+        assert voices(box) == ["KEYED_MICROPHONE"]
+        box.pins.unplug()
+        await box.pass_ms(1_000)
+        assert voices(box) == []
+        assert FaultCode.PANEL in box.parts.faults.active()
+        await box.pass_ms(60_000)
+        box.release(Contact.MICROPHONE)
+        box.release(Contact.KEY)
+        box.pins.is_there = True
+        await box.pass_ms(LOOK_FOR_LINES_MS + 100)
+        assert FaultCode.PANEL not in box.parts.faults.active()
+        assert FaultCode.MAINS not in box.parts.faults.active()
+        await box.raise_alarm()
+        assert len(box.own_orders) == 1
+
+    tell(tmp_path, story)
+
+
+def test_the_service_switch_holds_while_its_chip_is_away_and_is_followed_once_it_is_back(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.SERVICE)
+        await box.pass_ms(1_000)
+        box.pins.unplug()
+        box.parts.inbox.take(signed(alert(1, at_s=box.parts.clock.now_ms() // 1000)))
+        await box.pass_ms(LEAD_IN_MS + 1_000)
+        assert not box.amplifier.on
+        box.release(Contact.SERVICE)
+        box.pins.is_there = True
+        await box.pass_ms(LOOK_FOR_LINES_MS + LEAD_IN_MS + 1_500)
+        assert box.amplifier.on
+        assert FaultCode.SERVICE not in box.parts.faults.active()
+
+    tell(tmp_path, story)
 
 
 def test_the_service_switch_silences_at_once_and_the_alarm_sounds_when_it_is_back(tmp_path: Path) -> None:
@@ -286,6 +350,21 @@ def test_a_duress_code_is_accepted_sounds_nothing_reports_and_lights_no_fault(tm
         assert not box.is_lit(Lamp.FAULT)
 
     tell(tmp_path, story)
+
+
+def test_nothing_that_the_box_logs_tells_of_a_duress_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(box: PanelBox) -> None:
+        box.press(Contact.MICROPHONE)
+        await box.pass_ms(3_000)
+        assert await box.panel.enter(DURESS)
+        await box.pass_ms(3_000)
+        assert FaultCode.DURESS in box.parts.faults.active()
+        assert voices(box) == []
+
+    tell(tmp_path, story)
+    logged = "".join(capsys.readouterr())
+    assert "the microphone is closed" in logged
+    assert "duress" not in logged.lower()
 
 
 def test_a_right_code_unlocks_and_a_wrong_one_does_not(tmp_path: Path) -> None:

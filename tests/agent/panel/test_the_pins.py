@@ -21,6 +21,7 @@ from agent.drivers.clock import FakeClock
 from agent.drivers.gpio.character_device import CharacterDevicePins
 from agent.drivers.gpio.fake import FakePins
 from agent.drivers.gpio.relay import RelayAmplifier
+from agent.drivers.gpio.trouble import trouble
 from agent.drivers.gpio.zero import ZeroPins
 from agent.ports.pins import Line, Pins, PinsError
 from agent.ports.sound import SoundError
@@ -62,6 +63,7 @@ class StandInRequest:
     ends: tuple[int, int] = field(default_factory=os.pipe)
     events: list[Any] = field(default_factory=list)
     is_released: bool = False
+    is_broken: bool = False
 
     @property
     def fd(self) -> int:
@@ -69,15 +71,21 @@ class StandInRequest:
 
     def get_value(self, number: int) -> Value:
         assert number == self.number
+        if self.is_broken:
+            raise OSError(5, "Input/output error")
         return Value.ACTIVE if self.high is not self.settings.active_low else Value.INACTIVE
 
     def set_value(self, number: int, value: Value) -> None:
         assert number == self.number
         if self.is_released:
             raise ValueError("the request is released")
+        if self.is_broken:
+            raise OSError(19, "No such device")
         self.high = (value is Value.ACTIVE) is not self.settings.active_low
 
     def read_edge_events(self) -> list[Any]:
+        if self.is_broken:
+            raise OSError(19, "No such device")
         os.read(self.fd, 4_096)
         events, self.events = self.events, []
         return events
@@ -103,6 +111,7 @@ class KernelBench:
     def __init__(self) -> None:
         self.requests: dict[int, StandInRequest] = {}
         self.pins: Pins = CharacterDevicePins(FakeClock(0), "/dev/gpiochip0", self.request)
+        self.is_broken = False
 
     def request(self, chip: str, config: dict[int, Any], *, consumer: str) -> StandInRequest:
         ((number, settings),) = config.items()
@@ -116,7 +125,7 @@ class KernelBench:
         else:
             assert settings.edge_detection is Edge.BOTH
             high = settings.bias is Bias.PULL_UP
-        self.requests[number] = StandInRequest(number, settings, high)
+        self.requests[number] = StandInRequest(number, settings, high, is_broken=self.is_broken)
         return self.requests[number]
 
     def put(self, number: int, high: bool) -> None:
@@ -146,6 +155,10 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Callable[[], Bench]]:
     return request.param  # type: ignore[no-any-return]
 
 
+def ignored(_: PinsError) -> None:
+    """Nothing is lost in most tests."""
+
+
 async def settled() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
@@ -154,8 +167,8 @@ async def settled() -> None:
 def test_edges_are_told_as_on_and_off_whichever_way_the_line_is_wired(bench: Callable[[], Bench]) -> None:
     async def main() -> None:
         there, heard = bench(), list[tuple[str, bool]]()
-        assert not there.pins.watch(BUTTON, lambda on, _: heard.append(("button", on)))
-        assert not there.pins.watch(CONTACT, lambda on, _: heard.append(("contact", on)))
+        assert not there.pins.watch(BUTTON, lambda on, _: heard.append(("button", on)), ignored)
+        assert not there.pins.watch(CONTACT, lambda on, _: heard.append(("contact", on)), ignored)
         for high in (False, True):
             there.put(BUTTON.number, high)
             await settled()
@@ -171,7 +184,7 @@ def test_an_edge_has_its_instant_on_the_boot_clock(bench: Callable[[], Bench]) -
     async def main() -> None:
         there, heard = bench(), list[int]()
         clock = FakeClock(0)
-        there.pins.watch(BUTTON, lambda _, at_ms: heard.append(at_ms))
+        there.pins.watch(BUTTON, lambda _, at_ms: heard.append(at_ms), ignored)
         before = clock.boot_ms()
         there.put(BUTTON.number, False)
         await settled()
@@ -201,11 +214,11 @@ def test_an_output_is_driven_whichever_way_it_is_wired_and_is_off_at_the_end(ben
 def test_a_line_that_is_taken_or_does_not_exist_is_refused_with_the_way_out(bench: Callable[[], Bench]) -> None:
     async def main() -> None:
         there = bench()
-        there.pins.watch(BUTTON, lambda *_: None)
+        there.pins.watch(BUTTON, lambda *_: None, ignored)
         with pytest.raises(PinsError, match=r"GPIO 5 .*\[panel\]"):
             there.pins.drive(BUTTON, True)
         with pytest.raises(PinsError, match=r"GPIO 4000"):
-            there.pins.watch(NOWHERE, lambda *_: None)
+            there.pins.watch(NOWHERE, lambda *_: None, ignored)
         there.pins.close()
 
     asyncio.run(main())
@@ -214,12 +227,60 @@ def test_a_line_that_is_taken_or_does_not_exist_is_refused_with_the_way_out(benc
 def test_what_is_let_go_can_be_had_again(bench: Callable[[], Bench]) -> None:
     async def main() -> None:
         there = bench()
-        there.pins.watch(BUTTON, lambda *_: None)
+        there.pins.watch(BUTTON, lambda *_: None, ignored)
         there.pins.drive(LAMP, True)
         there.pins.close()
-        there.pins.watch(LAMP, lambda *_: None)
+        there.pins.watch(LAMP, lambda *_: None, ignored)
         there.pins.drive(BUTTON, True)
         there.pins.close()
+
+    asyncio.run(main())
+
+
+def test_a_line_that_cannot_be_read_is_let_go_and_may_be_had_later() -> None:
+    async def main() -> None:
+        kernel = KernelBench()
+        kernel.is_broken = True
+        with pytest.raises(PinsError, match="Input/output error"):
+            kernel.pins.watch(BUTTON, lambda *_: None, ignored)
+        assert kernel.requests[BUTTON.number].is_released
+        kernel.is_broken = False
+        assert not kernel.pins.watch(BUTTON, lambda *_: None, ignored)
+        kernel.pins.close()
+
+    asyncio.run(main())
+
+
+def test_a_chip_that_goes_away_is_told_once_spins_no_loop_and_may_be_had_later() -> None:
+    async def main() -> None:
+        kernel, lost, heard = KernelBench(), list[PinsError](), list[bool]()
+        kernel.pins.watch(BUTTON, lambda on, _: heard.append(on), lost.append)
+        request = kernel.requests[BUTTON.number]
+        kernel.put(BUTTON.number, False)
+        request.is_broken = True
+        await settled()
+        assert [str(error) for error in lost] == [str(trouble(BUTTON, OSError(19, "No such device")))]
+        assert request.is_released
+        kernel.pins.watch(BUTTON, lambda on, _: heard.append(on), lost.append)
+        kernel.put(BUTTON.number, False)
+        await settled()
+        assert heard == [True]
+        assert len(lost) == 1
+        kernel.pins.close()
+
+    asyncio.run(main())
+
+
+def test_an_output_whose_chip_came_back_is_switched_again() -> None:
+    async def main() -> None:
+        kernel = KernelBench()
+        kernel.pins.drive(RELAY, False)
+        kernel.requests[RELAY.number].is_broken = True
+        with pytest.raises(PinsError, match="No such device"):
+            kernel.pins.drive(RELAY, True)
+        kernel.pins.drive(RELAY, True)
+        assert not kernel.level(RELAY.number)
+        kernel.pins.close()
 
     asyncio.run(main())
 
@@ -229,7 +290,7 @@ def test_the_kernel_dates_edges_so_that_a_loop_that_stood_still_shortens_no_pres
         clock, heard, now_ns = FakeClock(0), list[int](), 5_000_000_000
         kernel = KernelBench()
         pins = CharacterDevicePins(clock, "/dev/gpiochip0", kernel.request, monotonic_ns=lambda: now_ns)
-        pins.watch(BUTTON, lambda _, at_ms: heard.append(at_ms))
+        pins.watch(BUTTON, lambda _, at_ms: heard.append(at_ms), ignored)
         request = kernel.requests[BUTTON.number]
         kind = gpiod.EdgeEvent.Type.RISING_EDGE.value
         request.events += [gpiod.EdgeEvent(kind, now_ns - 900_000_000, BUTTON.number, 0, 0)]
@@ -276,7 +337,7 @@ def test_a_box_without_pins_says_so_for_each_line_that_is_asked() -> None:
     async def main() -> None:
         pins = gpio.choose("none", "", FakeClock(0))
         with pytest.raises(PinsError, match="no pins"):
-            pins.watch(BUTTON, lambda *_: None)
+            pins.watch(BUTTON, lambda *_: None, ignored)
 
     asyncio.run(main())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -76,6 +77,75 @@ class House:
             await power.amplifier.power(False)
         running.cancel()
         await ear.close()
+
+
+class Disk:
+    """Takes its time for each write."""
+
+    def __init__(self, takes_ms: int) -> None:
+        self._takes_s = takes_ms / 1000
+
+    async def write(self, work: Callable[[], None]) -> None:
+        await asyncio.sleep(self._takes_s)
+        work()
+
+
+def written(folder: Path, takes_ms: int, story: Callable[[BrownOut, FakeAmplifier], Awaitable[None]]) -> None:
+    """What happens while such a disk is written."""
+
+    async def main() -> None:
+        with parts(folder) as box:
+            amplifier = FakeAmplifier(box.clock)
+            await story(
+                BrownOut(
+                    amplifier,
+                    FakeSpeaker(box.clock),
+                    clock=box.clock,
+                    kept=LivesFile(folder),
+                    keeper=box.keeper,
+                    aside=Disk(takes_ms).write,
+                ),
+                amplifier,
+            )
+
+    virtual_time.run(main())
+
+
+def test_the_power_waits_for_the_note_that_tells_of_it_and_nothing_else_does(tmp_path: Path) -> None:
+    async def story(power: BrownOut, amplifier: FakeAmplifier) -> None:
+        switching = asyncio.create_task(power.power(True))
+        await asyncio.sleep(0.19)
+        assert not amplifier.on
+        assert not LivesFile(tmp_path).load().amplifier_on
+        await asyncio.sleep(0.02)
+        assert amplifier.on
+        assert LivesFile(tmp_path).load().amplifier_on
+        await switching
+        await power.power(False)
+        assert not LivesFile(tmp_path).load().amplifier_on
+
+    written(tmp_path, 200, story)
+
+
+def test_a_disk_that_hangs_holds_back_no_alarm(tmp_path: Path) -> None:
+    async def story(power: BrownOut, amplifier: FakeAmplifier) -> None:
+        await power.power(True)
+        assert amplifier.on
+
+    written(tmp_path, 3_600_000, story)
+
+
+def test_whoever_switches_it_off_while_the_note_is_written_keeps_it_off(tmp_path: Path) -> None:
+    async def story(power: BrownOut, amplifier: FakeAmplifier) -> None:
+        switching = asyncio.create_task(power.power(True))
+        await asyncio.sleep(0.1)
+        await power.power(False)
+        await switching
+        await asyncio.sleep(1)
+        assert not any(on for _, on in amplifier.switched)
+        assert not LivesFile(tmp_path).load().amplifier_on
+
+    written(tmp_path, 200, story)
 
 
 def test_fault_47_a_brown_out_loop_lowers_the_sound_and_then_leaves_emergencies_alone(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from agent.errors import AgentError
 from agent.ports.sound import ToneKind
 from agent.services.recordings import SHIPPED, Recordings
 from protocol.messages import BY_CODE, PREPARED
-from protocol.order import MessageType, Order, Severity, Sound, Status
+from protocol.order import Chime, MessageType, Order, Severity, Sound, Status, usual_chime
 from protocol.roles import Role
 
 RECORDINGS = Recordings()
@@ -82,6 +82,13 @@ def test_an_order_chooses_what_goes_before_its_message(chime: int, piece: str) -
     assert tape.of_order(order) == (piece, "90", "7")
     assert tape.signal_ms(chime) == tape.SIGNALS_MS[piece] >= 3_000
     assert frames(tape.signal_ms(chime)) == len(Tone(ToneKind(piece), frames(tape.signal_ms(chime))).read(1 << 30))
+
+
+def test_where_nobody_has_chosen_a_siren_says_that_it_is_serious_and_a_drill_has_none() -> None:
+    usual = [usual_chime(severity, Status.ACTUAL) for severity in Severity]
+    assert usual == [Chime.ATTENTION, Chime.ATTENTION, Chime.TWO_TONE, Chime.WAIL]
+    others = [usual_chime(severity, status) for severity in Severity for status in (Status.EXERCISE, Status.TEST)]
+    assert set(others) == {Chime.ATTENTION}
 
 
 def test_a_siren_ends_where_it_would_begin_again() -> None:

@@ -13,6 +13,7 @@ import pytest
 from django.conf import LazySettings
 
 from controller.accounts import signing as pages
+from controller.cli import wording
 from controller.cli.signatures import READINGS, Answer, Request
 from controller.core.errors import Refused
 from protocol import keyfile, signing
@@ -196,6 +197,22 @@ def test_what_is_signed_is_said_in_words_first_and_only_ky_agrees(
     assert hoa.answers() == []
     assert hoa.sign(typed="ky\n").returncode == 0
     assert len(hoa.answers()) == 1
+
+
+@pytest.mark.parametrize(
+    ("chime", "said"),
+    [
+        (0, "không có âm báo"),
+        (1, "chuông chú ý"),
+        (2, "còi hú"),
+        (3, "còi gấp"),
+        (4, "còi hai giọng"),
+        (7, "chuông chú ý"),
+    ],
+)
+def test_whoever_signs_an_alarm_reads_what_goes_before_its_message(chime: int, said: str) -> None:
+    lines = wording.order(msgspec.structs.replace(ORDER, sound=Sound(1, chime=chime)))
+    assert any(f", {said}, âm lượng" in line for line in lines)
 
 
 def test_the_sound_and_the_text_that_somebody_heard_and_read_are_compared_with_what_is_signed(hoa: Desk) -> None:

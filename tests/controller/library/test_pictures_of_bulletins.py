@@ -124,6 +124,12 @@ def test_an_edit_keeps_the_picture_until_it_is_dropped(here: Office, tmp_path: P
     assert lan(here).get(f"/ban-tin/{made.pk}/hinh/").status_code == 404
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_the_largest_picture_is_made_small_within_its_memory_and_time(tmp_path: Path, form: str) -> None:
+    upload = on_disk(tmp_path, photograph(form, (8_000, 5_000)))
+    assert open_picture(pictures.made(upload, tmp_path).read_bytes()).size == (576, 360)
+
+
 def many_dots() -> bytes:
     """A PNG of a few bytes that says to be of 100,000 × 100,000 dots."""
 
@@ -146,6 +152,7 @@ def many_dots() -> bytes:
         (many_dots(), "quá nhiều điểm ảnh"),
         (bytes(pictures.MAX_BYTES + 1), "lớn quá 15 MB"),
     ],
+    ids=["empty", "svg", "cut", "gif", "many dots", "large"],
 )
 def test_a_bad_upload_is_explained_beside_its_field_and_nothing_is_kept(
     here: Office, data: bytes, sentence: str

@@ -31,7 +31,7 @@ from controller.trust.services import import_roots
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.ids import box_id
-from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, LiveSession
+from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, WARM_MS, LiveSession
 from protocol.roles import Role, Threshold
 from protocol.signing import Family, open_signed, signed_by
 from tests.support import province, signing_kit, virtual_time
@@ -255,6 +255,7 @@ def test_the_pages_lead_from_the_area_to_the_button(here: Province) -> None:
     page = client.get(reverse("live:session", args=[speech.pk]))
     assert 'id="talk-button"' in page.text
     assert f'data-key="{to_base64url(PAGE)}"' in page.text
+    assert f'data-warm="{WARM_MS}"' in page.text
     assert 'id="talk-button"' not in as_(here, "minh").get(reverse("live:session", args=[speech.pk])).text
     assert speech.created >= province_now
 

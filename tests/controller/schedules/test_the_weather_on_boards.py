@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from controller.accounts import signing
 from controller.accounts.models import Audit, Person
+from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.library import files
@@ -69,6 +70,8 @@ def on_boards(here: Office, box: int = 0, at: dt.datetime | None = None) -> Line
 
 
 def test_from_the_form_to_the_boards_and_back(here: Office) -> None:
+    for each in here.boxes:
+        BoxState.objects.create(box=each)
     lan, hoa = browser(here.lan), browser(here.hoa)
     assert "Thời tiết trên bảng tin" in lan.get(reverse("schedules:list")).text
     page = lan.post(reverse("schedules:lines"), {"text": WEATHER, "unit": WARD, "hours": "12"}).headers["Location"]

@@ -42,6 +42,7 @@ class Recorder:
         folder: Path,
         *,
         kept: int = KEPT,
+        kept_bytes: int = KEPT_BYTES,
         longest_ms: int = LONGEST_MS,
         now_s: Callable[[], float] = time.monotonic,
         sleep_s: Callable[[float], None] = time.sleep,
@@ -53,6 +54,7 @@ class Recorder:
         self.name = f"WAV: {folder}"
         self._folder = folder
         self._kept = kept
+        self._kept_bytes = kept_bytes
         self._longest = frames(longest_ms)
         self._now_s = now_s
         self._sleep_s = sleep_s
@@ -125,7 +127,7 @@ class Recorder:
         if recording.is_over:
             self._recording = None
             recording.finish()
-            _keep_newest(self._folder, self._kept)
+            _keep_newest(self._folder, self._kept, self._kept_bytes)
 
     def _begin(self, track: Track, first_sample_ms: int, block: Samples) -> Samples:
         """Of this block what belongs to the recording: before the first sample of its first track there is nothing."""
@@ -232,8 +234,7 @@ def wav_header(count: int) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form + struct.pack("<4sI", b"data", size)
 
 
-def _keep_newest(folder: Path, kept: int) -> None:
-    room = KEPT_BYTES
+def _keep_newest(folder: Path, kept: int, room: int) -> None:
     for number, wav in enumerate(sorted(folder.glob("*.wav"), reverse=True)):
         with contextlib.suppress(OSError):
             room -= wav.stat().st_size

@@ -19,7 +19,8 @@ const PER_GROUP = Number(data.frames);
 const HOLD_MS = 600;
 const KEEP_ALIVE_MS = 1000;
 const AGAIN_MS = 1000;
-const WARM_MS = 2000; /* amplifiers that were dark settle: what is said meanwhile is not heard */
+const WARM_MS = Number(data.warm); /* amplifiers that were dark settle: what is said meanwhile is not heard */
+const COLD_MS = 2000; /* after so much silence they may be dark again */
 
 let socket, groups, context, encoder;
 let next = Number(data.first);
@@ -28,6 +29,7 @@ let sending = Promise.resolve();
 let speaking = false;
 let over = false;
 let warmAt = 0;
+let pausedAt = -COLD_MS;
 
 function say(name, kind = "fault") {
   said.hidden = !name;
@@ -113,12 +115,13 @@ async function speak() {
   }
   say("");
   speaking = true;
-  warmAt ||= performance.now() + WARM_MS;
+  if (performance.now() - pausedAt >= COLD_MS) warmAt = performance.now() + WARM_MS;
   show();
   setTimeout(show, Math.max(0, warmAt - performance.now()));
 }
 
 function pause() {
+  if (speaking) pausedAt = performance.now();
   speaking = false;
   if (waiting.length && groups) send(waiting.splice(0));
   show();
