@@ -224,7 +224,7 @@ def _wire(options: argparse.Namespace) -> int:
     answer = _ask(options, "wire", contact=" ".join(contact), on=position == "on")
     time.sleep(COUNTS_S)
     lamps = _ask(options, "status")["lamps"]
-    return _print(options, {**answer, "lamps": lamps}, wording.lamps(lamps, options.lang).lstrip())
+    return _print(options, {**answer, "lamps": lamps}, "\n".join(wording.lamps(lamps, options.lang)) or "–")
 
 
 _TALK: Final = {

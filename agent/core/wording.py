@@ -26,7 +26,7 @@ def status(answer: Answer, language: str) -> str:
         "programme": _programme(answer, words),
         "sounding": _heard(answer, language),
         "orders": "; ".join(_order(order, answer, language) for order in answer["orders"]) or words["none"],
-        "lamps": lamps(answer["lamps"], language),
+        "lamps": "".join(f"\n  {line}" for line in lamps(answer["lamps"], language)) or words["no lamps"],
         "log": words["log.rows"].format(**answer),
         "faults": "; ".join(words.get(f"fault.{code}", code) for code in answer["faults"]) or words["none"],
         "version": answer["version"],
@@ -34,14 +34,14 @@ def status(answer: Answer, language: str) -> str:
     return "\n".join(f"{words[f'label.{key}']}: {value}" for key, value in values.items())
 
 
-def lamps(rows: Sequence[Answer], language: str) -> str:
-    """What each lamp of the panel shows and means, in a line of its own."""
+def lamps(rows: Sequence[Answer], language: str) -> list[str]:
+    """What each lamp of the panel shows and means, a line each."""
     found = []
     for row in rows:
         name, shows = NAMES[Lamp(row["lamp"])], SHOWS[Pattern[row["pattern"]]]
         said = (name.vi, shows.vi, row["vi"]) if language == "vi" else (name.en, shows.en, row["en"])
         found.append("{}: {}. {}".format(*said))
-    return "\n  ".join(["", *found]) if found else WORDS[language]["no lamps"]
+    return found
 
 
 def fetched(answer: Answer, language: str) -> str:
