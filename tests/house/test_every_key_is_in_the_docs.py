@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import parse
+from agent.core.wording import WORDS
 from agent.errors import ConfigError
 
 REPO = Path(__file__).parents[2]
@@ -48,3 +49,10 @@ def test_every_key_of_box_toml_stands_in_a_doc(table: str) -> None:
 def names(text: str, table: str, key: str) -> bool:
     """In a table's row or a sentence, or in an example."""
     return bool(re.search(rf"`(\[{table}\] |{table}\.)?{key}\b|^(# )?{key} =", text, re.MULTILINE))
+
+
+def test_the_box_the_console_and_the_page_about_sound_name_a_failed_player_in_the_same_words() -> None:
+    said = WORDS["vi"]["fault.PLAYER"]
+    console = (REPO / "controller" / "boxes" / "rules.py").read_text("utf-8").lower()
+    assert f'_("{said}")' in console
+    assert " ".join(DOCS["sound.md"].split()).count(f"*{said}*") == 2
