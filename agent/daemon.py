@@ -123,7 +123,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     live = _live(config, sessions, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
-    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
+    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires, panel=panel)
     board = _board(config, me, mind, player, on_damaged=controller.fetcher.damaged)
     services = _for_who_stands_there(config, desk, panel, board)
     await _until(
@@ -474,6 +474,7 @@ def _open_the_desk(
     reporter: Reporter,
     player: Player,
     wires: _Wires,
+    panel: PanelService,
 ) -> ServiceDesk:
     """For whoever stands at the box."""
     tried = selftest.checks(
@@ -505,6 +506,7 @@ def _open_the_desk(
         sounding=lambda: player.sounding,
         checks=tried,
         speak_code=speaks.speak,
+        lamps=panel.shown,
     )
 
 

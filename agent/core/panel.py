@@ -24,7 +24,11 @@ KEY_LEFT_MS: Final = 30 * MINUTE_MS
 CODE_MS: Final = 2 * MINUTE_MS
 """So long a code unlocks."""
 FORCED_MS: Final = 10 * MINUTE_MS
-"""So long after a duress code nothing at the panel sounds, the key turned or not, unless the right code is entered."""
+"""So long after a duress code nothing at the panel sounds, the key turned or not, unless the right code is entered.
+
+For as long the right code does not end the fault: whoever forces somebody may force the other code too, and the
+province must have seen it.
+"""
 MAX_WRONG_CODES: Final = 5
 CODES_PAUSE_MS: Final = 10 * MINUTE_MS
 """After too many wrong codes no other is taken for so long."""
@@ -501,6 +505,8 @@ def _entered(panel: Panel, code: Code, at_ms: int) -> Outcome:
     if code is Code.WRONG or len(wrong) >= MAX_WRONG_CODES:
         return replace(panel, wrong=(*wrong, at_ms)[-MAX_WRONG_CODES:] if code is Code.WRONG else wrong), note
     forced_ms = None if code is Code.RIGHT else panel.forced_ms
+    if code is Code.RIGHT and panel.duress_ms is not None and at_ms - panel.duress_ms >= FORCED_MS:
+        panel, note = replace(panel, duress_ms=None), (Note(FaultCode.DURESS, False, "the right code was entered"),)
     panel, acts = _rank_again(replace(panel, code=code, code_ms=at_ms, wrong=(), forced_ms=forced_ms))
     return panel, (*note, *acts)
 

@@ -1,8 +1,9 @@
 """What the commands at the box say to a person, made from the daemon's codes, in Vietnamese and English. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agent.core.lamps import NAMES, SHOWS, Lamp, Pattern
 from protocol.messages import BY_CODE, PREPARED
 from protocol.recurrence import to_wall, zone_named
 
@@ -25,11 +26,22 @@ def status(answer: Answer, language: str) -> str:
         "programme": _programme(answer, words),
         "sounding": _heard(answer, language),
         "orders": "; ".join(_order(order, answer, language) for order in answer["orders"]) or words["none"],
+        "lamps": "".join(f"\n  {line}" for line in lamps(answer["lamps"], language)) or words["no lamps"],
         "log": words["log.rows"].format(**answer),
         "faults": "; ".join(words.get(f"fault.{code}", code) for code in answer["faults"]) or words["none"],
         "version": answer["version"],
     }
     return "\n".join(f"{words[f'label.{key}']}: {value}" for key, value in values.items())
+
+
+def lamps(rows: Sequence[Answer], language: str) -> list[str]:
+    """What each lamp of the panel shows and means, a line each."""
+    found = []
+    for row in rows:
+        name, shows = NAMES[Lamp(row["lamp"])], SHOWS[Pattern[row["pattern"]]]
+        said = (name.vi, shows.vi, row["vi"]) if language == "vi" else (name.en, shows.en, row["en"])
+        found.append("{}: {}. {}".format(*said))
+    return found
 
 
 def fetched(answer: Answer, language: str) -> str:
@@ -112,6 +124,7 @@ _VI: Final[Words] = {
     "label.programme": "Lịch phát",
     "label.sounding": "Đang phát",
     "label.orders": "Lệnh khẩn cấp",
+    "label.lamps": "Đèn",
     "label.log": "Nhật ký phát",
     "label.faults": "Lỗi",
     "label.version": "Phiên bản",
@@ -119,6 +132,7 @@ _VI: Final[Words] = {
     "no": "không",
     "none": "không có",
     "not yet": "chưa được giao",
+    "no lamps": "không đấu đèn nào",
     "heard ago": "có (nghe thấy trung tâm {silent_s} giây trước)",
     "clock.NTP": "đúng giờ, lấy qua mạng (NTP)",
     "clock.RTC": "đúng giờ, theo đồng hồ của chính hộp (RTC)",
@@ -192,6 +206,7 @@ _EN: Final[Words] = {
     "label.programme": "Programme",
     "label.sounding": "Sounding",
     "label.orders": "Emergency orders",
+    "label.lamps": "Lamps",
     "label.log": "Play log",
     "label.faults": "Faults",
     "label.version": "Version",
@@ -199,6 +214,7 @@ _EN: Final[Words] = {
     "no": "no",
     "none": "none",
     "not yet": "not assigned yet",
+    "no lamps": "none wired",
     "heard ago": "yes (heard the centre {silent_s} s ago)",
     "clock.NTP": "right, from the network (NTP)",
     "clock.RTC": "right, from the box's own clock (RTC)",

@@ -18,6 +18,12 @@ PATIENCE_S: Final = 5
 MAX_LINE: Final = 2_048
 MAX_BODY: Final = 512
 AT_ONCE: Final = 8
+NOT_FOUND: Final = "<p>Hộp chỉ có một trang, ở địa chỉ / · There is one page, at /</p>"
+NOT_FROM_HERE: Final = (
+    "<p>Mã chỉ nhập được trên chính trang này của hộp; mã vừa gửi không được xét. Bằng chương trình: gửi kèm trường "
+    "Origin mang địa chỉ của trang. · A code is entered on this page of the box alone; this one was not looked at. A "
+    "program sends the page's address in the field Origin.</p>"
+)
 HEADERS: Final = (
     "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:\r\nConnection: close\r\n"
@@ -54,10 +60,12 @@ class LocalPage:
             async with self._seats, asyncio.timeout(PATIENCE_S):
                 words = (await reader.readline()).split()
                 fields = await _fields(reader)
-                status, body = "404 Not Found", ""
+                status, body = "404 Not Found", NOT_FOUND
                 if words[:2] == [b"GET", b"/"]:
                     status, body = "200 OK", await self._page(None)
-                elif words[:2] == [b"POST", b"/"] and self._enter is not None and _is_from_here(fields):
+                elif words[:2] == [b"POST", b"/"] and self._enter is not None and not _is_from_here(fields):
+                    status, body = "403 Forbidden", NOT_FROM_HERE
+                elif words[:2] == [b"POST", b"/"] and self._enter is not None:
                     size = min(MAX_BODY, int(fields.get("content-length", "0")))
                     entered = parse_qs((await reader.readexactly(size)).decode()).get("code", [""])[0]
                     status, body = "200 OK", await self._page(await self._enter(entered))

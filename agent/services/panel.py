@@ -238,6 +238,15 @@ class PanelService:
         """Who is forced to speak reaches nobody, and nobody sees it."""
         return (Reach(Way.CONNECTING) if self._call is None else self._call.reach).told(language)
 
+    def shown(self) -> list[dict[str, str]]:
+        """What each lamp that is wired shows now, as codes, and what that tells in both languages."""
+        rows = lamps.meanings(self._state, self._view(), self._clock.boot_ms())
+        return [
+            {"lamp": lamp, "pattern": row.pattern.name, "vi": row.vi, "en": row.en}
+            for lamp, row in rows.items()
+            if lamp in self._wiring.lamps
+        ]
+
     def power_trouble(self, detail: str) -> None:
         """What else is wrong with the supply; empty for nothing."""
         self._supply["power"] = detail
@@ -462,10 +471,12 @@ class PanelService:
             self._set_lamp(lamp, pattern.is_lit(now))
 
     def _patterns(self, at_ms: int) -> Mapping[Lamp, lamps.Pattern]:
+        return lamps.patterns(self._state, self._view(), at_ms)
+
+    def _view(self) -> View:
         heard = self._sounding()
         on_air = heard is not None and self._voice is not None and heard.cause == self._voice.name
-        view = View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
-        return lamps.patterns(self._state, view, at_ms)
+        return View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
 
     def _set_lamp(self, lamp: Lamp, on: bool) -> None:
         line = self._wiring.lamps.get(lamp)

@@ -55,7 +55,9 @@ class ServiceDesk:
         sounding: Callable[[], Segment | None],
         checks: Sequence[selftest.Check],
         speak_code: Callable[[], Awaitable[None]],
+        lamps: Callable[[], Sequence[Answer]] = list,
     ) -> None:
+        """`lamps`: what those of the panel show, none where none is wired."""
         self._about = about
         self._clock = clock
         self._trust = store.trust
@@ -71,6 +73,7 @@ class ServiceDesk:
         self._roots = wakes.roots
         self._checks = checks
         self._speak_code = speak_code
+        self._lamps = lamps
 
     @property
     def commands(self) -> Mapping[str, Callable[[Request], Awaitable[Answer]]]:
@@ -119,6 +122,7 @@ class ServiceDesk:
                 for held in self._book.orders(now)
             ],
             "faults": sorted(code.name for code in self._faults.active() if code is not FaultCode.DURESS),
+            "lamps": list(self._lamps()),
             "log_rows": self._outbox.log_seq(),
             "log_acknowledged": self._outbox.acked_seq(),
         }

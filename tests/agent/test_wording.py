@@ -38,6 +38,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "heard": None,
         "orders": [],
         "faults": [],
+        "lamps": [],
         "log_rows": 3,
         "log_acknowledged": 2,
     }
@@ -83,6 +84,7 @@ def test_a_technician_reads_what_the_box_is_doing() -> None:
         "Lịch phát: đang dùng lịch số 2, là lịch mới nhất",
         "Đang phát: bản tin “Tin buổi sáng”, đến 13:01:30",
         "Lệnh khẩn cấp: “Bão, gió mạnh”: đã bắt đầu phát; hiệu lực đến 13:10:00",
+        "Đèn: không đấu đèn nào",
         "Nhật ký phát: trung tâm đã nhận 2 trên 3 dòng",
         "Lỗi: không có",
         "Phiên bản: 0.1.0",
