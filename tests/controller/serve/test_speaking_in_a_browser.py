@@ -84,7 +84,8 @@ def test_what_lan_says_in_her_browser_is_what_the_box_sounds(
             lan.wait_for_selector("#talk-listening:text-is('1')")
             assert not box.speaks
             lan.click("#talk-button")
-            lan.wait_for_timeout(3_000)
+            lan.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            lan.wait_for_timeout(1_000)
             assert box.speaks
             heard = len(box.horn.pcm)
             assert heard > 1.5 * 2 * RATE_HZ
@@ -126,7 +127,8 @@ def test_only_the_boxes_that_lan_has_chosen_sound_what_she_says(
                 box.take(ear.session())
             lan.wait_for_selector("p:has(#talk-listening:text-is('1')):has-text('/ 1 hộp đang nghe')")
             lan.click("#talk-button")
-            lan.wait_for_timeout(3_000)
+            lan.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            lan.wait_for_timeout(1_000)
             assert chosen.speaks
             assert purity(chosen.horn.pcm) > 0.9
             assert not other.speaks
@@ -164,7 +166,8 @@ def test_hoa_speaks_for_the_province_from_her_browser_once_minh_has_signed_in_hi
             hoa.wait_for_selector("#talk-button:not([disabled])")  # the page has turned by itself
             hoa.wait_for_selector("#talk-listening:text-is('1')")
             hoa.click("#talk-button")
-            hoa.wait_for_timeout(3_000)
+            hoa.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            hoa.wait_for_timeout(1_000)
             assert [voice.level for voice in box.voices] == [0]
             assert purity(box.horn.pcm) > 0.9
             minh.goto(f"{url}/")

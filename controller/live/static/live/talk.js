@@ -29,6 +29,7 @@ let sending = Promise.resolve();
 let speaking = false;
 let over = false;
 let warmAt = 0;
+let looking;
 let pausedAt = -COLD_MS;
 
 function say(name, kind = "fault") {
@@ -117,7 +118,6 @@ async function speak() {
   speaking = true;
   if (performance.now() - pausedAt >= COLD_MS) warmAt = performance.now() + WARM_MS;
   show();
-  setTimeout(show, Math.max(0, warmAt - performance.now()));
 }
 
 function pause() {
@@ -127,10 +127,14 @@ function pause() {
   show();
 }
 
+/* A timer may fire a fraction of a millisecond early: it looks again, until the amplifiers are warm. */
 function show() {
+  const left = warmAt - performance.now();
+  const warm = left <= 0;
+  clearTimeout(looking);
+  if (speaking && !warm) looking = setTimeout(show, Math.ceil(left));
   button.setAttribute("aria-pressed", String(speaking));
   button.querySelector("[data-idle]").hidden = speaking;
-  const warm = performance.now() >= warmAt;
   button.querySelector("[data-warming]").hidden = !speaking || warm;
   button.querySelector("[data-speaking]").hidden = !speaking || !warm;
 }
