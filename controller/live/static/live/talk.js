@@ -56,13 +56,13 @@ function connect() {
   socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
-    button.disabled = false;
-    say("");
+    button.disabled = !groups;
+    if (groups) say("");
   };
   socket.onmessage = ({ data: text }) => (listening.textContent = JSON.parse(text).listening);
   socket.onclose = ({ code }) => {
     if (over || code === 1000 || code === 4404) return finish();
-    say("lost");
+    if (groups) say("lost");
     setTimeout(connect, AGAIN_MS);
   };
 }
@@ -166,8 +166,14 @@ setInterval(() => {
 }, KEEP_ALIVE_MS);
 setTimeout(finish, Number(data.left));
 
+/* Where nobody can speak, the page still says how many listen, and when it is over. */
 async function start() {
-  if (!window.isSecureContext || !("AudioEncoder" in window)) return say("unsupported");
+  if (!window.isSecureContext || !("AudioEncoder" in window)) say("unsupported");
+  else await take();
+  connect();
+}
+
+async function take() {
   let key;
   try {
     key = await find(data.key);
@@ -177,7 +183,6 @@ async function start() {
   const kid = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(data.key))).slice(0, 4);
   const session = Uint8Array.from(data.session.match(/../g), (pair) => parseInt(pair, 16));
   groups = new Groups({ session, key, kid, province: data.province, environment: data.environment, family: Number(data.family) });
-  connect();
 }
 
 start();
