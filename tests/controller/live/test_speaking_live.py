@@ -318,7 +318,9 @@ def test_the_home_page_says_who_speaks_since_when_and_stops_it(here: Province) -
     speech = speaking(here, at=timezone.now())
     client = as_(here, "minh")
     assert "Nguyễn Lan đang phát trực tiếp" in client.get(reverse("console:home")).text
+    assert "chưa nói" in client.get(reverse("live:new")).text
     talks(speech, timezone.now(), b"a frame")
+    assert "chưa nói" not in client.get(reverse("live:new")).text
     assert "nói từ" in client.get(reverse("console:home")).text
     client.post(reverse("live:end", args=[speech.pk]))
     assert "đang phát trực tiếp" not in client.get(reverse("console:home")).text
