@@ -33,6 +33,7 @@ DUE_MS: Final = 400
 """So long before its instant a station does not wait for its fallback any more."""
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
+PICTURE: Final = "content is a picture"
 GONE: Final = f"{MISSING}: the built-in sounds are gone, install the agent again"
 SPOKEN: Final = "spoken by the box"
 
@@ -73,13 +74,17 @@ class Content:
         checks: Checks,
         on_fault: OnFault,
         accent: Accent,
+        is_picture: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
-        """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
+        """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again;
+        `is_picture` says of a hash whether the programme holds it as a picture, which no decoder is ever given.
+        """
         self._clock = clock
         self._checks = checks
         self._shelf = shelf
         self._recordings = recordings
         self._damaged = damaged
+        self._is_picture = is_picture
         self._on_fault = on_fault
         self._accent = accent
         self._unreadable = Lately(clock)
@@ -247,6 +252,8 @@ class Content:
 
     def _found(self, sound: bytes) -> Path | str:
         """The blob's file, whatever its bytes, or why there is none to sound."""
+        if self._is_picture(sound):
+            return PICTURE
         path = self._shelf(sound)
         if path is None:
             return MISSING

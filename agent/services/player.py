@@ -83,7 +83,14 @@ class Player:
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
         self._checks = Checks(clock, digest, changed.set)
         self._content = Content(
-            clock, shelf, recordings, on_damaged, checks=self._checks, on_fault=on_fault, accent=accent
+            clock,
+            shelf,
+            recordings,
+            on_damaged,
+            checks=self._checks,
+            on_fault=on_fault,
+            accent=accent,
+            is_picture=lambda name: _is_picture(holdings(), name),
         )
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
@@ -325,3 +332,8 @@ class Player:
 def _after(segment: Segment, holdings: Holdings) -> Segment | None:
     """What takes over where this segment is cut."""
     return at(holdings, segment.end_ms) if segment.cut is not None else None
+
+
+def _is_picture(held: Holdings, name: bytes) -> bool:
+    manifest = held.manifest
+    return manifest is not None and any(blob.hash == name and not blob.is_sound for blob in manifest.blobs)

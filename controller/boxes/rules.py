@@ -3,7 +3,6 @@ that nobody set is never shown as well."""
 
 import datetime as dt
 import enum
-import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -172,21 +171,6 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
         (True, Level.UNKNOWN, _w("Hộp báo một trạng thái mà hệ thống này chưa biết.")),
     )
     return next((level, words) for applies, level, words in table if applies)
-
-
-NOBODY_SIGNED: Final = re.compile(r".*no holder of (\w+) signed this .*", re.DOTALL)
-"""How a box says (`protocol.trust`) that it knows no key of this role under what it was sent."""
-
-
-def fault_detail(detail: str) -> str:
-    """What a box added to a fault, in words where it is known."""
-    found = NOBODY_SIGNED.fullmatch(detail)
-    if found is None:
-        return detail
-    return _(
-        "hộp không nhận chữ ký này: không khóa nào trong danh sách của nó có vai trò %(role)s ký. Khóa của máy chủ đã "
-        "bị thu hồi, hoặc chưa có trong danh sách gốc."
-    ) % {"role": found[1]}
 
 
 def fault_names(faults: int) -> list[str]:

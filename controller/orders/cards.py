@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from controller.accounts import services as accounts
@@ -20,6 +22,7 @@ from controller.units.rules import covers
 from controller.units.services import inside, names
 from protocol.board import page
 from protocol.board.page import Page
+from protocol.ids import key_id
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -249,10 +252,44 @@ def told(person: Person, now: datetime) -> list[Card]:
     return [one for one in shown if not one.is_open and not one.is_test]
 
 
-def strangers(person: Person, now: datetime) -> list[Stranger]:
-    """Boxes that have lately obeyed an order which this controller did not send."""
+class Origin(StrEnum):
+    """Where an order comes from that this controller did not send, by the key that its id names."""
+
+    BOX = "box"
+    """The box itself: somebody has pressed its button, and no other box takes it for anybody's."""
+    COMMUNE = "commune"
+    """The commune's token, whose panel has not reached this controller; or its signer, by hand."""
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A box that has obeyed an order which was not sent from here."""
+
+    row: Stranger
+    origin: Origin
+
+
+def strangers(person: Person, now: datetime) -> list[Foreign]:
+    """Boxes that have lately obeyed an order which this controller did not send, and has not got meanwhile either."""
     mine = inside("box__unit__code", accounts.where(person, Action.VIEW))
-    return list(Stranger.objects.filter(mine, at__gt=now - TOLD_FOR).select_related("box__unit").order_by("-at")[:8])
+    ours = EmergencyOrder.objects.filter(pk=OuterRef("order"))
+    rows = Stranger.objects.filter(~Exists(ours), mine, at__gt=now - TOLD_FOR).select_related("box__unit")
+    return [Foreign(row, _origin(row, now)) for row in rows.order_by("-at")[:8]]
+
+
+def _origin(row: Stranger, now: datetime) -> Origin:
+    name = bytes.fromhex(row.order)
+    if name.startswith(key_id(bytes(row.box.public_key))):
+        return Origin.BOX
+    unit = "" if row.box.unit is None else row.box.unit.code
+    try:
+        trust = people.trust_of((unit,) if unit else ())
+    except Refused:
+        return Origin.ELSEWHERE
+    named = trust.holders_of(name[:4], Role.COMMUNE, int(now.timestamp()))
+    its_own = any(capacity.rank(holder, Role.COMMUNE, unit) is not None for holder in named) if unit else False
+    return Origin.COMMUNE if its_own else Origin.ELSEWHERE
 
 
 def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:
