@@ -36,6 +36,7 @@ from controller.units.rules import above, covers
 from controller.units.services import names
 from protocol.board.page import Page
 from protocol.live import SPEAKING
+from protocol.messages import OWN_WORDS
 from protocol.order import ROLES, MessageType, Status
 from protocol.roles import Role
 from protocol.signing import Family
@@ -135,7 +136,7 @@ def warn(request: HttpRequest) -> HttpResponse:
     areas, blocked = areas_for(person, (Role.COMMUNE,), now)
     events = people.trust_of([code for code, _name in areas]).roots.events if areas else ()
     allowed = [one for one in composing.OFFERED if one.event in events]
-    form = WarnForm(areas, allowed, request.POST or None, initial={"status": _status_asked(request)})
+    form = WarnForm(areas, allowed, events, request.POST or None, initial={"status": _status_asked(request)})
     if request.method == "POST" and form.is_valid():
         try:
             order = services.prepare(person, form.alarm())
@@ -152,6 +153,7 @@ def warn(request: HttpRequest) -> HttpResponse:
             "form": form,
             "areas": areas,
             "blocked": blocked,
+            "own_words": OWN_WORDS if events else None,
             "allowed": [(one.code, wording.message_title(one.code), one.text_vi) for one in allowed],
             "others": [wording.message_title(one.code) for one in composing.OFFERED if one not in allowed],
             "status": status,

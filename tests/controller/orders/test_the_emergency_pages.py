@@ -18,7 +18,8 @@ from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
-from protocol.order import Chime, Status
+from protocol.messages import OWN_WORDS
+from protocol.order import Chime, Sound, Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from protocol.signing import Family, to_be_signed
@@ -69,6 +70,53 @@ def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
     assert page.count("Chưa trả lời") == 2
     live = as_(here, "minh").get(reverse("orders:order", args=[order.pk]), headers={"HX-Request": "true"})
     assert "<html" not in live.content.decode()
+
+
+WORDS = "Nước sông lên nhanh ở thôn An Phú. Bà con lên nhà cao."
+
+
+def test_an_alarm_in_an_officers_own_words_is_shown_in_full_and_sent(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=f"  {WORDS[:20]}\r\n\u200b{WORDS[20:]}\n", event="flood")
+    content = services.read(order)
+    assert content.sound == Sound(OWN_WORDS, chime=Chime.WAIL)
+    assert (content.event, content.board) == ("flood", WORDS)
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).text
+    assert "Lũ, ngập lụt (lời tự soạn)" in page
+    assert f"“{WORDS}”" in page
+    assert "Hộp không đọc được thì hú còi thay lời." in page
+    assert "Báo động lũ" not in page, "the prepared message of this event is not what is said"
+    assert "Trên bảng tin" in page
+    assert hand_in(as_(here, "hoa"), order, "hoa") == 302
+    assert hand_in(as_(here, "minh"), order, "minh") == 302
+    order.refresh_from_db()
+    assert order.state == State.SENT
+    cancel = services.cancel_prepare(order, here.people["hoa"])
+    assert f"“{WORDS}”" in as_(here, "hoa").get(reverse("orders:order", args=[cancel.pk])).text
+
+
+def test_own_words_about_nothing_that_was_prepared_are_called_just_that(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=WORDS)
+    assert services.read(order).event == "other"
+    assert "<h1>Lời tự soạn</h1>" in as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"words": ""}, "Chưa có lời nào để đọc. Viết điều bà con cần nghe, hoặc chọn một bản tin soạn sẵn."),
+        ({"words": " … ! "}, "Chưa có lời nào để đọc."),
+        ({"words": "ơ" * 303}, "Lời dài 303 ký tự; nhiều nhất 300. Bớt đi 3 ký tự."),
+        ({"message": "1", "words": WORDS}, "Chọn “Tự soạn nội dung” để loa đọc lời này, hoặc xóa lời đi."),
+        ({"words": "ế" * 300, "reason": "ế" * 20}, "Bớt lời khoảng "),
+    ],
+)
+def test_own_words_that_no_box_could_say_are_refused_at_their_field(
+    here: Province, choices: dict[str, str], said: str
+) -> None:
+    fields = {"message": f"{OWN_WORDS}", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3"}
+    page = as_(here, "hoa").post(reverse("orders:new"), fields | {"lifetime": "60"} | choices).text
+    assert not EmergencyOrder.objects.exists()
+    assert said in page.partition('id="id_words_error"')[2].partition("<textarea")[0]
 
 
 @pytest.mark.parametrize(
