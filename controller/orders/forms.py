@@ -122,11 +122,19 @@ class WarnForm(OwnWordsForm):
     ) -> None:
         """`events`: of which a commune may warn, in words of its own too."""
         super().__init__(events, *args, **kwargs)
+        choose(self, "event", [("", _("chọn một việc")), *((event, wording.event_title(event)) for event in events)])
         codes = [*(one.code for one in messages), *([OWN_WORDS] if events else ())]
         choose(self, "message", [(code, wording.message_title(code)) for code in codes])
         choose(self, "status", [(int(one), wording.status_name(one)) for one in Status])
         choose(self, "area", list(areas))
         self.fields["area"].initial = [code for code, _name in areas[:1]]
+
+    def clean(self) -> dict[str, Any]:
+        """Nothing is about the first event of the list because nobody has chosen."""
+        data = self.cleaned_data
+        if data.get("message") == OWN_WORDS and not data.get("event") and "event" not in self.errors:
+            self.add_error("event", _("Chưa chọn lời tự soạn nói về việc gì. Hãy chọn một việc trong danh sách."))
+        return data
 
     def alarm(self) -> Alarm:
         """The checked answers."""

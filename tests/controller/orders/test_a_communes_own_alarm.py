@@ -144,6 +144,14 @@ def test_lan_warns_in_her_own_words_of_what_her_commune_may_warn_of(here: Provin
     assert order.state == State.SENT
 
 
+def test_nobody_warns_of_the_first_event_of_the_list_because_none_was_chosen(here: Province) -> None:
+    fields = {"message": f"{OWN_WORDS}", "words": "Cháy chợ.", "status": "0", "area": [AN_PHU], "lifetime": "30"}
+    page = as_(here, "lan").post(reverse("orders:warn"), fields | {"event": ""}).text
+    assert "Chưa chọn lời tự soạn nói về việc gì." in page
+    assert "<details open><summary>Tự soạn nội dung" in page
+    assert not EmergencyOrder.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
