@@ -23,7 +23,7 @@ from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
-from controller.library import boards
+from controller.library import boards, speech
 from controller.orders import capacity, cards, composing, locking, people, rollcall, rules, services, wording
 from controller.orders.cards import Card, concerns
 from controller.orders.forms import AlarmForm, StopForm, WarnForm
@@ -205,6 +205,19 @@ def board(request: HttpRequest, identity: str) -> HttpResponse:
     if shown is None:
         raise Http404
     return render(request, "library/board.html", _board(request, shown, identity))
+
+
+@require_GET
+def voice(request: HttpRequest, identity: str) -> HttpResponse:
+    """How an alarm's own words will sound, from the very bytes that are signed."""
+    content = services.read(_found(request, identity))
+    if content.sound is None or content.sound.message != OWN_WORDS:
+        raise Http404
+    try:
+        said = speech.as_a_box_speaks(content.board)
+    except Refused as refused:
+        return HttpResponse(str(refused), status=503, content_type="text/plain; charset=utf-8")
+    return HttpResponse(said, content_type="audio/wav", headers={"Cache-Control": "private"})
 
 
 @require_POST

@@ -1,7 +1,10 @@
 """The pages through Django's client: a whole emergency, and what people see when it is not theirs."""
 
 import datetime as dt
+import io
 import json
+import shutil
+import wave
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,29 @@ def test_own_words_about_nothing_that_was_prepared_are_called_just_that(here: Pr
     order = prepared(here, message=f"{OWN_WORDS}", words=WORDS)
     assert services.read(order).event == "other"
     assert "<h1>Lời tự soạn</h1>" in as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng: the voice is not here")
+def test_whoever_signs_own_words_may_listen_to_them_first(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=WORDS)
+    minh = as_(here, "minh")
+    url = reverse("orders:voice", args=[order.pk])
+    assert f'src="{url}"' in minh.get(reverse("orders:order", args=[order.pk])).text
+    answer = minh.get(url)
+    assert answer["Content-Type"] == "audio/wav"
+    with wave.open(io.BytesIO(answer.content)) as said:
+        seconds = said.getnframes() / said.getframerate()
+        heard = memoryview(said.readframes(said.getnframes())).cast("h")
+    assert 3 < seconds < 8
+    assert max(heard) > 3_000
+    assert Client().get(url).status_code == 302, "nobody else listens"
+
+
+def test_there_is_nothing_to_listen_to_where_a_prepared_message_is_sounded(here: Province) -> None:
+    order = prepared(here)
+    url = reverse("orders:voice", args=[order.pk])
+    assert url not in as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    assert as_(here, "hoa").get(url).status_code == 404
 
 
 @pytest.mark.parametrize(
