@@ -8,10 +8,12 @@ from typing import Final
 
 import msgspec
 
+from protocol.codec import encode
 from protocol.messages import BY_CODE, DRILL, OWN_WORDS, PREPARED, PreparedMessage
 from protocol.order import (
     MAX_COMMUNE_LIFETIME_S,
     MAX_LIFETIME_S,
+    MAX_ORDER_BYTES,
     SOUNDING,
     Chime,
     MessageType,
@@ -112,6 +114,14 @@ def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
     envelope, row, passkey = 24, 80, 5 + 12 + 150
     origins = [len(origin) for party in trust.roots.parties for origin in party.origins]
     return envelope + len(payload) + persons * (row + (passkey + max(origins) if origins else 0))
+
+
+def room_for_words(unit: str, role: Role, trust: Trust) -> int:
+    """Bytes of own words that fit with so many signatures as it takes, in one unit and without a reason."""
+    alarm = Alarm(OWN_WORDS, (unit,), lifetime_s=longest_s(role), role=role, event="x" * 12)
+    bare = encode(alert(alarm, trust, Slot(bytes(16), 2**32 - 1, 2**31)))
+    head_of_a_long_text = 2
+    return MAX_ORDER_BYTES - size_signed(bare, trust.persons_needed(role), trust) - head_of_a_long_text
 
 
 def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:

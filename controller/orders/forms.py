@@ -44,6 +44,10 @@ class OwnWordsForm(forms.Form):
         chimes = [(int(one), wording.chime_name(one)) for one in (*list(Chime)[1:], Chime.NONE)]
         choose(self, "chime", [("", _("theo mức độ")), *chimes])
 
+    def make_room(self, room: int) -> None:
+        """The page says while one writes whether words of more bytes than this would make the order too long."""
+        self.fields["words"].widget.attrs |= {"data-room": room, "data-heavy": _("quá dài để gửi cùng các chữ ký")}
+
     def clean_words(self) -> str:
         """One space between words; how long they may be is for `services.prepare` to say."""
         return composing.tidied(self.cleaned_data["words"])

@@ -100,6 +100,7 @@ def new(request: HttpRequest) -> HttpResponse:
     keys = people.keys_of(person)
     areas, blocked = areas_for(person, (Role.EMERGENCY,), now) if keys else (_areas(person), "")
     form = AlarmForm(areas, request.POST or None)
+    _make_room(form, areas, Role.EMERGENCY)
     if request.method == "POST" and form.is_valid():
         try:
             order = services.prepare(person, form.alarm())
@@ -120,6 +121,15 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/new.html", context)
 
 
+def _make_room(form: AlarmForm | WarnForm, areas: Areas, role: Role) -> None:
+    """As in the area whose code is the longest."""
+    codes = [code for code, _name in areas]
+    try:
+        form.make_room(composing.room_for_words(max(codes, key=len), role, people.trust_of(codes)))
+    except (Refused, ValueError):  # there are no roots yet, or no areas
+        return
+
+
 def _too_few(person: Person, now: datetime) -> list[dict[str, object]]:
     """Units of this person in which an emergency would wait for signatures in vain, in words."""
     try:
@@ -137,6 +147,7 @@ def warn(request: HttpRequest) -> HttpResponse:
     events = people.trust_of([code for code, _name in areas]).roots.events if areas else ()
     allowed = [one for one in composing.OFFERED if one.event in events]
     form = WarnForm(areas, allowed, events, request.POST or None, initial={"status": _status_asked(request)})
+    _make_room(form, areas, Role.COMMUNE)
     if request.method == "POST" and form.is_valid():
         try:
             order = services.prepare(person, form.alarm())

@@ -16,13 +16,14 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.core.errors import NotAllowed
-from controller.orders import rollcall, services
+from controller.orders import composing, people, rollcall, services
 from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
+from protocol.codec import encode
 from protocol.messages import OWN_WORDS
-from protocol.order import Chime, Sound, Status
+from protocol.order import MAX_ORDER_BYTES, Chime, Sound, Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from protocol.signing import Family, to_be_signed
@@ -95,6 +96,18 @@ def test_an_alarm_in_an_officers_own_words_is_shown_in_full_and_sent(here: Provi
     assert order.state == State.SENT
     cancel = services.cancel_prepare(order, here.people["hoa"])
     assert f"“{WORDS}”" in as_(here, "hoa").get(reverse("orders:order", args=[cancel.pk])).text
+
+
+def test_the_page_knows_beforehand_how_many_bytes_of_own_words_fit(here: Province) -> None:
+    page = as_(here, "hoa").get(reverse("orders:new")).text
+    room = int(page.partition('data-room="')[2].partition('"')[0])
+    trust = people.trust_of([AN_PHU])
+    for more, fits in ((0, True), (1, False)):
+        words = "ế" * (room // 3) + "x" * (room % 3 + more)
+        alarm = Alarm(OWN_WORDS, (AN_PHU,), lifetime_s=7200, words=words, event="x" * 12)
+        order = composing.alert(alarm, trust, composing.Slot(bytes(16), 2**32 - 1, 2**31))
+        size = composing.size_signed(encode(order), 2, trust)
+        assert (size <= MAX_ORDER_BYTES) is fits
 
 
 def test_own_words_about_nothing_that_was_prepared_are_called_just_that(here: Province) -> None:

@@ -3,18 +3,21 @@
 "use strict";
 
 const field = document.querySelector("textarea[data-counted]");
-const length = (text) => [...text.normalize("NFC").trim().replace(/\s+/gu, " ")].length; // as `composing.tidied`
+const tidied = (text) => text.normalize("NFC").trim().replace(/\s+/gu, " "); // as `composing.tidied`
+const length = (text) => [...tidied(text)].length;
 
 if (field) {
   const most = Number(field.dataset.counted);
+  const room = Number(field.dataset.room || Infinity); // bytes that the order and its signatures leave
   const count = document.createElement("output");
   count.className = "helptext";
   count.htmlFor = field.id;
   field.after(count);
   const show = () => {
     const now = length(field.value);
-    count.textContent = `${now}/${most}`;
-    count.classList.toggle("over", now > most);
+    const heavy = new TextEncoder().encode(tidied(field.value)).length > room;
+    count.textContent = `${now}/${most}${heavy ? ` · ${field.dataset.heavy}` : ""}`;
+    count.classList.toggle("over", heavy || now > most);
   };
   field.addEventListener("input", show);
   show();
