@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agent.core.lamps import NAMES, SHOWS, Lamp, Pattern
-from protocol.messages import BY_CODE, PREPARED
+from protocol.messages import BY_CODE, OWN_WORDS, PREPARED
 from protocol.recurrence import to_wall, zone_named
 
 Answer = Mapping[str, Any]
@@ -97,11 +97,13 @@ def _order(order: Answer, answer: Answer, language: str) -> str:
 
 
 def _title(message: int | None, event: str, language: str) -> str:
-    """Of a built-in message; of a recording that came with the order, what it is about."""
+    """Of a built-in message; of an order with a recording or words of its own, what it is about."""
     built_in = BY_CODE.get(message) if message is not None else None
     about = built_in or next((row for row in PREPARED if row.event == event), None)
     title = event if about is None else about.title_vi if language == "vi" else about.title_en
-    return title if built_in is not None else WORDS[language]["own recording"].format(title=title)
+    if built_in is not None:
+        return title
+    return WORDS[language]["own words" if message == OWN_WORDS else "own recording"].format(title=title)
 
 
 def _time(instant_ms: int, answer: Answer) -> str:
@@ -150,6 +152,7 @@ _VI: Final[Words] = {
     "heard.EMERGENCY": "lệnh KHẨN CẤP “{title}”, lượt này đến {until}",
     "heard.DRILL": "DIỄN TẬP “{title}”, lượt này đến {until}",
     "own recording": "{title} (bản ghi kèm theo lệnh)",
+    "own words": "{title} (lời soạn trong lệnh)",
     "order.ACTUAL": "“{title}”: {state}",
     "order.EXERCISE": "diễn tập “{title}”: {state}",
     "order.TEST": "thử đường truyền “{title}”: đã nhận, không phát ra loa",
@@ -232,6 +235,7 @@ _EN: Final[Words] = {
     "heard.EMERGENCY": "the EMERGENCY order “{title}”, this pass until {until}",
     "heard.DRILL": "a DRILL, “{title}”, this pass until {until}",
     "own recording": "{title} (the order's own recording)",
+    "own words": "{title} (the words of the order)",
     "order.ACTUAL": "“{title}”: {state}",
     "order.EXERCISE": "drill “{title}”: {state}",
     "order.TEST": "test of the line “{title}”: received, never sounds",

@@ -23,6 +23,7 @@ from controller.units.services import inside, names
 from protocol.board import page
 from protocol.board.page import Page
 from protocol.ids import key_id
+from protocol.messages import OWN_WORDS
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -57,6 +58,8 @@ class Card:
     """Who has signed it."""
     is_test: bool
     is_real: bool
+    in_own_words: bool
+    """An officer wrote what is said, and the boxes speak it by themselves."""
     halted: bool = False
     """Speakers in its area are locked; set by `listed`."""
 
@@ -93,7 +96,6 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         found.state, found.expires.timestamp(), now.timestamp(), is_stop=what is Speech.STOP, until_s=until_s
     )
     spoken = content if content.sound is not None else _alarm_content(found)
-    message = spoken.sound.message if spoken is not None and spoken.sound is not None else None
     return Card(
         order=found,
         content=content,
@@ -101,7 +103,8 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         standing=standing,
         standing_name=wording.standing_name(standing, what),
         title=wording.title(found),
-        text=wording.message_text(message if isinstance(message, int) else None),
+        text=_said(spoken),
+        in_own_words=_message(spoken) == OWN_WORDS,
         before=wording.announcement(content.status) if what is Speech.ALARM else "",
         chime_name="" if content.sound is None else wording.chime_name(content.sound.chime),
         area=names(content.area),
@@ -112,6 +115,18 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         is_test=content.status is Status.TEST,
         is_real=content.status is Status.ACTUAL and what not in (Speech.REOPEN,),
     )
+
+
+def _message(alarm: Order | None) -> int | bytes | None:
+    return None if alarm is None or alarm.sound is None else alarm.sound.message
+
+
+def _said(alarm: Order | None) -> str:
+    """What boxes say that sound this alarm; empty where that is not known."""
+    message = _message(alarm)
+    if alarm is not None and message == OWN_WORDS:
+        return alarm.board
+    return wording.message_text(message if isinstance(message, int) else None)
 
 
 def _alarm_content(found: EmergencyOrder) -> Order | None:

@@ -202,6 +202,10 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
         lambda found: _("%(why)s, đã phát tiếng còi hoặc chuông thay thế") % {"why": _without(found[1])},
     ),
     (
+        re.compile("the words of the order could not be spoken: sounded a siren instead"),
+        lambda _found: _("hộp không đọc được lời tự soạn của lệnh, đã phát tiếng còi hoặc chuông thay thế"),
+    ),
+    (
         re.compile(r"fallback: station (\S+) cannot be received"),
         lambda found: _("không thu được đài %(station)s, đã phát nội dung dự phòng") % {"station": found[1]},
     ),

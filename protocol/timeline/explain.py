@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from protocol.manifest import Hours, Kind, Manifest
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, OWN_WORDS
 from protocol.priority import OWN_LEVEL
 from protocol.quantities import DAY_MS, MINUTE_MS
 from protocol.recurrence import EPOCH
@@ -185,7 +185,7 @@ class _Teller:
         if row.kind is SegmentKind.EMERGENCY:
             message = BY_CODE.get(row.sound) if isinstance(row.sound, int) else None
             if message is None:
-                return self.words["blob"]
+                return self.words["own words" if row.sound == OWN_WORDS else "blob"]
             return message.title_vi if self.words is LANGUAGES["vi"] else message.title_en
         if row.kind is SegmentKind.VOICE:
             return self.words[f"voice.{row.precedence.rank.value}"]

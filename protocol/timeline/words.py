@@ -23,6 +23,7 @@ VI: Final[Mapping[str, str]] = {
     "class.1": "thông thường",
     "class.2": "ưu tiên",
     "blob": "nội dung kèm theo lệnh",
+    "own words": "lời soạn trong lệnh",
     # why it sounds
     "why.schedule": "Lý do: lịch phát có mục này lúc {planned}.",
     "why.schedule.late": "Lý do: lịch có mục này lúc {planned}; muộn {delay} vì loa bận hoặc chưa sẵn sàng.",
@@ -101,6 +102,7 @@ EN: Final[Mapping[str, str]] = {
     "class.1": "ordinary",
     "class.2": "priority",
     "blob": "the order's own recording",
+    "own words": "the words of the order",
     "why.schedule": "Why: the schedule has this entry at {planned}.",
     "why.schedule.late": "Why: the schedule has this entry at {planned}; {delay} late, the speakers were not free.",
     "why.resumed": "Why: the schedule has this entry at {planned}; it goes on after an interruption.",

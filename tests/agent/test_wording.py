@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.core import wording
-from protocol.messages import PREPARED
+from protocol.messages import OWN_WORDS, PREPARED
 from protocol.order import Status
 from protocol.report import FaultCode, Stage
 from protocol.timeline import SegmentKind
@@ -100,6 +100,13 @@ def test_an_order_with_a_recording_of_its_own_is_named_by_what_it_is_about() -> 
     assert "DIỄN TẬP “Bão, gió mạnh (bản ghi kèm theo lệnh)”, lượt này đến 13:01:30" in wording.status(
         answer(heard=told), "vi"
     )
+
+
+def test_an_order_in_its_own_words_is_named_by_what_it_is_about() -> None:
+    own = order(message=OWN_WORDS)
+    assert "“Bão, gió mạnh (lời soạn trong lệnh)”" in wording.status(answer(orders=[own]), "vi")
+    told = heard(kind="EMERGENCY", title="", event="other", message=OWN_WORDS)
+    assert "EMERGENCY order “other (the words of the order)”" in wording.status(answer(heard=told), "en")
 
 
 @LANGUAGES
