@@ -134,6 +134,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
                 mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
             ).run(),
             "player": player.run(),
+            "device": player.watch_the_device(),
             "live": live.run(),
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
@@ -482,7 +483,7 @@ def _open_the_desk(
             mind.clock,
             controller.link,
             knock=reporter.knock,
-            sound=_sound_check(wires.speaker, mind.recordings),
+            sound=_sound_check(player.try_the_device, mind.recordings),
             recordings=mind.recordings,
         )
     )
@@ -580,11 +581,13 @@ def _page(
     return LocalPage(config.local, page, enter)
 
 
-def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:
-    """A built-in message is decoded whole, and the speaker says what it would sound on."""
+def _sound_check(
+    probe: Callable[[], Awaitable[str]], recordings: Recordings
+) -> Callable[[], Awaitable[selftest.Sound]]:
+    """A built-in message is decoded whole, and the speaker is tried, which says what it would sound on."""
 
     async def check() -> selftest.Sound:
-        device = await speaker.probe()
+        device = await probe()
         length_ms = await asyncio.to_thread(_decoded_ms, recordings.path("1"))
         return selftest.Sound(device, "1.ogg", length_ms)
 

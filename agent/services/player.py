@@ -90,7 +90,7 @@ class Player:
         self._log = PlayLog(journal, clock, on_fault)
         self._stages = Stages(on_order, clock.now_ms)
         self._refusals = Refusals(self._planning, self._log)
-        self._device = DeviceHealth(clock, on_fault)
+        self._device = DeviceHealth(clock, on_fault, speaker, changed.set)
         self.aside = Aside(speaker, clock, changed)
         unheard = Unheard(on_fault)
         self._performance = Performance(
@@ -137,6 +137,14 @@ class Player:
             self._checks.close()
             await self._performance.wind_down()
             await self._power.off()
+
+    async def watch_the_device(self) -> None:
+        """Until cancelled: whether the sound output answers, also while nothing is due."""
+        await self._device.watch(lambda: not self._performance.playing)
+
+    async def try_the_device(self) -> str:
+        """Without a sound; what it is. Raises SoundError."""
+        return await self._device.probe()
 
     def _heard_something(self) -> None:
         self._on_doing()

@@ -195,7 +195,7 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
                 null_sink.plug_in()
                 await clock.sleep_ms(1_500)  # what is in the device's buffer is heard too
         assert await speaker.probe() != "second"
-        assert not speaker.trouble
+        assert "no output is called 'second'" in speaker.trouble, "it is missing now"
         sounding.stop(100)
         assert (await sounding.ended()).sounded_ms > 0
 
@@ -311,6 +311,15 @@ def test_a_player_process_that_is_killed_is_back_on_the_first_output() -> None:
         assert await speaker.probe() == "first"
         await killed(speaker)
         assert (await speaker.probe(), speaker.trouble) == ("first", "")
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_second_output_that_does_not_exist_is_said_while_the_first_sounds() -> None:
+    async def story() -> None:
+        speaker = EngineSpeaker(SystemClock("system"), ("first", "nothing"), start=without_a_device)
+        assert (await speaker.probe(), speaker.trouble) == ("first", "there is no such thing")
         await speaker.close()
 
     asyncio.run(story())
