@@ -165,8 +165,10 @@ MEANINGS: Final = (
 
 
 def patterns(panel: Panel, view: View, at_ms: int) -> Mapping[Lamp, Pattern]:
-    """What each lamp shows at this instant of the boot clock."""
-    return {
-        lamp: next(row.pattern for row in MEANINGS if row.lamp is lamp and row.holds(panel, view, at_ms))
-        for lamp in Lamp
-    }
+    """How each lamp is lit at this instant of the boot clock."""
+    return {lamp: row.pattern for lamp, row in shown(panel, view, at_ms).items()}
+
+
+def shown(panel: Panel, view: View, at_ms: int) -> Mapping[Lamp, Meaning]:
+    """What each lamp tells at this instant of the boot clock."""
+    return {lamp: next(row for row in MEANINGS if row.lamp is lamp and row.holds(panel, view, at_ms)) for lamp in Lamp}

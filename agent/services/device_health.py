@@ -45,6 +45,11 @@ class DeviceHealth:
         return self._failures > 0 or self._refusal is not None
 
     @property
+    def is_silent(self) -> bool:
+        """Whether nothing could be sounded on it when it was tried last."""
+        return self._failures > 0 or self._is_absent
+
+    @property
     def retry_in_ms(self) -> int:
         """How long to leave it alone; 0 when it may be tried now."""
         if self._refusal is not None:
@@ -65,9 +70,9 @@ class DeviceHealth:
             output = await self._speaker.probe()
         except SoundError as error:
             self._is_absent = True
-            self._on_fault(FaultCode.AUDIO_DEVICE, True, str(error))
+            self._on_fault(FaultCode.AUDIO_DEVICE, True, error.told)
             raise
-        was_away = self._failures > 0 or self._is_absent
+        was_away = self.is_silent
         self._answers(self._speaker.trouble, "it answers", is_first=is_first)
         if was_away:
             self._woken()
@@ -83,7 +88,7 @@ class DeviceHealth:
         self._tried_boot_ms = self._clock.boot_ms()
         self._retry_boot_ms = self._tried_boot_ms + wait_ms
         log.warning("the sound device failed", reason=str(error), retry_in_ms=wait_ms)
-        self._on_fault(FaultCode.AUDIO_DEVICE, True, str(error))
+        self._on_fault(FaultCode.AUDIO_DEVICE, True, error.told)
 
     def works(self, trouble: str) -> None:
         """It sounds; `trouble` is what is wrong all the same, empty for nothing."""
@@ -93,7 +98,7 @@ class DeviceHealth:
     def _answers(self, trouble: str, how: str, *, is_first: bool = False) -> None:
         """`is_first`: a fault may stand that a daemon before this one has seen."""
         limped, self._limps = self._limps, bool(trouble)
-        was_away = self._failures > 0 or self._is_absent
+        was_away = self.is_silent
         self._failures, self._is_absent = 0, False
         if trouble and not (limped and not was_away):
             self._on_fault(FaultCode.AUDIO_DEVICE, True, trouble)
@@ -108,7 +113,7 @@ class DeviceHealth:
 
     @property
     def _is_due(self) -> bool:
-        wrong = self._failures > 0 or self._is_absent or self._limps
+        wrong = self.is_silent or self._limps
         return self._tried_boot_ms is None or (wrong and self._trial_in_ms == 0)
 
     @property

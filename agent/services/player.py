@@ -138,6 +138,21 @@ class Player:
             await self._performance.wind_down()
             await self._power.off()
 
+    @property
+    def planned(self) -> Holdings:
+        """What plans are made of at present, with what this player knows of sounds that came late or not at all."""
+        return self._planning.holdings
+
+    def hindrance(self, segment: Segment | None) -> str:
+        """Why this, or an alarm now, could not sound: "power", "device", "clock"; empty for nothing that is known."""
+        if self._power.is_lacking:
+            return "power"
+        if self._device.is_silent:
+            return "device"
+        if segment is None or cueing.may_sound(segment.kind, self._planning.quality):
+            return ""
+        return "" if cueing.needs_no_clock(segment, self._planning.holdings) else "clock"
+
     async def watch_the_device(self) -> None:
         """Until cancelled: whether the sound output answers, also while nothing is due."""
         await self._device.watch(lambda: not self._performance.playing)

@@ -182,11 +182,25 @@ def fault_detail(detail: str) -> str:
     """What a box added to a fault, in words where it is known."""
     found = NOBODY_SIGNED.fullmatch(detail)
     if found is None:
-        return detail
+        return _plain(detail)
     return _(
         "hộp không nhận chữ ký này: không khóa nào trong danh sách của nó có vai trò %(role)s ký. Khóa của máy chủ đã "
         "bị thu hồi, hoặc chưa có trong danh sách gốc."
     ) % {"role": found[1]}
+
+
+def _plain(detail: str) -> str:
+    """Sentences of the agent that never vary."""
+    known = {
+        "it sounds again": _("lại có tiếng"),
+        "it answers": _("thiết bị đã trả lời"),
+        "the player goes on": _("bộ phận phát đã chạy tiếp"),
+        "the player process works": _("bộ phận phát âm thanh đã chạy lại bình thường"),
+        "the service switch keeps the amplifier off": _("công tắc bảo trì giữ âm ly tắt"),
+        "the cabinet is open": _("cửa tủ đang mở"),
+        "the emergency key is still turned": _("chìa khóa khẩn cấp vẫn đang vặn"),
+    }
+    return known.get(detail, detail)
 
 
 def fault_names(faults: int) -> list[str]:
@@ -206,7 +220,9 @@ def fault_names(faults: int) -> list[str]:
         FaultCode.PLAYER: _("Bộ phận phát âm thanh bị treo, đã khởi động lại"),
         FaultCode.NOT_HEARD: _("Đã phát nhưng không nghe thấy ở loa"),
         FaultCode.BOARD: _("Bảng tin hỏng hoặc bị rút"),
-        FaultCode.PANEL: _("Nút bấm hoặc khóa trên bảng điều khiển bị kẹt"),
+        FaultCode.PANEL: _(
+            "Bảng điều khiển có lỗi: nút, khóa bị kẹt, hoặc dây, micrô, rơ le, tệp khóa không dùng được"
+        ),
         FaultCode.SERVICE: _("Công tắc bảo trì đang khóa âm ly"),
         FaultCode.TAMPER: _("Tủ thiết bị bị mở"),
         FaultCode.MAINS: _("Mất điện lưới, đang chạy bằng ắc quy"),
