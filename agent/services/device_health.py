@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class DeviceHealth:
     """Failures in a row; a first sample ends them, and so does a trial. One on the second output is a fault that stays.
 
-    `watch` until cancelled: it tries the device at once, and again while something is wrong with it and nothing is due.
+    `watch` until cancelled: it tries the device at once, and again while it does not answer and nothing is due.
     """
 
     def __init__(self, clock: Clock, on_fault: OnFault, speaker: Speaker, woken: Callable[[], None]) -> None:
@@ -61,7 +61,9 @@ class DeviceHealth:
         while True:
             if self._is_due and is_silent():
                 await self._look()
-            await self._clock.sleep_ms(max(LOOK_MS, self._trial_in_ms))
+            elif self._limps and not self.is_silent:  # its process tries the first output itself, and says how it is
+                self._answers(self._speaker.trouble, "it answers")
+            await self._clock.sleep_ms(max(LOOK_MS, self._trial_in_ms if self.is_silent else 0))
 
     async def probe(self) -> str:
         """Try it without a sound; what it is. Raises SoundError, and that is the fault."""
@@ -113,8 +115,7 @@ class DeviceHealth:
 
     @property
     def _is_due(self) -> bool:
-        wrong = self.is_silent or self._limps
-        return self._tried_boot_ms is None or (wrong and self._trial_in_ms == 0)
+        return self._tried_boot_ms is None or (self.is_silent and self._trial_in_ms == 0)
 
     @property
     def _trial_in_ms(self) -> int:

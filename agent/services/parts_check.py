@@ -12,7 +12,7 @@ from protocol.messages import PREPARED
 PANEL: Final = {"vi": "Bảng điều khiển đọc được", "en": "The panel's lines can be used"}
 TOKEN: Final = {"vi": "Tệp khóa của xã đọc được", "en": "The commune's key file can be read"}
 BOARD: Final = {"vi": "Bảng tin nhận hình", "en": "The board takes a picture"}
-EAR: Final = {"vi": "Micrô nghe loa mở được", "en": "The ear opens"}
+EAR: Final = {"vi": "Tai nghe loa có sẵn", "en": "The ear is there"}
 PAGE: Final = {"vi": "Trang của hộp mở được", "en": "The box's page is served"}
 
 
@@ -64,13 +64,13 @@ def board(trial: Callable[[], Awaitable[None]], driver: str) -> Check:
 
 
 def ear(microphone: Microphone | None, line: Line | None) -> Check:
-    """A microphone is opened for a moment, and nothing of it is kept; a measuring chip is read once."""
+    """Whether the microphone is there, which is open only while the box sounds; a measuring chip is read once."""
 
     async def attempt() -> Said:
         vi, en = [], []
         if microphone is not None:
-            await (await microphone.listen()).close()
-            vi, en = ["micrô mở được"], ["the microphone opens"]
+            name = await microphone.look()
+            vi, en = [f"{name}; chỉ mở khi loa đang phát"], [f"{name}; it is open only while the box sounds"]
         if line is not None:
             level = await line.level()
             vi, en = [*vi, f"mạch đo ở âm ly đọc được {level:.0f}"], [*en, f"the measuring chip reads {level:.0f}"]

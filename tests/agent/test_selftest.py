@@ -141,8 +141,11 @@ async def row(check: selftest.Check, language: str) -> selftest.Outcome:
 class NoEar:
     """A microphone that is not plugged in."""
 
-    async def listen(self) -> Listening:
+    async def look(self) -> str:
         raise EarError("no input is named 'USB'", vi="không có micrô nào tên 'USB'")
+
+    async def listen(self) -> Listening:
+        raise AssertionError("it is open only while the box sounds")
 
 
 def test_each_part_that_is_fitted_has_a_row_with_what_was_seen_or_the_way_out() -> None:

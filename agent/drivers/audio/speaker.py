@@ -139,6 +139,14 @@ class EngineSpeaker:
 
     async def probe(self) -> str:
         link = await self._linked()
+        try:
+            return await self._probe(link)
+        except SoundError:
+            if not link.dead:
+                raise
+        return await self._probe(await self._linked())  # it was about to end when it was asked
+
+    async def _probe(self, link: "_Link") -> str:
         asked = EngineSounding(link, self._next())
         link.say(wire.Probe(asked.number))
         name = await asked.taken

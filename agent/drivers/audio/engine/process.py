@@ -274,9 +274,17 @@ class Engine:
     def _try_device(self) -> Output:
         """The open output, anew where it stands still: it may have died without a word. Raises SoundError."""
         device = self._device
-        if device is not None and self._idle_for_s > CALM_S:
+        if device is None or self._idle_for_s <= CALM_S:
+            return self._ensure_device()
+        with self._opening_lock:
+            place, trouble, tried_s, retry_s = self._place, self._trouble, self._tried_first_s, self._retry_s
+            waits = place > 0 and time.monotonic() - tried_s <= retry_s
+            if waits:  # the first one may hang again, and this process with it
+                self._begin_at = place
             self._open_anew(device, self._buffer_ms)
-        return self._ensure_device()
+            if waits and self._place == place:
+                self._trouble, self._tried_first_s, self._retry_s = trouble, tried_s, retry_s
+            return self._ensure_device()
 
     def _ensure_device(self) -> Output:
         """The open output. Raises SoundError."""
