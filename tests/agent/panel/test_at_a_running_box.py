@@ -150,13 +150,17 @@ def test_a_box_without_the_communes_token_says_at_the_terminal_that_it_reaches_n
         assert "the microphone is open" not in agent.log()
 
 
-def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path) -> None:
+def test_somebody_talks_from_the_terminal_until_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def status() -> str:
+        assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
+        return capsys.readouterr().out
+
     config = tmp_path / "box.toml"
     config.write_text(BOX, encoding="utf-8")
     with Agent(config) as agent:
         eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
         with subprocess.Popen([sys.executable, "-m", "agent", "talk", "--config", str(config)]) as talking:
-            eventually(lambda: "the microphone is open" in agent.log(), "the microphone")
+            eventually(lambda: "giọng nói trực tiếp (micrô tại cụm loa)" in status(), "the microphone is heard")
             talking.send_signal(signal.SIGINT)
         assert talking.returncode == 0
         eventually(lambda: 'event="the microphone is closed"' in agent.log(), "its end")
