@@ -8,7 +8,7 @@ import asyncio
 from agent.core.cueing import FADE_MS
 from agent.errors import AgentError
 from agent.ports.clock import Clock
-from agent.ports.sound import Sound, Sounding, Speaker, Track
+from agent.ports.sound import Sound, SoundError, Sounding, Speaker, Track
 
 
 class Aside:
@@ -20,7 +20,7 @@ class Aside:
         self._clock = clock
         self._changed = changed
         self._powered = asyncio.Event()
-        self._settles_in_ms = 0
+        self._settles_in_ms: int | None = None
         self._sounding: Sounding | None = None
         self._gave_way = False
         self.is_wanted = False
@@ -36,6 +36,8 @@ class Aside:
         try:
             await self._powered.wait()
             self._go_on_unless_it_gave_way()
+            if self._settles_in_ms is None:
+                raise _without_power()
             start_ms = self._clock.now_ms() + self._settles_in_ms
             self._sounding = await self._speaker.start(Track(sources, 0, start_ms, None, 0, 0, name, name))
             self._go_on_unless_it_gave_way()
@@ -44,8 +46,8 @@ class Aside:
         finally:
             self._end()
 
-    def has_power(self, settles_in_ms: int) -> None:
-        """The amplifier is on, and is heard after so much time."""
+    def has_power(self, settles_in_ms: int | None) -> None:
+        """The amplifier is on, and is heard after so much time; None: its relay does not answer."""
         if self.is_wanted:
             self._settles_in_ms = settles_in_ms
             self._powered.set()
@@ -73,3 +75,11 @@ class Aside:
 
 def _busy() -> AgentError:
     return AgentError("something sounds now; ask again later", vi="đang có tiếng phát; hãy thử lại sau")
+
+
+def _without_power() -> SoundError:
+    return SoundError(
+        "the amplifier did not go on: look at its relay",
+        vi="âm ly không bật được: hãy kiểm tra rơ le",
+        device=True,
+    )

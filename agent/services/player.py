@@ -195,7 +195,7 @@ class Player:
                 break
             now = self._clock.now_ms()
         self._stumbles.attempt(None)
-        self.aside.has_power(self._power.settles_in_ms)
+        self.aside.has_power(None if self._power.is_lacking else self._power.settles_in_ms)
         self._performance.give_up_waiting(around)
         causes = {playing.segment.cause for playing in self._performance.playing}
         self._stages.review(holdings, holdings.finished | self._log.ended, causes, now)

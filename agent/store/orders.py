@@ -193,7 +193,7 @@ class Orders:
         held = self._held.get(order)
         if stage is Stage.NOT_HEARD:
             return held is not None and self._not_heard(order, at_ms, first_sample_ms, grade)
-        if held is not None and stage is Stage.STARTED and held.stage is not Stage.ACCEPTED:
+        if held is not None and stage is Stage.STARTED and held.stage is not Stage.ACCEPTED and grade > Grade.CLAIMED:
             return self._surer(order, grade)
         if held is None or held.stage in ENDED or stage <= held.stage:
             return False
@@ -212,12 +212,11 @@ class Orders:
     def _surer(self, order: bytes, grade: Grade) -> bool:
         """What is known of a start already, better proven: told again, even of an order that has ended meanwhile."""
         with self._database.change() as connection:
-            before = connection.total_changes
-            connection.execute(
+            changed = connection.execute(
                 "UPDATE receipts SET grade = ?, acked = 0 WHERE id = ? AND stage = ? AND grade < ?",
                 (int(grade), order, int(Stage.STARTED), int(grade)),
             )
-            return connection.total_changes > before
+            return changed.rowcount > 0
 
     def _not_heard(self, order: bytes, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
         """Told once, and the order stays at the stage that it has come to."""

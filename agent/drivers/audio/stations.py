@@ -92,7 +92,8 @@ class Stations:
             wait_s = BACKOFF_S[min(died, len(BACKOFF_S)) - 1]
             log.warning("the process that receives a station died", url=url, code=code, again_in_s=wait_s)
             await asyncio.sleep(wait_s)
-            self._processes[url] = _receiver(url, self.pipes[url])
+            with contextlib.suppress(OSError):  # no memory: after the next wait
+                self._processes[url] = _receiver(url, self.pipes[url])
 
 
 async def _end_of(process: "subprocess.Popen[bytes]") -> int:

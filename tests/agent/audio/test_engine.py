@@ -413,10 +413,14 @@ def test_a_station_that_finds_no_room_for_its_pipe_is_said_and_breaks_nothing(tm
 
 def test_pipes_that_cannot_be_removed_are_left(tmp_path: Path) -> None:
     """Something else lies where their folder was, as on a card that remounts itself read-only."""
-    with Stations((RELAY,), tmp_path) as stations:
-        folder = Path(stations.pipes[RELAY.url]).parent
-        shutil.rmtree(folder)
-        folder.touch()
+
+    async def story() -> None:
+        with Stations((RELAY,), tmp_path) as stations:
+            folder = Path(stations.pipes[RELAY.url]).parent
+            shutil.rmtree(folder)
+            folder.touch()
+
+    asyncio.run(story())
 
 
 class Unclosable(Stations):

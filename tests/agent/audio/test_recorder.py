@@ -17,7 +17,7 @@ import soundfile
 
 from agent.config import Config, parse
 from agent.drivers.audio import choose
-from agent.drivers.audio.engine.mixer import Mixer, Voice
+from agent.drivers.audio.engine.mixer import Mixer, SentenceBegan, Voice, WasMixed
 from agent.drivers.audio.engine.recorder import Recorder
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Joined, Samples, frames
 from agent.drivers.audio.speaker import EngineSpeaker, command
@@ -169,6 +169,18 @@ def test_what_is_heard_as_one_is_one_recording_that_says_where_each_play_begins(
 
 def pitch(heard: Samples) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(heard))) * RATE_HZ / len(heard))
+
+
+def test_what_is_told_of_a_track_while_it_sounds_ends_no_recording(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "out")
+    bulletin = track(tone(tmp_path / "a.wav", 1_000), start_ms=WALL)
+    machine.play(bulletin)
+    machine.run(300)
+    machine.recorder.note(bulletin, SentenceBegan(250))
+    machine.recorder.note(bulletin, WasMixed(np.zeros(BLOCK_FRAMES, np.float32)))
+    machine.run(1_200)
+    assert [play["sounded_ms"] for fact in machine.facts for play in fact["plays"]] == [1_000]
+    assert soundfile.info(machine.wavs[0]).duration == pytest.approx(1.0, abs=0.02)
 
 
 def test_what_broke_off_is_kept_with_what_was_heard_of_it(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from agent.drivers.audio.engine.sentences import BEFORE_MS, Sentences
 from agent.drivers.audio.source import BLOCK_FRAMES, Joined, Samples, frames
-from agent.ports.sound import files
+from agent.drivers.audio.tones import Tone
+from agent.ports.sound import ToneKind, files
 from agent.services.recordings import Recordings
 
 RECORDINGS = Recordings()
@@ -43,7 +44,7 @@ def test_the_sentences_of_the_prepared_messages_begin_behind_full_stops_and_not_
 
 
 def test_a_message_begins_behind_its_chime_however_soft_it_is() -> None:
-    loud = sound("chime", "1")
+    loud = np.concatenate((Tone(ToneKind.CHIME, frames(3_000)).read(frames(3_000)), sound("1")))
     soft = np.concatenate((loud[: frames(3_000)], loud[frames(3_000) :] * np.float32(0.05)))
     for tape in (loud, soft):
         assert near(begins(tape, 3_000), [3_000, 4_300, 5_900])

@@ -23,6 +23,7 @@ from protocol.report import Grade, Result
 from tests.agent.audio.null_sink import NullSink, find
 from tests.agent.audio.sounds import ready_speaker
 from tests.agent.player.studio import Studio, order
+from tests.support.agents import eventually
 
 WORDS = "Nước sông lên nhanh ở thôn An Phú. Bà con lên nhà cao."
 needs_espeak = pytest.mark.skipif(
@@ -114,7 +115,7 @@ def test_an_espeak_that_hangs_fails_or_babbles_is_an_error_of_the_sound_and_is_g
     with pytest.raises(SoundError, match=said) as failure:
         say_it_all(path)
     assert not failure.value.device
-    assert is_gone(tmp_path)
+    eventually(lambda: is_gone(tmp_path), "the end of who hangs")
 
 
 def say_it_all(path: str) -> None:
@@ -235,7 +236,7 @@ def test_where_espeak_hangs_a_siren_is_heard_and_the_player_process_lives(
     siren = whole(Tone(ToneKind.WAIL, 4 * RATE_HZ))
     _, likeness = find(siren[: 3 * RATE_HZ], heard)
     assert likeness > 0.8
-    assert is_gone(tmp_path)
+    eventually(lambda: is_gone(tmp_path), "the end of who hangs")
 
 
 @pytest.mark.sound

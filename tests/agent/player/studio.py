@@ -143,6 +143,8 @@ class Studio:
         self.card_takes_ms = 0
         """For each file."""
         self.has_read: list[Path] = []
+        self.asked: list[asyncio.Future[None]] = []
+        """What somebody wants to hear beside the plan."""
         self.may_fail = False
         """Whether the player may meet errors that nobody foresaw; else each breaks the test."""
         self.failures: list[str] = []

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
-from agent.ports.sound import Track
+from agent.ports.sound import SoundError, Track, files
 from protocol.ids import sha256
 from protocol.order import Severity, Status
 from protocol.report import FaultCode, Result, Stage
 from protocol.timeline import HeldOrder
-from tests.agent.player.studio import Studio, at, entry, order
+from tests.agent.player.studio import RECORDINGS, Studio, at, entry, order
 from tests.support import virtual_time
 
 
@@ -167,6 +167,21 @@ def test_what_a_relay_that_does_not_switch_on_would_keep_silent_waits_and_is_nev
             assert studio.amplifier.on
             await studio.until(at("06:25:00"))
             assert [heard.complete for heard in studio.heard()] == [True, True], "no pass was used up"
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+def test_what_somebody_asks_for_beside_the_plan_is_refused_while_the_relay_does_not_switch(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.break_relay()
+            with pytest.raises(SoundError, match="the amplifier did not go on"):
+                await studio.player.aside.say(files(RECORDINGS.path("1")), "code")
+            studio.mend_relay()
+            await studio.pass_ms(2_000)
+            await studio.player.aside.say(files(RECORDINGS.path("1")), "code")
+            assert [heard.play for heard in studio.heard()] == ["code"]
             assert studio.heard_without_power == []
 
     virtual_time.run(story())

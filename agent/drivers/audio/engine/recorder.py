@@ -22,7 +22,7 @@ import numpy as np
 from agent.drivers.audio.engine.mixer import Began, Happening
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import RATE_HZ, Samples, frames, milliseconds, pcm16
-from agent.ports.sound import Sounded, Track, sound_label
+from agent.ports.sound import Sounded, SoundError, Track, sound_label
 
 KEPT: Final = 50
 KEPT_BYTES: Final = 1 << 30
@@ -82,7 +82,8 @@ class Recorder:
 
     def note(self, track: Track, happening: Happening) -> None:
         """What becomes of a track, told before the block is written in which it happens. From any thread."""
-        self._happenings.append((track, happening))
+        if isinstance(happening, Began | Sounded | SoundError):
+            self._happenings.append((track, happening))
 
     def ahead_ms(self) -> float:
         return max(0.0, self._until_s - self._now_s()) * 1000

@@ -37,7 +37,7 @@ def _filter() -> str:
     """socket(2) for anything but AF_UNIX answers that there is no such family; `OTHERS` are not permitted."""
     try:
         import pyseccomp
-    except (ImportError, RuntimeError) as error:  # the extra `sound`, or libseccomp2, is not installed
+    except (ImportError, RuntimeError) as error:  # libseccomp2 is not installed
         return f"no filter ({error})"
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     family = pyseccomp.Arg(0, pyseccomp.NE, socket.AF_UNIX)
