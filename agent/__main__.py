@@ -179,7 +179,13 @@ def _speak_code(options: argparse.Namespace) -> int:
 def _talk(options: argparse.Namespace) -> int:
     """Hold-to-talk: the daemon closes the microphone by itself when nobody says any more that it is held."""
     words = _TALK[options.lang]
-    if not _ask(options, "talk", on=True, **_to_whom(options))["open"]:
+    whom = _to_whom(options)
+    try:
+        is_open = _ask(options, "talk", on=True, **whom)["open"]
+    except KeyboardInterrupt:  # it may be open already
+        _ask(options, "talk", on=False)
+        return _print(options, {"open": False}, words["closed"])
+    if not is_open:
         raise AgentError(_TALK["en"]["locked"], vi=_TALK["vi"]["locked"])
     print(words["open"] if options.to is None else words["opening"], file=sys.stderr)
     said = ""

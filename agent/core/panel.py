@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from agent.errors import Told, together
 from protocol.quantities import DAY_MS, MINUTE_MS, SECOND_MS
 from protocol.report import FaultCode
 
@@ -431,13 +432,13 @@ def _microphone_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
 def _service_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
     del at_ms
     panel, hush = _hush(panel, "the service switch") if on else (panel, ())
-    detail = "the service switch keeps the amplifier off" if on else ""
+    detail = Told("the service switch keeps the amplifier off", "hãy gạt lại khi xong việc") if on else ""
     return replace(panel, reminders=0), (Service(on), *hush, Note(FaultCode.SERVICE, on, detail))
 
 
 def _tamper_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
     del at_ms
-    return panel, (Note(FaultCode.TAMPER, on, "the cabinet is open" if on else ""),)
+    return panel, (Note(FaultCode.TAMPER, on, Told("the cabinet is open", "cửa tủ đang mở") if on else ""),)
 
 
 def _supply_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
@@ -474,8 +475,14 @@ def _stick(panel: Panel, name: str) -> Outcome:
 
 
 def _stuck_note(panel: Panel) -> Note:
-    words = ["the emergency key is still turned" if name == Contact.KEY else f"{name} is stuck" for name in panel.stuck]
-    return Note(FaultCode.PANEL, bool(words), ", ".join(sorted(words)))
+    words = together(_stuck(name) for name in sorted(panel.stuck))
+    return Note(FaultCode.PANEL, bool(words), words)
+
+
+def _stuck(name: str) -> Told:
+    if name == Contact.KEY:
+        return Told("the emergency key is still turned", "chìa khóa khẩn cấp vẫn đang vặn; hãy vặn lại")
+    return Told(f"{name} is stuck", f"tiếp điểm {name} bị kẹt ở vị trí đóng; hãy gỡ ra hoặc xem dây")
 
 
 def _raise(panel: Panel, at_ms: int) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from agent.core.lamps import NAMES, SHOWS, Lamp, Pattern
 from protocol.messages import BY_CODE, OWN_WORDS, PREPARED
 from protocol.recurrence import to_wall, zone_named
+from protocol.timeline.words import LANGUAGES
 
 Answer = Mapping[str, Any]
 Words = Mapping[str, str]
@@ -28,7 +29,7 @@ def status(answer: Answer, language: str) -> str:
         "orders": "; ".join(_order(order, answer, language) for order in answer["orders"]) or words["none"],
         "lamps": "".join(f"\n  {line}" for line in lamps(answer["lamps"], language)) or words["no lamps"],
         "log": words["log.rows"].format(**answer),
-        "faults": "; ".join(words.get(f"fault.{code}", code) for code in answer["faults"]) or words["none"],
+        "faults": "; ".join(_fault(code, answer, words) for code in answer["faults"]) or words["none"],
         "version": answer["version"],
     }
     return "\n".join(f"{words[f'label.{key}']}: {value}" for key, value in values.items())
@@ -42,6 +43,43 @@ def lamps(rows: Sequence[Answer], language: str) -> list[str]:
         said = (name.vi, shows.vi, row["vi"]) if language == "vi" else (name.en, shows.en, row["en"])
         found.append("{}: {}. {}".format(*said))
     return found
+
+
+def glance(answer: Answer) -> list[tuple[str, str]]:
+    """For the box's page, in both languages: the time, what sounds, what is wrong; name and value of each row."""
+    wall = to_wall(answer["now_ms"], zone_named(answer["zone"]))
+    time = f"{wall:%H:%M:%S %d/%m/%Y}"
+    heard = " · ".join(_heard(answer, language) for language in WORDS)
+    none = " · ".join(words["none"] for words in WORDS.values())
+    told = "; ".join(_fault_in_both(code, answer) for code in answer["faults"])
+    complaint = answer["clock_complaint"]
+    return [
+        ("Giờ · time", f"{time} ({complaint})" if complaint else time),
+        ("Đang phát · sounding", heard),
+        ("Lỗi · faults", told or none),
+    ]
+
+
+def _fault_in_both(code: str, answer: Answer) -> str:
+    name, detail = " · ".join(words.get(f"fault.{code}", code) for words in WORDS.values()), answer["fault_details"]
+    return f"{name} ({detail[code]})" if detail.get(code) else name
+
+
+def really(answer: Answer, language: str) -> str:
+    """What the box does at this moment, where that is not what its plan says; empty where it is. See `explain`."""
+    words, hindrance = WORDS[language], answer["hindrance"]
+    if answer["heard"] is not None:
+        return "" if answer["as_planned"] else words["really.sounds"].format(heard=_heard(answer, language))
+    if answer["as_planned"] and not hindrance:
+        return ""
+    detail = answer["fault_details"].get(_FAULT_OF.get(hindrance, ""), "")
+    why = words[f"really.{hindrance or 'soon'}"]
+    return words["really.silent"].format(why=f"{why} ({detail})" if detail else why)
+
+
+def _fault(code: str, answer: Answer, words: Words) -> str:
+    name, detail = words.get(f"fault.{code}", code), answer["fault_details"].get(code, "")
+    return f"{name} ({detail})" if detail else name
 
 
 def fetched(answer: Answer, language: str) -> str:
@@ -75,6 +113,8 @@ def _heard(answer: Answer, language: str) -> str:
     if heard is None:
         return words["silent"]
     title = heard["title"]
+    if heard["kind"] == "VOICE":
+        title = LANGUAGES["en" if language == "en" else "vi"][f"voice.{heard['rank']}"]
     if heard["kind"] == "EMERGENCY":
         title = _title(heard["message"], heard["event"], language)
     kind = "DRILL" if heard["drill"] else heard["kind"]
@@ -145,6 +185,13 @@ _VI: Final[Words] = {
     "programme.older": "đang dùng lịch số {generation}; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
     "programme.first": "chưa dùng được lịch nào; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
     "silent": "không phát gì",
+    "really.silent": "Thực tế lúc này loa không phát gì: {why}. Theo lịch và lệnh thì:",
+    "really.sounds": "Thực tế lúc này đang phát {heard}. Theo lịch và lệnh thì:",
+    "really.service": "công tắc bảo trì đang khóa âm ly; xong việc hãy gạt lại",
+    "really.power": "rơ le không đóng nên âm ly chưa có điện",
+    "really.device": "thiết bị âm thanh không trả lời; hãy xem dây cắm và nguồn",
+    "really.clock": "hộp chưa biết giờ",
+    "really.soon": "đang chờ âm ly sẵn sàng, chờ tệp âm thanh, hoặc lượt này không phát được (xem nhật ký phát)",
     "heard.PROGRAMME": "bản tin “{title}”, đến {until}",
     "heard.RELAY": "tiếp sóng {title}, đến {until}",
     "heard.FILLER": "nội dung nền “{title}”, đến {until}",
@@ -182,7 +229,7 @@ _VI: Final[Words] = {
     "fault.PLAYER": "bộ phận phát âm thanh bị treo, đã khởi động lại",
     "fault.NOT_HEARD": "đã phát nhưng không nghe thấy ở loa",
     "fault.BOARD": "bảng tin hỏng hoặc bị rút",
-    "fault.PANEL": "nút bấm hoặc khóa trên bảng điều khiển bị kẹt",
+    "fault.PANEL": "bảng điều khiển có lỗi: nút, khóa bị kẹt, dây, micrô, rơ le hoặc tệp khóa không dùng được",
     "fault.SERVICE": "công tắc bảo trì đang khóa âm ly",
     "fault.TAMPER": "tủ thiết bị bị mở",
     "fault.MAINS": "mất điện lưới, đang chạy bằng ắc quy",
@@ -228,6 +275,13 @@ _EN: Final[Words] = {
     "programme.older": "number {generation} is in force; number {wanted} is not complete or not usable yet",
     "programme.first": "none in force; number {wanted} is not complete or not usable yet",
     "silent": "nothing",
+    "really.silent": "In fact nothing sounds at this moment: {why}. By schedule and orders:",
+    "really.sounds": "In fact this sounds at this moment: {heard}. By schedule and orders:",
+    "really.service": "the service switch keeps the amplifier off; switch it back when the work is done",
+    "really.power": "the relay does not close, so the amplifier has no power",
+    "really.device": "the sound device does not answer; look at its plug and power",
+    "really.clock": "the box does not know the time",
+    "really.soon": "the amplifier settles, a file is awaited, or this cannot sound (see the play log)",
     "heard.PROGRAMME": "the bulletin “{title}”, until {until}",
     "heard.RELAY": "relay of {title}, until {until}",
     "heard.FILLER": "the filler “{title}”, until {until}",
@@ -265,7 +319,7 @@ _EN: Final[Words] = {
     "fault.PLAYER": "the player process failed and was started again",
     "fault.NOT_HEARD": "it played, and was not heard at the speakers",
     "fault.BOARD": "the board failed or was unplugged",
-    "fault.PANEL": "a button or key of the panel is stuck",
+    "fault.PANEL": "something is wrong with the panel: stuck, or a line, microphone, relay or key file that fails",
     "fault.SERVICE": "the service switch keeps the amplifier off",
     "fault.TAMPER": "the cabinet is open",
     "fault.MAINS": "no mains; the box runs on its battery",
@@ -282,6 +336,9 @@ _EN: Final[Words] = {
 
 WORDS: Final[Mapping[str, Words]] = {"vi": _VI, "en": _EN}
 
+
+_FAULT_OF: Final = {"power": "PANEL", "device": "AUDIO_DEVICE"}
+"""Whose detail says more of a hindrance."""
 
 _WAYS: Final = {
     "vi": {

@@ -190,7 +190,9 @@ def fault_names(faults: int) -> list[str]:
         FaultCode.PLAYER: _("Bộ phận phát âm thanh bị treo, đã khởi động lại"),
         FaultCode.NOT_HEARD: _("Đã phát nhưng không nghe thấy ở loa"),
         FaultCode.BOARD: _("Bảng tin hỏng hoặc bị rút"),
-        FaultCode.PANEL: _("Nút bấm hoặc khóa trên bảng điều khiển bị kẹt"),
+        FaultCode.PANEL: _(
+            "Bảng điều khiển có lỗi: nút, khóa bị kẹt, hoặc dây, micrô, rơ le, tệp khóa không dùng được"
+        ),
         FaultCode.SERVICE: _("Công tắc bảo trì đang khóa âm ly"),
         FaultCode.TAMPER: _("Tủ thiết bị bị mở"),
         FaultCode.MAINS: _("Mất điện lưới, đang chạy bằng ắc quy"),

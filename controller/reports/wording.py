@@ -136,6 +136,7 @@ def _codes() -> dict[str, str]:
         "cancelled": _("lệnh đã bị hủy"),
         "replaced": _("lệnh đã được thay thế"),
         "the player failed": _("phần phát trên hộp gặp lỗi"),
+        "the voice ended": _("người nói đã dừng"),
         "withdrawn": _("lịch hoặc bản tin đã được rút"),
         "the programme changed": _("lịch phát đã thay đổi"),
         "the speaker was closed": _("đầu phát của hộp đã đóng"),

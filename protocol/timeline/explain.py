@@ -120,10 +120,10 @@ class _Teller:
         return self._quiet() or self.say("silent.free")
 
     def _stopped(self, lock: Lock) -> str:
-        start = self.time(lock.from_ms)
+        start, why = self.time(lock.from_ms), self.words.get(f"lock.{lock.why}", lock.why)
         if lock.until_ms is None:
-            return self.say("silent.stopped.open", start=start, why=lock.why)
-        return self.say("silent.stopped", start=start, why=lock.why, until=self.time(lock.until_ms))
+            return self.say("silent.stopped.open", start=start, why=why)
+        return self.say("silent.stopped", start=start, why=why, until=self.time(lock.until_ms))
 
     def _quiet(self) -> str | None:
         why = self.timeline.policy.why_quiet(self.now_ms)

@@ -48,6 +48,8 @@ VI: Final[Mapping[str, str]] = {
     "silent.gap": "Lý do: nghỉ giữa hai lượt của lệnh khẩn cấp.",
     "silent.stopped": "Lý do: loa bị khóa từ {start} ({why}), đến {until}. Lệnh khẩn cấp vẫn phát.",
     "silent.stopped.open": "Lý do: loa bị khóa từ {start} ({why}), đến khi được mở. Lệnh khẩn cấp vẫn phát.",
+    "lock.the STOP button of this box": "nút DỪNG của chính hộp này",
+    "lock.the power drops when the amplifier starts: nothing but emergencies is tried": "nguồn điện sụt khi âm ly bật",
     "silent.nothing": "Lý do: thiết bị chưa nhận được lịch phát nào.",
     "silent.validity": "Lý do: lịch phát đã hết hiệu lực từ {start}.",
     "silent.quiet": "Lý do: giờ yên lặng {hours} do {level} quy định, đến {until}.",
@@ -124,6 +126,9 @@ EN: Final[Mapping[str, str]] = {
     "silent.gap": "Why: the gap between two passes of an emergency order.",
     "silent.stopped": "Why: the speakers are locked since {start} ({why}), until {until}; emergencies sound.",
     "silent.stopped.open": "Why: the speakers are locked since {start} ({why}), until unlocked; emergencies sound.",
+    "lock.the STOP button of this box": "the STOP button of this box",
+    "lock.the power drops when the amplifier starts: nothing but emergencies is tried": "the power drops when the "
+    "amplifier starts",
     "silent.nothing": "Why: the box has not received any schedule.",
     "silent.validity": "Why: the schedule is no longer valid since {start}.",
     "silent.quiet": "Why: quiet hours {hours} set by the {level}, until {until}.",

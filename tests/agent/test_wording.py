@@ -39,6 +39,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "orders": [],
         "faults": [],
         "lamps": [],
+        "fault_details": {},
         "log_rows": 3,
         "log_acknowledged": 2,
     }
@@ -65,6 +66,7 @@ def heard(**changes: Any) -> dict[str, Any]:
         "message": None,
         "event": "",
         "drill": False,
+        "rank": 4,
         "until_ms": NOW_MS + 90_000,
     }
     return {**values, **changes}
@@ -175,3 +177,37 @@ def test_an_order_that_sounds_nothing_is_not_said_to_have_sounded(language: str)
 def test_a_stop_that_is_over_says_how_it_ended() -> None:
     said = wording.status(answer(orders=[order(type="STOP", stage="CANCELLED", message=None)]), "vi")
     assert "lệnh dừng và khóa loa: đã được mở lại" in said
+
+
+@LANGUAGES
+def test_a_fault_says_what_is_known_of_it_and_the_way_out(language: str) -> None:
+    told = answer(faults=["PANEL", "CLOCK"], fault_details={"PANEL": "GPIO 5 …; look at [panel]"})
+    line = wording.status(told, language).splitlines()[-2]
+    assert "(GPIO 5 …; look at [panel]); " in line
+    assert "()" not in line
+
+
+@LANGUAGES
+def test_who_speaks_live_is_named_and_no_brackets_are_empty(language: str) -> None:
+    said = wording.status(answer(heard=heard(kind="VOICE", title="", rank=4)), language)
+    assert {"vi": "(micrô tại cụm loa)", "en": "(the microphone at the box)"}[language] in said
+
+
+@LANGUAGES
+@pytest.mark.parametrize("hindrance", ["service", "power", "device", "clock", ""])
+def test_explain_says_what_hinders_the_plan(language: str, hindrance: str) -> None:
+    facts = answer(as_planned=False, hindrance=hindrance, fault_details={"AUDIO_DEVICE": "unplugged"})
+    said = wording.really(facts, language)
+    assert said
+    assert ("unplugged" in said) == (hindrance == "device")
+    assert wording.really({**facts, "hindrance": "", "as_planned": True}, language) == ""
+
+
+def test_the_page_of_a_box_shows_the_time_what_sounds_and_what_is_wrong() -> None:
+    told = answer(heard=heard(), faults=["BOARD"], fault_details={"BOARD": "không nhận hình"})
+    rows = dict(wording.glance(told))
+    assert rows["Giờ · time"] == "13:00:00 24/11/2026"
+    assert rows["Đang phát · sounding"].startswith("bản tin “Tin buổi sáng”")
+    assert rows["Lỗi · faults"].startswith("bảng tin hỏng")
+    assert "(không nhận hình)" in rows["Lỗi · faults"]
+    assert dict(wording.glance(answer()))["Lỗi · faults"] == "không có · none"

@@ -70,8 +70,9 @@ def _engine(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Spea
     return EngineSpeaker(clock, outputs, on_fault=on_fault)
 
 
-def _recorder(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
-    return EngineSpeaker(clock, on_fault=on_fault, start=partial(command, wav=config.recordings))
+def _recorder(config: Config, clock: Clock, on_fault: OnFault, trouble: str = "") -> Speaker:
+    start = partial(command, wav=config.recordings)
+    return EngineSpeaker(clock, on_fault=on_fault, start=start, lasting=trouble)
 
 
 def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
@@ -80,7 +81,8 @@ def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> S
         speaker = _engine(config, clock, on_fault, find)
     except SoundError as error:
         log.warning("every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
-        on_fault(FaultCode.AUDIO_DEVICE, True, f"every sound becomes a file: {error}")
-        return _recorder(config, clock, on_fault)
+        trouble = f"every sound becomes a file: {error}"
+        on_fault(FaultCode.AUDIO_DEVICE, True, trouble)
+        return _recorder(config, clock, on_fault, trouble)
     on_fault(FaultCode.AUDIO_DEVICE, False, "the daemon has started; what is wrong now is found anew")
     return speaker

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -224,3 +225,35 @@ def test_the_real_box_of_the_demo_has_a_page_a_code_a_duress_code_and_a_micropho
 
     asyncio.run(listen())
     assert any(heard[0]), "a tone, so that the recording shows that somebody spoke"
+
+
+def test_what_box_toml_has_wrong_of_the_fitted_parts_is_named_with_its_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "box.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        fitted = f"""messages = [99]
+token = "panel.key"
+[local]
+listen = "127.0.0.1:{taken.getsockname()[1]}"
+[board]
+driver = "png"
+size = "64x32"
+picture = "board.png"
+"""
+        config.write_text(BOX + fitted, encoding="utf-8")
+        with Agent(config):
+            eventually((tmp_path / "state" / "control.sock").exists, "the service socket")
+            assert main(["selftest", "--config", str(config), "--lang", "vi"]) == 1
+            told = capsys.readouterr().out
+            for part in (
+                "✗ Bảng điều khiển đọc được: panel.messages trong box.toml ghi 99, hộp không có bản tin này",
+                "✗ Tệp khóa của xã đọc được: panel.token: panel.key không phải tệp khóa",
+                "✓ Bảng tin nhận hình: png",
+                "✗ Trang của hộp mở được: không mở được 127.0.0.1:",
+            ):
+                assert part in told
+            assert main(["status", "--config", str(config), "--lang", "vi"]) == 0
+            faults = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Lỗi: "))
+            assert "hãy chọn trong 1, 2" in faults
+            assert "hãy tạo bằng “loalang key new”" in faults
