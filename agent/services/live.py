@@ -280,8 +280,9 @@ class Live:
         return False
 
     def _ending(self, speech: _Speech) -> list[Stopped]:
-        """The stops that end it: all, but inside an alarm of a higher level than the stop's, which goes on too."""
-        inside = speech.voice is not None and speech.voice.attached != ""
+        """The stops that end it: all, but inside an alarm of a higher level than the stop's, which goes on too; also
+        while nobody speaks."""
+        inside = self._attached(speech) != ""
         return [stop for stop in self._store.book.stops() if not (inside and stop.level > speech.admitted.level)]
 
     def _over(self, speech: _Speech) -> str | None:

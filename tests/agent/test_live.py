@@ -324,13 +324,18 @@ def test_a_stop_ends_it(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 5)
         assert not one.speaks
         assert len(one.horn.words) < 20
 
     told(tmp_path, story)
+
+
+def lock(one: Scene) -> None:
+    """Lan's commune stops its loudspeakers."""
+    stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
+    one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
 
 
 def signed_first(order: Order) -> Order:
@@ -433,8 +438,7 @@ def test_a_communes_stop_ends_the_provinces_voice_but_not_inside_the_provinces_a
         one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
         one.order(msgspec.structs.replace(PROVINCES, attached=raised.id), key("Hoa"), key("Minh"))
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 10)
         assert one.sounds() is SegmentKind.VOICE
         assert one.horn.words == list(range(1, len(one.horn.words) + 1))
@@ -443,13 +447,45 @@ def test_a_communes_stop_ends_the_provinces_voice_but_not_inside_the_provinces_a
     async def outside(one: Scene) -> None:
         one.order(PROVINCES, key("Hoa"), key("Minh"))
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 5)
         assert not one.speaks
 
     told(tmp_path / "inside", story)
     told(tmp_path / "outside", outside)
+
+
+def raise_the_provinces(one: Scene) -> bytes:
+    raised = alert(7, at_s=NOW_S)
+    one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
+    return raised.id
+
+
+def test_who_pauses_inside_the_provinces_alarm_is_heard_again_whatever_the_commune_stopped(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        one.order(msgspec.structs.replace(PROVINCES, attached=raise_the_provinces(one)), key("Hoa"), key("Minh"))
+        await one.say(0, 5)
+        lock(one)
+        for _ in range(4):
+            one.keep_alive(15)
+            await asyncio.sleep(1)
+        assert not one.speaks
+        await one.say(15, 5)
+        assert one.sounds() is SegmentKind.VOICE
+
+    told(tmp_path, story)
+
+
+def test_who_speaks_inside_the_provinces_alarm_is_heard_where_the_commune_had_stopped_before(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        alarm = raise_the_provinces(one)
+        lock(one)
+        one.order(msgspec.structs.replace(PROVINCES, attached=alarm), key("Hoa"), key("Minh"))
+        await asyncio.sleep(1)
+        await one.say(0, 5)
+        assert one.sounds() is SegmentKind.VOICE
+
+    told(tmp_path, story)
 
 
 def test_a_session_that_breaks_the_program_ends_itself_alone(tmp_path: Path) -> None:
