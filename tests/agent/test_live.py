@@ -286,6 +286,23 @@ def test_it_ends_when_groups_stay_away_and_not_before(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+def test_a_network_that_stands_still_for_some_seconds_does_not_take_the_loudspeakers_from_who_speaks(
+    tmp_path: Path,
+) -> None:
+    async def story(one: Scene) -> None:
+        one.order()
+        await one.say(0, 5)
+        for _ in range(16):
+            await asyncio.sleep(0.3)
+            assert one.sounds() is SegmentKind.VOICE
+        await one.say(15, 5, last=True)
+        await asyncio.sleep(1)
+        assert one.horn.words == list(range(1, 31)), "it is one play"
+        assert list(one.horns) == [NAME]
+
+    told(tmp_path, story)
+
+
 def test_a_page_that_is_forgotten_keeps_no_voice_and_the_officer_who_comes_back_is_heard(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
