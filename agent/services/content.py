@@ -27,7 +27,7 @@ from agent.services.play_log import OnFault
 from agent.services.recordings import Recordings
 from protocol.order import Order, Severity, Status, usual_chime
 from protocol.report import FaultCode
-from protocol.timeline.model import Segment, SegmentKind
+from protocol.timeline.model import VOICE_PLAY, Segment, SegmentKind
 
 DUE_MS: Final = 400
 """So long before its instant a station does not wait for its fallback any more."""
@@ -107,7 +107,7 @@ class Content:
         if segment.kind is SegmentKind.RELAY:
             return await self._relay(segment, cue, url)
         if segment.kind is SegmentKind.VOICE:
-            return Ready((FramesSound(segment.cause),), 0)
+            return Ready((FramesSound(segment.play.removeprefix(VOICE_PLAY)),), 0)
         assert isinstance(segment.sound, bytes)
         self._doubts[segment.sound] = [partial(self._set_aside, self._unreadable, segment.sound)]
         path = await self._blob(segment.sound)

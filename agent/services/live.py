@@ -210,20 +210,19 @@ class Live:
             return
         session = speech.admitted.session
         now_ms = self._clock.now_ms()
-        voice = Voice(
-            self._next_turn(speech), Rank.LIVE, now_ms, session.expires * SECOND_MS, level=speech.admitted.level
-        )
-        speech.voice = replace(voice, attached=self._attached(speech))
-        self._keeper.speak(speech.voice)
-
-    def _next_turn(self, speech: _Speech) -> str:
-        """Its name; what was over once is not heard again under the same."""
         speech.turns += 1
-        if speech.turns == 1:
-            return speech.name
-        name = f"{speech.name}-{speech.turns}"
-        speech.inlet = self._inlet(name)
-        return name
+        speech.voice = Voice(
+            speech.name,
+            Rank.LIVE,
+            now_ms,
+            session.expires * SECOND_MS,
+            attached=self._attached(speech),
+            level=speech.admitted.level,
+            turn=speech.turns,
+        )
+        if speech.turns > 1:
+            speech.inlet = self._inlet(speech.voice.inlet)
+        self._keeper.speak(speech.voice)
 
     def _says_nothing(self, speech: _Speech, boot_ms: int) -> bool:
         """Whether somebody is there who says nothing; a network that stands still may hold back what is said."""

@@ -317,7 +317,9 @@ def test_a_page_that_is_forgotten_keeps_no_voice_and_the_officer_who_comes_back_
             await asyncio.sleep(1)
         assert not one.speaks
         await one.say(15, 5, last=True)
-        assert one.speaks
+        row = at(one.box.keeper.holdings(), one.box.clock.now_ms())
+        assert row is not None
+        assert (row.cause, row.play) == (NAME, f"voice:{NAME}-2")
         await asyncio.sleep(1)
         assert not one.speaks
         assert one.horn.words == list(range(1, 16))
