@@ -136,7 +136,7 @@ class Content:
     async def _own(self, message: bytes | int) -> Path | str:
         """Its own recording, or what is wrong with it."""
         if isinstance(message, bytes):
-            return await self._blob(message)
+            return await self._blob(message, urgent=True)
         if message in self._unreadable:
             return DAMAGED
         path = self._recordings.path(str(message))
@@ -229,12 +229,12 @@ class Content:
             raise StillReadingError
         return good, f"its fallback: {len(good)} of {len(files)} sounds could be read in time"
 
-    async def _blob(self, sound: bytes) -> Path | str:
+    async def _blob(self, sound: bytes, *, urgent: bool = False) -> Path | str:
         """The blob's file, or what is wrong with it. Raises StillReadingError."""
         path = self._found(sound)
         if isinstance(path, str):
             return path
-        match (await self._checks.look((path, sound)))[0]:
+        match (await self._checks.look((path, sound), urgent=urgent))[0]:
             case Bytes.APPROVED:
                 return path
             case Bytes.OTHER:
