@@ -135,7 +135,7 @@ def sudden_ending(segment: Segment, now: Segment | None, holdings: Holdings, now
 def _is_taken_back(segment: Segment, holdings: Holdings) -> bool:
     """Whether nobody speaks any more, or the programme has no place for it."""
     if segment.kind is SegmentKind.VOICE:
-        return all(voice.name != segment.cause for voice in holdings.voices)
+        return all(voice.play != segment.play for voice in holdings.voices)
     return withdrawn(segment, holdings.manifest)
 
 

@@ -28,7 +28,7 @@ from agent.services.recordings import Recordings
 from protocol.messages import OWN_WORDS
 from protocol.order import Order, Severity, Status, usual_chime
 from protocol.report import FaultCode
-from protocol.timeline.model import Segment, SegmentKind
+from protocol.timeline.model import VOICE_PLAY, Segment, SegmentKind
 
 DUE_MS: Final = 400
 """So long before its instant a station does not wait for its fallback any more."""
@@ -119,7 +119,7 @@ class Content:
         if segment.kind is SegmentKind.RELAY:
             return await self._relay(segment, cue, url)
         if segment.kind is SegmentKind.VOICE:
-            return Ready((FramesSound(segment.cause),), 0)
+            return Ready((FramesSound(segment.play.removeprefix(VOICE_PLAY)),), 0)
         assert isinstance(segment.sound, bytes)
         self._doubts[segment.sound] = [partial(self._set_aside, self._unreadable, segment.sound)]
         path = await self._blob(segment.sound)
@@ -149,7 +149,7 @@ class Content:
     async def _own(self, message: bytes | int) -> Path | str:
         """Its own recording, or what is wrong with it."""
         if isinstance(message, bytes):
-            return await self._blob(message)
+            return await self._blob(message, urgent=True)
         if message in self._unreadable:
             return DAMAGED
         path = self._recordings.path(str(message))
@@ -242,12 +242,12 @@ class Content:
             raise StillReadingError
         return good, f"its fallback: {len(good)} of {len(files)} sounds could be read in time"
 
-    async def _blob(self, sound: bytes) -> Path | str:
+    async def _blob(self, sound: bytes, *, urgent: bool = False) -> Path | str:
         """The blob's file, or what is wrong with it. Raises StillReadingError."""
         path = self._found(sound)
         if isinstance(path, str):
             return path
-        match (await self._checks.look((path, sound)))[0]:
+        match (await self._checks.look((path, sound), urgent=urgent))[0]:
             case Bytes.APPROVED:
                 return path
             case Bytes.OTHER:

@@ -2,7 +2,8 @@
 
 The voice speaks from its first frame on, as the planner lets it: quiet hours, locks and alarms are the planner's. It
 ends with its last group, at its limit, with a stop, or when groups stay away; a session that is over is not taken up
-again. Groups without frames keep the session, not the voice: it leaves the plan, and comes back with new frames.
+again. Groups without frames keep the session, not the voice: it leaves the plan, and comes back with new frames. Where
+no groups come at all, nobody knows whether somebody speaks: the voice stays until the session is over.
 """
 
 import asyncio
@@ -41,7 +42,9 @@ LOOK_MS: Final = 150
 SETTLE_MS: Final = 400
 """What the speaker still has of the voice sounds out before the voice is taken from the plan."""
 PAUSE_MS: Final = 3_000
-"""Without frames for so long, nobody speaks: the amplifier goes off, and the programme goes on."""
+"""Without frames for so long while other groups come, nobody speaks: the amplifier goes off, the programme goes on."""
+STALL_MS: Final = 2_000
+"""Without any group for so long, the network stands still: a page sends one every second, whoever is silent."""
 ENDED: Final = (Stage.CANCELLED, Stage.EXPIRED)
 HARMLESS: Final = frozenset({RejectCode.DUPLICATE, RejectCode.AREA, RejectCode.EXPIRED, RejectCode.NO_TIME})
 """An honest controller causes these; any other is told as a fault."""
@@ -207,20 +210,25 @@ class Live:
             return
         session = speech.admitted.session
         now_ms = self._clock.now_ms()
-        voice = Voice(
-            self._next_turn(speech), Rank.LIVE, now_ms, session.expires * SECOND_MS, level=speech.admitted.level
+        speech.turns += 1
+        speech.voice = Voice(
+            speech.name,
+            Rank.LIVE,
+            now_ms,
+            session.expires * SECOND_MS,
+            attached=self._attached(speech),
+            level=speech.admitted.level,
+            turn=speech.turns,
         )
-        speech.voice = replace(voice, attached=self._attached(speech))
+        if speech.turns > 1:
+            speech.inlet = self._inlet(speech.voice.inlet)
         self._keeper.speak(speech.voice)
 
-    def _next_turn(self, speech: _Speech) -> str:
-        """Its name; what was over once is not heard again under the same."""
-        speech.turns += 1
-        if speech.turns == 1:
-            return speech.name
-        name = f"{speech.name}-{speech.turns}"
-        speech.inlet = self._inlet(name)
-        return name
+    def _says_nothing(self, speech: _Speech, boot_ms: int) -> bool:
+        """Whether somebody is there who says nothing; a network that stands still may hold back what is said."""
+        if speech.voice is None or speech.heard_ms is None or speech.buffer.held_ms > 0:
+            return False
+        return boot_ms - speech.spoken_ms >= PAUSE_MS and boot_ms - speech.heard_ms < STALL_MS
 
     def _fall_silent(self, speech: _Speech) -> None:
         speech.inlet.close()
@@ -239,7 +247,7 @@ class Live:
         due_ms = float(self._clock.boot_ms())
         while (why := self._over(speech)) is None:
             now_ms = self._clock.boot_ms()
-            if speech.voice is not None and speech.buffer.held_ms == 0 and now_ms - speech.spoken_ms >= PAUSE_MS:
+            if self._says_nothing(speech, now_ms):
                 self._fall_silent(speech)
             if speech.heard_ms is None or (speech.buffer.held_ms == 0 and now_ms - speech.heard_ms > LOOK_MS):
                 self._look_at_the_alarms(speech)
@@ -280,8 +288,9 @@ class Live:
         return False
 
     def _ending(self, speech: _Speech) -> list[Stopped]:
-        """The stops that end it: all, but inside an alarm of a higher level than the stop's, which goes on too."""
-        inside = speech.voice is not None and speech.voice.attached != ""
+        """The stops that end it: all, but inside an alarm of a higher level than the stop's, which goes on too; also
+        while nobody speaks."""
+        inside = self._attached(speech) != ""
         return [stop for stop in self._store.book.stops() if not (inside and stop.level > speech.admitted.level)]
 
     def _over(self, speech: _Speech) -> str | None:

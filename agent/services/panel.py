@@ -147,6 +147,8 @@ class PanelService:
         self._to: tuple[str, ...] | None = None
         """To whom the terminal wants to speak next: codes of boxes, none for the commune; None for nobody else."""
         self._call: Call | None = None
+        self._refused: Reach | None = None
+        """Why this press reaches no other box, where the call could not even be made."""
         self._lit: dict[Lamp, bool] = {}
         self._dead: set[Lamp] = set()
         """Those that cannot be switched."""
@@ -250,7 +252,9 @@ class PanelService:
 
     def _reach(self, language: str) -> dict[str, Any]:
         """Who is forced to speak reaches nobody, and nobody sees it."""
-        return (Reach(Way.CONNECTING) if self._call is None else self._call.reach).told(language)
+        refused = self._refused if self._state.forced_ms is None else None
+        reach = self._call.reach if self._call is not None else refused or Reach(Way.CONNECTING)
+        return reach.told(language)
 
     def shown(self) -> list[dict[str, str]]:
         """What each lamp that is wired shows now, as codes, and what that tells in both languages."""
@@ -438,9 +442,8 @@ class PanelService:
             self._call = self._caller.call(self._token, codes, keyed=keyed)
         except (AgentError, SoundError) as error:
             log.warning("other boxes are not reached", reason=str(error))
+            self._refused = Reach(Way.REFUSED, why=error)
             self._trouble("the way to other boxes", error.told)
-        else:
-            self._trouble("the way to other boxes", "")
 
     async def _listen(self, name: str) -> None:
         try:
@@ -479,6 +482,8 @@ class PanelService:
         if self._call is not None:
             self._call.close()
             self._call = None
+        self._refused = None
+        self._trouble("the way to other boxes", "")
         if self._voice is not None:
             self._keeper.end_voice(self._voice.name)
             self._voice = None

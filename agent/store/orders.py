@@ -212,18 +212,17 @@ class Orders:
     def _surer(self, order: bytes, grade: Grade) -> bool:
         """What is known of a start already, better proven: told again, even of an order that has ended meanwhile."""
         with self._database.change() as connection:
-            changed = connection.execute(
+            connection.execute(
                 "UPDATE receipts SET grade = ?, acked = 0 WHERE id = ? AND stage = ? AND grade < ?",
                 (int(grade), order, int(Stage.STARTED), int(grade)),
             )
-            return changed.rowcount > 0
+            return _has_changed(connection)
 
     def _not_heard(self, order: bytes, at_ms: int, first_sample_ms: int | None, grade: Grade) -> bool:
         """Told once, and the order stays at the stage that it has come to."""
         with self._database.change() as connection:
-            before = connection.total_changes
             _put_receipt(connection, order, Stage.NOT_HEARD, at_ms, first_sample_ms=first_sample_ms, grade=grade)
-            return connection.total_changes > before
+            return _has_changed(connection)
 
     def prune(self, now_ms: int) -> None:
         since_ms = now_ms - KEEP_MS
@@ -419,6 +418,12 @@ def _holds_back(stop: Remembered, held: Remembered) -> bool:
 
 def _may_sound(held: Remembered, now_ms: int) -> bool:
     return held.order.expires * SECOND_MS > now_ms
+
+
+def _has_changed(connection: sqlite3.Connection) -> bool:
+    """Whether the last statement changed a row; in SQL, since drivers of SQLite name their counters differently."""
+    (changes,) = connection.execute("SELECT changes()").fetchone()
+    return int(changes) > 0
 
 
 def _put_receipt(

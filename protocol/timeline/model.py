@@ -173,6 +173,10 @@ class Lock:
     """Of who stopped it: index in the box's path of units."""
 
 
+VOICE_PLAY: Final = "voice:"
+"""How names of voices' plays begin; the name of their frames follows."""
+
+
 @dataclass(frozen=True)
 class Voice:
     """Somebody speaks: from afar in a signed session, or at the box's own microphone."""
@@ -190,10 +194,18 @@ class Voice:
     """Quiet hours do not hold for it: the box knows no time, or the emergency key is turned."""
     level: int = 0
     """Of its session's signers, as an order's; of two live voices the higher level (lower number) is heard."""
+    turn: int = 1
+    """Who was silent for a while speaks again in the next turn, which is a play of its own: what is over once is not
+    heard again."""
+
+    @property
+    def inlet(self) -> str:
+        """Name of the frames that it sounds."""
+        return self.name if self.turn == 1 else f"{self.name}-{self.turn}"
 
     @property
     def play(self) -> str:
-        return f"voice:{self.name}"
+        return f"{VOICE_PLAY}{self.inlet}"
 
 
 @dataclass(frozen=True)

@@ -286,6 +286,23 @@ def test_it_ends_when_groups_stay_away_and_not_before(tmp_path: Path) -> None:
     told(tmp_path, story)
 
 
+def test_a_network_that_stands_still_for_some_seconds_does_not_take_the_loudspeakers_from_who_speaks(
+    tmp_path: Path,
+) -> None:
+    async def story(one: Scene) -> None:
+        one.order()
+        await one.say(0, 5)
+        for _ in range(16):
+            await asyncio.sleep(0.3)
+            assert one.sounds() is SegmentKind.VOICE
+        await one.say(15, 5, last=True)
+        await asyncio.sleep(1)
+        assert one.horn.words == list(range(1, 31)), "it is one play"
+        assert list(one.horns) == [NAME]
+
+    told(tmp_path, story)
+
+
 def test_a_page_that_is_forgotten_keeps_no_voice_and_the_officer_who_comes_back_is_heard(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
@@ -300,7 +317,9 @@ def test_a_page_that_is_forgotten_keeps_no_voice_and_the_officer_who_comes_back_
             await asyncio.sleep(1)
         assert not one.speaks
         await one.say(15, 5, last=True)
-        assert one.speaks
+        row = at(one.box.keeper.holdings(), one.box.clock.now_ms())
+        assert row is not None
+        assert (row.cause, row.play) == (NAME, f"voice:{NAME}-2")
         await asyncio.sleep(1)
         assert not one.speaks
         assert one.horn.words == list(range(1, 16))
@@ -324,13 +343,18 @@ def test_a_stop_ends_it(tmp_path: Path) -> None:
     async def story(one: Scene) -> None:
         one.order()
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 5)
         assert not one.speaks
         assert len(one.horn.words) < 20
 
     told(tmp_path, story)
+
+
+def lock(one: Scene) -> None:
+    """Lan's commune stops its loudspeakers."""
+    stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
+    one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
 
 
 def signed_first(order: Order) -> Order:
@@ -433,8 +457,7 @@ def test_a_communes_stop_ends_the_provinces_voice_but_not_inside_the_provinces_a
         one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
         one.order(msgspec.structs.replace(PROVINCES, attached=raised.id), key("Hoa"), key("Minh"))
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 10)
         assert one.sounds() is SegmentKind.VOICE
         assert one.horn.words == list(range(1, len(one.horn.words) + 1))
@@ -443,13 +466,45 @@ def test_a_communes_stop_ends_the_provinces_voice_but_not_inside_the_provinces_a
     async def outside(one: Scene) -> None:
         one.order(PROVINCES, key("Hoa"), key("Minh"))
         await one.say(0, 5)
-        stop = alert(1, at_s=NOW_S, type=MessageType.STOP, sound=None, role=Role.STOP, area=("77-1001",))
-        one.box.inbox.take(sign(encode(signed_first(stop)), Family.ORDER, DOMAIN, key("Lan")))
+        lock(one)
         await one.say(15, 5)
         assert not one.speaks
 
     told(tmp_path / "inside", story)
     told(tmp_path / "outside", outside)
+
+
+def raise_the_provinces(one: Scene) -> bytes:
+    raised = alert(7, at_s=NOW_S)
+    one.box.inbox.take(sign(encode(raised), Family.ORDER, DOMAIN, key("Hoa"), key("Minh")))
+    return raised.id
+
+
+def test_who_pauses_inside_the_provinces_alarm_is_heard_again_whatever_the_commune_stopped(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        one.order(msgspec.structs.replace(PROVINCES, attached=raise_the_provinces(one)), key("Hoa"), key("Minh"))
+        await one.say(0, 5)
+        lock(one)
+        for _ in range(4):
+            one.keep_alive(15)
+            await asyncio.sleep(1)
+        assert not one.speaks
+        await one.say(15, 5)
+        assert one.sounds() is SegmentKind.VOICE
+
+    told(tmp_path, story)
+
+
+def test_who_speaks_inside_the_provinces_alarm_is_heard_where_the_commune_had_stopped_before(tmp_path: Path) -> None:
+    async def story(one: Scene) -> None:
+        alarm = raise_the_provinces(one)
+        lock(one)
+        one.order(msgspec.structs.replace(PROVINCES, attached=alarm), key("Hoa"), key("Minh"))
+        await asyncio.sleep(1)
+        await one.say(0, 5)
+        assert one.sounds() is SegmentKind.VOICE
+
+    told(tmp_path, story)
 
 
 def test_a_session_that_breaks_the_program_ends_itself_alone(tmp_path: Path) -> None:

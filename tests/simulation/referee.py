@@ -824,8 +824,8 @@ def _is_voice(row: Sounded) -> bool:
 
 
 def _session(row: Sounded) -> bytes:
-    """Of a voice; who was silent for a while speaks again in another turn of the same session."""
-    return bytes.fromhex(row.cause.partition("-")[0])
+    """Of a voice, in whichever of its turns."""
+    return bytes.fromhex(row.cause)
 
 
 def _is_order(row: Sounded) -> bool:

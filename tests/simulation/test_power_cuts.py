@@ -54,7 +54,7 @@ def opened(folder: Path, disk: Recorder | None = None) -> Iterator[Opened]:
         yield Opened(database, Orders(database), Memory(database))
 
 
-Act = Callable[[Opened], None]
+Act = Callable[[Opened], object]
 Check = Callable[[Opened, bool], None]
 
 
@@ -68,6 +68,19 @@ def accept(box: Opened) -> None:
 
 def finish(box: Opened) -> None:
     box.book.progress(FLOOD.id, Stage.DONE, NOW_MS + 1_000, None, Grade.NONE)
+
+
+def start(box: Opened) -> None:
+    accept(box)
+    box.book.progress(FLOOD.id, Stage.STARTED, NOW_MS + 1_000, NOW_MS + 1_000, Grade.CLAIMED)
+
+
+def tell_that_nobody_heard(box: Opened) -> bool:
+    return box.book.progress(FLOOD.id, Stage.NOT_HEARD, NOW_MS + 2_000, NOW_MS + 1_000, Grade.CLAIMED)
+
+
+def tell_more_surely(box: Opened) -> bool:
+    return box.book.progress(FLOOD.id, Stage.STARTED, NOW_MS + 2_000, NOW_MS + 1_000, Grade.RENDERED)
 
 
 def keep_roots(version: int) -> Act:
@@ -140,6 +153,17 @@ def done_or_still_to_do(box: Opened, returned: bool) -> None:
     assert box.book.windows()[HOA].high == FLOOD.sequence
 
 
+def told_once(tell: Callable[[Opened], bool]) -> Check:
+    """What was told is not news; what was not is, once."""
+
+    def check(box: Opened, returned: bool) -> None:
+        assert not (tell(box) and returned)
+        assert not tell(box)
+        assert [held.stage for held in box.book.orders(0)] == [Stage.STARTED]
+
+    return check
+
+
 def roots_old_or_new(box: Opened, returned: bool) -> None:
     held = box.memory.roots()
     assert held is not None
@@ -169,6 +193,8 @@ def usable(box: Opened, returned: bool) -> None:
 ORDERS: Final[dict[str, tuple[tuple[Act, ...], Act, Check]]] = {
     "accept": ((nothing,), accept, accepted_or_comes_again),
     "done": ((accept,), finish, done_or_still_to_do),
+    "not heard": ((start,), tell_that_nobody_heard, told_once(tell_that_nobody_heard)),
+    "surer": ((start,), tell_more_surely, told_once(tell_more_surely)),
 }
 TRUST: Final[dict[str, tuple[tuple[Act, ...], Act, Check]]] = {
     "roots": ((keep_roots(1),), keep_roots(2), roots_old_or_new),

@@ -16,6 +16,7 @@ from agent.drivers.gpio.fake import FakePins
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.errors import StoreError
 from agent.link.fake import FakeTalkLine
+from agent.ports.live import Encoder
 from agent.ports.pins import Line, Pins
 from agent.ports.store import OrderBook
 from agent.services.brownout import BrownOut
@@ -148,6 +149,7 @@ async def panel_box(
     through: Callable[[FakePins], Pins] = lambda pins: pins,
     relay: Line | None = None,
     talk_to_commune: bool = False,
+    encoder: Callable[[], Encoder] | None = None,
 ) -> AsyncIterator[PanelBox]:
     """Running, with the roots and a place where `trusts`. `token`: whose key the right code opens; "" for none.
 
@@ -205,7 +207,7 @@ async def panel_box(
             box.store,
             sessions=stack.enter_context(kept_sessions(folder / "live")),
             line=line,
-            encoder=CountingEncoder,
+            encoder=encoder or CountingEncoder,
             unit_of=own.unit_of,
             entropy=lambda: next(drawn).to_bytes(12, "big"),
             key=lambda: key(f"press {next(drawn)}"),

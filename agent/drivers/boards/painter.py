@@ -1,5 +1,10 @@
-"""From a page to its film, in a thread of its own: a large one takes a slow processor a while, as does a picture."""
+"""From a page to its film, in a thread of its own: a large one takes a slow processor a while, as does a picture.
 
+Pictures come from the card, which may stand still: they are read in another thread, and a page waits for none of them
+long, since the next one may be an alarm's.
+"""
+
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +24,8 @@ from protocol.ids import sha256
 
 LEAST_READ: Final = MAX_PICTURE_BYTES + 1
 """So much of a file tells that it is too long."""
+PATIENCE_S: Final = 2.0
+"""A page waits so long for its picture."""
 
 
 class _DamagedError(Exception):
@@ -26,7 +33,7 @@ class _DamagedError(Exception):
 
 
 class Painter:
-    """Draws pages for one board. A picture that is not here, or is none, is left out."""
+    """Draws pages for one board. A picture that is not here in time, or is none, is left out."""
 
     def __init__(
         self,
@@ -37,13 +44,14 @@ class Painter:
         unreadable: Callable[[str], None],
     ) -> None:
         """`damaged` is told the hash of a picture whose bytes are not its own any more, so that it is fetched again;
-        `unreadable` what is wrong with one that persons have approved and that no box can show."""
+        `unreadable` what is wrong with one that persons have approved and that cannot be shown."""
         self._format = Format(*board.size, page_ms=board.page_s * 1000, moves=board.driver != "alpha")
         self._shelf = shelf
         self._damaged = damaged
         self._unreadable = unreadable
         self._fonts = fonts()
         self._worker = Worker("painter")
+        self._reader = Worker("pictures")
 
     async def draw(self, page: Page) -> Film:
         picture = await self._picture(page.picture) if page.picture else None
@@ -54,7 +62,9 @@ class Painter:
         if path is None:
             return None
         try:
-            return await self._worker.do(lambda: _read(path, name))
+            return await asyncio.wait_for(self._reader.do(lambda: _read(path, name)), PATIENCE_S)
+        except TimeoutError:
+            self._unreadable(f"picture {name.hex()[:12]}: the card does not give it")
         except _DamagedError:
             self._damaged(name)
         except ProtocolError as error:

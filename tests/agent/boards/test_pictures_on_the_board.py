@@ -1,6 +1,7 @@
 """A picture on its way to the board: fetched after the sounds, looked through, drawn; or left out, and said."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,18 @@ def test_a_file_that_is_no_picture_is_left_out_and_said_whoever_approved_it(tmp_
     assert desk.draw(page) == without(page)
     assert desk.damaged == []
     assert desk.unreadable == [f"picture {sha256(hostile).hex()[:12]}: no PNG"]
+
+
+def test_a_card_that_stands_still_costs_the_picture_and_no_later_page(tmp_path: Path) -> None:
+    """A pipe that nobody writes into: to open it waits for ever."""
+    desk = Desk(tmp_path, MAP)
+    (tmp_path / "picture").unlink()
+    os.mkfifo(tmp_path / "picture")
+    alarm = Page(Look.ALARM, "Lũ", "Sơ tán ngay.", "e1")
+    assert desk.draw(PAGE) == without(PAGE)
+    assert desk.unreadable == [f"picture {NAME.hex()[:12]}: the card does not give it"]
+    assert desk.draw(alarm) == without(alarm)
+    assert desk.damaged == []
 
 
 async def fetch(box: Parts, programme: Programme, for_ms: int = 5_000) -> None:

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from agent.core.panel import TALK_MS, Contact
 from agent.errors import AgentError, LinkError
 from agent.link.fake import FakeLine
-from agent.ports.live import Heard, NoSuchBoxError, NotTakenError
+from agent.ports.live import Encoder, Heard, NoSuchBoxError, NotTakenError
+from agent.ports.sound import SoundError
 from agent.services.live import Live
 from agent.store.database import Database
 from agent.store.sessions import Sessions
@@ -283,6 +284,32 @@ def test_what_the_controller_refuses_is_said_and_not_asked_again(tmp_path: Path,
         assert box.speaker.sounding
 
     tell(tmp_path, story, trusts=False, token="panel")
+
+
+def no_encoder() -> Encoder:
+    raise SoundError("live voice needs libopus: apt-get install libopus0", device=False, vi="thiếu libopus")
+
+
+def test_a_call_that_cannot_even_be_made_is_said_for_the_whole_press_and_is_no_fault_after_it(tmp_path: Path) -> None:
+    async def story(box: PanelBox) -> None:
+        trusts(box.parts)
+        for _ in range(2):
+            await box.panel.talk(OPEN)
+            told = (await talking(box, 3_000))["reach"]
+            assert (told["way"], told["why"]) == ("refused", "live voice needs libopus: apt-get install libopus0")
+            assert box.speaker.sounding
+            assert FaultCode.PANEL in box.parts.faults.active()
+            await box.panel.talk({"on": False})
+            assert FaultCode.PANEL not in box.parts.faults.active()
+            assert (await box.panel.talk(AGAIN))["reach"]["way"] == "connecting"
+
+    async def forced(box: PanelBox) -> None:
+        trusts(box.parts)
+        await box.panel.talk({**OPEN, "code": DURESS})
+        assert (await talking(box, 3_000))["reach"]["way"] == "connecting"
+
+    tell(tmp_path / "free", story, trusts=False, token="panel", encoder=no_encoder)
+    tell(tmp_path / "forced", forced, trusts=False, token="panel", encoder=no_encoder)
 
 
 def test_who_is_forced_to_speak_reaches_nobody_and_is_told_nothing(tmp_path: Path) -> None:

@@ -141,7 +141,10 @@ class Studio:
         self.relay_broken_ms = 0
         """So long in all."""
         self.card_takes_ms = 0
-        """For each file."""
+        """For each chunk of a file."""
+        self.card_chunks = 1
+        """Of each file."""
+        self.card_fails = False
         self.has_read: list[Path] = []
         self.asked: list[asyncio.Future[None]] = []
         """What somebody wants to hear beside the plan."""
@@ -202,11 +205,14 @@ class Studio:
         self._tasks = []
         assert self.may_fail or self.failures == []
 
-    async def read(self, path: Path) -> bytes | None:
-        """The box's card gives a file."""
+    async def read(self, path: Path, on_chunk: Callable[[], None]) -> bytes | None:
+        """The box's card gives a file, chunk by chunk."""
         self.has_read.append(path)
-        if self.card_takes_ms:
+        for _ in range(self.card_chunks if self.card_takes_ms else 0):
             await self.clock.sleep_ms(self.card_takes_ms)
+            on_chunk()
+        if self.card_fails:
+            return None
         return digest_of(path)
 
     async def until(self, instant_ms: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from agent.services.checks import Bytes, Checks
 from agent.store.hashing import digest_aside
 from protocol.ids import sha256
 from protocol.manifest import Kind
@@ -109,6 +110,68 @@ def test_a_card_that_stands_still_costs_a_bulletin_and_an_alarm_has_its_stand_in
             (heard,) = studio.heard()
             assert heard.cause == alarm
             assert heard.first_sample_ms <= at("06:01:10")
+
+    virtual_time.run(story())
+
+
+def test_a_long_bulletin_on_a_card_that_goes_on_giving_is_heard(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.adopt(entry("s1", "06:00:00", "b20"))
+            studio.card_takes_ms, studio.card_chunks = 1_000, 12
+            await studio.until(at("06:02:00"))
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED]
+
+    virtual_time.run(story())
+
+
+def test_an_alarm_does_not_wait_for_a_long_recording_on_a_card_that_goes_on_giving(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("06:00:00")) as studio:
+            studio.adopt(extra=("b15",))
+            studio.card_takes_ms, studio.card_chunks = 1_000, 30
+            asked_ms = studio.clock.now_ms()
+            studio.accept(order(1, studio, message=studio.blob("b15").hash))
+            await studio.until(at("06:01:00"))
+            (row,) = studio.journal.rows
+            assert row.detail.startswith("content not here: the card does not give it: sounded message")
+            assert studio.heard()[0].first_sample_ms <= asked_ms + 10_000
+
+    virtual_time.run(story())
+
+
+def test_what_could_not_be_read_once_while_nobody_waited_for_it_is_read_again_a_day_later(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.card_takes_ms = 700
+            path = tmp_path / "sound"
+            path.write_bytes(b"approved")
+            checks = Checks(studio.clock, studio.read, lambda: None)
+            studio.card_fails = True
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.UNKNOWN]
+            await studio.pass_ms(3_000)
+            studio.card_fails = False
+            await studio.pass_ms(86_400_000)
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.UNKNOWN]
+            await studio.pass_ms(3_000)
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.APPROVED]
+
+    virtual_time.run(story())
+
+
+def test_a_file_that_was_exchanged_since_it_was_found_bad_is_read_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("05:59:00")) as studio:
+            studio.card_takes_ms = 700
+            path = tmp_path / "sound"
+            path.write_bytes(b"rot")
+            checks = Checks(studio.clock, studio.read, lambda: None)
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.UNKNOWN]
+            await studio.pass_ms(1_000)
+            path.write_bytes(b"approved")
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.UNKNOWN]
+            await studio.pass_ms(1_000)
+            assert await checks.look((path, sha256(b"approved"))) == [Bytes.APPROVED]
 
     virtual_time.run(story())
 

@@ -1,5 +1,6 @@
 """Somebody speaks while the box runs: heard at once over the programme, silent in quiet hours, and written down."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from protocol.manifest import Hours, Level, Policy
@@ -47,6 +48,28 @@ def test_a_voice_wakes_the_amplifier_and_waits_for_its_lead_in(tmp_path: Path) -
             await studio.pass_ms(10_000)
             (heard,) = studio.heard()
             assert LEAD_IN_MS <= heard.first_sample_ms - at("09:00:30") <= LEAD_IN_MS + 100
+
+    virtual_time.run(story())
+
+
+def test_who_speaks_again_after_a_silence_is_another_play_of_the_same_session(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("09:00:00")) as studio:
+            first = voice(studio)
+            studio.change(voices=(first,))
+            await studio.pass_ms(5_000)
+            studio.change(voices=())
+            await studio.pass_ms(5_000)
+            studio.change(voices=(replace(first, from_ms=studio.clock.now_ms(), turn=2),))
+            await studio.pass_ms(5_000)
+            studio.change(voices=())
+            await studio.pass_ms(5_000)
+            assert [(heard.play, heard.sources) for heard in studio.heard()] == [
+                ("voice:v", ("frames:v",)),
+                ("voice:v-2", ("frames:v-2",)),
+            ]
+            assert [heard.cause for heard in studio.heard()] == ["v", "v"]
+            assert [row.detail for row in studio.journal.rows] == ["the voice ended"] * 2
 
     virtual_time.run(story())
 
