@@ -29,8 +29,8 @@ class Power:
 
     @property
     def is_lacking(self) -> bool:
-        """It was to be on, and its relay does not answer: whatever sounds now is not heard."""
-        return self._failed_boot_ms is not None and not self.is_on
+        """Its relay does not answer: whatever sounds now may not be heard."""
+        return self._failed_boot_ms is not None
 
     @property
     def retry_in_ms(self) -> int | None:
@@ -60,8 +60,9 @@ class Power:
     async def follow(self, *, needed: bool) -> None:
         """Switch as it must be now, again every second where it does not switch.
 
-        After that it is as it was, as far as anybody knows: one that did not go off is on, and is heard. One that did
-        not go on may be on all the same, and is switched off when it is not needed any more.
+        After one that did not switch nobody knows how it is: one that did not go off may be off all the same, and is
+        not heard before it was told to go on. One that did not go on may be on, and is switched off when it is not
+        needed any more.
         """
         if needed:
             self._silent_boot_ms = None
@@ -85,6 +86,7 @@ class Power:
             if self._failed_boot_ms is None:
                 log.warning("the amplifier did not switch", on=on, reason=str(error))
             self._failed_boot_ms = self._clock.boot_ms()
+            self._since_boot_ms = None
             return
         self._failed_boot_ms = None
         self._since_boot_ms = self._clock.boot_ms() if on else None

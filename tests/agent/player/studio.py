@@ -312,8 +312,13 @@ class Studio:
         self.amplifier.is_broken = True
         self._relay_broke_ms = self.clock.boot_ms() if self._relay_broke_ms is None else self._relay_broke_ms
 
+    def lose_relay(self) -> None:
+        """The relay of the amplifier does not answer, and falls off when it is told something."""
+        self.break_relay()
+        self.amplifier.lets_go = True
+
     def mend_relay(self) -> None:
-        self.amplifier.is_broken = False
+        self.amplifier.is_broken = self.amplifier.lets_go = False
         if self._relay_broke_ms is not None:
             self.relay_broken_ms += self.clock.boot_ms() - self._relay_broke_ms
             self._relay_broke_ms = None

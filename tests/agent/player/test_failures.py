@@ -149,6 +149,24 @@ def test_a_relay_that_did_not_switch_off_is_told_again_until_it_does(tmp_path: P
     virtual_time.run(story())
 
 
+def test_a_relay_that_fell_off_though_switching_it_off_failed_is_switched_on_for_the_next_alarm(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.pass_ms(5_000)
+            studio.lose_relay()
+            while studio.amplifier.on:
+                await studio.pass_ms(100)
+            studio.mend_relay()
+            studio.accept(order(2, studio, chime=0))
+            await studio.pass_ms(60_000)
+            assert [heard.complete for heard in studio.heard()] == [True, True]
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 2
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
 def test_what_a_relay_that_does_not_switch_on_would_keep_silent_waits_and_is_never_noted_as_heard(
     tmp_path: Path,
 ) -> None:
