@@ -138,6 +138,11 @@ class Player:
             await self._performance.wind_down()
             await self._power.off()
 
+    def doubt_power(self) -> None:
+        """Somebody else has switched the amplifier, such as the service switch."""
+        self._power.doubt()
+        self._changed.set()
+
     def _heard_something(self) -> None:
         self._on_doing()
         self._changed.set()

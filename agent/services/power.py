@@ -26,6 +26,8 @@ class Power:
         self._silent_boot_ms: int | None = None
         self._failed_boot_ms: int | None = None
         """When it did not switch; None while it does as it is told."""
+        self._switched_by_others = False
+        """Since it was told last."""
 
     @property
     def is_lacking(self) -> bool:
@@ -72,14 +74,20 @@ class Power:
             return
         if needed and not self.is_on:
             await self._switch(on=True)
-        elif not needed and (self.is_lacking or self.tail_left_ms == 0):
+        elif not needed and (self.is_lacking or self._switched_by_others or self.tail_left_ms == 0):
             await self._switch(on=False)
 
     async def off(self) -> None:
         """At once."""
         await self._switch(on=False)
 
+    def doubt(self) -> None:
+        """Somebody else has switched it, or tried to: it counts as off, and is told anew what it must be."""
+        self._since_boot_ms = self._failed_boot_ms = None
+        self._switched_by_others = True
+
     async def _switch(self, *, on: bool) -> None:
+        self._switched_by_others = False
         try:
             await self._amplifier.power(on)
         except SoundError as error:
@@ -89,4 +97,5 @@ class Power:
             self._since_boot_ms = None
             return
         self._failed_boot_ms = None
-        self._since_boot_ms = self._clock.boot_ms() if on else None
+        if not self._switched_by_others:
+            self._since_boot_ms = self._clock.boot_ms() if on else None

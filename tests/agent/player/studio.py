@@ -21,7 +21,7 @@ from agent.drivers.clock import FakeClock
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
-from agent.ports.sound import Speaker
+from agent.ports.sound import Amplifier, Speaker
 from agent.services.checks import digest_of
 from agent.services.player import Player
 from agent.services.proof import Ears
@@ -160,12 +160,13 @@ class Studio:
         speaker: Speaker | None = None,
         ears: Ears | None = None,
         recordings: Recordings = RECORDINGS,
+        amplifier: Amplifier | None = None,
     ) -> Player:
         """Another player on the same holdings; what is not named is the fake."""
         return Player(
             clock=clock or self.clock,
             speaker=speaker or self.speaker,
-            amplifier=self.amplifier,
+            amplifier=amplifier or self.amplifier,
             journal=self.journal,
             shelf=self.shelf,
             recordings=recordings,
