@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from agent.drivers.audio.engine.rendered import Answers, Rendered
 from agent.drivers.audio.engine.witness import read_anew
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples
-from agent.ports.sound import Track
+from agent.ports.sound import Accent, SpeechSound, Track
 from protocol.report import Grade
 from tests.agent.audio.sounds import track
 
@@ -52,4 +53,18 @@ def test_another_place_of_the_file_is_another_sound(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_any_more_says_nothing(tmp_path: Path) -> None:
     answers = Answers()
     read_anew(track(tmp_path / "gone.wav"), 0, np.ones(RATE_HZ, np.float32), answers)
+    assert answers == Answers()
+
+
+@pytest.mark.parametrize("program", ["not a program", "#!/nowhere\n"])
+def test_words_that_cannot_be_spoken_again_say_nothing(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "espeak-ng"
+    script.write_text(program)
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answers = Answers()
+    spoken = Track((SpeechSound("lũ", Accent.NORTH),), 0, 0, None, 0, 0, "play", "cause")
+    read_anew(spoken, 0, np.ones(RATE_HZ, np.float32), answers)
     assert answers == Answers()
