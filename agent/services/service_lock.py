@@ -4,6 +4,7 @@ What should sound meanwhile fails as on a device that was pulled out, which is t
 alarm that is still valid sounds when the switch is back.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from agent.ports.sound import Amplifier, Frames, Mixed, Sounded, SoundError, Sounding, Speaker, Track
@@ -117,7 +118,12 @@ class _LockedSounding:
         self.is_over = False
 
     async def started(self) -> int | None:
-        return await self._sounding.started()
+        try:
+            return await self._sounding.started()
+        except (SoundError, asyncio.CancelledError):  # nobody asks for its end any more
+            self._sounding.stop(0)
+            self.is_over = True
+            raise
 
     async def ended(self) -> Sounded:
         try:

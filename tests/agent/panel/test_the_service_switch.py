@@ -1,6 +1,7 @@
 """The lock between player and amplifier, no panel: while somebody works on the pole nothing has power or sounds."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_switch_that_is_moved_while_the_device_opens_keeps_the_track_from_soun
         await asyncio.sleep(5)
         assert speaker.sounding == ()
         assert all(heard.ended_ms == heard.first_sample_ms for heard in speaker.heard)
+
+    virtual_time.run(main())
+
+
+def test_a_device_that_never_begins_leaves_nothing_behind_in_the_lock() -> None:
+    async def main() -> None:
+        clock = FakeClock(NOW_MS)
+        speaker = FakeSpeaker(clock)
+        lock = ServiceLock(FakeAmplifier(clock), speaker)
+        for _ in range(20):
+            sounding = await lock.speaker.start(replace(flood(), start_ms=clock.now_ms() + 60_000))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(sounding.started(), 1)
+        assert len(lock.speaker._soundings) == 1
 
     virtual_time.run(main())
 
