@@ -349,6 +349,22 @@ def test_a_box_that_wants_files_or_can_open_no_device_records_and_says_so(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("output", ["portaudio", "auto"])
+def test_what_was_wrong_with_the_device_before_the_daemon_started_is_found_anew(tmp_path: Path, output: str) -> None:
+    async def story() -> None:
+        told: list[tuple[FaultCode, bool]] = []
+        speaker = choose(
+            config(tmp_path, f'output = "{output}"'),
+            SystemClock("system"),
+            lambda code, raised, _: told.append((code, raised)),
+            find=lambda _: "PyAudio",
+        )
+        assert told == [(FaultCode.AUDIO_DEVICE, False)]
+        await speaker.close()
+
+    asyncio.run(story())
+
+
 @pytest.mark.sound
 def test_a_box_whose_card_appears_after_its_start_sounds_on_it(tmp_path: Path, null_sink: NullSink) -> None:
     """USB cards come seconds later; one that had its daemon write files until the next start would be mute."""
