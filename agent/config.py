@@ -159,7 +159,7 @@ class Config:
     output: str
     """One of OUTPUTS."""
     recordings: Path
-    """Where the WAV writer and the fake speaker leave what sounded."""
+    """Where the outputs "wav" and "fake" leave what sounded."""
     lead_in_ms: int
     """Milliseconds from the amplifier's power to the first sample."""
     device: str | None

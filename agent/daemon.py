@@ -411,7 +411,7 @@ def _panel(
 
 def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[bytes], None]) -> Player:
     store, wakes, lock = mind.store, mind.wakes, wires.lock
-    return Player(
+    player = Player(
         clock=mind.clock,
         speaker=lock.speaker,
         amplifier=lock.amplifier,
@@ -429,6 +429,8 @@ def _sound(config: Config, mind: _Mind, wires: _Wires, *, on_damaged: Callable[[
         ears=_ears(config, mind, wires.horn),
         digest=digest_aside,
     )
+    lock.on_moved = player.doubt_power
+    return player
 
 
 def _ears(config: Config, mind: _Mind, horn: Horn | None) -> Ears:

@@ -3,11 +3,14 @@
 AgentError                  stands at the edges; the message says what to do
 ├── ConfigError             box.toml: names the key and the way out
 ├── SoundError              (ports.sound) the device or a file
+├── PinsError               (ports.pins) a line of the panel or the relay
 ├── EarError                (ports.ear) the microphone or the measuring line
 ├── BoardError              (ports.board) the sign does not take what it is given
 ├── StoreError              the disk or the database; `fault` says what to report
 └── LinkError               the network or the controller; `permanent` says whether to try again
-    └── UntrustedError      a certificate was refused, theirs or ours: only the lifeline is left
+    ├── UntrustedError      a certificate was refused, theirs or ours: only the lifeline is left
+    ├── NotTakenError       (ports.live) the controller will not carry this voice; `code` says why
+    └── NoSuchBoxError      (ports.live) no box in use has these codes
 """
 
 from collections.abc import Iterable

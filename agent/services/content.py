@@ -30,6 +30,8 @@ from protocol.order import Order, Severity, Status, usual_chime
 from protocol.report import FaultCode
 from protocol.timeline.model import VOICE_PLAY, Segment, SegmentKind
 
+DOUBTED: Final = 16
+"""So many messages may be sounded anew in another way: more than ever are with the speaker."""
 DUE_MS: Final = 400
 """So long before its instant a station does not wait for its fallback any more."""
 MISSING: Final = "content not here"
@@ -98,7 +100,7 @@ class Content:
         self._unspoken = Lately(clock)
         """Messages in whose place the box could not speak."""
         self._doubts: dict[Message, list[Callable[[SoundError], None]]] = {}
-        """By message: what to give up where its track cannot be sounded, the least certain first."""
+        """By message, the latest: what to give up where its track cannot be sounded, the least certain first."""
 
     def avoid(self, segment: Segment, why: SoundError) -> bool:
         """Its track cannot be sounded, though it was found: whether something else may sound in its place."""
@@ -121,7 +123,7 @@ class Content:
         if segment.kind is SegmentKind.VOICE:
             return Ready((FramesSound(segment.play.removeprefix(VOICE_PLAY)),), 0)
         assert isinstance(segment.sound, bytes)
-        self._doubts[segment.sound] = [partial(self._set_aside, self._unreadable, segment.sound)]
+        self._may_doubt(segment.sound, [partial(self._set_aside, self._unreadable, segment.sound)])
         path = await self._blob(segment.sound)
         return Ready(files(path), cue.offset_ms) if isinstance(path, Path) else Unready(path)
 
@@ -142,7 +144,7 @@ class Content:
             is_as_meant = message == OWN_WORDS and said == SPOKEN
             detail = "" if is_as_meant else f"{own}: {said}"
             doubts += self._doubts_of(body, _message(segment))
-        self._doubts[_message(segment)] = [*doubts]
+        self._may_doubt(_message(segment), [*doubts])
         message_ms = None if segment.drill else length_ms(head, self._recordings.lengths_ms, lambda _: 0)
         return Ready((*(self._piece(piece) for piece in head), *body), cue.offset_ms, detail, message_ms)
 
@@ -185,6 +187,12 @@ class Content:
         return FileSound(self._recordings.path(piece)) if length_ms is None else ToneSound(ToneKind(piece), length_ms)
 
     # What may be wrong with a track that cannot be sounded
+
+    def _may_doubt(self, message: Message, doubts: list[Callable[[SoundError], None]]) -> None:
+        self._doubts.pop(message, None)
+        self._doubts[message] = doubts
+        while len(self._doubts) > DOUBTED:
+            del self._doubts[next(iter(self._doubts))]
 
     def _doubts_of(self, body: tuple[Sound, ...], message: Message) -> list[partial[None]]:
         """Of what takes the place of this message."""

@@ -168,6 +168,11 @@ class Player:
         """Without a sound; what it is. Raises SoundError."""
         return await self._device.probe()
 
+    def doubt_power(self) -> None:
+        """Somebody else has switched the amplifier, such as the service switch."""
+        self._power.doubt()
+        self._changed.set()
+
     def _heard_something(self) -> None:
         self._on_doing()
         self._changed.set()

@@ -26,11 +26,13 @@ class Power:
         self._silent_boot_ms: int | None = None
         self._failed_boot_ms: int | None = None
         """When it did not switch; None while it does as it is told."""
+        self._switched_by_others = False
+        """Since it was told last."""
 
     @property
     def is_lacking(self) -> bool:
-        """It was to be on, and its relay does not answer: whatever sounds now is not heard."""
-        return self._failed_boot_ms is not None and not self.is_on
+        """Its relay does not answer: whatever sounds now may not be heard."""
+        return self._failed_boot_ms is not None
 
     @property
     def retry_in_ms(self) -> int | None:
@@ -60,8 +62,9 @@ class Power:
     async def follow(self, *, needed: bool) -> None:
         """Switch as it must be now, again every second where it does not switch.
 
-        After that it is as it was, as far as anybody knows: one that did not go off is on, and is heard. One that did
-        not go on may be on all the same, and is switched off when it is not needed any more.
+        After one that did not switch nobody knows how it is: one that did not go off may be off all the same, and is
+        not heard before it was told to go on. One that did not go on may be on, and is switched off when it is not
+        needed any more.
         """
         if needed:
             self._silent_boot_ms = None
@@ -71,20 +74,28 @@ class Power:
             return
         if needed and not self.is_on:
             await self._switch(on=True)
-        elif not needed and (self.is_lacking or self.tail_left_ms == 0):
+        elif not needed and (self.is_lacking or self._switched_by_others or self.tail_left_ms == 0):
             await self._switch(on=False)
 
     async def off(self) -> None:
         """At once."""
         await self._switch(on=False)
 
+    def doubt(self) -> None:
+        """Somebody else has switched it, or tried to: it counts as off, and is told anew what it must be."""
+        self._since_boot_ms = self._failed_boot_ms = None
+        self._switched_by_others = True
+
     async def _switch(self, *, on: bool) -> None:
+        self._switched_by_others = False
         try:
             await self._amplifier.power(on)
         except SoundError as error:
             if self._failed_boot_ms is None:
                 log.warning("the amplifier did not switch", on=on, reason=str(error))
             self._failed_boot_ms = self._clock.boot_ms()
+            self._since_boot_ms = None
             return
         self._failed_boot_ms = None
-        self._since_boot_ms = self._clock.boot_ms() if on else None
+        if not self._switched_by_others:
+            self._since_boot_ms = self._clock.boot_ms() if on else None

@@ -4,6 +4,7 @@ What should sound meanwhile fails as on a device that was pulled out, which is t
 alarm that is still valid sounds when the switch is back.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from agent.ports.sound import Amplifier, Frames, Mixed, Sounded, SoundError, Sounding, Speaker, Track
@@ -15,23 +16,24 @@ class ServiceLock:
     def __init__(self, amplifier: Amplifier, speaker: Speaker, *, locked: bool = False) -> None:
         """`locked`: until the switch has been read and `set`, since somebody may be working while the daemon starts."""
         self._inner = amplifier
-        self._wanted = False
         self.is_on = locked
         self.on_trouble: Callable[[str], None] = lambda _: None
         """Told why the amplifier did not switch; empty when it did."""
+        self.on_moved: Callable[[], None] = lambda: None
+        """Told at once that the switch was moved: whoever wants power asks for it anew."""
         self.amplifier: Amplifier = _LockedAmplifier(self)
         self.speaker = _LockedSpeaker(self, speaker)
 
     async def set(self, on: bool) -> None:
         """The switch was moved. Raises SoundError; then the speaker is locked all the same."""
         self.is_on = on
+        self.on_moved()
         if on:
             self.speaker.break_off()
-        await self._switch(self._wanted and not on)
+            await self._switch(False)
 
     async def power(self, on: bool) -> None:
-        """What the player wants; remembered while locked. Raises SoundError."""
-        self._wanted = on
+        """What the player wants; while locked it stays off. Raises SoundError."""
         await self._switch(on and not self.is_on)
 
     async def _switch(self, on: bool) -> None:
@@ -116,7 +118,12 @@ class _LockedSounding:
         self.is_over = False
 
     async def started(self) -> int | None:
-        return await self._sounding.started()
+        try:
+            return await self._sounding.started()
+        except (SoundError, asyncio.CancelledError):  # nobody asks for its end any more
+            self._sounding.stop(0)
+            self.is_over = True
+            raise
 
     async def ended(self) -> Sounded:
         try:

@@ -108,6 +108,7 @@ async def presses(folder: Path, count: int) -> list[float]:
             on_doing=lambda: None,
             lead_in_ms=0,
         )
+        lock.on_moved = player.doubt_power
         own = OwnOrders(
             signer,
             clock,

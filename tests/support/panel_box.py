@@ -187,6 +187,7 @@ async def panel_box(
             on_doing=lambda: None,
             lead_in_ms=LEAD_IN_MS,
         )
+        lock.on_moved = player.doubt_power
         drawn = iter(range(1, 1_000))
         disk = Disk(box.store.book)
         own = OwnOrders(

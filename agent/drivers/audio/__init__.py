@@ -66,6 +66,7 @@ def _engine(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Spea
             'hoặc đặt output = "wav" dưới [sound] trong box.toml',
             device=True,
         )
+    on_fault(FaultCode.AUDIO_DEVICE, False, "the daemon has started; what is wrong now is found anew")
     outputs = (config.device, config.second) if config.second else (config.device,)
     return EngineSpeaker(clock, outputs, on_fault=on_fault)
 
@@ -78,11 +79,9 @@ def _recorder(config: Config, clock: Clock, on_fault: OnFault, trouble: str = ""
 def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
     """The engine opens a device that comes later; only where it can open none at all are there files, and a fault."""
     try:
-        speaker = _engine(config, clock, on_fault, find)
+        return _engine(config, clock, on_fault, find)
     except SoundError as error:
         log.warning("every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
         trouble = f"every sound becomes a file: {error}"
         on_fault(FaultCode.AUDIO_DEVICE, True, trouble)
         return _recorder(config, clock, on_fault, trouble)
-    on_fault(FaultCode.AUDIO_DEVICE, False, "the daemon has started; what is wrong now is found anew")
-    return speaker

@@ -1,7 +1,7 @@
 """What was mixed, at a third of its rate, as the box's ear is compared with it.
 
 The player process says it while it sounds (`agent.drivers.audio.said`), so that the daemon decodes nothing for that.
-Speakers that mix nothing, fakes and the writer of WAV files, read the files once more.
+The fake speaker, which mixes nothing, reads the files once more.
 """
 
 from typing import Final

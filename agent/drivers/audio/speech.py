@@ -61,9 +61,12 @@ class Speech:
         self._ended = False
         options = ["-v", VOICES[sound.voice], "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "--stdout"]
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [program, *options], stdin=pipe, stdout=pipe, stderr=null, start_new_session=True
-        )
+        try:
+            self._process = subprocess.Popen(
+                [program, *options], stdin=pipe, stdout=pipe, stderr=null, start_new_session=True
+            )
+        except OSError as error:
+            raise SoundError(f"{PROGRAM} cannot be started ({error})", device=False) from error
         try:
             self._rate = self._begin(sound.text)
             pass_over(self, skip)
@@ -90,8 +93,9 @@ class Speech:
 
     def close(self) -> None:
         """End it, and whatever it has started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -64,7 +64,10 @@ class ZeroPins:
             return
         try:
             device.value = on
-        except TROUBLE as error:
+        except TROUBLE as error:  # a chip that comes back must be asked anew
+            del self._outputs[line.number]
+            with contextlib.suppress(*TROUBLE):
+                device.close()
             raise trouble(line, error) from error
 
     def close(self) -> None:

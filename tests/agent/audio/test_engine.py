@@ -414,13 +414,16 @@ def test_a_station_that_finds_no_room_for_its_pipe_is_said_and_breaks_nothing(tm
 def test_pipes_that_cannot_be_removed_are_left(tmp_path: Path) -> None:
     """Something else lies where their folder was, as on a card that remounts itself read-only."""
 
-    async def story() -> None:
+    async def story() -> tuple[Path, "subprocess.Popen[bytes]"]:
         with Stations((RELAY,), tmp_path) as stations:
             folder = Path(stations.pipes[RELAY.url]).parent
             shutil.rmtree(folder)
             folder.touch()
+        return folder, stations._processes[RELAY.url]
 
-    asyncio.run(story())
+    folder, receiver = asyncio.run(story())
+    assert folder.is_file()
+    assert receiver.wait(10) != 0, "it was ended all the same"
 
 
 class Unclosable(Stations):

@@ -305,6 +305,26 @@ def test_the_real_engine_sounds_into_files_live_voices_too_and_proves_what_it_mi
     assert pitch(heard[960:8_160]) == pytest.approx(500, abs=11)
 
 
+def test_a_player_process_without_its_filter_says_so_to_whoever_tries_the_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pyseccomp.py").write_text('raise RuntimeError("Unable to find libseccomp")')
+
+    def without_filter(*given: Any) -> list[str]:
+        return ["env", f"PYTHONPATH={tmp_path}", *command(*given, wav=tmp_path / "out")]
+
+    async def tried(start: Callable[..., list[str]]) -> str:
+        speaker = EngineSpeaker(SystemClock("system"), start=start)
+        said = await speaker.probe()
+        await speaker.close()
+        return said
+
+    assert asyncio.run(tried(without_filter)).endswith("no filter (Unable to find libseccomp)")
+    assert asyncio.run(tried(partial(command, wav=tmp_path / "out"))) == f"WAV: {tmp_path / 'out'}"
+    filtered = [line.endswith("no sockets but Unix ones") for line in capfd.readouterr().err.splitlines()]
+    assert filtered == [False, True]
+
+
 def config(folder: Path, sound: str) -> Config:
     text = f'[box]\nname = "x"\nstate_dir = "s"\n[controller]\nurl = "https://x"\n[sound]\n{sound}\nrecordings = "out"'
     return parse(text, folder / "box.toml")
@@ -324,6 +344,22 @@ def test_a_box_that_wants_files_or_can_open_no_device_records_and_says_so(
         )
         assert told == faults
         assert await speaker.probe() == f"WAV: {tmp_path / 'out'}"
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("output", ["portaudio", "auto"])
+def test_what_was_wrong_with_the_device_before_the_daemon_started_is_found_anew(tmp_path: Path, output: str) -> None:
+    async def story() -> None:
+        told: list[tuple[FaultCode, bool]] = []
+        speaker = choose(
+            config(tmp_path, f'output = "{output}"'),
+            SystemClock("system"),
+            lambda code, raised, _: told.append((code, raised)),
+            find=lambda _: "PyAudio",
+        )
+        assert told == [(FaultCode.AUDIO_DEVICE, False)]
         await speaker.close()
 
     asyncio.run(story())

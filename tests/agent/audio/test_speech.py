@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import stat
+import subprocess
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -129,6 +131,26 @@ def is_gone(folder: Path) -> bool:
     """Whether the stand-in's process has ended."""
     state = Path("/proc", (folder / "pid").read_text().strip(), "stat")
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_an_espeak_that_cannot_be_started_is_an_error_of_the_sound(tmp_path: Path) -> None:
+    path = stand_in(tmp_path)
+    (tmp_path / "espeak-ng").write_text("not a program")
+    with pytest.raises(SoundError, match="espeak-ng cannot be started"):
+        Speech(speech(), 0, path)
+
+
+def test_who_got_the_number_of_an_espeak_that_has_ended_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "wav").write_bytes(header() + bytes(4_410))
+    spoken = Speech(speech(), 0, stand_in(tmp_path, "cat >/dev/null", f"cat {tmp_path}/wav"))
+    while len(spoken.read(RATE_HZ)):
+        pass
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        spoken._process.pid = other.pid
+        spoken.close()
+        assert other.poll() is None
+        other.terminate()
+        assert other.wait() == -signal.SIGTERM
 
 
 def test_without_espeak_it_is_said_what_is_missing(tmp_path: Path) -> None:

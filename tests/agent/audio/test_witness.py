@@ -1,14 +1,16 @@
 """What was mixed is compared with the file itself, now and then, and not only with what the decoder gave."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import pytest
 import soundfile
 
 from agent.drivers.audio.engine.rendered import Answers, Rendered
 from agent.drivers.audio.engine.witness import read_anew
 from agent.drivers.audio.source import BLOCK_FRAMES, RATE_HZ, Samples
-from agent.ports.sound import Track
+from agent.ports.sound import Accent, SpeechSound, Track
 from protocol.report import Grade
 from tests.agent.audio.sounds import track
 
@@ -53,3 +55,16 @@ def test_a_file_that_cannot_be_read_any_more_says_nothing(tmp_path: Path) -> Non
     answers = Answers()
     read_anew(track(tmp_path / "gone.wav"), 0, np.ones(RATE_HZ, np.float32), answers)
     assert answers == Answers()
+
+
+def test_an_error_that_nobody_foresaw_says_nothing_and_ends_no_second_opinion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "espeak-ng"
+    script.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for accent in (Accent.NORTH, cast(Accent, "spoken by nobody")):
+        answers = Answers()
+        spoken = Track((SpeechSound("lũ", accent),), 0, 0, None, 0, 0, "play", "cause")
+        read_anew(spoken, 0, np.ones(RATE_HZ, np.float32), answers)
+        assert answers == Answers()

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import gpiod
 import pytest
 from gpiod.line import Bias, Direction, Edge, Value
-from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from agent.drivers import gpio
 from agent.drivers.clock import FakeClock
@@ -227,11 +227,16 @@ def test_a_line_that_is_taken_or_does_not_exist_is_refused_with_the_way_out(benc
 def test_what_is_let_go_can_be_had_again(bench: Callable[[], Bench]) -> None:
     async def main() -> None:
         there = bench()
-        there.pins.watch(BUTTON, lambda *_: None, ignored)
+        there.pins.watch(CONTACT, lambda *_: None, ignored)
         there.pins.drive(LAMP, True)
         there.pins.close()
-        there.pins.watch(LAMP, lambda *_: None, ignored)
-        there.pins.drive(BUTTON, True)
+        heard = list[bool]()
+        there.pins.watch(LAMP, lambda on, _: heard.append(on), ignored)
+        there.put(LAMP.number, True)
+        await settled()
+        assert heard == [True]
+        there.pins.drive(CONTACT, True)
+        assert there.level(CONTACT.number)
         there.pins.close()
 
     asyncio.run(main())
@@ -281,6 +286,36 @@ def test_an_output_whose_chip_came_back_is_switched_again() -> None:
         kernel.pins.drive(RELAY, True)
         assert not kernel.level(RELAY.number)
         kernel.pins.close()
+
+    asyncio.run(main())
+
+
+class LosablePin(MockPin):  # type: ignore[misc]
+    """Once its chip was away, only a new handle of it can be switched."""
+
+    is_lost = False
+
+    def _set_state(self, value: bool) -> None:
+        if self.is_lost:
+            raise OSError(19, "No such device")
+        super()._set_state(value)
+
+    def close(self) -> None:
+        super().close()
+        self.is_lost = False
+
+
+def test_an_output_of_gpiozero_whose_chip_came_back_is_switched_again() -> None:
+    async def main() -> None:
+        factory = MockFactory(pin_class=LosablePin)
+        pins = ZeroPins(FakeClock(0), factory)
+        pins.drive(LAMP, False)
+        factory.pin(LAMP.number).is_lost = True
+        with pytest.raises(PinsError, match="No such device"):
+            pins.drive(LAMP, True)
+        pins.drive(LAMP, True)
+        assert factory.pin(LAMP.number).state
+        pins.close()
 
     asyncio.run(main())
 

@@ -21,7 +21,7 @@ from agent.drivers.clock import FakeClock
 from agent.errors import StoreError
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, is_emergency
-from agent.ports.sound import Speaker
+from agent.ports.sound import Amplifier, Speaker
 from agent.services.checks import digest_of
 from agent.services.player import Player
 from agent.services.proof import Ears
@@ -163,12 +163,13 @@ class Studio:
         speaker: Speaker | None = None,
         ears: Ears | None = None,
         recordings: Recordings = RECORDINGS,
+        amplifier: Amplifier | None = None,
     ) -> Player:
         """Another player on the same holdings; what is not named is the fake."""
         return Player(
             clock=clock or self.clock,
             speaker=speaker or self.speaker,
-            amplifier=self.amplifier,
+            amplifier=amplifier or self.amplifier,
             journal=self.journal,
             shelf=self.shelf,
             recordings=recordings,
@@ -318,8 +319,13 @@ class Studio:
         self.amplifier.is_broken = True
         self._relay_broke_ms = self.clock.boot_ms() if self._relay_broke_ms is None else self._relay_broke_ms
 
+    def lose_relay(self) -> None:
+        """The relay of the amplifier does not answer, and falls off when it is told something."""
+        self.break_relay()
+        self.amplifier.lets_go = True
+
     def mend_relay(self) -> None:
-        self.amplifier.is_broken = False
+        self.amplifier.is_broken = self.amplifier.lets_go = False
         if self._relay_broke_ms is not None:
             self.relay_broken_ms += self.clock.boot_ms() - self._relay_broke_ms
             self._relay_broke_ms = None

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from agent.drivers.audio.fake import FakeSounding, FakeSpeaker
 from agent.ports.sound import SoundError, Track, files
+from agent.services.content import DOUBTED
 from protocol.ids import sha256
 from protocol.order import Severity, Status
 from protocol.report import FaultCode, Result, Stage
@@ -143,6 +144,36 @@ def test_a_relay_that_did_not_switch_off_is_told_again_until_it_does(tmp_path: P
             await studio.until(at("06:01:02"))
             assert not studio.amplifier.on
             await studio.until(at("06:05:00"))
+            assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 2
+            assert studio.heard_without_power == []
+
+    virtual_time.run(story())
+
+
+def test_a_box_that_has_sounded_many_messages_keeps_what_it_may_doubt_of_the_latest(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            for number in range(1, DOUBTED + 10):
+                studio.accept(order(number, studio, message=studio.blob(f"b1-{number}").hash, chime=0))
+                await studio.pass_ms(10_000)
+            assert len(studio.heard()) == DOUBTED + 9
+            assert len(studio.player._content._doubts) == DOUBTED
+
+    virtual_time.run(story())
+
+
+def test_a_relay_that_fell_off_though_switching_it_off_failed_is_switched_on_for_the_next_alarm(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            studio.accept(order(1, studio, chime=0))
+            await studio.pass_ms(5_000)
+            studio.lose_relay()
+            while studio.amplifier.on:
+                await studio.pass_ms(100)
+            studio.mend_relay()
+            studio.accept(order(2, studio, chime=0))
+            await studio.pass_ms(60_000)
+            assert [heard.complete for heard in studio.heard()] == [True, True]
             assert [row.result for row in studio.journal.rows] == [Result.PLAYED] * 2
             assert studio.heard_without_power == []
 

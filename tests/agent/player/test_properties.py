@@ -104,6 +104,7 @@ happenings = st.lists(
                 lambda studio: studio.speaker.unplug(),
                 lambda studio: studio.speaker.plug_in(),
                 Studio.break_relay,
+                Studio.lose_relay,
                 Studio.mend_relay,
                 _say_the_code,
             ]

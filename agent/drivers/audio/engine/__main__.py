@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.drivers.audio.engine.process import BUFFERS_MS, Engine, hurry
 from agent.drivers.audio.engine.recorder import Recorder
-from agent.drivers.audio.engine.sandbox import confine
+from agent.drivers.audio.engine.sandbox import UNFILTERED, confine
 from agent.ports.sound import SoundError
 
 
@@ -27,25 +27,27 @@ def main() -> int:
     parser.add_argument("--wav", type=Path)
     parser.add_argument("outputs", nargs="*", default=[""])
     given = parser.parse_args()
-    confine()
+    confined = confine()
+    print(f"the player process has {confined}", file=sys.stderr, flush=True)
+    remark = f"; {confined}" if UNFILTERED in confined else ""
     hurry()
     outputs = [name or None for name in given.outputs]
     if given.probe:
         return _probe(outputs[0])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's, who lets sounds fade first
     with contextlib.closing(socket.socket(fileno=given.link)) as link:
-        _engine(link, outputs, given).run()
+        _engine(link, outputs, given, remark).run()
     sys.stdout.flush()
     os._exit(0)  # threads may hang in a device that hangs
 
 
-def _engine(link: socket.socket, outputs: list[str | None], given: argparse.Namespace) -> Engine:
+def _engine(link: socket.socket, outputs: list[str | None], given: argparse.Namespace, remark: str) -> Engine:
     if given.wav is not None:
         recorder = Recorder(given.wav)
-        return Engine(link, outputs, recorder.open, given.buffer_ms, note=recorder.note)
+        return Engine(link, outputs, recorder.open, given.buffer_ms, note=recorder.note, remark=remark)
     from agent.drivers.audio.engine.device import Device
 
-    return Engine(link, outputs, Device, given.buffer_ms, given.begin_at)
+    return Engine(link, outputs, Device, given.buffer_ms, given.begin_at, remark=remark)
 
 
 def _probe(output: str | None) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from agent.drivers.audio.engine.mixer import Feed
-from agent.drivers.audio.source import Joined, Samples, Stream, frames, milliseconds
+from agent.drivers.audio.source import Joined, Samples, Stream, frames
 from agent.ports.sound import SoundError
 
 AHEAD: Final = frames(2_000)
@@ -154,12 +154,6 @@ class Inlet:
         with self._lock:
             self._store.put(from_pcm(pcm))
             self._store.keep_newest(KEPT)
-
-    @property
-    def backlog_ms(self) -> int:
-        """How much waits to be heard."""
-        with self._lock:
-            return milliseconds(self._store.held)
 
     def finish(self) -> None:
         """There is no more."""

@@ -89,6 +89,7 @@ class Engine:
         begin_at: int = 0,
         *,
         note: Callable[[Track, Happening], None] = lambda *_: None,
+        remark: str = "",
     ) -> None:
         """`outputs`: names in the order in which they are tried; None is the system's default.
 
@@ -97,11 +98,14 @@ class Engine:
         `open_output` is given one of them and how much it is to hold, at first `buffer_ms`.
 
         `note` is told what becomes of tracks, before the block is written in which it happens.
+
+        `remark`: said behind the output's name to whoever tries it.
         """
         self._link = link
         self._outputs = outputs
         self._open_output = open_output
         self._note = note
+        self._remark = remark
         self._saying = threading.Lock()
         self._mixer = Mixer()
         self._opening = Opening(open_any)
@@ -172,7 +176,7 @@ class Engine:
                 self._apart_ms = apart_ms
             case wire.Probe(id=number):
                 try:
-                    self._say(wire.Taken(number, self._try_device().name, self._trouble))
+                    self._say(wire.Taken(number, self._try_device().name + self._remark, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
 

@@ -11,6 +11,8 @@ import socket
 from typing import Any, Final
 
 _CLONE_NEWNET: Final = 0x4000_0000
+UNFILTERED: Final = "no filter"
+"""What `confine` says where the network is not taken away from every thread and child."""
 OTHERS: Final = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register"),
@@ -38,7 +40,7 @@ def _filter() -> str:
     try:
         import pyseccomp
     except (ImportError, RuntimeError) as error:  # libseccomp2 is not installed
-        return f"no filter ({error})"
+        return f"{UNFILTERED} ({error})"
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     family = pyseccomp.Arg(0, pyseccomp.NE, socket.AF_UNIX)
     rules.add_rule(pyseccomp.ERRNO(errno.EAFNOSUPPORT), "socket", family)
@@ -47,7 +49,7 @@ def _filter() -> str:
     try:
         rules.load()
     except OSError as error:
-        return f"no filter ({error})"
+        return f"{UNFILTERED} ({error})"
     return "no sockets but Unix ones"
 
 
