@@ -39,13 +39,18 @@ def shrink(source: Path, target: Path) -> Outcome:
             if image.width * image.height > MAX_DOTS:
                 return Outcome.TOO_MANY_DOTS
             image.draft("RGB", LARGE)
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = ImageOps.exif_transpose(_of_8_bits(image)).convert("RGBA")
         upright.thumbnail(LARGE)
     except Exception:  # a decoder's errors are many, and mean one thing
         return Outcome.NO_PICTURE
     ground = Image.new("RGBA", upright.size, "black")
     target.write_bytes(make_picture(Image.alpha_composite(ground, upright)))
     return Outcome.MADE
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits scaled, which `convert` would cut off at 255: all of it white."""
+    return image.point(lambda value: value * (1 / 257)).convert("L") if image.mode.startswith("I") else image
 
 
 def main() -> int:

@@ -163,6 +163,15 @@ def test_a_bad_upload_is_explained_beside_its_field_and_nothing_is_kept(
     assert not Blob.objects.exists()
 
 
+def test_grey_of_16_bits_stays_grey(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    shades = [0, 0x4000, 0x8000, 0xC000, 0xFFFF]
+    Image.frombytes("I;16", (5, 1), struct.pack("<5H", *shades)).save(source, "PNG")
+    assert shrink(source, target) is Outcome.MADE
+    seen = open_picture(target.read_bytes()).tobytes()[::3]
+    assert [abs(shade // 257 - dot) <= 2 for shade, dot in zip(shades, seen, strict=True)] == [True] * 5
+
+
 def test_a_picture_is_turned_upright_and_its_clear_ground_is_dark(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     exif = Image.Exif()
