@@ -1,7 +1,8 @@
-"""A picture from outside into the one kind that boxes take: `python -m controller.library.shrinking SOURCE TARGET`.
+"""A picture from outside into the one kind that boxes take.
 
-A process of its own with little memory and little time: what a hostile file makes of its decoder stays in here. It
-knows neither Django nor the data folder. Its exit code is one of `Outcome`.
+`python -m controller.library.shrinking SOURCE TARGET MEMORY_BYTES CPU_S` is a process of its own with little memory and
+little time: what a hostile file makes of its decoder stays in here. It knows neither Django nor the data folder. Its
+exit code is one of `Outcome`.
 """
 
 import enum
@@ -17,8 +18,6 @@ from protocol.board.picture import make_picture
 FORMATS: Final = ("PNG", "JPEG")
 MAX_DOTS: Final = 40_000_000
 """More than a telephone's camera has, and 160 MB decoded."""
-MEMORY_BYTES: Final = 1 << 30
-CPU_S: Final = 20
 LARGE: Final = (2_560, 1_440)
 """What is larger than twice this is decoded smaller, where the format can (JPEG)."""
 
@@ -54,9 +53,10 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
 
 
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    return shrink(Path(sys.argv[1]), Path(sys.argv[2]))
+    source, target, memory_bytes, cpu_s = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes), int(memory_bytes)))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s)))
+    return shrink(Path(source), Path(target))
 
 
 if __name__ == "__main__":
