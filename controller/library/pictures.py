@@ -12,7 +12,6 @@ from PIL import Image
 
 from controller.core.errors import Refused
 from controller.library import files, watched
-from controller.library.models import Blob
 from controller.library.shrinking import MAX_DOTS, Outcome
 from controller.library.watched import Patience
 from protocol.board.picture import open_picture
@@ -67,12 +66,12 @@ def made(upload: Path, folder: Path, bounds: Bounds = BOUNDS) -> Path:
     return target
 
 
-def opened(blob: Blob | None) -> Image.Image | None:
-    """The picture of a bulletin, to be drawn; None where there is none, or its file is gone."""
-    if blob is None:
+def opened(name: str) -> Image.Image | None:
+    """The picture of this hash (hex), to be drawn; None where there is none (""), or its file is gone."""
+    if not name:
         return None
     try:
-        return open_picture(files.path_of(blob.hash).read_bytes())
+        return open_picture(files.path_of(name).read_bytes())
     except (OSError, ProtocolError):
         return None
 
