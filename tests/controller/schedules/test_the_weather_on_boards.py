@@ -149,3 +149,10 @@ def test_what_no_board_could_show_is_refused_beside_its_field(here: Office, text
         lines.write(text, here.ward, hours, here.lan)
     assert refused.value.field == field
     assert not BoardLine.objects.exists()
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\x00", "\u200b", "\ufeff"])
+def test_letters_that_nobody_sees_are_refused_and_named(here: Office, hidden: str) -> None:
+    with pytest.raises(Refused, match=f"U\\+{ord(hidden):04X}"):
+        written(here, f"Mưa {hidden}to")
+    assert not BoardLine.objects.exists()
