@@ -133,7 +133,7 @@ class Judged:
     """A manifest, and what of it no person has approved."""
 
     manifest: Manifest
-    """Less the entries that name something unapproved, and the words and pictures that nobody has signed for."""
+    """Less the entries that name something unapproved, and words and pictures that no one approval names together."""
     unapproved: tuple[str, ...]
     """Ids of bulletins and codes of stations."""
 
@@ -176,12 +176,22 @@ def _is_of_line(approval: Approval, line: Line | None) -> bool:
 
 
 def _approved_words(bulletin: Bulletin, approvals: Iterable[Approval]) -> Bulletin:
-    """With those of its words, and that picture, that somebody has signed for: boards show no others."""
-    known = tuple(approvals)
-    title = bulletin.title if any(row.title == bulletin.title for row in known) else ""
-    text = bulletin.text if any(row.text == sha256(bulletin.text.encode()) for row in known) else ""
-    picture = bulletin.picture if any(row.picture == bulletin.picture for row in known) else None
-    return msgspec.structs.replace(bulletin, title=title, text=text, picture=picture)
+    """With those of its words, and that picture, that one approval signs for together: boards show no others.
+
+    Of several the one with which most of them stays; of as many the title goes before the text, and that before the
+    picture.
+    """
+    text = sha256(bulletin.text.encode())
+    signed = [(row.title == bulletin.title, row.text == text, row.picture == bulletin.picture) for row in approvals]
+    says = (bool(bulletin.title), bool(bulletin.text), bulletin.picture is not None)
+    kept = [tuple(a and b for a, b in zip(says, same, strict=True)) for same in signed]
+    title, words, picture = max(kept, key=lambda one: (sum(one), one), default=(False, False, False))
+    return msgspec.structs.replace(
+        bulletin,
+        title=bulletin.title if title else "",
+        text=bulletin.text if words else "",
+        picture=bulletin.picture if picture else None,
+    )
 
 
 def _allows(approval: Approval | None, entry: Entry) -> bool:

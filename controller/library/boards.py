@@ -11,6 +11,7 @@ from typing import Final
 from django.http import HttpRequest
 from PIL import Image
 
+from controller.library import pictures
 from protocol.board.film import Frame, Scene
 from protocol.board.letters import Fonts
 from protocol.board.page import Page
@@ -19,6 +20,8 @@ from protocol.board.rendering import Format, render
 SIZES: Final = ((96, 16), (64, 32), (128, 64), (256, 128), (1920, 1080))
 """Dots across and down: a one-row sign, two small panels of LEDs, a wall, a television."""
 USUAL: Final = (128, 64)
+KEPT: Final = 16
+"""Previews that are kept drawn: at most 3 MB each, on the largest board with all its pages."""
 WIDE: Final = 480
 """Pixels of the screen: so wide a board is shown where its dots can be shown whole."""
 
@@ -57,12 +60,20 @@ class Preview:
     """Pixels of the board on the screen."""
 
 
-def preview(page: Page, size: tuple[int, int] = USUAL, picture: Image.Image | None = None) -> Preview:
-    """What a board of this size (dots across, dots down) shows for this page, and its picture."""
+def preview(page: Page, size: tuple[int, int] = USUAL, picture: str = "") -> Preview:
+    """What a board of this size (dots across, dots down) shows for this page, and the picture of this hash (hex).
+
+    It is looked at again and again while somebody writes and signs, and drawn once.
+    """
+    return _preview(page, size, picture if pictures.opened(picture) is not None else "")
+
+
+@lru_cache(KEPT)
+def _preview(page: Page, size: tuple[int, int], picture: str) -> Preview:
     zoom = max(1, WIDE // size[0])
-    film = render(page, Format(*size), fonts(), picture)
-    choices = [Choice(_name(one), one == size) for one in SIZES]
-    return Preview(choices, [_pictured(scene, size[0], zoom) for scene in film.scenes], size[0] * zoom)
+    film = render(page, Format(*size), fonts(), pictures.opened(picture))
+    choices = tuple(Choice(_name(one), one == size) for one in SIZES)
+    return Preview(choices, tuple(_pictured(scene, size[0], zoom) for scene in film.scenes), size[0] * zoom)
 
 
 def size_asked(request: HttpRequest) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import audit, require
 from controller.core.errors import Refused
+from controller.core.texts import expect_seen
 from controller.jobs import services as jobs
 from controller.jobs.models import Job
 from controller.library import audio, files, pictures, rules, speech
@@ -198,6 +199,7 @@ def _check(words: Words, *, has_recording: bool) -> None:
     """What can be said of the words alone. Raises `Refused`."""
     if not words.title.strip():
         raise Refused("title", _("Bản tin chưa có tiêu đề."), _("Ghi một dòng ngắn để mọi người nhận ra bản tin."))
+    expect_seen("title", words.title.strip())
     if len(words.title) > MAX_TITLE or len(words.text) > MAX_TEXT:
         field, limit = ("title", MAX_TITLE) if len(words.title) > MAX_TITLE else ("text", MAX_TEXT)
         raise Refused(field, _("Dài quá %(limit)d ký tự.") % {"limit": limit}, _("Hãy rút ngắn hoặc chia ra."))

@@ -1,7 +1,8 @@
-"""A picture from outside into the one kind that boxes take: `python -m controller.library.shrinking SOURCE TARGET`.
+"""A picture from outside into the one kind that boxes take.
 
-A process of its own with little memory and little time: what a hostile file makes of its decoder stays in here. It
-knows neither Django nor the data folder. Its exit code is one of `Outcome`.
+`python -m controller.library.shrinking SOURCE TARGET MEMORY_BYTES CPU_S` is a process of its own with little memory and
+little time: what a hostile file makes of its decoder stays in here. It knows neither Django nor the data folder. Its
+exit code is one of `Outcome`.
 """
 
 import enum
@@ -17,8 +18,6 @@ from protocol.board.picture import make_picture
 FORMATS: Final = ("PNG", "JPEG")
 MAX_DOTS: Final = 40_000_000
 """More than a telephone's camera has, and 160 MB decoded."""
-MEMORY_BYTES: Final = 1 << 30
-CPU_S: Final = 20
 LARGE: Final = (2_560, 1_440)
 """What is larger than twice this is decoded smaller, where the format can (JPEG)."""
 
@@ -39,7 +38,7 @@ def shrink(source: Path, target: Path) -> Outcome:
             if image.width * image.height > MAX_DOTS:
                 return Outcome.TOO_MANY_DOTS
             image.draft("RGB", LARGE)
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = ImageOps.exif_transpose(_of_8_bits(image)).convert("RGBA")
         upright.thumbnail(LARGE)
     except Exception:  # a decoder's errors are many, and mean one thing
         return Outcome.NO_PICTURE
@@ -48,10 +47,16 @@ def shrink(source: Path, target: Path) -> Outcome:
     return Outcome.MADE
 
 
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits scaled, which `convert` would cut off at 255: all of it white."""
+    return image.point(lambda value: value * (1 / 257)).convert("L") if image.mode.startswith("I") else image
+
+
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    return shrink(Path(sys.argv[1]), Path(sys.argv[2]))
+    source, target, memory_bytes, cpu_s = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes), int(memory_bytes)))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s)))
+    return shrink(Path(source), Path(target))
 
 
 if __name__ == "__main__":

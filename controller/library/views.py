@@ -23,7 +23,7 @@ from controller.accounts.services import may, where
 from controller.core.errors import Refused
 from controller.core.pages import show_refusal
 from controller.jobs import services as jobs
-from controller.library import approving, boards, files, papers, pictures, rules, services
+from controller.library import approving, boards, files, papers, rules, services
 from controller.library.forms import BulletinForm, EditForm, RefusalForm, language_fields
 from controller.library.models import Bulletin, Class, State
 from controller.library.serving import file_response
@@ -217,7 +217,7 @@ def _board(request: HttpRequest, row: Bulletin) -> dict[str, Any]:
     """What boards show while it sounds."""
     page = Page(Look.BULLETIN, row.title, approving.board_text(row))
     return {
-        "board": boards.preview(page, boards.size_asked(request), pictures.opened(row.picture)),
+        "board": boards.preview(page, boards.size_asked(request), row.picture_id or ""),
         "board_url": reverse("library:board", args=[row.pk]),
         "title_only": not page.text,
     }

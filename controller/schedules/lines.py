@@ -15,6 +15,7 @@ from controller.accounts.models import Person
 from controller.accounts.rules import Action
 from controller.accounts.services import audit, may, require
 from controller.core.errors import NotAllowed, Refused
+from controller.core.texts import expect_seen
 from controller.library import papers
 from controller.library.approving import read
 from controller.schedules.compiling import ask_for_compilation
@@ -42,6 +43,7 @@ def write(text: str, unit: Unit, hours: int, by: Person) -> BoardLine:
         raise Refused(
             "text", _("Cần vài chữ, dài nhất %(n)d ký tự.") % {"n": MAX_TEXT}, _("Ví dụ: “28–34 °C, chiều có dông”.")
         )
+    expect_seen("text", text)
     if hours not in HOURS:
         raise Refused("hours", _("Không có thời hạn này."), _("Chọn một thời hạn trong danh sách."))
     until = now.replace(microsecond=0) + dt.timedelta(hours=hours)

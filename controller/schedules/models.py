@@ -296,6 +296,13 @@ class BoardLine(Paper):
 
     class Meta:
         ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(
+                fields=["until"], condition=Q(envelope__isnull=False, dropped_at=None), name="lines_that_count"
+            ),
+            models.Index(fields=["until"], condition=Q(envelope=None, dropped_at=None), name="lines_to_sign"),
+            models.Index(fields=["-at", "-id"], name="lines_by_age"),
+        ]
 
     def __str__(self) -> str:
         return self.text

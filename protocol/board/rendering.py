@@ -3,7 +3,9 @@
 The fonts are the package's own (`fonts/`), so that every box draws the same dots and has every Vietnamese letter.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
@@ -19,6 +21,9 @@ MARK_WORDS: Final = 5
 """After so many words that run through stands again that they are a drill's, or cancelled."""
 ILLUSTRATED: Final = frozenset({Look.BULLETIN, Look.NOTICE})
 """Looks that may have a picture; an alarm never has one."""
+MAX_SHEETS: Final = 40
+"""Pages of one text, four minutes of them; of what does not fit on them the last ends with "…". On 64 × 64 dots they
+take 1,000 letters."""
 CALL_MS: Final = 3_000
 """So long a low board calls for attention before it says what the alarm is."""
 
@@ -193,7 +198,10 @@ def _big(page: Page, lines: list[str], form: Format, fonts: Fonts) -> Image.Imag
 
 
 def _sheets(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None) -> list[Scene]:
-    """The title in a bar, below it the text on as many pages as it takes; the picture comes second."""
+    """The title in a bar, below it the text on as many pages as it takes; the picture comes second.
+
+    One page is drawn and packed before the next: at 1920 × 1080 a page that is being drawn takes 6 MB.
+    """
     style = STYLES[page.look]
     bar = max(16, form.height // 5)
     margin = max(1, form.width // 60)
@@ -207,20 +215,30 @@ def _sheets(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None)
         if titled.getlength(head) > room[0]:
             titled = fonts.widest(head, "text", form.width, bar)
     drawn, pages = laid_out(text, room, fonts)
-    sheets = [_lines(lines, drawn, form, (bar, margin), style.text) for lines in pages]
+    sheets: list[Callable[[], Image.Image]] = [
+        partial(_lines, lines, drawn, form, (bar, margin), style.text) for lines in _capped(pages, drawn, room[0])
+    ]
     if picture is not None:
         words = sheets if text else []
-        sheets = [*words[:1], _illustration(picture, form, bar), *words[1:]]  # a short bulletin is over in two pages
+        second = partial(_illustration, picture, form, bar)  # a short bulletin is over in two pages
+        sheets = [*words[:1], second, *words[1:]]
     faces = [(style.bar, style.bar_text), *([(NIGHT, style.bar)] if style.flashes and form.moves else [])]
     scenes = []
-    for number, sheet in enumerate(sheets):
+    for number, draw in enumerate(sheets):
         count = f"{number + 1}/{len(sheets)}" if len(sheets) > 1 else ""
-        frames = []
+        sheet, frames = draw(), []
         for colours in faces:
             _bar(sheet, bar, (head, count), titled, colours)
             frames.append(_frame(sheet))
         scenes.append(Scene(frames[0], form.page_ms, frames[1] if len(frames) > 1 else None))
     return scenes
+
+
+def _capped(pages: list[list[str]], drawn: ImageFont.FreeTypeFont, width: int) -> list[list[str]]:
+    if len(pages) <= MAX_SHEETS:
+        return pages
+    *before, last = pages[:MAX_SHEETS]
+    return [*before, [*last[:-1], shortened(f"{last[-1]}…", drawn, width)]]
 
 
 def _lines(

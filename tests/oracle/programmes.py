@@ -274,6 +274,8 @@ def spice(made: Draft) -> None:
     if rng.random() < 0.3:
         worse = Paper(envelope.APPROVAL, made.approvals[0].fields | {"klass": ORDINARY}, made.approvals[0].signers)
         made.approvals.insert(rng.randrange(len(made.approvals) + 1), worse)
+    for one in made.bulletins:  # the same sound with other words and another picture
+        made.approvals += [_approval(rng, made.world, made.entries, one) for _ in range(rng.choice((0, 1, 3)))]
     if rng.random() < 0.2:  # approved by a clock that is ahead of the box's: silent for a while, but no hindrance
         made.assignment["issued"] = NOW_S
         made.at_s = made.later_s = NOW_S - 3_600

@@ -440,10 +440,15 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
             for paper in good
             if (paper.subject, paper.hash, paper.language) == (BULLETIN, one.sound, one.language)
         ]
-        title = one.title if any(paper.title == one.title for paper in had) else ""
         digest = sha256(one.text.encode()).digest()
-        picture = one.picture if one.picture in [paper.picture for paper in had] else None
-        return title, one.text if any(paper.text == digest for paper in had) else "", picture
+        best: Words = ("", "", None)
+        for paper in had:
+            title = one.title if paper.title == one.title else ""
+            text = one.text if paper.text == digest else ""
+            picture = one.picture if paper.picture == one.picture else None
+            if _weight((title, text, picture)) > _weight(best):
+                best = (title, text, picture)
+        return best
 
     lines = [(one.hash, one.title, one.expires) for one in good if one.subject == LINE]
     told = found.line
@@ -458,6 +463,12 @@ def judge_manifest(found: Manifest, trust: OracleTrust, place: tuple[str, ...], 
         if not missing:
             sounds.append(one.id)
     return Judged(tuple(sounds), frozenset(unapproved), (*map(signed_words, found.bulletins), beside_the_clock))
+
+
+def _weight(words: Words) -> int:
+    """How many of the three there are; of as many the earlier count for more."""
+    title, text, picture = words
+    return 8 * sum(map(bool, words)) + 4 * bool(title) + 2 * bool(text) + bool(picture)
 
 
 def exceptions_at(found: Manifest, trust: OracleTrust, place: tuple[str, ...], at_s: int) -> list[QuietException]:

@@ -152,6 +152,36 @@ def test_a_picture_is_shown_only_where_the_same_approval_names_it() -> None:
     assert judged.manifest.bulletins == MANIFEST.bulletins
 
 
+MAP_A, MAP_B = sha256(b"map of quarter A"), sha256(b"map of quarter B")
+A = {"title": "Sơ tán khu A", "text": sha256(b"A"), "picture": MAP_A}
+B = {"title": "Sơ tán khu B", "text": sha256(b"B"), "picture": MAP_B}
+
+
+@pytest.mark.parametrize(
+    ("signed", "says", "shown"),
+    [
+        ((A, B), ("Sơ tán khu A", "", MAP_B), ("Sơ tán khu A", "", None)),
+        ((A, B), ("Sơ tán khu A", "B", None), ("Sơ tán khu A", "", None)),
+        ((A, B), ("", "A", MAP_B), ("", "A", None)),
+        ((A, B), ("Sơ tán khu A", "B", MAP_B), ("", "B", MAP_B)),
+        ((A, B), ("Sơ tán khu B", "B", MAP_B), ("Sơ tán khu B", "B", MAP_B)),
+        ((A, {**A, "picture": None}), ("Sơ tán khu A", "", None), ("Sơ tán khu A", "", None)),
+        ((A, B), ("Sơ tán", "C", MAP_B), ("", "", MAP_B)),
+        ((), ("Sơ tán khu A", "A", MAP_A), ("", "", None)),
+    ],
+)
+def test_title_text_and_picture_come_from_one_approval(
+    signed: tuple[dict[str, Any], ...], says: tuple[Any, ...], shown: tuple[Any, ...]
+) -> None:
+    """Whoever signed map B with title B has not signed it with title A, though both say the same sound."""
+    title, text, picture = says
+    bulletins = (msgspec.structs.replace(MANIFEST.bulletins[0], title=title, text=text, picture=picture),)
+    for order in (signed, signed[::-1]):
+        made = programme(*(approved(**one) for one in order), bulletins=bulletins)
+        (left,) = judge_manifest(made, TRUST, PLACE, NOW_S).manifest.bulletins
+        assert (left.title, left.text, left.picture) == shown
+
+
 def test_a_line_beside_the_clock_is_shown_only_where_its_record_is_signed() -> None:
     line = Line("28–34 °C, chiều có dông", NOW_S + 3_600)
 

@@ -1,8 +1,10 @@
 """Lan adds a picture; it is made small and plain, the page shows it as boards will, and Hoa signs for its bytes."""
 
 import io
+import signal
 import struct
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from PIL import Image
 
 from controller.cli import wording
 from controller.core.errors import Refused
-from controller.library import approving, files, pictures, services
+from controller.library import approving, files, pictures, services, watched
 from controller.library.models import Blob, BlobKind, Bulletin, State
+from controller.library.pictures import Bounds
 from controller.library.services import Words
 from controller.library.shrinking import Outcome, shrink
+from controller.library.watched import Patience
 from controller.worker.loop import do_all
 from protocol.board.page import Look, Page
 from protocol.board.picture import open_picture
@@ -161,6 +165,65 @@ def test_a_bad_upload_is_explained_beside_its_field_and_nothing_is_kept(
     assert sentence in shown
     assert not Bulletin.objects.exists()
     assert not Blob.objects.exists()
+
+
+def test_grey_of_16_bits_stays_grey(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    shades = [0, 0x4000, 0x8000, 0xC000, 0xFFFF]
+    Image.frombytes("I;16", (5, 1), struct.pack("<5H", *shades)).save(source, "PNG")
+    assert shrink(source, target) is Outcome.MADE
+    seen = open_picture(target.read_bytes()).tobytes()[::3]
+    assert [abs(shade // 257 - dot) <= 2 for shade, dot in zip(shades, seen, strict=True)] == [True] * 5
+
+
+def scan_bomb(scans: int = 500) -> bytes:
+    """A JPEG of 200 kB whose 40 million dots are gone through so many times: its last scan, repeated."""
+    file = io.BytesIO()
+    Image.new("L", (5_100, 7_800)).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    last = data.rindex(b"\xff\xda")  # start of scan (ITU-T T.81, B.1.1.3)
+    return data[:-2] + data[last:-2] * scans + data[-2:]
+
+
+def test_a_bomb_is_ended_when_its_time_of_the_processor_is_used_up(tmp_path: Path) -> None:
+    """With the patience of a saint: nobody but the kernel ends it."""
+    bomb, target = on_disk(tmp_path, scan_bomb()), tmp_path / "target"
+    command = pictures.command(bomb, target, Bounds(cpu_s=1))
+    code, _said = watched.run(command, lambda _line: None, Patience(silent_s=300, total_s=300))
+    assert code in (-signal.SIGXCPU, -signal.SIGKILL)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "bounds", [Bounds(cpu_s=1, total_s=300), Bounds(cpu_s=300, total_s=1)], ids=["processor", "clock"]
+)
+def test_whoever_uploads_a_bomb_is_told_that_it_is_no_picture(tmp_path: Path, bounds: Bounds) -> None:
+    with pytest.raises(Refused, match="không phải là hình"):
+        pictures.made(on_disk(tmp_path, scan_bomb()), tmp_path, bounds)
+
+
+def test_what_needs_more_memory_than_it_may_have_is_no_picture(tmp_path: Path) -> None:
+    """A smaller one is made within as much, and the same one with more."""
+    tight = Bounds(memory_bytes=256 << 20)
+    assert pictures.made(on_disk(tmp_path, photograph("PNG")), tmp_path, tight).is_file()
+    upload = on_disk(tmp_path, photograph("PNG", (8_000, 5_000)))
+    with pytest.raises(Refused, match="không phải là hình"):
+        pictures.made(upload, tmp_path, tight)
+    assert pictures.made(upload, tmp_path).is_file()
+
+
+def test_uploads_are_decoded_a_few_at_once_and_the_next_is_told_to_wait(tmp_path: Path) -> None:
+    """Also one that was no picture gives its turn back."""
+    upload, bad, now = on_disk(tmp_path, photograph()), tmp_path / "bad", Bounds(turn_s=0)
+    bad.write_bytes(b"no picture")
+    with ExitStack() as others:
+        for _other in range(pictures.AT_ONCE):
+            with pytest.raises(Refused, match="không phải là hình"):
+                pictures.made(bad, tmp_path, now)
+            others.enter_context(pictures.TURNS)
+        with pytest.raises(Refused, match="đang bận"):
+            pictures.made(upload, tmp_path, now)
+    assert pictures.made(upload, tmp_path, now).is_file()
 
 
 def test_a_picture_is_turned_upright_and_its_clear_ground_is_dark(tmp_path: Path) -> None:

@@ -207,3 +207,9 @@ def test_only_an_approval_of_a_ready_bulletin_leads_to_approved(steps: list[Step
             assert state in {State.READY, State.APPROVED}
             assert step is Step.APPROVE
         state = following or state
+
+
+def test_a_title_with_letters_that_nobody_sees_is_refused(here: Office) -> None:
+    with pytest.raises(Refused, match=r"U\+202E"):
+        services.write(Words("Sơ tán \u202egnort", "Theo bản đồ."), here.ward, here.lan)
+    assert not Bulletin.objects.exists()

@@ -115,3 +115,9 @@ def test_an_alarm_is_said_to_flash() -> None:
     shown = preview(Page(Look.ALARM, "Lũ", "Nước đang lên nhanh."))
     assert all(picture.flashes for picture in shown.pictures)
     assert not any(picture.flashes for picture in preview(Page(Look.DRILL, "Lũ", "Nước đang lên nhanh.")).pictures)
+
+
+def test_a_page_that_is_looked_at_again_is_not_drawn_again() -> None:
+    page = Page(Look.BULLETIN, "Lũ", "Nước đang lên nhanh.")
+    assert preview(page) is preview(page)
+    assert preview(page, (256, 128)) is not preview(page)

@@ -149,3 +149,19 @@ def test_what_no_board_could_show_is_refused_beside_its_field(here: Office, text
         lines.write(text, here.ward, hours, here.lan)
     assert refused.value.field == field
     assert not BoardLine.objects.exists()
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\x00", "\u200b", "\ufeff"])
+def test_letters_that_nobody_sees_are_refused_and_named(here: Office, hidden: str) -> None:
+    with pytest.raises(Refused, match=f"U\\+{ord(hidden):04X}"):
+        written(here, f"Mưa {hidden}to")
+    assert not BoardLine.objects.exists()
+
+
+def test_lines_of_past_years_are_not_looked_through() -> None:
+    """Neither for what counts, nor for what waits for a signature, nor for the newest on the list."""
+    open_now = BoardLine.objects.filter(dropped_at=None, until__gt=timezone.now())
+    counts = open_now.filter(envelope__isnull=False).order_by()
+    assert "lines_that_count (until>?)" in counts.explain()
+    assert "lines_to_sign (until>?)" in open_now.filter(envelope=None).order_by("until").explain()
+    assert "USING INDEX lines_by_age" in BoardLine.objects.all()[:30].explain()

@@ -4,6 +4,8 @@ The pictures lie in `build/boards/` afterwards, for whoever wants to look.
 """
 
 import string
+import subprocess
+import sys
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from fontTools.ttLib import TTFont
 from protocol.board.film import Film, Frame, Scene
 from protocol.board.letters import LOWEST_PX
 from protocol.board.page import WEEKDAYS, Look, Page, clock
-from protocol.board.rendering import Format
+from protocol.board.rendering import MAX_SHEETS, Format
 from protocol.messages import BY_CODE
 from tests.support.boards import FOLDER, FONTS, draw, save
 
@@ -250,6 +252,29 @@ def test_a_long_name_of_a_place_is_broken_below_the_time_and_nothing_of_it_is_cu
     for number in range(len(words)):
         other = " ".join(words[:number] + words[number + 1 :])
         assert draw(Page(look, "14:05", f"Thứ Ba 24/11\n{other}"), form) != film, words[number]
+
+
+def test_a_text_of_very_many_lines_has_so_many_pages_and_the_last_says_that_there_is_more() -> None:
+    whole, cut = (draw(Page(Look.BULLETIN, "T", "\n".join("m" * lines)), Format(64, 64)).scenes for lines in (120, 201))
+    assert len(whole) == len(cut) == MAX_SHEETS
+    assert whole[:-1] == cut[:-1]
+    assert whole[-1] != cut[-1]
+
+
+MEASURED = """
+from pathlib import Path
+from tests.support.boards import draw
+from protocol.board.page import Look, Page
+from protocol.board.rendering import Format
+draw(Page(Look.BULLETIN, "T", "\\n".join("m" * 500)), Format(1920, 1080))
+print(next(row.split()[1] for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("VmHWM")))
+"""
+
+
+def test_all_pages_of_a_television_take_the_memory_of_a_few() -> None:
+    """Forty unpacked ones are 250 MB, and a box has half a gigabyte."""
+    made = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
+    assert int(made.stdout) < 200_000, "kB at most, at any time"
 
 
 WEATHER = "28–34 °C, chiều có dông"
