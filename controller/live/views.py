@@ -138,7 +138,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
         "meant": services.meant(speech).count(),
         "chosen": list(services.meant(speech)) if speech.boxes else [],
         "quiet_until": None if speech.attached or standing is Standing.OVER else services.quiet_until(speech.area, now),
-        "may_end": standing in (Standing.ON, Standing.WAITING) and services.may_end(speech, person),
+        "may_end": standing in (Standing.ON, Standing.WAITING) and services.may_end(speech, person, now),
         "signed": list(speech.signatures.all()),
         "as_province": speech.role == Role.EMERGENCY,
     }

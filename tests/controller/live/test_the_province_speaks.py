@@ -152,6 +152,24 @@ def test_a_communes_officer_does_not_end_the_provinces_voice(here: Province) -> 
     assert not services.is_on(speech.pk, NOW)
 
 
+@pytest.mark.parametrize("area", [(AN_PHU, BINH_MINH), (AN_PHU,)])
+def test_in_a_part_or_in_the_whole_of_its_area_a_commune_ends_no_voice_in_the_provinces_alarm(
+    here: Province, area: tuple[str, ...]
+) -> None:
+    order = orders.prepare(here.people["hoa"], Alarm(message=1, area=area, role=Role.EMERGENCY), now=NOW)
+    for name in ("hoa", "minh"):
+        order = province.signed(order, here, name)
+    speech = signed(prepared(here, area=area, attached=order.pk), here, "hoa")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    speech = signed(speech, here, "minh")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    assert services.is_on(speech.pk, NOW)
+    services.end(speech, here.people["minh"], now=NOW)
+    assert not services.is_on(speech.pk, NOW)
+
+
 def test_the_pages_lead_two_people_in_two_browsers_to_one_button(here: Province) -> None:
     hoa, minh = as_(here, "hoa"), as_(here, "minh")
     page = hoa.get(reverse("live:new")).text
