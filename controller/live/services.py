@@ -262,6 +262,7 @@ def concerns(identity: str, box: str, unit: str, now: datetime) -> bool:
 
 
 def meant(speech: Speech) -> models.QuerySet[Box]:
-    """The boxes that are to listen, as they are now."""
-    found = locking.boxes_in(speech.area).exclude(pk=speech.box_id or "").order_by("unit__code", "name")
-    return found.filter(pk__in=speech.boxes) if speech.boxes else found
+    """The boxes that are to listen, as they are now: of those that the signed bytes name."""
+    record = read(speech)
+    found = locking.boxes_in(record.area).exclude(pk=speech.box_id or "").order_by("unit__code", "name")
+    return found.filter(pk__in=record.boxes) if record.boxes else found

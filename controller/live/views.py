@@ -1,6 +1,6 @@
 """The pages of live voice: where and how long, then the signature, then the button."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.contrib import messages
@@ -25,10 +25,11 @@ from controller.live.models import Speech
 from controller.live.rules import Standing
 from controller.orders import cards, locking
 from controller.orders.cards import concerns
+from controller.orders.models import EmergencyOrder
 from controller.orders.views import areas_for
 from controller.units.models import Unit
 from protocol.ids import enrolment_code
-from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING, WARM_MS
+from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING, WARM_MS, LiveSession
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -127,20 +128,15 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
     speech.refresh_from_db()
     standing, record = services.standing(speech, now), services.read(speech)
     mine = speech.person_id == person.pk
-    names = dict(Unit.objects.filter(code__in=speech.area).values_list("code", "name"))
     context = {
         "speech": speech,
         "refused": refused,
         "standing": standing.value,
         "mine": mine,
-        "area": ", ".join(names.get(code, code) for code in speech.area),
-        "alarm": None if speech.attached is None else cards.card(speech.attached, now),
-        "meant": services.meant(speech).count(),
-        "chosen": list(services.meant(speech)) if speech.boxes else [],
-        "quiet_until": None if speech.attached or standing is Standing.OVER else services.quiet_until(speech.area, now),
+        **_signed(speech, record, now),
+        "quiet_until": None if record.attached or standing is Standing.OVER else services.quiet_until(record.area, now),
         "may_end": standing in (Standing.ON, Standing.WAITING) and services.may_end(speech, person, now),
         "signed": list(speech.signatures.all()),
-        "as_province": speech.role == Role.EMERGENCY,
     }
     way = signatures.may_sign(person, speech, now)
     if standing is Standing.WAITING and way is None:
@@ -172,6 +168,23 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
     return render(request, "live/session.html", context, status=status)
 
 
+def _signed(speech: Speech, record: LiveSession, now: datetime) -> dict[str, object]:
+    """What the signatures are for: read from the very bytes, whatever the row's columns say."""
+    names = dict(Unit.objects.filter(code__in=record.area).values_list("code", "name"))
+    meant = list(services.meant(speech))
+    alarm = EmergencyOrder.objects.filter(pk=record.attached.hex()).first() if record.attached else None
+    return {
+        "area": ", ".join(names.get(code, code) for code in record.area),
+        "attached": record.attached.hex() if record.attached else "",
+        "alarm": None if alarm is None else cards.card(alarm, now),
+        "meant": len(meant),
+        "chosen": meant if record.boxes else [],
+        "as_province": record.role is Role.EMERGENCY,
+        "reason": record.reason,
+        "latest": datetime.fromtimestamp(record.expires, UTC),
+    }
+
+
 def _signing_words(speech: Speech, *, mine: bool) -> str:
     if not mine:
         return _("Ký, cho phép nói")
@@ -191,7 +204,7 @@ def _alarms(person: Person, units: list[str], now: datetime) -> list[tuple[str, 
 
 
 def _found(request: HttpRequest, identity: str) -> Speech:
-    row = Speech.objects.select_related("attached", "person", "box").filter(pk=identity).first()
+    row = Speech.objects.select_related("person", "box").filter(pk=identity).first()
     if row is None or not concerns(accounts.where(person_of(request), Action.VIEW), row.area):
         raise Http404
     return row

@@ -26,6 +26,7 @@ from controller.schedules.exceptions import Standing
 from controller.schedules.forms import LineForm
 from controller.schedules.models import BoardLine
 from controller.schedules.places import own_unit
+from controller.units.models import Unit
 from controller.units.services import inside, options
 from protocol.approval import open_approval
 from protocol.board import page
@@ -128,7 +129,11 @@ def _page(request: HttpRequest, row: BoardLine, *, refused: str = "", status: in
     trust = papers.trust_or_none(row.unit.code)
     shown: dict[str, Any] = {
         "row": row,
-        "asked": {"text": asked.title, "until": dt.datetime.fromtimestamp(asked.expires, dt.UTC)},
+        "asked": {
+            "text": asked.title,
+            "where": Unit.objects.filter(code=asked.scope).values_list("name", flat=True).first() or asked.scope,
+            "until": dt.datetime.fromtimestamp(asked.expires, dt.UTC),
+        },
         "standing": standing(row, now),
         "signatures": row.signatures.select_related("person"),
         "refused": refused,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from controller.accounts.models import Audit
 from controller.accounts.signing import to_base64url
 from controller.core.errors import NotAllowed, Refused
+from controller.core.times import ZONE
 from controller.live import rules, services, signatures
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
@@ -168,6 +169,36 @@ def test_in_a_part_or_in_the_whole_of_its_area_a_commune_ends_no_voice_in_the_pr
     assert services.is_on(speech.pk, NOW)
     services.end(speech, here.people["minh"], now=NOW)
     assert not services.is_on(speech.pk, NOW)
+
+
+def test_who_signs_second_reads_what_is_signed_whatever_the_rows_columns_say(here: Province) -> None:
+    at = timezone.now()
+    order = orders.prepare(here.people["hoa"], Alarm(message=1, area=("77",), role=Role.EMERGENCY), now=at)
+    for name in ("hoa", "minh"):
+        order = province.signed(order, here, name, at=at)
+    chosen = (here.boxes["an phú 2"].pk, here.boxes["bình minh"].pk)
+    speech = signed(prepared(here, at=at, boxes=chosen, attached=order.pk), here, "hoa", at=at)
+    address = reverse("live:session", args=[speech.pk])
+    page = facts(as_(here, "minh").get(address).text)
+    assert "Dừng chậm nhất lúc" in page
+    assert f"{(at + 20 * MINUTE).astimezone(ZONE):%H:%M:%S}" in page
+    for words in (
+        "Tỉnh Bà Rịa",
+        "an phú 2, bình minh",
+        "bão số 3",
+        reverse("orders:order", args=[order.pk]),
+        "cấp ra lệnh khẩn cấp",
+    ):
+        assert words in page
+    Speech.objects.filter(pk=speech.pk).update(
+        area=[AN_PHU], boxes=[], attached=None, reason="thử", minutes=5, role=Role.COMMUNE
+    )
+    assert facts(as_(here, "minh").get(address).text) == page
+
+
+def facts(page: str) -> str:
+    """From the heading to the end of the list of facts."""
+    return page[page.index("<h1>") : page.index("</dl>")]
 
 
 def test_the_pages_lead_two_people_in_two_browsers_to_one_button(here: Province) -> None:

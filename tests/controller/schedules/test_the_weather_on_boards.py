@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts import signing
-from controller.accounts.models import Audit, Person
+from controller.accounts.models import Audit, Person, Role
+from controller.accounts.services import appoint
 from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
@@ -20,6 +21,7 @@ from controller.schedules.lines import MAX_TEXT
 from controller.schedules.models import BoardLine
 from controller.schedules.signing import domain, schedule_signer
 from controller.trust.services import trust_of
+from controller.units.models import Unit
 from controller.units.rules import above
 from controller.worker.loop import do_all
 from protocol.approval import judge_manifest
@@ -105,6 +107,16 @@ def test_the_page_shows_it_as_boards_will(here: Office) -> None:
     ]
     assert line in [scene.frame.rgb for scene in possible]
     assert browser(here.hoa).get(reverse("schedules:line-board", args=[row.pk]) + "?bang=96x16").status_code == 200
+
+
+def test_who_signs_reads_text_and_place_from_what_is_signed(here: Office) -> None:
+    row, other = written(here), Unit.objects.get(code=NEXT)
+    BoardLine.objects.filter(pk=row.pk).update(text="Trời đẹp", unit=other)
+    appoint(here.hoa, Role.APPROVER, other)
+    page = browser(here.hoa).get(reverse("schedules:line", args=[row.pk])).text
+    assert here.ward.name in page
+    assert other.name not in page
+    assert "Trời đẹp" not in page
 
 
 def test_of_two_the_newer_stands_there(here: Office) -> None:
