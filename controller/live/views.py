@@ -58,21 +58,27 @@ def new(request: HttpRequest) -> HttpResponse:
     several = max((persons for _code, _name, persons in areas), default=1) > 1
     context = {"form": form, "areas": areas, "blocked": blocked, "on_air": on_air, "several": several}
     context["wait"] = rules.WAIT_S // 60
-    return render(request, "live/new.html", context | _boxes(person, area, request.POST.getlist("boxes"), now))
+    sent = request.POST
+    return render(
+        request, "live/new.html", context | _boxes(person, area, sent.getlist("boxes"), sent.getlist("shown"), now)
+    )
 
 
-@require_GET
+@require_POST
 def boxes(request: HttpRequest) -> HttpResponse:
-    """The boxes of the areas that are chosen on the page, to choose among."""
-    context = _boxes(person_of(request), request.GET.getlist("area"), request.GET.getlist("boxes"), timezone.now())
+    """The boxes of the areas that are chosen on the page, to choose among. Posted: a query has no room for so many."""
+    asked, person = request.POST, person_of(request)
+    context = _boxes(person, asked.getlist("area"), asked.getlist("boxes"), asked.getlist("shown"), timezone.now())
     return render(request, "live/boxes.html", context)
 
 
-def _boxes(person: Person, area: list[str], chosen: list[str], now: datetime) -> dict[str, object]:
-    """Boxes of those of the areas in which the person may speak, with whether each is chosen: all, where none is."""
+def _boxes(person: Person, area: list[str], chosen: list[str], shown: list[str], now: datetime) -> dict[str, object]:
+    """Boxes of those of the areas in which the person may speak, with whether each is chosen: as it was, where the page
+    has shown it already, and else it is.
+    """
     mine = {code for code, _name, _persons in _areas(person, now)[0]}
     found = list(locking.boxes_in(sorted(mine.intersection(area))).order_by("unit__code", "name")) if mine else []
-    rows = [(box, enrolment_code(box.pk), not chosen or box.pk in chosen) for box in found]
+    rows = [(box, enrolment_code(box.pk), box.pk in chosen or box.pk not in shown) for box in found]
     return {"boxes": rows[:SHOWN], "too_many": len(rows) > SHOWN, "count": len(rows), "most": MAX_BOXES}
 
 
