@@ -4,6 +4,7 @@ Each signature is one transaction, audited. All of them are over the same bytes,
 will speak: whoever signs second lets that page speak and no other.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,8 +22,10 @@ from controller.live.models import Speech, SpeechSignature
 from controller.live.rules import Standing
 from controller.orders import people, rollcall
 from controller.orders.capacity import Capacity
+from controller.orders.models import EmergencyOrder
 from controller.outbox import services as outbox
 from controller.outbox.models import Kind
+from controller.units.rules import covers
 from protocol import topics
 from protocol.errors import ProtocolError
 from protocol.live import LiveSession
@@ -139,19 +142,28 @@ def refusal(speech: Speech, envelope: bytes, now: datetime) -> RejectCode | None
 
     Where a box that it names is not there any more, nobody is known who could listen.
     """
-    alarms = {bytes.fromhex(alarm.pk): alarm.level or 0 for alarm in rollcall.alarms(now)}
-    places = _places(speech)
-    if len(places) < len(speech.boxes):
+    record = services.read(speech)
+    places = _places(speech, record)
+    if len(places) < len(record.boxes):
         return RejectCode.AREA
-    trusts = people.trusts({unit for _box, unit in places})
-    denied = rules.trial(envelope, places, trusts, int(now.timestamp() * 1000), alarms)
+    units = {unit for _box, unit in places}
+    given = rollcall.alarms(now)
+    alarms = {unit: _alarms(unit, given) for unit in units}
+    denied = rules.trial(envelope, places, people.trusts(units), int(now.timestamp() * 1000), alarms)
     return None if denied is None else denied.code
 
 
-def _places(speech: Speech) -> list[tuple[str, str]]:
+def _alarms(unit: str, orders: Iterable[EmergencyOrder]) -> dict[bytes, int]:
+    """Those of the alarms that are in force in all of this unit, with the levels of their signers."""
+    return {
+        bytes.fromhex(order.pk): order.level or 0 for order in orders if any(covers(code, unit) for code in order.area)
+    }
+
+
+def _places(speech: Speech, record: LiveSession) -> list[tuple[str, str]]:
     """Where it is tried: the boxes that it names, or the units of its area."""
-    if not speech.boxes:
-        return [("", unit) for unit in speech.area]
+    if not record.boxes:
+        return [("", unit) for unit in record.area]
     return [(box, unit or "") for box, unit in services.meant(speech).values_list("pk", "unit__code")]
 
 
