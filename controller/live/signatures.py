@@ -4,7 +4,8 @@ Each signature is one transaction, audited. All of them are over the same bytes,
 will speak: whoever signs second lets that page speak and no other.
 """
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from controller.core.errors import NotAllowed, Refused
 from controller.live import rules, services
 from controller.live.models import Speech, SpeechSignature
 from controller.live.rules import Standing
-from controller.orders import people, rollcall
+from controller.orders import capacity, people, rollcall
 from controller.orders.capacity import Capacity
 from controller.orders.models import EmergencyOrder
 from controller.outbox import services as outbox
@@ -33,6 +34,7 @@ from protocol.order import MessageType
 from protocol.refusals import RejectCode, sentence
 from protocol.roles import Role
 from protocol.signing import Family, SignedBy, assemble
+from protocol.trust import Trust
 
 
 @transaction.atomic
@@ -83,8 +85,12 @@ def may_sign(person: Person, speech: Speech, now: datetime) -> Capacity | None:
     """As whom this person could sign now; None when there is no way, or it is not this person's turn."""
     if services.standing(speech, now) is not Standing.WAITING:
         return None
+    return _first(speech, person, _ways(speech, person, now))
+
+
+def _first(speech: Speech, person: Person, found: tuple[Capacity, ...]) -> Capacity | None:
+    """The first of these ways; None when there is none, or it is not this person's turn."""
     try:
-        found = _ways(speech, person, now)
         for way in found:
             _in_turn(speech, person, way)
     except Refused:
@@ -95,7 +101,13 @@ def may_sign(person: Person, speech: Speech, now: datetime) -> Capacity | None:
 def to_sign(person: Person, now: datetime) -> list[Speech]:
     """Sessions that wait for this person's signature, and that somebody else will speak in."""
     rows = Speech.objects.filter(sent_at=None, ended_at=None, sign_by__gt=now).exclude(person=person)
-    return [row for row in rows.select_related("person") if may_sign(person, row, now) is not None]
+    own, keys = accounts.where(person, Action.SIGN), people.keys_of(person)
+    trust_of = functools.cache(people.trust_of)
+    return [
+        row
+        for row in rows.select_related("person").prefetch_related("signatures")
+        if _first(row, person, _ways_with(row, own, keys, trust_of, now)) is not None
+    ]
 
 
 def who_else(speech: Speech, now: datetime) -> str:
@@ -106,9 +118,22 @@ def who_else(speech: Speech, now: datetime) -> str:
 
 
 def _ways(speech: Speech, person: Person, now: datetime) -> tuple[Capacity, ...]:
-    if not all(accounts.may(person, Action.SIGN, unit) for unit in speech.area):
+    own, keys = accounts.where(person, Action.SIGN), people.keys_of(person)
+    return _ways_with(speech, own, keys, people.trust_of, now)
+
+
+def _ways_with(
+    speech: Speech,
+    own: Iterable[str],
+    keys: Iterable[bytes],
+    trust_of: Callable[[tuple[str, ...]], Trust],
+    now: datetime,
+) -> tuple[Capacity, ...]:
+    """`own`: the units in which the person signs; `keys`: the person's."""
+    area = tuple(speech.area)
+    if not all(any(covers(code, unit) for code in own) for unit in area):
         return ()
-    return tuple(way for way in services.ways(person, speech.area, now) if way.role == speech.role)
+    return capacity.capacities(keys, (Role(speech.role),), area, trust_of(area), int(now.timestamp()))
 
 
 def _in_turn(speech: Speech, person: Person, way: Capacity) -> None:

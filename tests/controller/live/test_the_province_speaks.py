@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -104,6 +106,20 @@ def test_somebody_of_one_commune_signs_nothing_of_the_provinces(here: Province) 
         signed(speech, here, "lan")
     assert signatures.to_sign(here.people["lan"], NOW) == []
     assert signatures.to_sign(here.people["minh"], NOW) == [speech]
+
+
+def test_twenty_sessions_that_wait_ask_the_database_no_more_than_one(here: Province) -> None:
+    def asked() -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            waiting = signatures.to_sign(here.people["minh"], NOW)
+        return len(waiting), len(queries)
+
+    found = [asked()]
+    for _ in range(20):
+        signed(prepared(here), here, "hoa")
+        found.append(asked())
+    assert [waiting for waiting, _queries in found] == list(range(21))
+    assert found[0][1] <= found[1][1] == found[20][1]
 
 
 def test_the_second_signature_comes_within_ten_minutes_or_the_session_lapses(here: Province) -> None:

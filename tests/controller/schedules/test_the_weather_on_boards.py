@@ -1,11 +1,14 @@
 """Lan writes a line, Hoa signs it, and it stands beside the clocks of boards until its end."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,7 +19,7 @@ from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.library import files
-from controller.schedules import lines, services
+from controller.schedules import lines, services, weather
 from controller.schedules.lines import MAX_TEXT
 from controller.schedules.models import BoardLine
 from controller.schedules.signing import domain, schedule_signer
@@ -161,3 +164,37 @@ def test_what_no_board_could_show_is_refused_beside_its_field(here: Office, text
         lines.write(text, here.ward, hours, here.lan)
     assert refused.value.field == field
     assert not BoardLine.objects.exists()
+
+
+def asked(work: Callable[[], object]) -> int:
+    """How many questions it puts to the database."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return len(queries)
+
+
+def test_twenty_lines_that_wait_ask_the_database_no_more_than_one(here: Office) -> None:
+    def home() -> list[BoardLine]:
+        return weather.to_sign(here.hoa, timezone.now())
+
+    none = asked(home)
+    written(here)
+    one = asked(home)
+    for _ in range(19):
+        written(here)
+    assert none <= one == asked(home)
+    assert len(home()) == 20
+
+
+def test_the_list_of_twenty_signed_lines_asks_the_database_no_more_than_that_of_one(here: Office) -> None:
+    def page() -> str:
+        return browser_of_lan.get(reverse("schedules:lines")).text
+
+    browser_of_lan = browser(here.lan)
+    signed(written(here), here.hoa)
+    page()
+    one = asked(page)
+    for _ in range(19):
+        signed(written(here), here.hoa)
+    assert asked(page) == one
+    assert page().count("đã duyệt") == 20
