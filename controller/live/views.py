@@ -138,6 +138,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
         "speech": speech,
         "refused": refused,
         "standing": standing.value,
+        "stopped": rules.stopped(speech.ended_at, speech.heard_at, speech.expires, now),
         "mine": mine,
         **_signed(speech, record, now),
         "quiet_until": None if record.attached or standing is Standing.OVER else services.quiet_until(record.area, now),

@@ -7,6 +7,8 @@ import itertools
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from protocol.report import Grade
 from tests.agent.audio.null_sink import NullSink
 from tests.agent.audio.sounds import ready_speaker, tone
 from tests.agent.audio.test_mixer import Given
+from tests.support.agents import eventually
 
 SECOND = RATE_HZ
 RELAY = RelaySound("vov1", "http://radio.example/vov1", (Path("song.flac"),), 0)
@@ -252,3 +255,20 @@ def test_a_receiver_that_is_killed_is_started_again_in_its_slot_and_the_log_says
     heard, _ = ear.close()
     assert tones(heard) == [700, 400, 700]
     assert receiver_of(radio) is None, "nobody receives it after its slot"
+
+
+def test_a_receiver_ends_with_the_daemon_that_was_killed_also_while_nobody_has_opened_its_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    receive = ["-m", "agent.drivers.audio.engine.relay", "http://127.0.0.1:9/vov1", str(pipe)]
+    program = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, *{receive!r}]).pid, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None
+        receiver = Path(f"/proc/{int(daemon.stdout.readline())}")
+        eventually(lambda: (receiver / "wchan").read_text() == "wait_for_partner", "waiting at its pipe")
+        daemon.kill()
+    eventually(lambda: not receiver.exists() or "State:\tZ" in (receiver / "status").read_text(), "its end")

@@ -187,6 +187,13 @@ def test_in_a_part_or_in_the_whole_of_its_area_a_commune_ends_no_voice_in_the_pr
     assert not services.is_on(speech.pk, NOW)
 
 
+def test_whose_appointment_is_over_ends_nothing_though_their_key_is_listed_still(here: Province) -> None:
+    speech = signed(signed(prepared(here), here, "hoa"), here, "minh")
+    here.people["minh"].appointments.all().delete()
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["minh"], now=NOW)
+
+
 def test_who_signs_second_reads_what_is_signed_whatever_the_rows_columns_say(here: Province) -> None:
     at = timezone.now()
     order = orders.prepare(here.people["hoa"], Alarm(message=1, area=("77",), role=Role.EMERGENCY), now=at)

@@ -9,6 +9,7 @@ soon, at last every 30 seconds. Where libvlc is not installed, ffmpeg does the s
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -29,10 +30,13 @@ NO_ADDRESS: Final = 2
 WITHOUT: Final = 69
 """Exit code: there is nothing here that could receive a station."""
 
+PR_SET_PDEATHSIG: Final = 1
+
 Write = Callable[[bytes], None]
 
 
 def main() -> int:
+    _end_with_the_daemon()
     url, pipe = sys.argv[1:]
     if urlsplit(url).scheme not in ("http", "https"):
         sys.stderr.write(f"{url}: not the address of a station\n")
@@ -48,6 +52,11 @@ def main() -> int:
         receive(url, lambda pcm: _write_all(out, pcm))
         failed = 0 if time.monotonic() - began > WELL_S else failed + 1
         time.sleep(BACKOFF_S[min(failed, len(BACKOFF_S)) - 1] if failed else 0.0)
+
+
+def _end_with_the_daemon() -> None:
+    """Whoever kills the daemon ends this too (prctl(2)), also while nobody has opened the pipe."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _receiver() -> Callable[[str, Write], None] | None:
