@@ -270,16 +270,34 @@ def test_the_page_offers_the_boxes_of_the_area_all_of_them_chosen(here: Province
     assert not Speech.objects.exists()
 
 
-def test_a_box_that_was_unticked_stays_so_when_another_area_is_added_and_only_new_boxes_come_ticked(
-    here: Province,
-) -> None:
-    appoint(here.people["lan"], Office.SIGNER, Unit.objects.get(code=BINH_MINH))
+def in_both_communes(here: Province, who: str) -> None:
+    """From now on this person is of An Phú and of Bình Minh."""
+    for code in (AN_PHU, BINH_MINH):
+        appoint(here.people[who], Office.SIGNER, Unit.objects.get(code=code))
     record = province.roots(here, NOW, 2)
     holders = tuple(
-        msgspec.structs.replace(one, scope=(AN_PHU, BINH_MINH)) if one.key == key("lan").public_key else one
+        msgspec.structs.replace(one, scope=(AN_PHU, BINH_MINH), roles=(Role.COMMUNE,))
+        if one.key == key(who).public_key
+        else one
         for one in record.holders
     )
     import_roots(sign_roots(msgspec.structs.replace(record, holders=holders), key("root")), now=NOW)
+
+
+def test_who_is_of_one_commune_does_not_end_a_voice_in_two_though_appointed_in_both(here: Province) -> None:
+    in_both_communes(here, "minh")
+    appoint(here.people["lan"], Office.SIGNER, Unit.objects.get(code=BINH_MINH))
+    both = Wanted((AN_PHU, BINH_MINH), PAGE)
+    speech = signed(services.prepare(here.people["minh"], both, now=NOW), here, "minh")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    assert services.is_on(speech.pk, NOW)
+
+
+def test_a_box_that_was_unticked_stays_so_when_another_area_is_added_and_only_new_boxes_come_ticked(
+    here: Province,
+) -> None:
+    in_both_communes(here, "lan")
     first, second, other = (here.boxes[name].pk for name in ("an phú 1", "an phú 2", "bình minh"))
     sent: dict[str, list[str]] = {"area": [AN_PHU, BINH_MINH], "boxes": [second], "shown": [first, second]}
     client = as_(here, "lan")
