@@ -1,8 +1,10 @@
 """The live connection of a box at whose microphone somebody speaks to other boxes (protocol/README §10)."""
 
 import asyncio
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -11,7 +13,7 @@ from django.utils import timezone
 
 from controller.box_api.live import caller
 from controller.boxes.models import Box
-from controller.core.bodies import Receive, Scope, Send
+from controller.core.bodies import Message, Receive, Scope, Send
 from controller.core.errors import Refused
 from controller.live import relaying, services
 from controller.live.hub import HUB
@@ -27,9 +29,16 @@ REJECTED: Final = 4400
 """Its reason is the code with which a box would refuse the session."""
 NO_BOX: Final = 4404
 """Its reason are the codes that no box in use has."""
+LATE: Final = 4408
 MAX_CODES: Final = 64
+MAX_REASON_BYTES: Final = 123
+"""Of a close frame (RFC 6455 §5.5)."""
+FIRST_S: Final = 10
+"""So long a connection may take to bring its session."""
 _newest: dict[str, object] = {}
 """By session, its newest connection."""
+_open: dict[str, asyncio.Event] = {}
+"""By box, what closes its connection; it has one."""
 
 
 async def talk(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,12 +50,51 @@ async def talk(scope: Scope, receive: Receive, send: Send) -> None:
     if found is None or box is None or box.unit is None:
         await send({"type": "websocket.close", "code": FORBIDDEN})
         return
+    with _only(box.pk) as another:
+        await _serve(found[1], box, _until(another, receive, send), send)
+
+
+@contextlib.contextmanager
+def _only(box: str) -> Iterator[asyncio.Event]:
+    """This connection is the only one of the box; gives what is set once the box has opened another."""
+    if (older := _open.get(box)) is not None:
+        older.set()
+    another = _open[box] = asyncio.Event()
     try:
-        speech = await _begin(found[1], box, receive, send)
+        yield another
+    finally:
+        if _open.get(box) is another:
+            del _open[box]
+
+
+def _until(another: asyncio.Event, receive: Receive, send: Send) -> Receive:
+    """What comes; once the box has opened another connection this one is closed, and nothing comes any more."""
+
+    async def first() -> Message:
+        tasks = asyncio.ensure_future(receive()), asyncio.ensure_future(another.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not another.is_set():
+                return tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+        await send({"type": "websocket.close", "code": OVER})
+        return {"type": "websocket.disconnect"}
+
+    return first
+
+
+async def _serve(session: str, box: Box, receive: Receive, send: Send) -> None:
+    try:
+        async with asyncio.timeout(FIRST_S):
+            speech = await _begin(session, box, receive, send)
+    except TimeoutError:
+        await send({"type": "websocket.close", "code": LATE})
     except relaying.Rejected as rejected:
         await send({"type": "websocket.close", "code": REJECTED, "reason": str(rejected.code)})
     except Refused as refused:
-        await send({"type": "websocket.close", "code": NO_BOX, "reason": refused.message[:100]})
+        await send({"type": "websocket.close", "code": NO_BOX, "reason": _reason(refused.message)})
     else:
         if speech is not None:
             await _relay(speech, receive, send)
@@ -59,9 +107,13 @@ async def _begin(session: str, box: Box, receive: Receive, send: Send) -> Speech
         ids = await sync_to_async(relaying.boxes_of)(_codes(message["text"]), box.pk)
         await send({"type": "websocket.send", "text": json.dumps({"boxes": ids})})
         message = await receive()
-    if not message.get("bytes"):
+    if message["type"] == "websocket.disconnect":
         return None
-    return await sync_to_async(relaying.take)(message["bytes"], session, box, timezone.now())
+    return await sync_to_async(relaying.take)(message.get("bytes") or b"", session, box, timezone.now())
+
+
+def _reason(text: str) -> str:
+    return text.encode(errors="ignore")[:MAX_REASON_BYTES].decode(errors="ignore")
 
 
 def _codes(text: str) -> list[str]:

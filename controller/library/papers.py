@@ -85,9 +85,19 @@ def is_good(data: bytes | None, trust: Trust | None, check: Check) -> bool:
     return True
 
 
+def trusts(units: Iterable[str]) -> dict[str, Trust | None]:
+    """By unit, each asked once: whom boxes there trust; None before the first roots."""
+    return {unit: trust_or_none(unit) for unit in set(units)}
+
+
+def own_keys(person: Person) -> set[bytes]:
+    """The person's registered public keys."""
+    return {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
+
+
 def keys_of(person: Person, role: Role, scope: str, trust: Trust, now: datetime) -> list[bytes]:
     """The person's registered keys with which they hold this role here."""
-    own = {bytes(row.public_key) for row in PersonKey.objects.filter(person=person, revoked=None)}
+    own = own_keys(person)
     return [holder.key for holder in holders(role, scope, trust, now) if holder.key in own]
 
 

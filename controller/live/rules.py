@@ -101,17 +101,21 @@ def session(wanted: Wanted, way: Capacity, trust: Trust, identity: bytes, now_s:
 
 
 def trial(
-    raw: bytes, places: Iterable[tuple[str, str]], trusts: Mapping[str, Trust], now_ms: int, alarms: Mapping[bytes, int]
+    raw: bytes,
+    places: Iterable[tuple[str, str]],
+    trusts: Mapping[str, Trust],
+    now_ms: int,
+    alarms: Mapping[str, Mapping[bytes, int]],
 ) -> Denied | None:
     """The first refusal of a healthy box at each of these places; None where all of them would listen.
 
     `places`: a box's id and its unit; where all boxes of a unit are meant, an empty id and that unit. `trusts` are by
-    unit; `alarms` are those in force, with the levels of their signers.
+    unit; `alarms` by unit are those in force there, with the levels of their signers.
     """
     clock = ClockReading(now_ms, now_ms, ClockQuality.NTP)
     for box, unit in places:
         trust = trusts[unit]
-        verdict = judge(raw, trust, clock, Listener(trust.domain, box, above(unit), (), alarms))
+        verdict = judge(raw, trust, clock, Listener(trust.domain, box, above(unit), (), alarms[unit]))
         if isinstance(verdict, Denied):
             return verdict
     return None

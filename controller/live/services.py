@@ -30,6 +30,7 @@ from controller.orders.models import EmergencyOrder
 from controller.schedules import facts
 from controller.units.rules import above, covers
 from protocol.codec import decode, encode
+from protocol.compose import ENTROPY_BYTES
 from protocol.errors import ProtocolError
 from protocol.ids import key_id
 from protocol.live import MAX_BOXES, MAX_GROUP_BYTES, MAX_SESSION_BYTES, SPEAKING, LiveSession, VoiceGroup
@@ -193,10 +194,10 @@ def attachable(person: Person, area: Iterable[str], now: datetime) -> list[Emerg
 
 @transaction.atomic
 def end(speech: Speech, by: Person, *, now: datetime | None = None) -> Speech:
-    """End it: who speaks, or who may sign where it is heard. The boxes fall silent. Raises `NotAllowed`."""
+    """End it, where `may_end` says so. The boxes fall silent. Raises `NotAllowed`."""
     now = now or timezone.now()
     speech = Speech.objects.get(pk=speech.pk)
-    if not may_end(speech, by):
+    if not may_end(speech, by, now):
         raise NotAllowed("session", _("Bạn không dừng được phiên phát này."), speech.author)
     if standing(speech, now) is not Standing.OVER:
         speech.ended_at, speech.ended_by = now, by
@@ -205,9 +206,18 @@ def end(speech: Speech, by: Person, *, now: datetime | None = None) -> Speech:
     return speech
 
 
-def may_end(speech: Speech, person: Person) -> bool:
-    """Who speaks, and who may sign in some unit where it is heard."""
-    return speech.person_id == person.pk or any(accounts.may(person, Action.SIGN, unit) for unit in speech.area)
+def may_end(speech: Speech, person: Person, now: datetime) -> bool:
+    """Who speaks, and who may sign in its role or an emergency's in all of its area, at its level or a higher one."""
+    if speech.person_id == person.pk:
+        return True
+    record, at = read(speech), int(now.timestamp())
+    if not all(accounts.may(person, Action.SIGN, unit) for unit in record.area):
+        return False
+    trust = people.trust_of(record.area)
+    speaker = [holder.key for holder in trust.holders_of(record.id[:-ENTROPY_BYTES], record.role, at)]
+    theirs = capacity.capacities(speaker, (record.role,), record.area, trust, at)
+    own = capacity.capacities(people.keys_of(person), {record.role, Role.EMERGENCY}, record.area, trust, at)
+    return bool(own) and (not theirs or min(way.level for way in own) <= theirs[0].level)
 
 
 def quiet_until(area: Iterable[str], now: datetime) -> datetime | None:
@@ -301,6 +311,7 @@ def concerns(identity: str, box: str, unit: str, now: datetime) -> bool:
 
 
 def meant(speech: Speech) -> models.QuerySet[Box]:
-    """The boxes that are to listen, as they are now."""
-    found = locking.boxes_in(speech.area).exclude(pk=speech.box_id or "").order_by("unit__code", "name")
-    return found.filter(pk__in=speech.boxes) if speech.boxes else found
+    """The boxes that are to listen, as they are now: of those that the signed bytes name."""
+    record = read(speech)
+    found = locking.boxes_in(record.area).exclude(pk=speech.box_id or "").order_by("unit__code", "name")
+    return found.filter(pk__in=record.boxes) if record.boxes else found

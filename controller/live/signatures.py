@@ -4,6 +4,8 @@ Each signature is one transaction, audited. All of them are over the same bytes,
 will speak: whoever signs second lets that page speak and no other.
 """
 
+import functools
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,10 +21,12 @@ from controller.core.errors import NotAllowed, Refused
 from controller.live import rules, services
 from controller.live.models import Speech, SpeechSignature
 from controller.live.rules import Standing
-from controller.orders import people, rollcall
+from controller.orders import capacity, people, rollcall
 from controller.orders.capacity import Capacity
+from controller.orders.models import EmergencyOrder
 from controller.outbox import services as outbox
 from controller.outbox.models import Kind
+from controller.units.rules import covers
 from protocol import topics
 from protocol.errors import ProtocolError
 from protocol.live import LiveSession
@@ -30,6 +34,7 @@ from protocol.order import MessageType
 from protocol.refusals import RejectCode, sentence
 from protocol.roles import Role
 from protocol.signing import Family, SignedBy, assemble
+from protocol.trust import Trust
 
 
 @transaction.atomic
@@ -80,8 +85,12 @@ def may_sign(person: Person, speech: Speech, now: datetime) -> Capacity | None:
     """As whom this person could sign now; None when there is no way, or it is not this person's turn."""
     if services.standing(speech, now) is not Standing.WAITING:
         return None
+    return _first(speech, person, _ways(speech, person, now))
+
+
+def _first(speech: Speech, person: Person, found: tuple[Capacity, ...]) -> Capacity | None:
+    """The first of these ways; None when there is none, or it is not this person's turn."""
     try:
-        found = _ways(speech, person, now)
         for way in found:
             _in_turn(speech, person, way)
     except Refused:
@@ -92,7 +101,13 @@ def may_sign(person: Person, speech: Speech, now: datetime) -> Capacity | None:
 def to_sign(person: Person, now: datetime) -> list[Speech]:
     """Sessions that wait for this person's signature, and that somebody else will speak in."""
     rows = Speech.objects.filter(sent_at=None, ended_at=None, sign_by__gt=now).exclude(person=person)
-    return [row for row in rows.select_related("person") if may_sign(person, row, now) is not None]
+    own, keys = accounts.where(person, Action.SIGN), people.keys_of(person)
+    trust_of = functools.cache(people.trust_of)
+    return [
+        row
+        for row in rows.select_related("person").prefetch_related("signatures")
+        if _first(row, person, _ways_with(row, own, keys, trust_of, now)) is not None
+    ]
 
 
 def who_else(speech: Speech, now: datetime) -> str:
@@ -103,9 +118,22 @@ def who_else(speech: Speech, now: datetime) -> str:
 
 
 def _ways(speech: Speech, person: Person, now: datetime) -> tuple[Capacity, ...]:
-    if not all(accounts.may(person, Action.SIGN, unit) for unit in speech.area):
+    own, keys = accounts.where(person, Action.SIGN), people.keys_of(person)
+    return _ways_with(speech, own, keys, people.trust_of, now)
+
+
+def _ways_with(
+    speech: Speech,
+    own: Iterable[str],
+    keys: Iterable[bytes],
+    trust_of: Callable[[tuple[str, ...]], Trust],
+    now: datetime,
+) -> tuple[Capacity, ...]:
+    """`own`: the units in which the person signs; `keys`: the person's."""
+    area = tuple(speech.area)
+    if not all(any(covers(code, unit) for code in own) for unit in area):
         return ()
-    return tuple(way for way in services.ways(person, speech.area, now) if way.role == speech.role)
+    return capacity.capacities(keys, (Role(speech.role),), area, trust_of(area), int(now.timestamp()))
 
 
 def _in_turn(speech: Speech, person: Person, way: Capacity) -> None:
@@ -139,19 +167,28 @@ def refusal(speech: Speech, envelope: bytes, now: datetime) -> RejectCode | None
 
     Where a box that it names is not there any more, nobody is known who could listen.
     """
-    alarms = {bytes.fromhex(alarm.pk): alarm.level or 0 for alarm in rollcall.alarms(now)}
-    places = _places(speech)
-    if len(places) < len(speech.boxes):
+    record = services.read(speech)
+    places = _places(speech, record)
+    if len(places) < len(record.boxes):
         return RejectCode.AREA
-    trusts = people.trusts({unit for _box, unit in places})
-    denied = rules.trial(envelope, places, trusts, int(now.timestamp() * 1000), alarms)
+    units = {unit for _box, unit in places}
+    given = rollcall.alarms(now)
+    alarms = {unit: _alarms(unit, given) for unit in units}
+    denied = rules.trial(envelope, places, people.trusts(units), int(now.timestamp() * 1000), alarms)
     return None if denied is None else denied.code
 
 
-def _places(speech: Speech) -> list[tuple[str, str]]:
+def _alarms(unit: str, orders: Iterable[EmergencyOrder]) -> dict[bytes, int]:
+    """Those of the alarms that are in force in all of this unit, with the levels of their signers."""
+    return {
+        bytes.fromhex(order.pk): order.level or 0 for order in orders if any(covers(code, unit) for code in order.area)
+    }
+
+
+def _places(speech: Speech, record: LiveSession) -> list[tuple[str, str]]:
     """Where it is tried: the boxes that it names, or the units of its area."""
-    if not speech.boxes:
-        return [("", unit) for unit in speech.area]
+    if not record.boxes:
+        return [("", unit) for unit in record.area]
     return [(box, unit or "") for box, unit in services.meant(speech).values_list("pk", "unit__code")]
 
 

@@ -1,6 +1,6 @@
 """The pages of live voice: where and how long, then the signature, then the button."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.contrib import messages
@@ -25,10 +25,11 @@ from controller.live.models import Speech
 from controller.live.rules import Standing
 from controller.orders import cards, locking
 from controller.orders.cards import concerns
+from controller.orders.models import EmergencyOrder
 from controller.orders.views import areas_for
 from controller.units.models import Unit
 from protocol.ids import enrolment_code
-from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING, WARM_MS
+from protocol.live import BITRATE, FRAME_MS, GROUP_FRAMES, MAX_BOXES, RATE_HZ, SPEAKING, WARM_MS, LiveSession
 from protocol.roles import Role
 from protocol.signing import Family
 
@@ -57,21 +58,27 @@ def new(request: HttpRequest) -> HttpResponse:
     several = max((persons for _code, _name, persons in areas), default=1) > 1
     context = {"form": form, "areas": areas, "blocked": blocked, "on_air": on_air, "several": several}
     context["wait"] = rules.WAIT_S // 60
-    return render(request, "live/new.html", context | _boxes(person, area, request.POST.getlist("boxes"), now))
+    sent = request.POST
+    return render(
+        request, "live/new.html", context | _boxes(person, area, sent.getlist("boxes"), sent.getlist("shown"), now)
+    )
 
 
-@require_GET
+@require_POST
 def boxes(request: HttpRequest) -> HttpResponse:
-    """The boxes of the areas that are chosen on the page, to choose among."""
-    context = _boxes(person_of(request), request.GET.getlist("area"), request.GET.getlist("boxes"), timezone.now())
+    """The boxes of the areas that are chosen on the page, to choose among. Posted: a query has no room for so many."""
+    asked, person = request.POST, person_of(request)
+    context = _boxes(person, asked.getlist("area"), asked.getlist("boxes"), asked.getlist("shown"), timezone.now())
     return render(request, "live/boxes.html", context)
 
 
-def _boxes(person: Person, area: list[str], chosen: list[str], now: datetime) -> dict[str, object]:
-    """Boxes of those of the areas in which the person may speak, with whether each is chosen: all, where none is."""
+def _boxes(person: Person, area: list[str], chosen: list[str], shown: list[str], now: datetime) -> dict[str, object]:
+    """Boxes of those of the areas in which the person may speak, with whether each is chosen: as it was, where the page
+    has shown it already, and else it is.
+    """
     mine = {code for code, _name, _persons in _areas(person, now)[0]}
     found = list(locking.boxes_in(sorted(mine.intersection(area))).order_by("unit__code", "name")) if mine else []
-    rows = [(box, enrolment_code(box.pk), not chosen or box.pk in chosen) for box in found]
+    rows = [(box, enrolment_code(box.pk), box.pk in chosen or box.pk not in shown) for box in found]
     return {"boxes": rows[:SHOWN], "too_many": len(rows) > SHOWN, "count": len(rows), "most": MAX_BOXES}
 
 
@@ -127,21 +134,16 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
     speech.refresh_from_db()
     standing, record = services.standing(speech, now), services.read(speech)
     mine = speech.person_id == person.pk
-    names = dict(Unit.objects.filter(code__in=speech.area).values_list("code", "name"))
     context = {
         "speech": speech,
         "refused": refused,
         "standing": standing.value,
         "stopped": rules.stopped(speech.ended_at, speech.heard_at, speech.expires, now),
         "mine": mine,
-        "area": ", ".join(names.get(code, code) for code in speech.area),
-        "alarm": None if speech.attached is None else cards.card(speech.attached, now),
-        "meant": services.meant(speech).count(),
-        "chosen": list(services.meant(speech)) if speech.boxes else [],
-        "quiet_until": None if speech.attached or standing is Standing.OVER else services.quiet_until(speech.area, now),
-        "may_end": standing in (Standing.ON, Standing.WAITING) and services.may_end(speech, person),
+        **_signed(speech, record, now),
+        "quiet_until": None if record.attached or standing is Standing.OVER else services.quiet_until(record.area, now),
+        "may_end": standing in (Standing.ON, Standing.WAITING) and services.may_end(speech, person, now),
         "signed": list(speech.signatures.all()),
-        "as_province": speech.role == Role.EMERGENCY,
     }
     way = signatures.may_sign(person, speech, now)
     if standing is Standing.WAITING and way is None:
@@ -173,6 +175,23 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
     return render(request, "live/session.html", context, status=status)
 
 
+def _signed(speech: Speech, record: LiveSession, now: datetime) -> dict[str, object]:
+    """What the signatures are for: read from the very bytes, whatever the row's columns say."""
+    names = dict(Unit.objects.filter(code__in=record.area).values_list("code", "name"))
+    meant = list(services.meant(speech))
+    alarm = EmergencyOrder.objects.filter(pk=record.attached.hex()).first() if record.attached else None
+    return {
+        "area": ", ".join(names.get(code, code) for code in record.area),
+        "attached": record.attached.hex() if record.attached else "",
+        "alarm": None if alarm is None else cards.card(alarm, now),
+        "meant": len(meant),
+        "chosen": meant if record.boxes else [],
+        "as_province": record.role is Role.EMERGENCY,
+        "reason": record.reason,
+        "latest": datetime.fromtimestamp(record.expires, UTC),
+    }
+
+
 def _signing_words(speech: Speech, *, mine: bool) -> str:
     if not mine:
         return _("Ký, cho phép nói")
@@ -192,7 +211,7 @@ def _alarms(person: Person, units: list[str], now: datetime) -> list[tuple[str, 
 
 
 def _found(request: HttpRequest, identity: str) -> Speech:
-    row = Speech.objects.select_related("attached", "person", "box").filter(pk=identity).first()
+    row = Speech.objects.select_related("person", "box").filter(pk=identity).first()
     if row is None or not concerns(accounts.where(person_of(request), Action.VIEW), row.area):
         raise Http404
     return row

@@ -26,11 +26,13 @@ from controller.schedules.exceptions import Standing
 from controller.schedules.forms import LineForm
 from controller.schedules.models import BoardLine
 from controller.schedules.places import own_unit
+from controller.units.models import Unit
 from controller.units.services import inside, options
 from protocol.approval import open_approval
 from protocol.board import page
 from protocol.roles import Role
 from protocol.signing import Family
+from protocol.trust import Trust
 
 SHOWN: Final = 50
 """Lines in the list, the newest first."""
@@ -51,8 +53,10 @@ def index(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("schedules:line", row.pk)
     shown = BoardLine.objects.filter(inside("unit__code", where(person, Action.VIEW))).select_related("unit", "author")
+    rows = list(shown[:SHOWN])
+    trusts = papers.trusts(row.unit.code for row in rows)
     facts = {
-        "rows": [(row, standing(row, now)) for row in shown[:SHOWN]],
+        "rows": [(row, standing(row, trusts[row.unit.code], now)) for row in rows],
         "form": form,
         "may_write": bool(where(person, Action.EDIT)),
         "unit_options": options(),
@@ -60,14 +64,15 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "schedules/lines.html", facts)
 
 
-def standing(row: BoardLine, now: dt.datetime) -> Standing:
+def standing(row: BoardLine, trust: Trust | None, now: dt.datetime) -> Standing:
+    """How it stands for boxes of its unit that trust like this."""
     if row.dropped_at is not None:
         return Standing(_("đã bỏ"), "off")
     if row.until <= now:
         return Standing(_("đã hết giờ"), "off")
     if row.envelope is None:
         return Standing(_("chờ ký"), "waiting")
-    if not papers.is_good(bytes(row.envelope), papers.trust_or_none(row.unit.code), open_approval):
+    if not papers.is_good(bytes(row.envelope), trust, open_approval):
         return Standing(_("chữ ký không còn giá trị"), "fault")
     return Standing(_("đã duyệt"), "good")
 
@@ -76,13 +81,12 @@ def to_sign(person: Person, now: dt.datetime) -> list[BoardLine]:
     """Those that wait for this person's signature."""
     rows = BoardLine.objects.filter(envelope=None, dropped_at=None, until__gt=now).exclude(author=person)
     own = rows.filter(inside("unit__code", where(person, Action.APPROVE))).exclude(signatures__person=person)
-    found = own.select_related("unit", "author").order_by("until")[:SHOWN]
-    return [row for row in found if _keys(person, row, now)]
-
-
-def _keys(person: Person, row: BoardLine, now: dt.datetime) -> list[bytes]:
-    trust = papers.trust_or_none(row.unit.code)
-    return [] if trust is None else papers.keys_of(person, Role.CONTENT, row.unit.code, trust, now)
+    found = list(own.select_related("unit", "author").order_by("until")[:SHOWN])
+    able, keys = set[str](), papers.own_keys(person) if found else set()
+    for unit, trust in papers.trusts(row.unit.code for row in found).items():
+        if trust and any(holder.key in keys for holder in papers.holders(Role.CONTENT, unit, trust, now)):
+            able.add(unit)
+    return [row for row in found if row.unit.code in able]
 
 
 @require_GET
@@ -128,8 +132,12 @@ def _page(request: HttpRequest, row: BoardLine, *, refused: str = "", status: in
     trust = papers.trust_or_none(row.unit.code)
     shown: dict[str, Any] = {
         "row": row,
-        "asked": {"text": asked.title, "until": dt.datetime.fromtimestamp(asked.expires, dt.UTC)},
-        "standing": standing(row, now),
+        "asked": {
+            "text": asked.title,
+            "where": Unit.objects.filter(code=asked.scope).values_list("name", flat=True).first() or asked.scope,
+            "until": dt.datetime.fromtimestamp(asked.expires, dt.UTC),
+        },
+        "standing": standing(row, trust, now),
         "signatures": row.signatures.select_related("person"),
         "refused": refused,
         "may_drop": row.dropped_at is None and row.until > now and lines.may_drop(row, person),
@@ -137,7 +145,7 @@ def _page(request: HttpRequest, row: BoardLine, *, refused: str = "", status: in
     }
     if lines.waits(row, now) and trust is not None:
         approver = may(person, Action.APPROVE, row.unit.code)
-        keys = _keys(person, row, now) if approver else []
+        keys = papers.keys_of(person, Role.CONTENT, row.unit.code, trust, now) if approver else []
         has_signed = row.signatures.filter(person=person).exists()
         shown |= {"waits": True, "own": person.pk == row.author_id, "has_signed": has_signed}
         shown["who"] = papers.who_may(Role.CONTENT, asked.scope, trust, now)

@@ -16,8 +16,10 @@ from controller.accounts.models import Audit
 from controller.box_api.talk import MAX_CODES, _codes
 from controller.boxes.models import Box, Stage
 from controller.core.errors import Refused
-from controller.live import relaying, services
+from controller.live import relaying, services, signatures
 from controller.live.models import Speech
+from controller.orders import services as orders
+from controller.orders.composing import Alarm
 from controller.outbox.models import Message
 from protocol import topics
 from protocol.codec import encode
@@ -104,6 +106,32 @@ def test_what_boxes_would_refuse_is_refused_and_not_sent(
     assert rejected.value.code is code
     assert not Speech.objects.exists()
     assert not Message.objects.filter(kind="order").exists()
+
+
+@pytest.mark.parametrize(
+    ("area", "boxes", "code"),
+    [
+        (AN_PHU, (), None),
+        (BINH_MINH, (), RejectCode.AUTHORITY),
+        ("77", (), RejectCode.AUTHORITY),
+        ("77", ("an phú 1",), None),
+        ("77", ("an phú 1", "bình minh"), RejectCode.AUTHORITY),
+    ],
+)
+def test_it_speaks_in_an_alarm_only_where_that_alarm_is_in_force(
+    here: Province, area: str, boxes: tuple[str, ...], code: RejectCode | None
+) -> None:
+    alarm = orders.prepare(here.people["lan"], Alarm(message=1, area=(AN_PHU,), role=Role.COMMUNE), now=NOW)
+    alarm = province.signed(alarm, here, "lan")
+    record = session(
+        id=order_id(key("hoa").public_key, b"at the hall."),
+        role=Role.EMERGENCY,
+        area=(area,),
+        boxes=tuple(sorted(here.boxes[name].pk for name in boxes)),
+        attached=bytes.fromhex(alarm.pk),
+    )
+    speech = Speech(payload=encode(record))
+    assert signatures.refusal(speech, signed(record, "hoa", "minh"), NOW) is code
 
 
 def test_bytes_that_are_no_session_and_a_session_under_another_name_are_refused(here: Province) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts.models import Audit
+from controller.accounts.models import Role as Office
+from controller.accounts.services import appoint
 from controller.accounts.signing import to_base64url
 from controller.boxes.models import Box, Stage
 from controller.cli.roots import sign_roots
@@ -28,6 +31,7 @@ from controller.orders.composing import Alarm
 from controller.orders.models import EmergencyOrder
 from controller.outbox.models import Message
 from controller.trust.services import import_roots
+from controller.units.models import Unit
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.ids import box_id
@@ -258,12 +262,50 @@ def test_the_page_offers_the_boxes_of_the_area_all_of_them_chosen(here: Province
     page = client.get(reverse("live:new")).text
     assert page.count('name="boxes"') == page.count(" checked>") - 1 == 2  # and the area itself
     assert "bình minh" not in page
-    assert "bình minh" not in client.get(reverse("live:boxes"), {"area": BINH_MINH}).text
+    assert "bình minh" not in client.post(reverse("live:boxes"), {"area": BINH_MINH}).text
     answer = client.post(
         reverse("live:new"), {"area": [AN_PHU], "minutes": "10", "key": to_base64url(PAGE), "offered": "1"}
     )
     assert "ít nhất một hộp" in answer.text
     assert not Speech.objects.exists()
+
+
+def in_both_communes(here: Province, who: str) -> None:
+    """From now on this person is of An Phú and of Bình Minh."""
+    for code in (AN_PHU, BINH_MINH):
+        appoint(here.people[who], Office.SIGNER, Unit.objects.get(code=code))
+    record = province.roots(here, NOW, 2)
+    holders = tuple(
+        msgspec.structs.replace(one, scope=(AN_PHU, BINH_MINH), roles=(Role.COMMUNE,))
+        if one.key == key(who).public_key
+        else one
+        for one in record.holders
+    )
+    import_roots(sign_roots(msgspec.structs.replace(record, holders=holders), key("root")), now=NOW)
+
+
+def test_who_is_of_one_commune_does_not_end_a_voice_in_two_though_appointed_in_both(here: Province) -> None:
+    in_both_communes(here, "minh")
+    appoint(here.people["lan"], Office.SIGNER, Unit.objects.get(code=BINH_MINH))
+    both = Wanted((AN_PHU, BINH_MINH), PAGE)
+    speech = signed(services.prepare(here.people["minh"], both, now=NOW), here, "minh")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    assert services.is_on(speech.pk, NOW)
+
+
+def test_a_box_that_was_unticked_stays_so_when_another_area_is_added_and_only_new_boxes_come_ticked(
+    here: Province,
+) -> None:
+    in_both_communes(here, "lan")
+    first, second, other = (here.boxes[name].pk for name in ("an phú 1", "an phú 2", "bình minh"))
+    sent: dict[str, list[str]] = {"area": [AN_PHU, BINH_MINH], "boxes": [second], "shown": [first, second]}
+    client = as_(here, "lan")
+    page = client.post(reverse("live:boxes"), sent).text
+    assert re.findall(r'name="boxes" value="(\w+)" checked', page) == [second, other]
+    assert set(re.findall(r'name="shown" value="(\w+)"', page)) == {first, second, other}
+    page = client.post(reverse("live:boxes"), sent | {"area": [AN_PHU], "boxes": []}).text
+    assert re.findall(r'name="boxes" value="(\w+)" checked', page) == []
 
 
 def test_an_area_of_too_many_boxes_is_heard_as_a_whole(here: Province) -> None:
@@ -273,7 +315,7 @@ def test_an_area_of_too_many_boxes_is_heard_as_a_whole(here: Province) -> None:
         Box.objects.create(
             id=name, public_key=name.encode(), name=name, unit=unit, state=Stage.APPROVED, enrolled_at=NOW
         )
-    page = as_(here, "lan").get(reverse("live:boxes"), {"area": AN_PHU}).text
+    page = as_(here, "lan").post(reverse("live:boxes"), {"area": AN_PHU}).text
     assert f"có {SHOWN + 2} hộp, tất cả sẽ nghe" in page
     assert 'name="boxes"' not in page
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.accounts.signing import to_base64url
 from controller.core.errors import NotAllowed, Refused
+from controller.core.times import ZONE
 from controller.live import rules, services, signatures
 from controller.live.models import Speech
 from controller.live.rules import Standing, Wanted
@@ -105,6 +108,20 @@ def test_somebody_of_one_commune_signs_nothing_of_the_provinces(here: Province) 
     assert signatures.to_sign(here.people["minh"], NOW) == [speech]
 
 
+def test_twenty_sessions_that_wait_ask_the_database_no_more_than_one(here: Province) -> None:
+    def asked() -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            waiting = signatures.to_sign(here.people["minh"], NOW)
+        return len(waiting), len(queries)
+
+    found = [asked()]
+    for _ in range(20):
+        signed(prepared(here), here, "hoa")
+        found.append(asked())
+    assert [waiting for waiting, _queries in found] == list(range(21))
+    assert found[0][1] <= found[1][1] == found[20][1]
+
+
 def test_the_second_signature_comes_within_ten_minutes_or_the_session_lapses(here: Province) -> None:
     speech = signed(prepared(here), here, "hoa")
     late = NOW + dt.timedelta(seconds=rules.WAIT_S)
@@ -150,6 +167,61 @@ def test_a_communes_officer_does_not_end_the_provinces_voice(here: Province) -> 
         services.end(speech, here.people["lan"], now=NOW)
     services.end(speech, here.people["minh"], now=NOW)
     assert not services.is_on(speech.pk, NOW)
+
+
+@pytest.mark.parametrize("area", [(AN_PHU, BINH_MINH), (AN_PHU,)])
+def test_in_a_part_or_in_the_whole_of_its_area_a_commune_ends_no_voice_in_the_provinces_alarm(
+    here: Province, area: tuple[str, ...]
+) -> None:
+    order = orders.prepare(here.people["hoa"], Alarm(message=1, area=area, role=Role.EMERGENCY), now=NOW)
+    for name in ("hoa", "minh"):
+        order = province.signed(order, here, name)
+    speech = signed(prepared(here, area=area, attached=order.pk), here, "hoa")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    speech = signed(speech, here, "minh")
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["lan"], now=NOW)
+    assert services.is_on(speech.pk, NOW)
+    services.end(speech, here.people["minh"], now=NOW)
+    assert not services.is_on(speech.pk, NOW)
+
+
+def test_whose_appointment_is_over_ends_nothing_though_their_key_is_listed_still(here: Province) -> None:
+    speech = signed(signed(prepared(here), here, "hoa"), here, "minh")
+    here.people["minh"].appointments.all().delete()
+    with pytest.raises(NotAllowed):
+        services.end(speech, here.people["minh"], now=NOW)
+
+
+def test_who_signs_second_reads_what_is_signed_whatever_the_rows_columns_say(here: Province) -> None:
+    at = timezone.now()
+    order = orders.prepare(here.people["hoa"], Alarm(message=1, area=("77",), role=Role.EMERGENCY), now=at)
+    for name in ("hoa", "minh"):
+        order = province.signed(order, here, name, at=at)
+    chosen = (here.boxes["an phú 2"].pk, here.boxes["bình minh"].pk)
+    speech = signed(prepared(here, at=at, boxes=chosen, attached=order.pk), here, "hoa", at=at)
+    address = reverse("live:session", args=[speech.pk])
+    page = facts(as_(here, "minh").get(address).text)
+    assert "Dừng chậm nhất lúc" in page
+    assert f"{(at + 20 * MINUTE).astimezone(ZONE):%H:%M:%S}" in page
+    for words in (
+        "Tỉnh Bà Rịa",
+        "an phú 2, bình minh",
+        "bão số 3",
+        reverse("orders:order", args=[order.pk]),
+        "cấp ra lệnh khẩn cấp",
+    ):
+        assert words in page
+    Speech.objects.filter(pk=speech.pk).update(
+        area=[AN_PHU], boxes=[], attached=None, reason="thử", minutes=5, role=Role.COMMUNE
+    )
+    assert facts(as_(here, "minh").get(address).text) == page
+
+
+def facts(page: str) -> str:
+    """From the heading to the end of the list of facts."""
+    return page[page.index("<h1>") : page.index("</dl>")]
 
 
 def test_the_pages_lead_two_people_in_two_browsers_to_one_button(here: Province) -> None:

@@ -1,25 +1,30 @@
 """Lan writes a line, Hoa signs it, and it stands beside the clocks of boards until its end."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from controller.accounts import signing
-from controller.accounts.models import Audit, Person
+from controller.accounts.models import Audit, Person, Role
+from controller.accounts.services import appoint
 from controller.boxes.models import BoxState
 from controller.core.errors import NotAllowed, Refused
 from controller.core.times import ZONE
 from controller.library import files
-from controller.schedules import lines, services
+from controller.schedules import lines, services, weather
 from controller.schedules.lines import MAX_TEXT
 from controller.schedules.models import BoardLine
 from controller.schedules.signing import domain, schedule_signer
 from controller.trust.services import trust_of
+from controller.units.models import Unit
 from controller.units.rules import above
 from controller.worker.loop import do_all
 from protocol.approval import judge_manifest
@@ -107,6 +112,16 @@ def test_the_page_shows_it_as_boards_will(here: Office) -> None:
     assert browser(here.hoa).get(reverse("schedules:line-board", args=[row.pk]) + "?bang=96x16").status_code == 200
 
 
+def test_who_signs_reads_text_and_place_from_what_is_signed(here: Office) -> None:
+    row, other = written(here), Unit.objects.get(code=NEXT)
+    BoardLine.objects.filter(pk=row.pk).update(text="Trời đẹp", unit=other)
+    appoint(here.hoa, Role.APPROVER, other)
+    page = browser(here.hoa).get(reverse("schedules:line", args=[row.pk])).text
+    assert here.ward.name in page
+    assert other.name not in page
+    assert "Trời đẹp" not in page
+
+
 def test_of_two_the_newer_stands_there(here: Office) -> None:
     for text in (WEATHER, "Mưa to"):
         signed(written(here, text), here.hoa)
@@ -165,3 +180,37 @@ def test_lines_of_past_years_are_not_looked_through() -> None:
     assert "lines_that_count (until>?)" in counts.explain()
     assert "lines_to_sign (until>?)" in open_now.filter(envelope=None).order_by("until").explain()
     assert "USING INDEX lines_by_age" in BoardLine.objects.all()[:30].explain()
+
+
+def asked(work: Callable[[], object]) -> int:
+    """How many questions it puts to the database."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return len(queries)
+
+
+def test_twenty_lines_that_wait_ask_the_database_no_more_than_one(here: Office) -> None:
+    def home() -> list[BoardLine]:
+        return weather.to_sign(here.hoa, timezone.now())
+
+    none = asked(home)
+    written(here)
+    one = asked(home)
+    for _ in range(19):
+        written(here)
+    assert none <= one == asked(home)
+    assert len(home()) == 20
+
+
+def test_the_list_of_twenty_signed_lines_asks_the_database_no_more_than_that_of_one(here: Office) -> None:
+    def page() -> str:
+        return browser_of_lan.get(reverse("schedules:lines")).text
+
+    browser_of_lan = browser(here.lan)
+    signed(written(here), here.hoa)
+    page()
+    one = asked(page)
+    for _ in range(19):
+        signed(written(here), here.hoa)
+    assert asked(page) == one
+    assert page().count("đã duyệt") == 20
