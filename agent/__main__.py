@@ -21,6 +21,7 @@ from agent import config as box_config
 from agent import swarm
 from agent.core import pin, wording
 from agent.core.code import approve_url, qr_text
+from agent.core.panel import DEBOUNCE_MS, Code
 from agent.daemon import VERSION, box_of, forget_time, run_box
 from agent.drivers.systemd import Notifier
 from agent.errors import AgentError, ConfigError, LinkError, StoreError
@@ -32,7 +33,13 @@ OK: Final = 0
 FAILED: Final = 1
 WRONG_USE: Final = 2
 TALK_RENEW_S: Final = 1.0
+COUNTS_S: Final = 5 * DEBOUNCE_MS / 1_000
+"""So long after an edge the panel has taken it."""
 DEFAULT_CONFIG: Final = Path("/etc/loalang/box.toml")
+
+
+class MisuseError(AgentError):
+    """The call says what no command understands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _set_up_log()
     try:
         return int(options.do(options))
-    except ConfigError as error:
+    except (ConfigError, MisuseError) as error:
         return _complain([error], language, WRONG_USE)
     except AgentError as error:
         return _complain([error], language, FAILED)
@@ -93,12 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     wire = at_the_box(
         "wire", 'đóng, mở một tiếp điểm giả (panel.driver = "fake") / close or open a pretended contact', _wire
     )
-    wire.add_argument("contact", metavar="CONTACT", help="emergency, key, stop …")
-    wire.add_argument("position", choices=("on", "off"))
+    wire.add_argument("words", nargs="+", metavar="CONTACT on|off", help="emergency on, key off, select 2 on …")
     panel_code = command(
         "panel-code", "mã mở khóa nút khẩn cấp, để ghi vào box.toml / a code of the panel, for box.toml", _panel_code
     )
     panel_code.add_argument("--duress", action="store_true", help="mã khi bị ép buộc / the duress code")
+    panel_code.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="BOX.TOML")
     panel_code.add_argument("--lang", choices=("vi", "en"), default=_language())
     simulate = command(
         "simulate", "nhiều hộp giả lập trong một tiến trình / many simulated boxes in one process", _simulate
@@ -172,7 +179,13 @@ def _speak_code(options: argparse.Namespace) -> int:
 def _talk(options: argparse.Namespace) -> int:
     """Hold-to-talk: the daemon closes the microphone by itself when nobody says any more that it is held."""
     words = _TALK[options.lang]
-    if not _ask(options, "talk", on=True, **_to_whom(options))["open"]:
+    whom = _to_whom(options)
+    try:
+        is_open = _ask(options, "talk", on=True, **whom)["open"]
+    except KeyboardInterrupt:  # it may be open already
+        _ask(options, "talk", on=False)
+        return _print(options, {"open": False}, words["closed"])
+    if not is_open:
         raise AgentError(_TALK["en"]["locked"], vi=_TALK["vi"]["locked"])
     print(words["open"] if options.to is None else words["opening"], file=sys.stderr)
     said = ""
@@ -201,13 +214,23 @@ def _to_whom(options: argparse.Namespace) -> dict[str, object]:
             vi=f"--to {wrong[0]}: hãy ghi 'commune', hoặc mã hộp dạng XXXX-XXXX, cách nhau bằng dấu phẩy",
         )
     asked = _TALK[options.lang]["code"]
-    code = getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().strip()
+    code = _secret(asked) if sys.stdin.isatty() else sys.stdin.readline().strip()
     return {"to": codes, "code": code}
 
 
 def _wire(options: argparse.Namespace) -> int:
-    answer = _ask(options, "wire", contact=options.contact, on=options.position == "on")
-    return _print(options, answer, " ".join(answer["lit"]) or "–")
+    """What the lamps show is asked for once the contact has been still for long enough to count."""
+    *contact, position = options.words
+    if not contact or position not in ("on", "off"):
+        said = " ".join(options.words)
+        raise MisuseError(
+            f"{said!r}: write which contact, then on or off, such as: wire key on, wire select 2 on",
+            vi=f"{said!r}: hãy ghi tên tiếp điểm, rồi on hoặc off, như: wire key on, wire select 2 on",
+        )
+    answer = _ask(options, "wire", contact=" ".join(contact), on=position == "on")
+    time.sleep(COUNTS_S)
+    lamps = _ask(options, "status")["lamps"]
+    return _print(options, {**answer, "lamps": lamps}, "\n".join(wording.lamps(lamps, options.lang)) or "–")
 
 
 _TALK: Final = {
@@ -230,16 +253,58 @@ _TALK: Final = {
 
 def _panel_code(options: argparse.Namespace) -> int:
     """The hash of a code, as box.toml wants it; the code itself is written nowhere."""
-    ask_vi, ask_en = "Mã số (ít nhất 8 chữ số): ", "Code (8 digits at least): "
-    entered = getpass.getpass(ask_vi if options.lang == "vi" else ask_en)
-    if len(entered) < pin.MIN_CODE or entered != getpass.getpass("… "):
-        raise AgentError(
-            f"two codes that are equal, {pin.MIN_CODE} digits at least, are needed",
-            vi=f"phải nhập hai lần giống nhau, ít nhất {pin.MIN_CODE} chữ số",
-        )
-    key = "duress_code" if options.duress else "code"
+    words = _CODES[options.lang]
+    entered = _secret(words["first"])
+    if not re.fullmatch(r"[0-9]+", entered) or len(entered) < pin.MIN_CODE:
+        raise AgentError(_CODES["en"]["digits"], vi=_CODES["vi"]["digits"])
+    if entered != _secret(words["again"]):
+        raise AgentError(_CODES["en"]["differ"], vi=_CODES["vi"]["differ"])
+    key, other = ("duress_code", "code") if options.duress else ("code", "duress_code")
+    if pin.judge(entered, _written(options.config, other), "") is Code.RIGHT:
+        raise AgentError(_CODES["en"]["same"].format(other), vi=_CODES["vi"]["same"].format(other))
     print(f'{key} = "{pin.hash_of(entered, secrets.token_bytes(pin.SALT_BYTES))}"')
     return OK
+
+
+def _written(config: Path, key: str) -> str:
+    """The hash of a code in this box.toml; empty where there is none to compare with."""
+    if not config.is_file():
+        return ""
+    try:
+        panel = box_config.load(config).panel
+    except ConfigError as error:
+        for language, text in (("vi", "chưa so được với mã kia"), ("en", "not compared with the other code")):
+            print(f"{text}: {error.said(language)}", file=sys.stderr)
+        return ""
+    return panel.code if key == "code" else panel.duress_code
+
+
+def _secret(asked: str) -> str:
+    """What is typed unseen. Raises AgentError."""
+    try:
+        return getpass.getpass(asked)
+    except EOFError as error:
+        raise AgentError(_CODES["en"]["nothing"], vi=_CODES["vi"]["nothing"]) from error
+
+
+_CODES: Final = {
+    "vi": {
+        "first": f"Mã số (ít nhất {pin.MIN_CODE} chữ số): ",
+        "again": "Nhập lại mã số: ",
+        "digits": f"mã phải có ít nhất {pin.MIN_CODE} chữ số, chỉ gồm chữ số 0 đến 9",
+        "differ": "hai lần nhập không giống nhau; hãy chạy lại lệnh này",
+        "same": "mã này trùng với {} trong box.toml; hãy chọn mã khác",
+        "nothing": "chưa nhập mã nào; hãy chạy lệnh này ở màn hình dòng lệnh rồi gõ mã",
+    },
+    "en": {
+        "first": f"Code ({pin.MIN_CODE} digits at least): ",
+        "again": "The same code again: ",
+        "digits": f"a code has {pin.MIN_CODE} digits at least, and nothing but digits from 0 to 9",
+        "differ": "the two codes differ; run this command again",
+        "same": "this code is the same as {} in box.toml; choose another one",
+        "nothing": "no code was entered; run this command at a terminal and type it",
+    },
+}
 
 
 def _forget_time(options: argparse.Namespace) -> int:

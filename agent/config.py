@@ -15,15 +15,44 @@ from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
 from protocol.live import WARM_MS
+from protocol.messages import DRILL, PREPARED
 
 OUTPUTS: Final = ("auto", "portaudio", "wav", "fake")
 BOARDS: Final = ("alpha", "hdmi", "hub75", "png")
-SIZES: Final = {"alpha": "96x16", "hdmi": "1920x1080", "hub75": "64x32", "png": "128x64"}
+SIZES: Final = {"alpha": "96x16", "hdmi": "1920x1080", "png": "128x64"}
+"""Where box.toml names none; of HUB75 panels nobody can guess how many there are."""
+BAUDS: Final = (1_200, 2_400, 4_800, 9_600, 19_200, 38_400)
+MAPPINGS: Final = (
+    "regular",
+    "adafruit-hat",
+    "adafruit-hat-pwm",
+    "regular-pi1",
+    "classic",
+    "classic-pi1",
+    "compute-module",
+)
+"""Of rpi-rgb-led-matrix, lib/hardware-mapping.c."""
+OWN_KEYS: Final = {
+    "port": ("alpha",),
+    "baud": ("alpha",),
+    "answers": ("alpha",),
+    "panel": ("hub75",),
+    "mapping": ("hub75",),
+    "picture": ("png",),
+}
+"""Keys of [board] that are not for every driver."""
+LEAST_DOTS: Final = (32, 16)
+"""Of a board: the smallest letters are 16 dots high with their marks, and the time of day must fit in one row."""
+MOST_DOTS: Final = (4_096, 4_096)
+MOST_ALPHA_DOTS: Final = (255, 31)
+PANEL_DOTS: Final = ((8, 8), (256, 256))
+"""Of one HUB75 panel, at least and at most."""
 PIN_DRIVERS: Final = ("none", "auto", "gpiod", "gpiozero", "fake")
 CONTACTS: Final = ("emergency", "key", "microphone", "stop", "service", "tamper", "mains", "battery")
 OUTPUT_LINES: Final = ("amplifier", "status_lamp", "fault_lamp", "on_air_lamp")
 MAX_LINE: Final = 255
-MAX_MESSAGE: Final = 65_535
+MAX_PI_LINE: Final = 27
+"""The last GPIO on the header of a Raspberry Pi; another computer's chip is named with `chip`."""
 ACCENTS: Final = ("north", "central", "south")
 TALK_TO: Final = ("commune",)
 TRUSTS: Final = ("synchronised", "system")
@@ -34,6 +63,9 @@ THRESHOLDS: Final = (4, 12)
 """Below these a microphone would hear the box by chance, above them never."""
 RECORDINGS: Final = "recordings"
 """The `ear_device` that hears what the output "wav" writes."""
+MESSAGES: Final = tuple(message.code for message in PREPARED if message.code != DRILL)
+"""What an emergency button may sound."""
+MAX_MESSAGE: Final = 65_535
 MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes (unix(7))
 
 _FINGERPRINT = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -190,18 +222,18 @@ def parse(text: str, path: Path) -> Config:
         ca=reader.text("controller", "ca", _fingerprint, default="").lower(),
         local=reader.text("local", "listen", _private_address, default=""),
         ca_file=reader.optional_path("controller", "ca_file"),
-        output=reader.text("sound", "output", _one_of(OUTPUTS), default="auto"),
+        output=reader.choice("sound", "output", OUTPUTS, default="auto"),
         recordings=reader.path("sound", "recordings", default=state_dir / "recordings"),
         lead_in_ms=reader.number("sound", "lead_in_ms", 0, MAX_LEAD_IN_MS, default=1_500),
         device=reader.text("sound", "device", _between(1, 200), default="") or None,
         second=reader.text("sound", "second", _between(1, 200), default="") or None,
-        voice=reader.text("sound", "voice", _one_of(ACCENTS), default=ACCENTS[0]),
+        voice=reader.choice("sound", "voice", ACCENTS, default=ACCENTS[0]),
         announcer=reader.optional_folder("sound", "announcer"),
         ear_device=reader.text("ear", "device", _between(1, 200), default="") or None,
         ear_adc=Path(adc) if (adc := reader.text("ear", "adc", _between(1, 200), default="")) else None,
         ear_threshold=float(reader.number("ear", "threshold", *THRESHOLDS, default=HEARD)),
         board=_board(reader, state_dir),
-        clock_trust=reader.text("clock", "trust", _one_of(TRUSTS), default="synchronised"),
+        clock_trust=reader.choice("clock", "trust", TRUSTS, default="synchronised"),
         control_socket=reader.path("control", "socket", default=state_dir / "control.sock"),
         panel=_panel(reader),
     )
@@ -211,48 +243,101 @@ def parse(text: str, path: Path) -> Config:
             f"the path is longer than {MAX_SOCKET_PATH} bytes; choose a shorter one",
             f"đường dẫn dài hơn {MAX_SOCKET_PATH} byte; hãy chọn đường dẫn ngắn hơn",
         )
+    _check_sound(reader, config)
+    reader.finish()
+    return config
+
+
+def _check_sound(reader: "_Reader", config: Config) -> None:
+    """What of loudspeaker and ear cannot be right together."""
+    if config.second is not None and config.second == config.device:
+        reader.fail(
+            "sound.second",
+            "is the same output as device; name another one, or take this line away",
+            "trùng với device; hãy ghi đầu ra khác, hoặc bỏ dòng này",
+        )
+    if reader.has("ear") and config.ear_device is None and config.ear_adc is None:
+        reader.fail(
+            "[ear]",
+            "has nothing to hear with; name the microphone (device) or the measuring chip (adc), or drop the table",
+            "không có gì để nghe; hãy ghi micrô (device) hoặc chip đo (adc), hoặc bỏ mục [ear]",
+        )
     if config.ear_device == RECORDINGS and config.output != "wav":
         reader.fail(
             "ear.device",
             'the recordings are only there with output = "wav" under [sound]',
             'chỉ có bản ghi khi đặt output = "wav" dưới [sound]',
         )
-    reader.finish()
-    return config
 
 
 def _board(reader: "_Reader", state_dir: Path) -> BoardConfig | None:
     port = reader.text("board", "port", _between(1, 200), default="")
-    driver = reader.text("board", "driver", _one_of(BOARDS), default="alpha" if port else "")
-    size = reader.text("board", "size", _size, default="")
-    panel = reader.text("board", "panel", _size, default="64x32")
+    driver = reader.choice("board", "driver", BOARDS, default="alpha" if port else "")
+    most = MOST_ALPHA_DOTS if driver == "alpha" else MOST_DOTS
+    size = reader.text("board", "size", _size(LEAST_DOTS, most), default="")
+    panel = reader.text("board", "panel", _size(*PANEL_DOTS), default="64x32")
     night = reader.text("board", "night", _stretch, default="18:00-06:00")
     board = BoardConfig(
         driver=driver,
         port=port,
-        baud=reader.number("board", "baud", 1_200, 38_400, default=9_600),
-        answers=reader.text("board", "answers", _one_of(("yes", "no")), default="no") == "yes",
-        size=_dots(size or SIZES.get(driver, SIZES["alpha"])),
+        baud=reader.number("board", "baud", BAUDS[0], BAUDS[-1], default=9_600),
+        answers=reader.choice("board", "answers", ("yes", "no"), default="no") == "yes",
+        size=_dots(size or SIZES.get(driver, panel)),
         fills=driver == "hdmi" and not size,
         panel=_dots(panel),
-        mapping=reader.text("board", "mapping", _between(1, 40), default="regular"),
+        mapping=reader.choice("board", "mapping", MAPPINGS, default="regular"),
         picture=reader.path("board", "picture", default=state_dir / "board.png"),
         page_s=reader.number("board", "page_s", 2, 60, default=6),
         brightness=reader.number("board", "brightness", 1, 100, default=100),
         night_brightness=reader.number("board", "night_brightness", 0, 100, default=30),
         night=_seconds(night),
     )
-    if driver == "alpha" and not port:
+    if not reader.has("board"):
+        return None
+    _check_board(reader, board, sized=bool(size))
+    return board
+
+
+def _check_board(reader: "_Reader", board: BoardConfig, *, sized: bool) -> None:
+    """What cannot be right together."""
+    if not board.driver:
+        reader.fail(
+            "board.driver",
+            f'is missing; write which board it is, driver = "…" ({", ".join(BOARDS)}), or take the table away',
+            f'còn thiếu; hãy ghi loại bảng, driver = "…" ({", ".join(BOARDS)}), hoặc bỏ mục [board]',
+        )
+    for key, drivers in OWN_KEYS.items():
+        if reader.has("board", key) and board.driver not in drivers:
+            reader.fail(
+                f"board.{key}",
+                f"is for {', '.join(drivers)}, and driver is {board.driver}; take this line away, or change driver",
+                f"chỉ dành cho {', '.join(drivers)}, mà driver là {board.driver}; hãy bỏ dòng này, hoặc đổi driver",
+            )
+    if board.driver == "alpha" and not board.port:
         reader.fail(
             "board.port",
             'is missing; name the serial line, such as port = "/dev/ttyUSB0"',
             'còn thiếu; hãy ghi cổng nối tiếp, như port = "/dev/ttyUSB0"',
         )
-    if driver == "alpha" and (board.size[0] > 255 or board.size[1] > 31):
-        reader.fail("board.size", "such a sign has 255x31 dots at most", "loại bảng này có nhiều nhất 255x31 điểm")
-    if driver == "hub75" and any(whole % part for whole, part in zip(board.size, board.panel, strict=True)):
-        reader.fail("board.size", "is not a whole number of panels", "không chia hết cho kích thước một tấm (panel)")
-    return board if driver else None
+    if board.baud not in BAUDS:
+        speeds = ", ".join(str(baud) for baud in BAUDS)
+        reader.fail(
+            "board.baud",
+            f"no serial line has {board.baud}; write what the sign is set to, one of {speeds}",
+            f"không có tốc độ {board.baud}; hãy ghi tốc độ đã đặt ở bảng, một trong {speeds}",
+        )
+    if board.driver == "hub75" and not sized:
+        reader.fail(
+            "board.size",
+            'is missing; write the dots of all panels together, such as size = "128x64" for four of 64x32',
+            'còn thiếu; hãy ghi số điểm của cả bảng, như size = "128x64" khi ghép bốn tấm 64x32',
+        )
+    if board.driver == "hub75" and any(whole % part for whole, part in zip(board.size, board.panel, strict=True)):
+        reader.fail(
+            "board.size",
+            "is not a whole number of panels; write a multiple of panel, such as twice 64x32: 128x32",
+            "không chia hết cho kích thước một tấm; hãy viết bội số của panel, như hai tấm 64x32: 128x32",
+        )
 
 
 def _board_keys(board: BoardConfig | None) -> dict[str, object]:
@@ -260,7 +345,7 @@ def _board_keys(board: BoardConfig | None) -> dict[str, object]:
         return {}
     size = None if board.fills else "x".join(str(part) for part in board.size)
     night = "-".join(f"{second // 3600:02}:{second // 60 % 60:02}" for second in board.night)
-    return {
+    keys: dict[str, object] = {
         "driver": board.driver,
         "port": board.port or None,
         "baud": board.baud,
@@ -274,6 +359,7 @@ def _board_keys(board: BoardConfig | None) -> dict[str, object]:
         "night_brightness": board.night_brightness,
         "night": night,
     }
+    return {key: value for key, value in keys.items() if board.driver in OWN_KEYS.get(key, BOARDS)}
 
 
 def _dots(size: str) -> tuple[int, int]:
@@ -318,11 +404,8 @@ def to_toml(config: Config) -> str:
     }
     lines: list[str] = []
     for table, keys in tables.items():
-        if not keys:
-            continue
-        lines.append(f"[{table}]")
-        lines += [f"{key} = {_toml(value)}" for key, value in keys.items() if value is not None]
-        lines.append("")
+        written = [f"{key} = {_toml(value)}" for key, value in keys.items() if value is not None]
+        lines += [f"[{table}]", *written, ""] if written else []
     return "\n".join(lines)
 
 
@@ -330,7 +413,7 @@ def _panel(reader: "_Reader") -> PanelConfig:
     default = PanelConfig()
     numbers = [(name, reader.optional_number("panel", name, 0, MAX_LINE)) for name in (*CONTACTS, *OUTPUT_LINES)]
     panel = PanelConfig(
-        driver=reader.text("panel", "driver", _one_of(PIN_DRIVERS), default=default.driver),
+        driver=reader.choice("panel", "driver", PIN_DRIVERS, default=default.driver),
         chip=reader.text("panel", "chip", _between(1, 100), default=default.chip),
         lines=tuple((name, number) for name, number in numbers if number is not None),
         select=reader.numbers("panel", "select", 0, MAX_LINE),
@@ -342,7 +425,7 @@ def _panel(reader: "_Reader") -> PanelConfig:
         duress_code=reader.text("panel", "duress_code", _code_hash, default=""),
         token=reader.optional_path("panel", "token", must_exist=False),  # what is wrong with it is the fault PANEL
         microphone=reader.text("panel", "microphone_device", _between(1, 200), default="") or None,
-        talk_to=reader.text("panel", "talk_to", _one_of(TALK_TO), default=default.talk_to),
+        talk_to=reader.choice("panel", "talk_to", TALK_TO, default=default.talk_to),
     )
     if panel.talk_to and panel.token is None:
         reader.fail(
@@ -350,15 +433,60 @@ def _panel(reader: "_Reader") -> PanelConfig:
             "other boxes believe the commune's token alone; set panel.token",
             "hộp khác chỉ tin khóa của xã; hãy đặt panel.token",
         )
-    wired = dict(panel.lines)
-    used = [*wired.values(), *panel.select]
-    if len(set(used)) < len(used):
-        reader.fail("[panel]", "one GPIO number stands twice", "một số chân GPIO được ghi hai lần")
-    if panel.select and len(panel.select) != len(panel.messages):
+    _check_pins(reader, panel)
+    _check_messages(reader, panel)
+    _check_codes(reader, panel)
+    return panel
+
+
+def _check_pins(reader: "_Reader", panel: PanelConfig) -> None:
+    """Every number is on the computer's header, and has one wire."""
+    wired = [*panel.lines, *((f"select[{place}]", number) for place, number in enumerate(panel.select))]
+    for name, number in wired:
+        if number > MAX_PI_LINE and panel.chip == PanelConfig().chip:
+            reader.fail(
+                f"panel.{name}",
+                f"a Raspberry Pi has GPIO 0 to {MAX_PI_LINE}, not {number}; with another computer name its chip",
+                f"Raspberry Pi có GPIO 0 đến {MAX_PI_LINE}, không có {number}; với máy khác hãy ghi chip = …",
+            )
+    numbers = [number for _, number in wired]
+    for number in sorted({number for number in numbers if numbers.count(number) > 1}):
+        names = ", ".join(name for name, other in wired if other == number)
+        reader.fail(
+            "[panel]",
+            f"GPIO {number} stands twice, at {names}; give each wire a pin of its own",
+            f"GPIO {number} được ghi hai lần, ở {names}; mỗi dây cần một chân riêng",
+        )
+
+
+def _check_messages(reader: "_Reader", panel: PanelConfig) -> None:
+    wired, messages = dict(panel.lines), panel.messages
+    unknown = [message for message in messages if message not in MESSAGES]
+    if unknown:
+        known = ", ".join(str(message) for message in MESSAGES)
         reader.fail(
             "panel.messages",
-            f"names {len(panel.messages)} messages for {len(panel.select)} lines of select; give one for each",
-            f"có {len(panel.messages)} bản tin cho {len(panel.select)} chân của select; mỗi chân cần một bản tin",
+            f"there is no prepared message {unknown[0]}; choose from {known}",
+            f"không có nội dung soạn sẵn số {unknown[0]}; hãy chọn trong {known}",
+        )
+    if len(set(messages)) < len(messages):
+        twice = next(message for message in messages if messages.count(message) > 1)
+        reader.fail(
+            "panel.messages",
+            f"message {twice} stands twice; give each line of select a message of its own",
+            f"nội dung {twice} được ghi hai lần; mỗi chân của select cần một nội dung riêng",
+        )
+    if not panel.select and len(messages) > 1:
+        reader.fail(
+            "panel.messages",
+            f"nothing chooses among {len(messages)} messages; wire select = […], or leave the one to sound",
+            f"không có gì để chọn trong {len(messages)} nội dung; hãy đấu select = […], hoặc chỉ ghi một nội dung",
+        )
+    if panel.select and len(panel.select) != len(messages):
+        reader.fail(
+            "panel.messages",
+            f"names {len(messages)} messages for {len(panel.select)} lines of select; give one for each",
+            f"có {len(messages)} bản tin cho {len(panel.select)} chân của select; mỗi chân cần một bản tin",
         )
     if "emergency" in wired and not ("key" in wired or panel.code or panel.token):
         reader.fail(
@@ -366,7 +494,22 @@ def _panel(reader: "_Reader") -> PanelConfig:
             "nothing keeps a child from pressing it; wire a key switch (key), or set a code",
             "ai cũng bấm được; hãy nối công tắc chìa khóa (key) hoặc đặt mã (code)",
         )
-    return panel
+
+
+def _check_codes(reader: "_Reader", panel: PanelConfig) -> None:
+    """Hashes of one code differ by their salts: `loalang-agent panel-code` compares the codes themselves."""
+    if panel.duress_code and not (panel.code or panel.token):
+        reader.fail(
+            "panel.duress_code",
+            "there is no right code beside it, so it is known for what it is; set code, or token",
+            "không có mã đúng bên cạnh nên ai cũng biết đây là mã bị ép buộc; hãy đặt code, hoặc token",
+        )
+    if panel.duress_code and panel.duress_code == panel.code:
+        reader.fail(
+            "panel.duress_code",
+            "is the same as code: no alarm could be raised; make another with `loalang-agent panel-code --duress`",
+            "trùng với code: sẽ không báo động được; hãy làm mã khác bằng “loalang-agent panel-code --duress”",
+        )
 
 
 def _panel_table(panel: PanelConfig) -> dict[str, object]:
@@ -422,6 +565,10 @@ class _Reader:
     def fail(self, key: str, en: str, vi: str) -> NoReturn:
         raise ConfigError(f"{self._path}: {key}: {en}", vi=f"{self._path}: {key}: {vi}")
 
+    def has(self, table: str, key: str | None = None) -> bool:
+        """Whether this table, or this key of it, is written there."""
+        return table in self._tables and (key is None or key in self._tables[table])
+
     def text(self, table: str, key: str, check: Check, *, default: str | None = None) -> str:
         value = self._take(table, key, default)
         if not isinstance(value, str):
@@ -430,10 +577,21 @@ class _Reader:
                 f'must be a text in quotes, not {value!r}: {key} = "…"',
                 f'phải là chữ trong dấu ngoặc kép, không phải {value!r}: {key} = "…"',
             )
-        wrong = check(value) if value != default else None
+        wrong = check(value) if self.has(table, key) else None
         if wrong is not None:
             self.fail(f"{table}.{key}", *wrong)
         return value
+
+    def choice(self, table: str, key: str, choices: tuple[str, ...], *, default: str) -> str:
+        value = self._take(table, key, default)
+        if value not in choices and self.has(table, key):
+            names = ", ".join(choices)
+            self.fail(
+                f"{table}.{key}",
+                f'{value!r} is not possible; choose one of {names}, in quotes: {key} = "{choices[0]}"',
+                f'không thể là {value!r}; hãy chọn một trong {names}, trong ngoặc kép: {key} = "{choices[0]}"',
+            )
+        return str(value)
 
     def number(self, table: str, key: str, low: int, high: int, *, default: int) -> int:
         value = self._take(table, key, default)
@@ -547,33 +705,41 @@ def _between(low: int, high: int) -> Check:
     return check
 
 
-def _one_of(choices: tuple[str, ...]) -> Check:
+def _size(least: tuple[int, int], most: tuple[int, int]) -> Check:
+    """Of dots across and down, both limits included."""
+    limits = f"{least[0]}x{least[1]}", f"{most[0]}x{most[1]}"
+
     def check(text: str) -> Said | None:
-        if text in choices:
-            return None
-        names = ", ".join(choices)
-        return f"{text!r} is not possible; choose one of {names}", f"không thể là {text!r}; hãy chọn một trong {names}"
+        if re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", text) and len(text) < 20:
+            if all(low <= dots <= high for low, dots, high in zip(least, _dots(text), most, strict=True)):
+                return None
+            return (
+                f"{text!r} is not possible; write a size from {limits[0]} to {limits[1]} dots",
+                f"không thể là {text!r}; hãy viết kích thước từ {limits[0]} đến {limits[1]} điểm",
+            )
+        return (
+            f'{text!r} is not a size; write dots across x dots down, such as "96x16", {limits[0]} to {limits[1]}',
+            f'{text!r} không phải kích thước; hãy viết số điểm ngang x số điểm dọc, như "96x16", '
+            f"từ {limits[0]} đến {limits[1]}",
+        )
 
     return check
 
 
-def _size(text: str) -> Said | None:
-    if re.fullmatch(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}", text) and min(_dots(text)) >= 7 and max(_dots(text)) <= 4096:
-        return None
-    return (
-        f'{text!r} is not a size; write dots across x dots down, such as "96x16"',
-        f'{text!r} không phải kích thước; hãy viết số điểm ngang x số điểm dọc, như "96x16"',
-    )
-
-
 def _stretch(text: str) -> Said | None:
     clock = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-    if re.fullmatch(f"{clock}-{clock}", text):
-        return None
-    return (
-        f'{text!r} is not a stretch of the day; write such as "18:00-06:00"',
-        f'{text!r} không phải khoảng giờ; hãy viết như "18:00-06:00"',
-    )
+    if not re.fullmatch(f"{clock}-{clock}", text):
+        return (
+            f'{text!r} is not a stretch of the day; write such as "18:00-06:00"',
+            f'{text!r} không phải khoảng giờ; hãy viết như "18:00-06:00"',
+        )
+    if len(set(_seconds(text))) == 1:
+        return (
+            f'{text!r} begins when it ends; write "18:00-06:00"; for no night set night_brightness = brightness',
+            f'{text!r} bắt đầu và kết thúc cùng lúc; hãy viết như "18:00-06:00"; không cần giờ tối thì đặt '
+            "night_brightness bằng brightness",
+        )
+    return None
 
 
 def _fingerprint(text: str) -> Said | None:

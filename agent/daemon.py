@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from agent.config import Config
+from agent.config import Config, PanelConfig
 from agent.core import code
 from agent.core.panel import Contact
 from agent.drivers import audio, boards, ear, gpio
@@ -32,7 +32,7 @@ from agent.drivers.ear.recorded import Horn
 from agent.drivers.gpio.relay import RelayAmplifier
 from agent.drivers.opus import OpusDecoder, OpusEncoder
 from agent.drivers.systemd import Notifier
-from agent.errors import AgentError, LinkError
+from agent.errors import AgentError, LinkError, Told
 from agent.link.control import Command, ControlServer
 from agent.link.https import HttpsOffice
 from agent.link.live import LiveSocket
@@ -42,7 +42,7 @@ from agent.link.tls import Tls
 from agent.ports.pins import Pins, PinsError
 from agent.ports.sound import Accent, Amplifier, Frames, Speaker
 from agent.ports.store import Store
-from agent.services import selftest
+from agent.services import parts_check, selftest
 from agent.services.board import BoardService, Light
 from agent.services.brownout import BrownOut
 from agent.services.caller import Caller
@@ -63,7 +63,7 @@ from agent.services.progress import Progress
 from agent.services.proof import Ears
 from agent.services.recordings import Recordings
 from agent.services.reporter import Reporter, Sender
-from agent.services.service_desk import About, ServiceDesk
+from agent.services.service_desk import About, Answer, ServiceDesk
 from agent.services.service_lock import ServiceLock
 from agent.services.wake import Wakes
 from agent.services.watch import Watch
@@ -123,9 +123,13 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
     live = _live(config, sessions, me, mind, controller=controller, speaker=speaker)
     reporter = _report(config, me, mind, controller, player)
     panel = _panel(config, me, mind, controller, sessions=sessions, wires=wires, player=player)
-    desk = _open_the_desk(config, me, mind, controller, reporter=reporter, player=player, wires=wires)
     board = _board(config, me, mind, player, on_damaged=controller.fetcher.damaged)
-    services = _for_who_stands_there(config, desk, panel, board)
+    page = _page(config, lambda: desk.status({}), panel, board)
+    fitted = _fitted(config, mind, wires, panel=panel, board=board, page=page)
+    desk = _open_the_desk(
+        config, me, mind, controller, reporter=reporter, player=player, wires=wires, panel=panel, fitted=fitted
+    )
+    services = _for_who_stands_there(page, board)
     await _until(
         stop,
         services
@@ -134,6 +138,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, notifier
                 mind.clock, mind.store, inbox=controller.inbox, faults=mind.faults, keeper=mind.keeper
             ).run(),
             "player": player.run(),
+            "device": player.watch_the_device(),
             "live": live.run(),
             "fetcher": controller.fetcher.run(),
             "reporter": reporter.run(),
@@ -280,7 +285,7 @@ def _wire(config: Config, mind: _Mind, speaker: Speaker) -> _Wires:
     try:
         pins = gpio.choose(config.panel.driver, config.panel.chip, mind.clock)
     except PinsError as error:
-        troubles["pins"] = str(error)
+        troubles["pins"] = error.told
     relay = output_of(config.panel, "amplifier")
     if relay is not None:
         amplifier = switched = RelayAmplifier(pins, relay)
@@ -339,7 +344,12 @@ def _token(config: Config) -> _Token:
         text = path.read_text(encoding="utf-8")
         return _Token(text, keyfile.read(text).public_key)
     except (OSError, UnicodeDecodeError, ProtocolError) as error:
-        return _Token(trouble=f"panel.token, {path.name}, is no key file ({error}); make it with `loalang key new`")
+        return _Token(
+            trouble=Told(
+                f"panel.token, {path.name}, is no key file ({error}); make it with `loalang key new`",
+                f"panel.token: {path.name} không phải tệp khóa ({error}); hãy tạo bằng “loalang key new”",
+            )
+        )
 
 
 def _panel(
@@ -383,7 +393,11 @@ def _panel(
         keeper=mind.keeper,
         faults=mind.faults,
         lock=wires.lock,
-        troubles={**wires.troubles, "token": token.trouble},
+        troubles={
+            **wires.troubles,
+            "token": token.trouble,
+            "messages": parts_check.lacking(config.panel.messages, mind.recordings),
+        },
         microphone=audio.microphone(config),
         inlet=wires.inlet,
         judge=CodeJudge(config.panel.code, config.panel.duress_code, token.text),
@@ -476,6 +490,8 @@ def _open_the_desk(
     reporter: Reporter,
     player: Player,
     wires: _Wires,
+    panel: PanelService,
+    fitted: Sequence[selftest.Check],
 ) -> ServiceDesk:
     """For whoever stands at the box."""
     tried = selftest.checks(
@@ -484,9 +500,10 @@ def _open_the_desk(
             mind.clock,
             controller.link,
             knock=reporter.knock,
-            sound=_sound_check(wires.speaker, mind.recordings),
+            sound=_sound_check(player.try_the_device, mind.recordings),
             recordings=mind.recordings,
-        )
+        ),
+        fitted,
     )
     speaks = CodeSpeaker(
         enrolment_code(me.box),
@@ -505,8 +522,11 @@ def _open_the_desk(
         wakes=mind.wakes,
         missing=controller.fetcher.missing,
         sounding=lambda: player.sounding,
+        planned=lambda: player.planned,
+        hindrance=lambda segment: "service" if wires.lock.is_on else player.hindrance(segment),
         checks=tried,
         speak_code=speaks.speak,
+        lamps=panel.shown,
     )
 
 
@@ -531,17 +551,36 @@ async def _signs_of_life(notifier: Notifier) -> None:
         notifier.stopping()
 
 
-def _for_who_stands_there(
-    config: Config, desk: ServiceDesk, panel: PanelService, board: BoardService | None
-) -> dict[str, Coroutine[Any, Any, None]]:
+def _for_who_stands_there(page: LocalPage | None, board: BoardService | None) -> dict[str, Coroutine[Any, Any, None]]:
     """What people see without the console, where box.toml names it: the box's page, its board."""
-    found: dict[str, Coroutine[Any, Any, None]] = {}
-    if config.local:
-        has_code = bool(config.panel.code or config.panel.token)
-        found["page"] = _page(config, desk, board, panel.enter if has_code else None).run()
-    if board is not None:
-        found["board"] = board.run()
-    return found
+    services = {"page": page, "board": board}
+    return {name: service.run() for name, service in services.items() if service is not None}
+
+
+def _fitted(
+    config: Config,
+    mind: _Mind,
+    wires: _Wires,
+    *,
+    panel: PanelService,
+    board: BoardService | None,
+    page: LocalPage | None,
+) -> list[selftest.Check]:
+    """The selftest's rows of the parts that this box has."""
+    rows, wiring = [], wires.wiring
+    is_default = config.panel.messages == PanelConfig().messages
+    if wiring.contacts or wiring.lamps or wires.troubles or not is_default:
+        rows.append(parts_check.panel(panel.trial, config.panel.messages))
+    if config.panel.token is not None:
+        rows.append(parts_check.token(lambda: _token(config).trouble, config.panel.token.name))
+    if board is not None and config.board is not None:
+        rows.append(parts_check.board(board.trial, config.board.driver))
+    microphone, line = ear.microphone(config, mind.clock, wires.horn), ear.line(config)
+    if microphone is not None or line is not None:
+        rows.append(parts_check.ear(microphone, line))
+    if page is not None:
+        rows.append(parts_check.page(lambda: page.trouble, config.local))
+    return rows
 
 
 def _board(
@@ -571,22 +610,28 @@ def _board(
 
 
 def _page(
-    config: Config, desk: ServiceDesk, board: BoardService | None, enter: Callable[[str], Awaitable[bool]] | None
-) -> LocalPage:
+    config: Config, status: Callable[[], Awaitable[Answer]], panel: PanelService, board: BoardService | None
+) -> LocalPage | None:
+    if not config.local:
+        return None
+    enter = panel.enter if config.panel.code or config.panel.token else None
+
     async def page(unlocked: bool | None) -> str:
         picture = None if board is None else board.picture
         seen = None if picture is None else await asyncio.to_thread(png, picture)
         form = "" if enter is None else code.unlock_form(unlocked)
-        return code.page(dict(await desk.status({})), config.url, seen, form)
+        return code.page(dict(await status()), config.url, seen, form, tuple(panel.lamps_now.values()))
 
     return LocalPage(config.local, page, enter)
 
 
-def _sound_check(speaker: Speaker, recordings: Recordings) -> Callable[[], Awaitable[selftest.Sound]]:
-    """A built-in message is decoded whole, and the speaker says what it would sound on."""
+def _sound_check(
+    probe: Callable[[], Awaitable[str]], recordings: Recordings
+) -> Callable[[], Awaitable[selftest.Sound]]:
+    """A built-in message is decoded whole, and the speaker is tried, which says what it would sound on."""
 
     async def check() -> selftest.Sound:
-        device = await speaker.probe()
+        device = await probe()
         length_ms = await asyncio.to_thread(_decoded_ms, recordings.path("1"))
         return selftest.Sound(device, "1.ogg", length_ms)
 

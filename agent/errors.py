@@ -13,7 +13,33 @@ AgentError                  stands at the edges; the message says what to do
     └── NoSuchBoxError      (ports.live) no box in use has these codes
 """
 
+from collections.abc import Iterable
+from typing import Self
+
 from protocol.report import FaultCode
+
+
+class Told(str):
+    """A sentence in English that knows itself in Vietnamese too."""
+
+    vi: str
+
+    def __new__(cls, en: str, vi: str) -> Self:
+        sentence = super().__new__(cls, en)
+        sentence.vi = vi
+        return sentence
+
+
+def said(sentence: str, language: str) -> str:
+    """In "vi" or "en"; in English where nobody has put it into Vietnamese."""
+    return sentence.vi if language == "vi" and isinstance(sentence, Told) and sentence.vi else str(sentence)
+
+
+def together(sentences: Iterable[str], limit: int = 400) -> Told:
+    """Those that say anything, in one of at most `limit` characters."""
+    told = [sentence for sentence in sentences if sentence]
+    en, vi = ("; ".join(said(sentence, language) for sentence in told)[:limit] for language in ("en", "vi"))
+    return Told(en, vi)
 
 
 class AgentError(Exception):
@@ -23,6 +49,11 @@ class AgentError(Exception):
         """`vi` is the same in Vietnamese, where a technician is likely to meet it."""
         super().__init__(message)
         self.vi = vi
+
+    @property
+    def told(self) -> Told:
+        """The message in both languages."""
+        return Told(str(self) or repr(self), self.vi)
 
     def said(self, language: str) -> str:
         """The message in "vi" or "en"; in English where nobody has put it into Vietnamese."""

@@ -219,6 +219,7 @@ def _form(case: _Case) -> RejectCode | None:
         and (order.until is None or (order.type is MessageType.STOP and order.until > order.issued))
         and not (order.type is MessageType.STOP and order.status is Status.EXERCISE)
         and order.id not in order.references
+        and (not _is_in_own_words(order) or messages.can_be_spoken(order.board))
     )
     return None if well_formed else RejectCode.SHAPE
 
@@ -260,7 +261,7 @@ def _area(case: _Case) -> RejectCode | None:
 
 
 def _event(case: _Case) -> RejectCode | None:
-    """By one signature a commune warns of listed events alone, in words that others have prepared."""
+    """By one signature a commune warns of listed events alone, in prepared words or in its own, never by a blob."""
     order = case.order
     if order.role is not Role.COMMUNE or order.sound is None:
         return None
@@ -344,7 +345,7 @@ def _sound_at_hand(case: _Case) -> RejectCode | None:
     order = case.order
     if order.sound is None:
         return None
-    is_in_words = isinstance(order.sound.message, bytes) and order.board != ""
+    is_in_words = _is_in_own_words(order) or (isinstance(order.sound.message, bytes) and order.board != "")
     wanted: list[int | bytes] = [] if is_in_words else [order.sound.message]
     if order.status is Status.EXERCISE:
         wanted.append(messages.DRILL)
@@ -369,6 +370,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     _rate,
     _sound_at_hand,
 )
+
+
+def _is_in_own_words(order: Order) -> bool:
+    """Whether its signers wrote what is to be said; nothing else can say it."""
+    return order.sound is not None and order.sound.message == messages.OWN_WORDS
 
 
 def _referred(case: _Case) -> Iterable[Known]:

@@ -1,5 +1,9 @@
-"""Built-in messages: prepared emergency texts whose recording is in every box, so that an order needs no download."""
+"""Built-in messages: prepared emergency texts whose recording is in every box, so that an order needs no download.
 
+Beside them one code stands for what an officer has written: the words of the order itself, which the box speaks.
+"""
+
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +21,8 @@ class PreparedMessage:
 
 DRILL: Final = 90
 """Said before every order of status EXERCISE."""
+OWN_WORDS: Final = 99
+"""No recording: the box speaks the words for boards of the order that names it (`Order.board`)."""
 
 PREPARED: Final = (
     PreparedMessage(
@@ -85,3 +91,8 @@ PREPARED: Final = (
 )
 
 BY_CODE: Final = {message.code: message for message in PREPARED}
+
+
+def can_be_spoken(words: str) -> bool:
+    """Whether a voice finds anything to say in them: a letter or a number (Unicode's general categories L and N)."""
+    return any(unicodedata.category(letter)[0] in "LN" for letter in words)

@@ -83,7 +83,7 @@ class Sound(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """What an order sounds: chime, message, pause, and again."""
 
     message: Annotated[int, Meta(ge=1, le=65535)] | Sha256
-    """The code of a built-in message (`messages`), or the hash of a blob."""
+    """The code of a built-in message or `messages.OWN_WORDS`, or the hash of a blob."""
     chime: Annotated[int, Meta(ge=0, le=9)] = 1
     """One of `Chime`, or any other number for an attention chime."""
     repeats: Annotated[int, Meta(ge=1, le=100)] = 3
@@ -118,7 +118,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """None in a cancel, stop or reinstatement."""
     references: Annotated[tuple[OrderId, ...], Meta(max_length=8)] = ()
     board: Annotated[str, Meta(max_length=300)] = ""
-    """Words for boards; a box speaks them where the order's own sound is not at hand."""
+    """Words for boards; a box speaks them where its message is `messages.OWN_WORDS`, or a blob that is not at hand."""
     cap: Sha256 | None = None
     """Hash of the CAP document that it came from."""
     reason: Annotated[str, Meta(max_length=200)] = ""

@@ -49,9 +49,11 @@ _SENTENCES: Final = {
     ),
     RejectCode.SHAPE: (
         "Nội dung lệnh không khớp với loại lệnh: lệnh báo động phải có âm thanh; lệnh hủy, dừng, khôi phục thì không; "
-        "lệnh hủy và khôi phục phải nêu lệnh liên quan; không lệnh nào tự viện dẫn mình; vai trò ký phải đúng loại.",
+        "lệnh hủy và khôi phục phải nêu lệnh liên quan; không lệnh nào tự viện dẫn mình; vai trò ký phải đúng loại; "
+        "lệnh tự soạn nội dung phải có lời để đọc.",
         "The order's content does not fit its type: an alarm has a sound; a cancel, stop or reinstatement has none; a "
-        "cancel and a reinstatement name what they end; none refers to itself; its role is one that signs this type.",
+        "cancel and a reinstatement name what they end; none refers to itself; its role is one that signs this type; "
+        "an alarm in its own words has words that can be spoken.",
     ),
     RejectCode.DOMAIN: (
         "Lệnh dành cho tỉnh khác hoặc hệ thống khác (ví dụ hệ thống thử).",

@@ -8,6 +8,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agent.errors import Told
 from protocol.quantities import MINUTE_MS
 
 ENDS: Final = 3
@@ -33,8 +34,14 @@ class Measure(enum.IntEnum):
         """What is to be said of it; empty for nothing."""
         return {
             Measure.FULL: "",
-            Measure.LOWER: "the power drops when the amplifier starts: sound is 6 dB lower",
-            Measure.ORDERS_ONLY: "the power drops when the amplifier starts: nothing but emergencies is tried",
+            Measure.LOWER: Told(
+                "the power drops when the amplifier starts: sound is 6 dB lower",
+                "nguồn điện sụt khi âm ly bật: loa phát nhỏ hơn 6 dB; hãy xem nguồn và ắc quy",
+            ),
+            Measure.ORDERS_ONLY: Told(
+                "the power drops when the amplifier starts: nothing but emergencies is tried",
+                "nguồn điện sụt khi âm ly bật: chỉ phát lệnh khẩn cấp; hãy xem nguồn và ắc quy",
+            ),
         }[self]
 
 

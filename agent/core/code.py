@@ -3,16 +3,25 @@
 import base64
 import html
 import io
+from collections.abc import Sequence
 from typing import Any, Final
 
 import segno
 
+from agent.core.lamps import Lamp, Meaning
+from agent.core.wording import glance
 from protocol.topics import APPROVE_PATH
 
 _LETTERS: Final = "a bê xê dê e ép gờ hát i gi ca lờ mờ nờ o pê quy rờ ét-sì tê u vê vê-kép ích i-cờ-rét dét"
 _DIGITS: Final = "không một hai ba bốn năm sáu bảy tám chín"
 NAMES: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", f"{_LETTERS} {_DIGITS}".split(), strict=True))
 """How a letter or digit is called in Vietnamese."""
+
+_LAMPS: Final = {
+    Lamp.STATUS: "Đèn TRẠNG THÁI · status lamp",
+    Lamp.FAULT: "Đèn LỖI · fault lamp",
+    Lamp.ON_AIR: "Đèn ĐANG NÓI · on-air lamp",
+}
 
 _BOARD: Final = (
     '<h2>Bảng tin · board</h2><img alt="" src="data:image/png;base64,{}" '
@@ -44,15 +53,27 @@ def qr_svg(url: str) -> str:
     return made
 
 
-def page(status: dict[str, Any], controller: str, board: bytes | None = None, form: str = "") -> str:
+def page(
+    status: dict[str, Any],
+    controller: str,
+    board: bytes | None = None,
+    form: str = "",
+    lamps: Sequence[Meaning] = (),
+) -> str:
     """The page for whoever stands at the box: who it is, its code, its state. It loads nothing and asks for nothing.
 
-    `board` is a PNG of what its board shows; `form` stands behind it all.
+    `board` is a PNG of what its board shows; `form` stands behind it all; `lamps`: what those of the panel tell now.
     """
     code = str(status["code"])
     state = "đã duyệt · approved" if status["approved"] else "chờ duyệt · waiting for approval"
     link = "có · yes" if status["connected"] else "không · no"
-    rows = (("Mã hộp · id", status["id"]), ("Trạng thái · state", state), ("Kết nối · connected", link))
+    rows = [
+        ("Mã hộp · id", status["id"]),
+        ("Trạng thái · state", state),
+        ("Kết nối · connected", link),
+        *glance(status),
+        *((_LAMPS[row.lamp], f"{row.vi} · {row.en}") for row in lamps),
+    ]
     lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in rows)
     qr = "" if status["approved"] else qr_svg(approve_url(controller, code))
     shown = "" if board is None else _BOARD.format(base64.b64encode(board).decode())

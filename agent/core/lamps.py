@@ -52,6 +52,29 @@ class Pattern(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Said:
+    """One thing in both languages."""
+
+    vi: str
+    en: str
+
+
+NAMES: Final[Mapping[Lamp, Said]] = {
+    Lamp.STATUS: Said("TRẠNG THÁI", "status"),
+    Lamp.FAULT: Said("LỖI", "fault"),
+    Lamp.ON_AIR: Said("ĐANG NÓI", "on air"),
+}
+SHOWS: Final[Mapping[Pattern, Said]] = {
+    Pattern.OFF: Said("tắt", "dark"),
+    Pattern.ON: Said("sáng đều", "steady"),
+    Pattern.SLOW: Said("nháy chậm, 2 giây một lần", "every 2 s"),
+    Pattern.FAST: Said("nháy nhanh, 2 lần mỗi giây", "twice a second"),
+    Pattern.DOUBLE: Said("nháy đôi, 2 giây một lần", "double, every 2 s"),
+    Pattern.QUICK: Said("nháy dồn, gần 3 lần mỗi giây", "almost 3 a second"),
+}
+
+
+@dataclass(frozen=True)
 class View:
     """What the lamps tell beside the panel's own state."""
 
@@ -164,9 +187,11 @@ MEANINGS: Final = (
 )
 
 
+def meanings(panel: Panel, view: View, at_ms: int) -> Mapping[Lamp, Meaning]:
+    """The row of each lamp that holds at this instant of the boot clock."""
+    return {lamp: next(row for row in MEANINGS if row.lamp is lamp and row.holds(panel, view, at_ms)) for lamp in Lamp}
+
+
 def patterns(panel: Panel, view: View, at_ms: int) -> Mapping[Lamp, Pattern]:
     """What each lamp shows at this instant of the boot clock."""
-    return {
-        lamp: next(row.pattern for row in MEANINGS if row.lamp is lamp and row.holds(panel, view, at_ms))
-        for lamp in Lamp
-    }
+    return {lamp: row.pattern for lamp, row in meanings(panel, view, at_ms).items()}

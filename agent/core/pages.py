@@ -1,8 +1,9 @@
 """What a board shows, as `protocol.timeline` says what sounds: a function of what the box holds and of the time. Pure.
 
-An alarm stands from its beginning until it expires or is ended, also between its passes and after the last one. Then
-comes the bulletin that sounds, in the words that persons have approved; then, outside quiet hours, what is still to be
-read, in turn with the time.
+An alarm stands from its beginning until it expires or is ended, also between its passes and after the last one. That
+it was cancelled stands for ten minutes; after the first of them it gives way to what sounds. Then comes the bulletin
+that sounds, in the words that persons have approved; then, outside quiet hours, what is still to be read, in turn with
+the time.
 """
 
 from collections import defaultdict
@@ -26,6 +27,8 @@ from protocol.timeline.occurrences import schedule_of
 
 CANCELLED_MS: Final = 10 * MINUTE_MS
 """So long a board says that an alarm was cancelled."""
+CANCELLED_FIRST_MS: Final = MINUTE_MS
+"""Of that the time in which a bulletin that sounds waits for it."""
 CLOCK_TURN_MS: Final = 15 * SECOND_MS
 NOTICE_TURN_MS: Final = 60 * SECOND_MS
 """Of each notice, and between two rounds of them of the time: long enough to read a text of some hundred letters."""
@@ -93,16 +96,18 @@ def shows(
     found = _heard(holdings, sounding) or _of_alarms(holdings, known, now_ms, "" if segment is None else segment.cause)
     if found is not None:
         return found
+    tells_time = may_sound(SegmentKind.PROGRAMME, quality)
+    spoken = _of_programme(holdings, segment) if segment is not None and tells_time and code is None else None
+    over = _cancelled(holdings, known, now_ms, CANCELLED_MS if spoken is None else CANCELLED_FIRST_MS)
+    if over is not None:
+        return over
     if code is not None:
         return Page(Look.CODE, code, name)
-    if not may_sound(SegmentKind.PROGRAMME, quality):
+    if not tells_time:
         return Page(Look.CLOCK, "--:--", name)
-    found = None if segment is None else _of_programme(holdings, segment)
-    if found is not None:
-        return found
-    if is_quiet(holdings, now_ms):
+    if spoken is None and is_quiet(holdings, now_ms):
         return BLACK
-    return _in_turn(_notices(holdings, now_ms), now_ms) or _clock(holdings, now_ms, name)
+    return spoken or _in_turn(_notices(holdings, now_ms), now_ms) or _clock(holdings, now_ms, name)
 
 
 def is_quiet(holdings: Holdings, now_ms: int) -> bool:
@@ -130,14 +135,20 @@ def _heard(holdings: Holdings, sounding: Segment | None) -> Page | None:
 
 def _of_alarms(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, cause: str) -> Page | None:
     """`cause` is that of what sounds."""
-    begun = [
-        alarm for alarm in alarms if _has_begun(alarm.order, now_ms) and not _is_held_back(alarm, holdings, now_ms)
-    ]
-    standing = [alarm for alarm in begun if _stands(alarm, now_ms)]
-    if standing:
-        return page.alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))).order)
-    over = [alarm for alarm in begun if _is_just_cancelled(alarm, now_ms)]
+    standing = [alarm for alarm in _begun(holdings, alarms, now_ms) if _stands(alarm, now_ms)]
+    if not standing:
+        return None
+    return page.alarm(max(standing, key=lambda alarm: (alarm.order.id.hex() == cause, *_rank(alarm))).order)
+
+
+def _cancelled(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int, for_ms: int) -> Page | None:
+    """The alarm that was cancelled less than so long ago."""
+    over = [alarm for alarm in _begun(holdings, alarms, now_ms) if _is_just_cancelled(alarm, now_ms, for_ms)]
     return page.cancelled(max(over, key=_rank).order) if over else None
+
+
+def _begun(holdings: Holdings, alarms: Sequence[Alarm], now_ms: int) -> list[Alarm]:
+    return [alarm for alarm in alarms if _has_begun(alarm.order, now_ms) and not _is_held_back(alarm, holdings, now_ms)]
 
 
 def _has_begun(order: Order, now_ms: int) -> bool:
@@ -158,9 +169,9 @@ def _stands(alarm: Alarm, now_ms: int) -> bool:
     return now_ms < alarm.order.expires * SECOND_MS and (alarm.ended_ms is None or now_ms < alarm.ended_ms)
 
 
-def _is_just_cancelled(alarm: Alarm, now_ms: int) -> bool:
+def _is_just_cancelled(alarm: Alarm, now_ms: int, for_ms: int) -> bool:
     ended_ms = alarm.ended_ms
-    return ended_ms is not None and not alarm.replaced and ended_ms <= now_ms < ended_ms + CANCELLED_MS
+    return ended_ms is not None and not alarm.replaced and ended_ms <= now_ms < ended_ms + for_ms
 
 
 def _rank(alarm: Alarm) -> tuple[int, int, int, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from agent.errors import Told, together
 from protocol.quantities import DAY_MS, MINUTE_MS, SECOND_MS
 from protocol.report import FaultCode
 
@@ -24,7 +25,11 @@ KEY_LEFT_MS: Final = 30 * MINUTE_MS
 CODE_MS: Final = 2 * MINUTE_MS
 """So long a code unlocks."""
 FORCED_MS: Final = 10 * MINUTE_MS
-"""So long after a duress code nothing at the panel sounds, the key turned or not, unless the right code is entered."""
+"""So long after a duress code nothing at the panel sounds, the key turned or not, unless the right code is entered.
+
+For as long the right code does not end the fault: whoever forces somebody may force the other code too, and the
+province must have seen it.
+"""
 MAX_WRONG_CODES: Final = 5
 CODES_PAUSE_MS: Final = 10 * MINUTE_MS
 """After too many wrong codes no other is taken for so long."""
@@ -427,13 +432,13 @@ def _microphone_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
 def _service_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
     del at_ms
     panel, hush = _hush(panel, "the service switch") if on else (panel, ())
-    detail = "the service switch keeps the amplifier off" if on else ""
+    detail = Told("the service switch keeps the amplifier off", "hãy gạt lại khi xong việc") if on else ""
     return replace(panel, reminders=0), (Service(on), *hush, Note(FaultCode.SERVICE, on, detail))
 
 
 def _tamper_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
     del at_ms
-    return panel, (Note(FaultCode.TAMPER, on, "the cabinet is open" if on else ""),)
+    return panel, (Note(FaultCode.TAMPER, on, Told("the cabinet is open", "cửa tủ đang mở") if on else ""),)
 
 
 def _supply_moved(panel: Panel, on: bool, at_ms: int) -> Outcome:
@@ -470,8 +475,14 @@ def _stick(panel: Panel, name: str) -> Outcome:
 
 
 def _stuck_note(panel: Panel) -> Note:
-    words = ["the emergency key is still turned" if name == Contact.KEY else f"{name} is stuck" for name in panel.stuck]
-    return Note(FaultCode.PANEL, bool(words), ", ".join(sorted(words)))
+    words = together(_stuck(name) for name in sorted(panel.stuck))
+    return Note(FaultCode.PANEL, bool(words), words)
+
+
+def _stuck(name: str) -> Told:
+    if name == Contact.KEY:
+        return Told("the emergency key is still turned", "chìa khóa khẩn cấp vẫn đang vặn; hãy vặn lại")
+    return Told(f"{name} is stuck", f"tiếp điểm {name} bị kẹt ở vị trí đóng; hãy gỡ ra hoặc xem dây")
 
 
 def _raise(panel: Panel, at_ms: int) -> Outcome:
@@ -501,6 +512,8 @@ def _entered(panel: Panel, code: Code, at_ms: int) -> Outcome:
     if code is Code.WRONG or len(wrong) >= MAX_WRONG_CODES:
         return replace(panel, wrong=(*wrong, at_ms)[-MAX_WRONG_CODES:] if code is Code.WRONG else wrong), note
     forced_ms = None if code is Code.RIGHT else panel.forced_ms
+    if code is Code.RIGHT and panel.duress_ms is not None and at_ms - panel.duress_ms >= FORCED_MS:
+        panel, note = replace(panel, duress_ms=None), (Note(FaultCode.DURESS, False, "the right code was entered"),)
     panel, acts = _rank_again(replace(panel, code=code, code_ms=at_ms, wrong=(), forced_ms=forced_ms))
     return panel, (*note, *acts)
 

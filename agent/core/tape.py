@@ -1,13 +1,13 @@
 """What one pass of an emergency sounds: chime or siren, the announcement of a drill, message. Pure.
 
 A *piece* is the name of a signal that is generated ("chime", "wail", …), of a recording that is in every box ("90",
-"7"), or the SHA-256 of a blob.
+"7"), that of `OWN_WORDS`, which are spoken, or the SHA-256 of a blob.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from protocol.messages import BY_CODE, DRILL, PREPARED
+from protocol.messages import BY_CODE, DRILL, OWN_WORDS, PREPARED
 from protocol.order import Chime, Order, Status
 
 ANNOUNCEMENT: Final = str(DRILL)
@@ -67,14 +67,18 @@ def instead(message: int | bytes, event: str) -> str | None:
     """The built-in recording that says the same as a message that cannot be read; None when no other one does.
 
     A blob's text is not known here, only the order's event: the prepared message of that event is right, one of
-    another event would be a wrong alarm.
+    another event would be a wrong alarm. What an officer has written nobody else has said.
     """
+    if message == OWN_WORDS:
+        return None
     others = (other.code for other in PREPARED if other.event == event)
     return next((str(code) for code in others if code not in (message, DRILL)), None)
 
 
 def words(message: int | bytes, board: str) -> str:
-    """What the box may say by itself where the message cannot be read: what its signers have signed. Empty: nothing."""
+    """What the box may say by itself, where that is the message or the message cannot be read: what its signers have
+    signed. Empty: nothing.
+    """
     if isinstance(message, int) and message in BY_CODE:
         return BY_CODE[message].text_vi
     return board.strip()

@@ -1,10 +1,12 @@
 """What the commands at the box say to a person, made from the daemon's codes, in Vietnamese and English. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from protocol.messages import BY_CODE, PREPARED
+from agent.core.lamps import NAMES, SHOWS, Lamp, Pattern
+from protocol.messages import BY_CODE, OWN_WORDS, PREPARED
 from protocol.recurrence import to_wall, zone_named
+from protocol.timeline.words import LANGUAGES
 
 Answer = Mapping[str, Any]
 Words = Mapping[str, str]
@@ -25,11 +27,59 @@ def status(answer: Answer, language: str) -> str:
         "programme": _programme(answer, words),
         "sounding": _heard(answer, language),
         "orders": "; ".join(_order(order, answer, language) for order in answer["orders"]) or words["none"],
+        "lamps": "".join(f"\n  {line}" for line in lamps(answer["lamps"], language)) or words["no lamps"],
         "log": words["log.rows"].format(**answer),
-        "faults": "; ".join(words.get(f"fault.{code}", code) for code in answer["faults"]) or words["none"],
+        "faults": "; ".join(_fault(code, answer, words) for code in answer["faults"]) or words["none"],
         "version": answer["version"],
     }
     return "\n".join(f"{words[f'label.{key}']}: {value}" for key, value in values.items())
+
+
+def lamps(rows: Sequence[Answer], language: str) -> list[str]:
+    """What each lamp of the panel shows and means, a line each."""
+    found = []
+    for row in rows:
+        name, shows = NAMES[Lamp(row["lamp"])], SHOWS[Pattern[row["pattern"]]]
+        said = (name.vi, shows.vi, row["vi"]) if language == "vi" else (name.en, shows.en, row["en"])
+        found.append("{}: {}. {}".format(*said))
+    return found
+
+
+def glance(answer: Answer) -> list[tuple[str, str]]:
+    """For the box's page, in both languages: the time, what sounds, what is wrong; name and value of each row."""
+    wall = to_wall(answer["now_ms"], zone_named(answer["zone"]))
+    time = f"{wall:%H:%M:%S %d/%m/%Y}"
+    heard = " · ".join(_heard(answer, language) for language in WORDS)
+    none = " · ".join(words["none"] for words in WORDS.values())
+    told = "; ".join(_fault_in_both(code, answer) for code in answer["faults"])
+    complaint = answer["clock_complaint"]
+    return [
+        ("Giờ · time", f"{time} ({complaint})" if complaint else time),
+        ("Đang phát · sounding", heard),
+        ("Lỗi · faults", told or none),
+    ]
+
+
+def _fault_in_both(code: str, answer: Answer) -> str:
+    name, detail = " · ".join(words.get(f"fault.{code}", code) for words in WORDS.values()), answer["fault_details"]
+    return f"{name} ({detail[code]})" if detail.get(code) else name
+
+
+def really(answer: Answer, language: str) -> str:
+    """What the box does at this moment, where that is not what its plan says; empty where it is. See `explain`."""
+    words, hindrance = WORDS[language], answer["hindrance"]
+    if answer["heard"] is not None:
+        return "" if answer["as_planned"] else words["really.sounds"].format(heard=_heard(answer, language))
+    if answer["as_planned"] and not hindrance:
+        return ""
+    detail = answer["fault_details"].get(_FAULT_OF.get(hindrance, ""), "")
+    why = words[f"really.{hindrance or 'soon'}"]
+    return words["really.silent"].format(why=f"{why} ({detail})" if detail else why)
+
+
+def _fault(code: str, answer: Answer, words: Words) -> str:
+    name, detail = words.get(f"fault.{code}", code), answer["fault_details"].get(code, "")
+    return f"{name} ({detail})" if detail else name
 
 
 def fetched(answer: Answer, language: str) -> str:
@@ -63,6 +113,8 @@ def _heard(answer: Answer, language: str) -> str:
     if heard is None:
         return words["silent"]
     title = heard["title"]
+    if heard["kind"] == "VOICE":
+        title = LANGUAGES["en" if language == "en" else "vi"][f"voice.{heard['rank']}"]
     if heard["kind"] == "EMERGENCY":
         title = _title(heard["message"], heard["event"], language)
     kind = "DRILL" if heard["drill"] else heard["kind"]
@@ -85,11 +137,13 @@ def _order(order: Answer, answer: Answer, language: str) -> str:
 
 
 def _title(message: int | None, event: str, language: str) -> str:
-    """Of a built-in message; of a recording that came with the order, what it is about."""
+    """Of a built-in message; of an order with a recording or words of its own, what it is about."""
     built_in = BY_CODE.get(message) if message is not None else None
     about = built_in or next((row for row in PREPARED if row.event == event), None)
     title = event if about is None else about.title_vi if language == "vi" else about.title_en
-    return title if built_in is not None else WORDS[language]["own recording"].format(title=title)
+    if built_in is not None:
+        return title
+    return WORDS[language]["own words" if message == OWN_WORDS else "own recording"].format(title=title)
 
 
 def _time(instant_ms: int, answer: Answer) -> str:
@@ -112,6 +166,7 @@ _VI: Final[Words] = {
     "label.programme": "Lịch phát",
     "label.sounding": "Đang phát",
     "label.orders": "Lệnh khẩn cấp",
+    "label.lamps": "Đèn",
     "label.log": "Nhật ký phát",
     "label.faults": "Lỗi",
     "label.version": "Phiên bản",
@@ -119,6 +174,7 @@ _VI: Final[Words] = {
     "no": "không",
     "none": "không có",
     "not yet": "chưa được giao",
+    "no lamps": "không đấu đèn nào",
     "heard ago": "có (nghe thấy trung tâm {silent_s} giây trước)",
     "clock.NTP": "đúng giờ, lấy qua mạng (NTP)",
     "clock.RTC": "đúng giờ, theo đồng hồ của chính hộp (RTC)",
@@ -129,6 +185,13 @@ _VI: Final[Words] = {
     "programme.older": "đang dùng lịch số {generation}; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
     "programme.first": "chưa dùng được lịch nào; lịch số {wanted} chưa tải xong hoặc chưa dùng được",
     "silent": "không phát gì",
+    "really.silent": "Thực tế lúc này loa không phát gì: {why}. Theo lịch và lệnh thì:",
+    "really.sounds": "Thực tế lúc này đang phát {heard}. Theo lịch và lệnh thì:",
+    "really.service": "công tắc bảo trì đang khóa âm ly; xong việc hãy gạt lại",
+    "really.power": "rơ le không đóng nên âm ly chưa có điện",
+    "really.device": "thiết bị âm thanh không trả lời; hãy xem dây cắm và nguồn",
+    "really.clock": "hộp chưa biết giờ",
+    "really.soon": "đang chờ âm ly sẵn sàng, chờ tệp âm thanh, hoặc lượt này không phát được (xem nhật ký phát)",
     "heard.PROGRAMME": "bản tin “{title}”, đến {until}",
     "heard.RELAY": "tiếp sóng {title}, đến {until}",
     "heard.FILLER": "nội dung nền “{title}”, đến {until}",
@@ -136,6 +199,7 @@ _VI: Final[Words] = {
     "heard.EMERGENCY": "lệnh KHẨN CẤP “{title}”, lượt này đến {until}",
     "heard.DRILL": "DIỄN TẬP “{title}”, lượt này đến {until}",
     "own recording": "{title} (bản ghi kèm theo lệnh)",
+    "own words": "{title} (lời soạn trong lệnh)",
     "order.ACTUAL": "“{title}”: {state}",
     "order.EXERCISE": "diễn tập “{title}”: {state}",
     "order.TEST": "thử đường truyền “{title}”: đã nhận, không phát ra loa",
@@ -165,7 +229,7 @@ _VI: Final[Words] = {
     "fault.PLAYER": "bộ phận phát âm thanh bị treo, đã khởi động lại",
     "fault.NOT_HEARD": "đã phát nhưng không nghe thấy ở loa",
     "fault.BOARD": "bảng tin hỏng hoặc bị rút",
-    "fault.PANEL": "nút bấm hoặc khóa trên bảng điều khiển bị kẹt",
+    "fault.PANEL": "bảng điều khiển có lỗi: nút, khóa bị kẹt, dây, micrô, rơ le hoặc tệp khóa không dùng được",
     "fault.SERVICE": "công tắc bảo trì đang khóa âm ly",
     "fault.TAMPER": "tủ thiết bị bị mở",
     "fault.MAINS": "mất điện lưới, đang chạy bằng ắc quy",
@@ -192,6 +256,7 @@ _EN: Final[Words] = {
     "label.programme": "Programme",
     "label.sounding": "Sounding",
     "label.orders": "Emergency orders",
+    "label.lamps": "Lamps",
     "label.log": "Play log",
     "label.faults": "Faults",
     "label.version": "Version",
@@ -199,6 +264,7 @@ _EN: Final[Words] = {
     "no": "no",
     "none": "none",
     "not yet": "not assigned yet",
+    "no lamps": "none wired",
     "heard ago": "yes (heard the centre {silent_s} s ago)",
     "clock.NTP": "right, from the network (NTP)",
     "clock.RTC": "right, from the box's own clock (RTC)",
@@ -209,6 +275,13 @@ _EN: Final[Words] = {
     "programme.older": "number {generation} is in force; number {wanted} is not complete or not usable yet",
     "programme.first": "none in force; number {wanted} is not complete or not usable yet",
     "silent": "nothing",
+    "really.silent": "In fact nothing sounds at this moment: {why}. By schedule and orders:",
+    "really.sounds": "In fact this sounds at this moment: {heard}. By schedule and orders:",
+    "really.service": "the service switch keeps the amplifier off; switch it back when the work is done",
+    "really.power": "the relay does not close, so the amplifier has no power",
+    "really.device": "the sound device does not answer; look at its plug and power",
+    "really.clock": "the box does not know the time",
+    "really.soon": "the amplifier settles, a file is awaited, or this cannot sound (see the play log)",
     "heard.PROGRAMME": "the bulletin “{title}”, until {until}",
     "heard.RELAY": "relay of {title}, until {until}",
     "heard.FILLER": "the filler “{title}”, until {until}",
@@ -216,6 +289,7 @@ _EN: Final[Words] = {
     "heard.EMERGENCY": "the EMERGENCY order “{title}”, this pass until {until}",
     "heard.DRILL": "a DRILL, “{title}”, this pass until {until}",
     "own recording": "{title} (the order's own recording)",
+    "own words": "{title} (the words of the order)",
     "order.ACTUAL": "“{title}”: {state}",
     "order.EXERCISE": "drill “{title}”: {state}",
     "order.TEST": "test of the line “{title}”: received, never sounds",
@@ -245,7 +319,7 @@ _EN: Final[Words] = {
     "fault.PLAYER": "the player process failed and was started again",
     "fault.NOT_HEARD": "it played, and was not heard at the speakers",
     "fault.BOARD": "the board failed or was unplugged",
-    "fault.PANEL": "a button or key of the panel is stuck",
+    "fault.PANEL": "something is wrong with the panel: stuck, or a line, microphone, relay or key file that fails",
     "fault.SERVICE": "the service switch keeps the amplifier off",
     "fault.TAMPER": "the cabinet is open",
     "fault.MAINS": "no mains; the box runs on its battery",
@@ -262,6 +336,9 @@ _EN: Final[Words] = {
 
 WORDS: Final[Mapping[str, Words]] = {"vi": _VI, "en": _EN}
 
+
+_FAULT_OF: Final = {"power": "PANEL", "device": "AUDIO_DEVICE"}
+"""Whose detail says more of a hindrance."""
 
 _WAYS: Final = {
     "vi": {

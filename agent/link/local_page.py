@@ -1,6 +1,7 @@
 """A small page for whoever stands at the box: off unless box.toml says where, for this machine or its own network.
 
-Whoever can open it sees the code, and nothing that is not on the sticker. It takes "GET /" and, where the panel has a
+Whoever can open it sees the code on the sticker, what sounds, the lamps and the faults: what anybody before the box
+hears and sees, and `loalang-agent status` says. It takes "GET /" and, where the panel has a
 code, that code by "POST /" from the page itself; what is tried too often is the panel's business.
 """
 
@@ -12,12 +13,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import structlog
 
+from agent.errors import Told
+
 log = structlog.get_logger()
 
 PATIENCE_S: Final = 5
+RETRY_S: Final = 30
+"""So often an address is asked for again that cannot be had."""
 MAX_LINE: Final = 2_048
 MAX_BODY: Final = 512
 AT_ONCE: Final = 8
+NOT_FOUND: Final = "<p>Hộp chỉ có một trang, ở địa chỉ / · There is one page, at /</p>"
+NOT_FROM_HERE: Final = (
+    "<p>Mã chỉ nhập được trên chính trang này của hộp; mã vừa gửi không được xét. Bằng chương trình: gửi kèm trường "
+    "Origin mang địa chỉ của trang. · A code is entered on this page of the box alone; this one was not looked at. A "
+    "program sends the page's address in the field Origin.</p>"
+)
 HEADERS: Final = (
     "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:\r\nConnection: close\r\n"
@@ -39,25 +50,43 @@ class LocalPage:
         self._page = page
         self._enter = enter
         self._seats = asyncio.Semaphore(AT_ONCE)
+        self.trouble: str = Told("it has not begun yet; try again", "chưa bắt đầu; hãy thử lại")
+        """Why it is not served; empty while it is."""
 
     async def run(self) -> None:
-        try:
-            server = await asyncio.start_server(self._serve, self._host, self._port, limit=MAX_LINE)
-        except OSError as error:
-            log.warning("no local page", listen=f"{self._host}:{self._port}", reason=str(error), way_out="local.listen")
-            return
-        async with server:
-            await server.serve_forever()
+        while True:
+            try:
+                server = await asyncio.start_server(self._serve, self._host, self._port, limit=MAX_LINE)
+            except OSError as error:
+                self._cannot(error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            self.trouble = ""
+            async with server:
+                await server.serve_forever()
+
+    def _cannot(self, error: OSError) -> None:
+        address = f"{self._host}:{self._port}"
+        trouble = Told(
+            f"{address} cannot be had ({error}); another program may use it: choose another local.listen in box.toml",
+            f"không mở được {address} ({error}); có thể chương trình khác đang dùng: hãy đổi local.listen trong "
+            "box.toml",
+        )
+        if trouble != self.trouble:
+            log.warning("no local page", listen=address, reason=str(error), way_out="local.listen")
+        self.trouble = trouble
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
             async with self._seats, asyncio.timeout(PATIENCE_S):
                 words = (await reader.readline()).split()
                 fields = await _fields(reader)
-                status, body = "404 Not Found", ""
+                status, body = "404 Not Found", NOT_FOUND
                 if words[:2] == [b"GET", b"/"]:
                     status, body = "200 OK", await self._page(None)
-                elif words[:2] == [b"POST", b"/"] and self._enter is not None and _is_from_here(fields):
+                elif words[:2] == [b"POST", b"/"] and self._enter is not None and not _is_from_here(fields):
+                    status, body = "403 Forbidden", NOT_FROM_HERE
+                elif words[:2] == [b"POST", b"/"] and self._enter is not None:
                     size = min(MAX_BODY, int(fields.get("content-length", "0")))
                     entered = parse_qs((await reader.readexactly(size)).decode()).get("code", [""])[0]
                     status, body = "200 OK", await self._page(await self._enter(entered))

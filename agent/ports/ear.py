@@ -35,6 +35,10 @@ class Listening(Protocol):
 
 
 class Microphone(Protocol):
+    async def look(self) -> str:
+        """Its name, where it is there; it is not opened. Raises EarError."""
+        ...
+
     async def listen(self) -> Listening:
         """Open it. Raises EarError."""
         ...

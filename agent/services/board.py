@@ -13,7 +13,7 @@ import structlog
 
 from agent.core import pages
 from agent.core.pages import Alarm
-from agent.errors import StoreError
+from agent.errors import AgentError, StoreError, Told, said, together
 from agent.ports.board import Board, BoardError, Picture
 from agent.ports.clock import Clock
 from agent.ports.journal import Play, PlayJournal
@@ -33,6 +33,8 @@ AGAIN_MS: Final = 30 * SECOND_MS
 RETRY_MS: Final = 5 * SECOND_MS
 PATIENCE_MS: Final = 10 * SECOND_MS
 """A board that takes longer for one picture hangs."""
+TRIAL_MS: Final = PATIENCE_MS + 2 * SECOND_MS
+"""So long a trial waits for the board."""
 NEWS_MS: Final = 12 * 60 * MINUTE_MS
 CLOSE_MS: Final = 3 * SECOND_MS
 LOGGED: Final = frozenset({Look.ALARM, Look.DRILL, Look.CANCELLED, Look.BULLETIN, Look.NOTICE})
@@ -104,6 +106,8 @@ class BoardService:
         """Boot clock: when the film began."""
         self._sent: Picture | None = None
         self._taken: Picture | None = None
+        self._why = ""
+        """Why it took the last picture not; empty where it did, or nobody knows yet."""
         self._sent_ms = 0
         self._retry_ms = 0
         self._sending: asyncio.Future[None] | None = None
@@ -112,6 +116,18 @@ class BoardService:
     def picture(self) -> Picture | None:
         """What the board has taken last, as far as is known."""
         return self._taken
+
+    async def trial(self) -> None:
+        """Send it what it is to show once more; returns when it has taken that. Raises BoardError."""
+        self._taken, self._sent, self._why, self._retry_ms = None, None, "", 0
+        until_ms = self._clock.boot_ms() + TRIAL_MS
+        while self._taken is None and not self._why and self._clock.boot_ms() < until_ms:
+            await self._clock.sleep_ms(LOOK_EVERY_MS)
+        if self._taken is None:
+            raise BoardError(
+                said(self._why, "en") or "nothing has been sent to it yet; try again",
+                vi=said(self._why, "vi") or "chưa gửi được hình nào cho bảng; hãy thử lại",
+            )
 
     async def run(self) -> None:
         try:
@@ -186,25 +202,32 @@ class BoardService:
             self._finish(sending)
         else:
             self._sending = sending
-            self._complain(f"the board has not taken a picture for {PATIENCE_MS // SECOND_MS} s")
+            seconds = PATIENCE_MS // SECOND_MS
+            why = Told(
+                f"the board has not taken a picture for {seconds} s; look at its cable and power",
+                f"bảng không nhận hình nào trong {seconds} giây; hãy xem cáp và nguồn của bảng",
+            )
+            self._complain(why)
 
     def _finish(self, sending: asyncio.Future[None]) -> None:
         error = sending.exception()
         if error is None:
             self._faults.cleared(FaultCode.BOARD)
+            self._why = ""
             if self._sending is None:
                 self._taken = self._sent
                 self._rows.shown()
             return
         if not isinstance(error, BoardError):
             log.error("the board's driver failed", error=repr(error))
-        self._complain(str(error) or repr(error))
+        self._complain(error.told if isinstance(error, AgentError) else repr(error))
 
     def _complain(self, why: str) -> None:
         self._taken = None
         self._sent, self._retry_ms = None, self._clock.boot_ms() + RETRY_MS
         self._rows.failed(why)
-        self._faults.raised(FaultCode.BOARD, why[:200])
+        self._why = why
+        self._faults.raised(FaultCode.BOARD, together([why], 200))
 
     def _wait_ms(self) -> int:
         change = None if self._film is None else self._film.changes_in_ms(self._clock.boot_ms() - self._since_ms)

@@ -25,6 +25,7 @@ from agent.services.checks import Bytes, Checks, StillReadingError
 from agent.services.lately import Lately
 from agent.services.play_log import OnFault
 from agent.services.recordings import Recordings
+from protocol.messages import OWN_WORDS
 from protocol.order import Order, Severity, Status, usual_chime
 from protocol.report import FaultCode
 from protocol.timeline.model import Segment, SegmentKind
@@ -35,8 +36,14 @@ DUE_MS: Final = 400
 """So long before its instant a station does not wait for its fallback any more."""
 MISSING: Final = "content not here"
 DAMAGED: Final = "content damaged"
+PICTURE: Final = "content is a picture"
 GONE: Final = f"{MISSING}: the built-in sounds are gone, install the agent again"
 SPOKEN: Final = "spoken by the box"
+UNSPOKEN: Final = "the words of the order could not be spoken"
+SIREN: Final = "sounded a siren instead"
+
+Message = bytes | int | str
+"""What a track was to sound: a blob's hash, a built-in message's code; of an order in its own words its id in hex."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ class Content:
     """Looks things up on the shelf and among the built-in recordings, and finds what takes the place of an emergency's.
 
     What that is, is tried in this order: the order's own sound (an announcer's recording before the shipped one); the
-    prepared message of its event and what its signers have signed, spoken by the box; a siren.
+    prepared message of its event and what its signers have signed, spoken by the box; a siren. An order in its own
+    words has nothing else that says the same: they are spoken, or there is a siren.
     """
 
     def __init__(
@@ -75,24 +83,28 @@ class Content:
         checks: Checks,
         on_fault: OnFault,
         accent: Accent,
+        is_picture: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
-        """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again."""
+        """`damaged` is told the hash of a blob whose bytes are not its own any more, so that it is fetched again;
+        `is_picture` says of a hash whether the programme holds it as a picture, which no decoder is ever given.
+        """
         self._clock = clock
         self._checks = checks
         self._shelf = shelf
         self._recordings = recordings
         self._damaged = damaged
+        self._is_picture = is_picture
         self._on_fault = on_fault
         self._accent = accent
         self._unreadable = Lately(clock)
         self._unspoken = Lately(clock)
         """Messages in whose place the box could not speak."""
-        self._doubts: dict[bytes | int, list[Callable[[SoundError], None]]] = {}
+        self._doubts: dict[Message, list[Callable[[SoundError], None]]] = {}
         """By message, the latest: what to give up where its track cannot be sounded, the least certain first."""
 
     def avoid(self, segment: Segment, why: SoundError) -> bool:
         """Its track cannot be sounded, though it was found: whether something else may sound in its place."""
-        doubts = [] if segment.sound is None else self._doubts.get(segment.sound, [])
+        doubts = [] if segment.sound is None else self._doubts.get(_message(segment), [])
         if not doubts:
             self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
             return False
@@ -121,7 +133,7 @@ class Content:
         if segment.drill and not self._recordings.path(ANNOUNCEMENT).is_file():
             return Unready(GONE)  # a drill without its announcement would be a false alarm
         head = before(chime=segment.chime, drill=segment.drill)
-        own = await self._own(message)
+        own = UNSPOKEN if message == OWN_WORDS else await self._own(message)
         doubts = [partial(self._give_up_announcer, piece) for piece in (*head, str(message)) if self._is_read(piece)]
         body: tuple[Sound, ...]
         if isinstance(own, Path):
@@ -129,9 +141,10 @@ class Content:
             doubts.append(partial(self._set_aside, self._unreadable, message))
         else:
             body, said = self._instead(segment, message, order)
-            detail = f"{own}: {said}"
-            doubts += self._doubts_of(body, message)
-        self._may_doubt(message, [*doubts])
+            is_as_meant = message == OWN_WORDS and said == SPOKEN
+            detail = "" if is_as_meant else f"{own}: {said}"
+            doubts += self._doubts_of(body, _message(segment))
+        self._may_doubt(_message(segment), [*doubts])
         message_ms = None if segment.drill else length_ms(head, self._recordings.lengths_ms, lambda _: 0)
         return Ready((*(self._piece(piece) for piece in head), *body), cue.offset_ms, detail, message_ms)
 
@@ -149,14 +162,14 @@ class Content:
     def _instead(self, segment: Segment, message: bytes | int, order: Order | None) -> tuple[tuple[Sound, ...], str]:
         """What says the same, and how the play log names it."""
         event, board = ("", "") if order is None else (order.event, order.board)
-        text = "" if message in self._unspoken else words(message, board)
+        text = "" if _message(segment) in self._unspoken else words(message, board)
         exact = bool(text) and isinstance(message, int)
         code = None if exact else instead(message, event)
         path = None if code is None or int(code) in self._unreadable else self._recordings.path(code)
         recorded = () if path is None or not path.is_file() else (FileSound(path),)
         spoken = (SpeechSound(text, self._accent),) if text else ()
         if not recorded and not spoken:
-            return (self._siren(segment),), "sounded a siren instead"
+            return (self._siren(segment),), SIREN
         said = [f"sounded message {code} instead"] if recorded else []
         return (*recorded, *spoken), ", ".join([*said, SPOKEN] if spoken else said)
 
@@ -175,13 +188,13 @@ class Content:
 
     # What may be wrong with a track that cannot be sounded
 
-    def _may_doubt(self, message: bytes | int, doubts: list[Callable[[SoundError], None]]) -> None:
+    def _may_doubt(self, message: Message, doubts: list[Callable[[SoundError], None]]) -> None:
         self._doubts.pop(message, None)
         self._doubts[message] = doubts
         while len(self._doubts) > DOUBTED:
             del self._doubts[next(iter(self._doubts))]
 
-    def _doubts_of(self, body: tuple[Sound, ...], message: bytes | int) -> list[partial[None]]:
+    def _doubts_of(self, body: tuple[Sound, ...], message: Message) -> list[partial[None]]:
         """Of what takes the place of this message."""
         doubts = []
         for sound in reversed(body):
@@ -201,7 +214,7 @@ class Content:
         self._recordings.give_up_announcer(piece, why)
         self._on_fault(FaultCode.ANNOUNCER, True, str(why))
 
-    def _set_aside(self, where: Lately, message: bytes | int, why: SoundError) -> None:
+    def _set_aside(self, where: Lately, message: Message, why: SoundError) -> None:
         """The bytes are as approved, but no decoder reads them; or nothing speaks. Trying again would not help."""
         where.add(message)
         self._on_fault(FaultCode.CONTENT_DAMAGED, True, str(why))
@@ -255,10 +268,18 @@ class Content:
 
     def _found(self, sound: bytes) -> Path | str:
         """The blob's file, whatever its bytes, or why there is none to sound."""
+        if self._is_picture(sound):
+            return PICTURE
         path = self._shelf(sound)
         if path is None:
             return MISSING
         return f"{DAMAGED}: not a sound that this box can decode" if sound in self._unreadable else path
+
+
+def _message(segment: Segment) -> Message:
+    """What this segment sounds, so that what went wrong with it says nothing of another."""
+    assert segment.sound is not None
+    return segment.cause if segment.sound == OWN_WORDS else segment.sound
 
 
 def _first(said: list[Bytes]) -> int:

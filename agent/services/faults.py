@@ -1,10 +1,10 @@
 """Faults that came and went: each change is a row that goes up until it is acknowledged, and a bit of every beat."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import structlog
 
-from agent.errors import StoreError
+from agent.errors import StoreError, said
 from agent.ports.clock import Clock
 from agent.ports.store import Outbox
 from agent.services.wake import Wake
@@ -21,11 +21,18 @@ class Faults:
         self._clock = clock
         self._reporter = reporter
         self._active = set(outbox.active_faults())
+        self._details: dict[FaultCode, str] = {}
+        """What is known of those that stand, as it was told last; nothing of one from before the daemon's start."""
 
     def active(self) -> Collection[FaultCode]:
         return frozenset(self._active)
 
+    def details(self, language: str) -> Mapping[FaultCode, str]:
+        """Of those that stand, in this language where it is known."""
+        return {code: said(detail, language) for code, detail in self._details.items() if code in self._active}
+
     def raised(self, code: FaultCode, detail: str) -> None:
+        self._details[code] = detail
         if code not in self._active:
             self._active.add(code)
             if code is not FaultCode.DURESS:  # nothing at the box may show it
@@ -34,10 +41,12 @@ class Faults:
 
     def reminded(self, code: FaultCode, detail: str) -> None:
         """It is still so, and somebody should be told again."""
+        self._details[code] = detail
         self._active.add(code)
         self._note(code, True, detail)
 
     def cleared(self, code: FaultCode, detail: str = "") -> None:
+        self._details.pop(code, None)
         if code in self._active:
             self._active.discard(code)
             if code is not FaultCode.DURESS:
@@ -59,7 +68,7 @@ class Faults:
 
     def _note(self, code: FaultCode, raised: bool, detail: str) -> None:
         try:
-            self._outbox.note_fault(code, raised, self._clock.now_ms(), detail)
+            self._outbox.note_fault(code, raised, self._clock.now_ms(), str(detail))
         except StoreError as error:
             name = None if code is FaultCode.DURESS else code.name
             log.warning("fault not written; the next beat carries it", code=name, reason=str(error))

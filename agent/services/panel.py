@@ -15,7 +15,7 @@ from agent.config import CONTACTS, PanelConfig
 from agent.core import lamps, panel
 from agent.core.lamps import Lamp, View
 from agent.core.panel import Act, Broken, Code, Contact, Edge, Entered, Event, Found, Heard, Locked, Talk
-from agent.errors import AgentError
+from agent.errors import AgentError, Told, together
 from agent.ports.clock import Clock, wait_for
 from agent.ports.microphone import Microphone
 from agent.ports.pins import Changed, Line, Pins, PinsError
@@ -191,6 +191,20 @@ class PanelService:
         self._trouble("the panel itself", "")
         return True
 
+    @property
+    def lamps_now(self) -> Mapping[Lamp, lamps.Meaning]:
+        """What the lamps that are wired show now."""
+        rows = lamps.meanings(self._state, self._view(), self._clock.boot_ms())
+        return {lamp: rows[lamp] for lamp in self._wiring.lamps}
+
+    async def trial(self) -> tuple[int, int]:
+        """Ask again for every line that cannot be had; how many contacts and lamps there are. Raises PinsError."""
+        self._look_for_lines_ms = 0
+        await self._guarded(self._turn)
+        if found := self._found:
+            raise PinsError(str(found), vi=found.vi)
+        return len(self._wiring.contacts), len(self._wiring.lamps)
+
     async def enter(self, text: str) -> bool:
         """Somebody typed a code; whether it unlocks. A duress code is answered like the right one."""
         judged = await self._judge(text)
@@ -238,13 +252,20 @@ class PanelService:
         """Who is forced to speak reaches nobody, and nobody sees it."""
         return (Reach(Way.CONNECTING) if self._call is None else self._call.reach).told(language)
 
+    def shown(self) -> list[dict[str, str]]:
+        """What each lamp that is wired shows now, as codes, and what that tells in both languages."""
+        return [
+            {"lamp": lamp, "pattern": row.pattern.name, "vi": row.vi, "en": row.en}
+            for lamp, row in self.lamps_now.items()
+        ]
+
     def power_trouble(self, detail: str) -> None:
         """What else is wrong with the supply; empty for nothing."""
         self._supply["power"] = detail
         self._note_the_supply()
 
     def _note_the_supply(self) -> None:
-        found = "; ".join(filter(None, self._supply.values()))
+        found = together(self._supply.values())
         self._faults.note(FaultCode.MAINS, bool(found), found)
 
     async def _happen(self, event: Event, at_ms: int) -> None:
@@ -290,13 +311,13 @@ class PanelService:
         try:
             on = self._pins.watch(self._wiring.contacts[name], self._edge_of(name), lambda why: self._lost(name, why))
         except Exception as error:  # one contact of a driver that misbehaves must not cost the others
-            self._missing[name] = str(error) or repr(error)
+            self._missing[name] = _told(error)
             return None
         self._missing.pop(name, None)
         return on
 
     def _lost(self, name: str, why: PinsError) -> None:
-        self._missing[name] = str(why)
+        self._missing[name] = why.told
         self._look_for_lines_ms = self._clock.boot_ms() + LOOK_FOR_LINES_MS
         if name in PRESSED:
             self._note(Edge(name, False), self._clock.boot_ms())
@@ -355,7 +376,10 @@ class PanelService:
             case panel.Service(on):
                 await self._service(on)
             case panel.Remind(minutes):
-                self._faults.reminded(FaultCode.SERVICE, f"the amplifier has been locked for {minutes} minutes")
+                vi = f"âm ly đã bị khóa {minutes} phút; xong việc thì hãy gạt công tắc bảo trì lại"
+                self._faults.reminded(
+                    FaultCode.SERVICE, Told(f"the amplifier has been locked for {minutes} minutes", vi)
+                )
             case panel.CloseToken():
                 self._token = None
             case panel.Note(FaultCode.PANEL, raised, detail):
@@ -376,8 +400,13 @@ class PanelService:
         if self._troubles.get(what, "") == detail:
             return
         self._troubles[what] = detail
-        found = "; ".join(sorted(filter(None, self._troubles.values())))
+        found = self._found
         self._faults.note(FaultCode.PANEL, bool(found), found)
+
+    @property
+    def _found(self) -> Told:
+        """All that is wrong with the panel now."""
+        return together(sorted(set(self._troubles.values())))
 
     # The microphone
 
@@ -409,7 +438,7 @@ class PanelService:
             self._call = self._caller.call(self._token, codes, keyed=keyed)
         except (AgentError, SoundError) as error:
             log.warning("other boxes are not reached", reason=str(error))
-            self._trouble("the way to other boxes", str(error))
+            self._trouble("the way to other boxes", error.told)
         else:
             self._trouble("the way to other boxes", "")
 
@@ -423,7 +452,7 @@ class PanelService:
         except Exception as error:
             if not isinstance(error, SoundError):
                 log.exception("the microphone's driver failed")
-            why = str(error) or repr(error)
+            why = _told(error)
             self._trouble("microphone", why)
             self._note(Broken(why), self._clock.boot_ms())
 
@@ -462,10 +491,12 @@ class PanelService:
             self._set_lamp(lamp, pattern.is_lit(now))
 
     def _patterns(self, at_ms: int) -> Mapping[Lamp, lamps.Pattern]:
+        return lamps.patterns(self._state, self._view(), at_ms)
+
+    def _view(self) -> View:
         heard = self._sounding()
         on_air = heard is not None and self._voice is not None and heard.cause == self._voice.name
-        view = View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
-        return lamps.patterns(self._state, view, at_ms)
+        return View(faults=bool(set(self._faults.active()) - SILENT_FAULTS), on_air=on_air)
 
     def _set_lamp(self, lamp: Lamp, on: bool) -> None:
         line = self._wiring.lamps.get(lamp)
@@ -479,7 +510,7 @@ class PanelService:
         except PinsError as error:
             self._lit[lamp] = on  # not again each second
             self._dead.add(lamp)
-            self._trouble(f"lamp {lamp}", str(error))
+            self._trouble(f"lamp {lamp}", error.told)
 
     def _dark(self) -> None:
         for lamp in self._wiring.lamps:
@@ -496,3 +527,7 @@ class PanelService:
         if self._wiring.lamps:
             due += [at for row in self._patterns(now).values() if (at := row.next_ms(now)) is not None]
         return max(1, min(due) - now)
+
+
+def _told(error: Exception) -> str:
+    return error.told if isinstance(error, AgentError) else str(error) or repr(error)

@@ -83,14 +83,21 @@ class Player:
         self._ahead_ms = max(lead_in_ms, COMMIT_MS) + MARGIN_MS
         self._checks = Checks(clock, digest, changed.set)
         self._content = Content(
-            clock, shelf, recordings, on_damaged, checks=self._checks, on_fault=on_fault, accent=accent
+            clock,
+            shelf,
+            recordings,
+            on_damaged,
+            checks=self._checks,
+            on_fault=on_fault,
+            accent=accent,
+            is_picture=lambda name: _is_picture(holdings(), name),
         )
         self._planning = Planning(clock, holdings)
         self._power = Power(clock, amplifier, lead_in_ms)
         self._log = PlayLog(journal, clock, on_fault)
         self._stages = Stages(on_order, clock.now_ms)
         self._refusals = Refusals(self._planning, self._log)
-        self._device = DeviceHealth(clock, on_fault)
+        self._device = DeviceHealth(clock, on_fault, speaker, changed.set)
         self.aside = Aside(speaker, clock, changed)
         unheard = Unheard(on_fault)
         self._performance = Performance(
@@ -142,6 +149,29 @@ class Player:
         """Somebody else has switched the amplifier, such as the service switch."""
         self._power.doubt()
         self._changed.set()
+
+    @property
+    def planned(self) -> Holdings:
+        """What plans are made of at present, with what this player knows of sounds that came late or not at all."""
+        return self._planning.holdings
+
+    def hindrance(self, segment: Segment | None) -> str:
+        """Why this, or an alarm now, could not sound: "power", "device", "clock"; empty for nothing that is known."""
+        if self._power.is_lacking:
+            return "power"
+        if self._device.is_silent:
+            return "device"
+        if segment is None or cueing.may_sound(segment.kind, self._planning.quality):
+            return ""
+        return "" if cueing.needs_no_clock(segment, self._planning.holdings) else "clock"
+
+    async def watch_the_device(self) -> None:
+        """Until cancelled: whether the sound output answers, also while nothing is due."""
+        await self._device.watch(lambda: not self._performance.playing)
+
+    async def try_the_device(self) -> str:
+        """Without a sound; what it is. Raises SoundError."""
+        return await self._device.probe()
 
     def _heard_something(self) -> None:
         self._on_doing()
@@ -330,3 +360,8 @@ class Player:
 def _after(segment: Segment, holdings: Holdings) -> Segment | None:
     """What takes over where this segment is cut."""
     return at(holdings, segment.end_ms) if segment.cut is not None else None
+
+
+def _is_picture(held: Holdings, name: bytes) -> bool:
+    manifest = held.manifest
+    return manifest is not None and any(blob.hash == name and not blob.is_sound for blob in manifest.blobs)

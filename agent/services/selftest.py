@@ -154,8 +154,8 @@ class Trials:
         return {"vi": f"{broker} xác nhận sau {took_ms} ms", "en": f"{broker} acknowledged after {took_ms} ms"}
 
 
-def checks(tried: Trials) -> tuple[Check, ...]:
-    """What this version can try, in the order in which a technician reads it."""
+def checks(tried: Trials, fitted: Sequence[Check] = ()) -> tuple[Check, ...]:
+    """What this version can try, in the order in which a technician reads it; `fitted`: of parts that this box has."""
     return (
         Check("store", {"vi": "Bộ nhớ ghi được", "en": "Store can be written"}, tried.store),
         Check("clock", {"vi": "Biết giờ", "en": "Time is known"}, tried.time),
@@ -168,6 +168,7 @@ def checks(tried: Trials) -> tuple[Check, ...]:
             tried.announcer,
         ),
         Check("sound", {"vi": "Mở được đầu ra âm thanh", "en": "Sound output opens"}, tried.output),
+        *fitted,
         Check("roots", {"vi": "Danh sách người ký còn hiệu lực", "en": "List of signers is valid"}, tried.roots),
         Check("link", {"vi": "Trao đổi được với trung tâm", "en": "Link to the centre answers"}, tried.link),
     )

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from agent.core import wording
 from agent.errors import AgentError
 from agent.ports.clock import Clock
 from agent.ports.link import Uplink
-from agent.ports.store import Store
+from agent.ports.store import Remembered, Store
 from agent.services import selftest
 from agent.services.faults import Faults
 from agent.services.keeper import Keeper
@@ -15,14 +16,18 @@ from agent.services.wake import Wakes
 from protocol.errors import ProtocolError
 from protocol.ids import enrolment_code
 from protocol.manifest import NO_ASSIGNMENT
-from protocol.quantities import SECOND_MS
+from protocol.order import SOUNDING
+from protocol.quantities import MINUTE_MS, SECOND_MS
 from protocol.recurrence import parse_local, to_ms, to_wall, zone_named
 from protocol.report import FaultCode
-from protocol.timeline import Segment, SegmentKind, explain
+from protocol.timeline import Holdings, Segment, SegmentKind, explain
+from protocol.timeline import at as timeline_at
 from protocol.timeline.words import Language
 
 HOME_ZONE: Final = "Asia/Ho_Chi_Minh"
 """Where boxes stand, until a manifest says it."""
+
+NEWS_MS: Final = 60 * MINUTE_MS
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -53,10 +58,19 @@ class ServiceDesk:
         wakes: Wakes,
         missing: Callable[[], int],
         sounding: Callable[[], Segment | None],
+        planned: Callable[[], Holdings] | None = None,
+        hindrance: Callable[[Segment | None], str] = lambda _: "",
         checks: Sequence[selftest.Check],
         speak_code: Callable[[], Awaitable[None]],
+        lamps: Callable[[], Sequence[Answer]] = list,
     ) -> None:
+        """`planned`: what the player makes its plans of; `hindrance`: why it could not sound this (a segment of those
+        plans, None for an alarm that came now): "service", "power", "device", "clock"; empty for nothing. `lamps`: what
+        those of the panel show, none where none is wired.
+        """
         self._about = about
+        self._planned = planned or keeper.holdings
+        self._hindrance = hindrance
         self._clock = clock
         self._trust = store.trust
         self._desired = store.desired
@@ -71,6 +85,7 @@ class ServiceDesk:
         self._roots = wakes.roots
         self._checks = checks
         self._speak_code = speak_code
+        self._lamps = lamps
 
     @property
     def commands(self) -> Mapping[str, Callable[[Request], Awaitable[Answer]]]:
@@ -117,8 +132,11 @@ class ServiceDesk:
                     "expires_ms": held.order.expires * SECOND_MS,
                 }
                 for held in self._book.orders(now)
+                if self._is_news(held, now)
             ],
             "faults": sorted(code.name for code in self._faults.active() if code is not FaultCode.DURESS),
+            "lamps": list(self._lamps()),
+            "fault_details": self._fault_details(request),
             "log_rows": self._outbox.log_seq(),
             "log_acknowledged": self._outbox.acked_seq(),
         }
@@ -127,7 +145,38 @@ class ServiceDesk:
         holdings, now_ms = self._keeper.holdings(), self._clock.now_ms()
         at = request.get("at")
         at_ms = now_ms if at is None else _instant_ms(str(at), now_ms, self._zone())
-        return {"text": explain(holdings, at_ms, _language(request))}
+        language = _language(request)
+        if at is not None and at_ms < now_ms:
+            return {"text": explain(holdings, at_ms, language)}
+        planned = self._planned()
+        if planned.awake_ms > now_ms:  # the plan begins anew: what holds it up is told by what hinders it
+            planned = holdings
+        told = explain(planned, at_ms, language)
+        really = self._really(timeline_at(planned, now_ms), now_ms, request) if at is None else ""
+        return {"text": f"{really}\n{told}" if really else told}
+
+    def _really(self, planned: Segment | None, now_ms: int, request: Request) -> str:
+        """What the player does, where that is not what is planned."""
+        sounding = self._sounding()
+        facts = {
+            "heard": None if sounding is None else self._heard(sounding),
+            "as_planned": (sounding and sounding.play) == (planned and planned.play),
+            "hindrance": self._hindrance(planned),
+            "fault_details": self._fault_details(request),
+            "now_ms": now_ms,
+            "zone": self._zone(),
+        }
+        return wording.really(facts, _language(request))
+
+    def _fault_details(self, request: Request) -> Answer:
+        details = self._faults.details(_language(request))
+        return {code.name: detail for code, detail in details.items() if code is not FaultCode.DURESS}
+
+    def _is_news(self, held: Remembered, now_ms: int) -> bool:
+        """Whether somebody at the box should read of it: what only ended or locked something is told for an hour."""
+        if held.order.type in SOUNDING or any(held.order.id == stop.order.id for stop in self._book.stops()):
+            return True
+        return now_ms - (held.ended_ms or held.accepted_ms) < NEWS_MS
 
     async def fetch(self, _: Request) -> Answer:
         """Look for newer roots and for what is missing, now."""
@@ -170,6 +219,7 @@ class ServiceDesk:
             "message": _code(sounding.sound) if sounding.kind is SegmentKind.EMERGENCY else None,
             "event": "" if order is None else order.event,
             "drill": sounding.drill,
+            "rank": sounding.precedence.rank.value,
             "until_ms": sounding.end_ms,
         }
 

@@ -40,7 +40,7 @@ class ServiceLock:
         try:
             await self._inner.power(on)
         except SoundError as error:
-            self.on_trouble(str(error))
+            self.on_trouble(error.told)
             raise
         self.on_trouble("")
 

@@ -80,8 +80,10 @@ async def _relay(speech: Speech, receive: Receive, send: Send) -> None:
     session, me = speech.pk, object()
     _newest[session] = me
     meant = await sync_to_async(services.meant(speech).count)()
-    async with beside(tell(session, send, meant=meant)):
-        code, gone = await carry(session, receive)
+    said = services.Said(services.read(speech))
+    async with beside(tell(said, send, meant=meant)):
+        code, gone = await carry(said, receive)
+    await sync_to_async(services.note)(said)
     if code is not None:
         await send({"type": "websocket.close", "code": code})
     elif gone != OVER:

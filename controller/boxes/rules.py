@@ -3,7 +3,6 @@ that nobody set is never shown as well."""
 
 import datetime as dt
 import enum
-import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -174,21 +173,6 @@ def judge(said: Said, now: dt.datetime) -> tuple[Level, str]:
     return next((level, words) for applies, level, words in table if applies)
 
 
-NOBODY_SIGNED: Final = re.compile(r".*no holder of (\w+) signed this .*", re.DOTALL)
-"""How a box says (`protocol.trust`) that it knows no key of this role under what it was sent."""
-
-
-def fault_detail(detail: str) -> str:
-    """What a box added to a fault, in words where it is known."""
-    found = NOBODY_SIGNED.fullmatch(detail)
-    if found is None:
-        return detail
-    return _(
-        "hộp không nhận chữ ký này: không khóa nào trong danh sách của nó có vai trò %(role)s ký. Khóa của máy chủ đã "
-        "bị thu hồi, hoặc chưa có trong danh sách gốc."
-    ) % {"role": found[1]}
-
-
 def fault_names(faults: int) -> list[str]:
     """The faults whose bits are set, in words; a bit that this version does not know by its number."""
     names = {
@@ -206,7 +190,9 @@ def fault_names(faults: int) -> list[str]:
         FaultCode.PLAYER: _("Bộ phận phát âm thanh bị treo, đã khởi động lại"),
         FaultCode.NOT_HEARD: _("Đã phát nhưng không nghe thấy ở loa"),
         FaultCode.BOARD: _("Bảng tin hỏng hoặc bị rút"),
-        FaultCode.PANEL: _("Nút bấm hoặc khóa trên bảng điều khiển bị kẹt"),
+        FaultCode.PANEL: _(
+            "Bảng điều khiển có lỗi: nút, khóa bị kẹt, hoặc dây, micrô, rơ le, tệp khóa không dùng được"
+        ),
         FaultCode.SERVICE: _("Công tắc bảo trì đang khóa âm ly"),
         FaultCode.TAMPER: _("Tủ thiết bị bị mở"),
         FaultCode.MAINS: _("Mất điện lưới, đang chạy bằng ắc quy"),

@@ -16,7 +16,7 @@ from controller.accounts import services as accounts
 from controller.accounts.access import person_of
 from controller.accounts.models import Person
 from controller.accounts.rules import Action
-from controller.boxes import rules, services
+from controller.boxes import details, rules, services
 from controller.boxes.forms import ApproveForm, CodeForm, PlaceForm
 from controller.boxes.models import Box, Stage
 from controller.boxes.overview import Line, judge_all, lines, tallies
@@ -209,8 +209,8 @@ def _events(box: Box) -> list[Event]:
             row.at,
             row.raised,
             "; ".join(rules.fault_names(1 << row.code)),
-            rules.fault_detail(row.detail),
-            rules.NOBODY_SIGNED.fullmatch(row.detail) is not None,
+            details.fault_detail(row.detail),
+            details.NOBODY_SIGNED.fullmatch(row.detail) is not None,
         )
         for row in box.fault_events.all()[:20]
     ]

@@ -14,7 +14,7 @@ from protocol.delegation import Delegation
 from protocol.ids import sha256
 from protocol.live import LiveSession
 from protocol.manifest import Hours, Level, Policy
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, OWN_WORDS
 from protocol.order import Chime, MessageType, Order, Severity, Sound, Status
 from protocol.quantities import EVERY_DAY
 from protocol.roles import Holder, Role, Roots, root_fingerprint
@@ -315,6 +315,8 @@ def _chime(chime: int) -> str:
 def _message(message: int | bytes) -> str:
     if isinstance(message, bytes):
         return f"SHA-256 {message.hex()}"
+    if message == OWN_WORDS:
+        return words("tự soạn; hộp đọc đúng chữ trên bảng", "its own words; the box speaks what is on boards")
     known = BY_CODE.get(message)
     if known is None:
         return f"#{message}"

@@ -20,8 +20,8 @@ from controller.live import services as live
 from controller.live import signatures as voices
 from controller.live.models import Speech
 from controller.orders import cards, rollcall
-from controller.orders.cards import Card, Lock, card, concerns
-from controller.orders.models import EmergencyOrder, Stranger
+from controller.orders.cards import Card, Foreign, Lock, card, concerns
+from controller.orders.models import EmergencyOrder
 from controller.orders.models import State as OrderState
 from controller.orders.services import waits_for
 from controller.orders.views import doors
@@ -51,7 +51,7 @@ class Home:
     """Live voices that lack this person's signature."""
     told: list[Card]
     """Alarms that communes gave by themselves in the last day, and that are over."""
-    strangers: list[Stranger]
+    strangers: list[Foreign]
     """Boxes that have obeyed an order which was not sent from here."""
     to_sign: list[Card]
     """Prepared emergencies that lack this person's signature."""

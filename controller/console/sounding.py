@@ -14,6 +14,7 @@ from typing import Final
 from controller.boxes.models import BoxState
 from controller.boxes.overview import Judged
 from controller.core.times import ZONE
+from controller.live import services as live
 from controller.schedules import preview
 from controller.schedules.models import IN_FORCE, AssignmentRow
 from protocol import timeline
@@ -24,16 +25,21 @@ PROGRAMMES: Final = 8
 ASKED: Final = 100
 """Boxes of one manifest among which the one that spoke last is looked for."""
 
+BEHIND: Final = dt.timedelta(seconds=3)
+"""So long behind the last word of a live voice a box still sounds it: what it holds back, and its pause."""
+
 
 @dataclass(frozen=True)
 class Group:
     """Boxes that sound the same."""
 
     title: str
-    """Of the bulletin or the station; empty: an emergency, or not known."""
+    """Of the bulletin or the station, or who speaks live; empty: an emergency, or not known."""
     emergency: bool
     until: dt.datetime | None
     boxes: tuple[Judged, ...]
+    live: bool = False
+    """Somebody speaks at this moment."""
 
 
 def groups(sounding: Iterable[Judged]) -> list[Group]:
@@ -42,12 +48,33 @@ def groups(sounding: Iterable[Judged]) -> list[Group]:
     others: list[Judged] = []
     for box in sounding:
         (alarmed if box.doing == Doing.EMERGENCY else others).append(box)
+    spoken, others = _live(others)
     found: dict[tuple[str, dt.datetime | None], list[Judged]] = defaultdict(list)
     for boxes, heard in _by_manifest(others):
         found[heard or ("", None)] += boxes
     named = [Group(title, False, until, tuple(boxes)) for (title, until), boxes in found.items()]
     named.sort(key=lambda group: (not group.title, -len(group.boxes), group.title))
-    return [Group("", True, None, tuple(alarmed)), *named] if alarmed else named
+    first = [Group("", True, None, tuple(alarmed))] if alarmed else []
+    return [*first, *spoken, *named]
+
+
+def _live(boxes: Sequence[Judged]) -> tuple[list[Group], list[Judged]]:
+    """Those that sounded somebody's voice when they last spoke, by voice; and the others."""
+    rest = {box.pk: box for box in boxes}
+    heard: list[Group] = []
+    for speech in live.spoken(dt.datetime.now(ZONE)) if boxes else ():
+        assert speech.began_at is not None
+        assert speech.spoke_at is not None
+        there = {box.pk for box in live.meant(speech)} | ({speech.box_id} if speech.box_id else set())
+        then = BoxState.objects.filter(
+            box__in=there & rest.keys(), last_seen__gte=speech.began_at, last_seen__lte=speech.spoke_at + BEHIND
+        )
+        names = set(then.values_list("box_id", flat=True))
+        found = tuple(box for box in boxes if box.pk in names)
+        rest = {pk: box for pk, box in rest.items() if pk not in names}
+        if found:
+            heard.append(Group(speech.holder or speech.author, False, None, found, live=True))
+    return heard, list(rest.values())
 
 
 def _by_manifest(boxes: Sequence[Judged]) -> Iterable[tuple[list[Judged], tuple[str, dt.datetime] | None]]:

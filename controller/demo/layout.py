@@ -1,5 +1,8 @@
 """Where the demo keeps its things, and what its boxes are told: all below one folder that every start makes anew."""
 
+import base64
+import hashlib
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,8 @@ class Layout:
     broker_port: int
     tls_port: int = 0
     """Where the boxes find the controller by HTTPS."""
+    local_port: int = 0
+    """Of the real agent's own page."""
 
     @property
     def data(self) -> Path:
@@ -91,13 +96,15 @@ lead_in_ms = 0
 [clock]
 trust = "system"
 
-# A panel of pretended contacts: `loalang-agent wire key on`, `wire emergency on`, three seconds, `wire emergency off`.
+# A panel of pretended contacts: `loalang-agent wire key on`, `wire emergency on`, three seconds, `wire emergency off`;
+# `wire select 2 on` chooses another message, `wire microphone on` opens the microphone. See docs/panel.md.
 [panel]
 driver = "fake"
 emergency = 5
 key = 6
 select = [20, 21, 26]
 messages = [1, 2, 4]
+microphone = 13
 stop = 19
 service = 16
 amplifier = 23
@@ -105,6 +112,18 @@ status_lamp = 22
 fault_lamp = 27
 on_air_lamp = 18
 """
+LOCAL_TOML: Final = """\
+code = "{code}"
+duress_code = "{duress}"
+
+# The box's own page, where these codes are entered; for this machine alone.
+[local]
+listen = "127.0.0.1:{port}"
+"""
+"""The real agent's; it goes on in [panel]."""
+CODE: Final = "13572468"
+DURESS_CODE: Final = "86427531"
+"""Of the demo's panel; printed for every visitor, as the passphrase is."""
 BOARD_TOML: Final = """
 [board]
 driver = "png"
@@ -116,6 +135,20 @@ EAR_TOML: Final = """
 device = "recordings"
 """
 """And an ear, where it does not sound on a loudspeaker."""
+
+
+def local_toml(layout: Layout) -> str:
+    """What the real agent's box.toml says besides: its codes and its own page."""
+    code, duress = (scrypt_hash(secret) for secret in (CODE, DURESS_CODE))
+    return LOCAL_TOML.format(code=code, duress=duress, port=layout.local_port)
+
+
+def scrypt_hash(code: str) -> str:
+    """As `loalang-agent panel-code` writes it: `agent/core/pin.py` reads it."""
+    salt = secrets.token_bytes(16)
+    digest = hashlib.scrypt(code.encode(), salt=salt, n=1 << 14, r=8, p=1, dklen=32)
+    salt_text, digest_text = (base64.urlsafe_b64encode(part).decode() for part in (salt, digest))
+    return f"scrypt${salt_text}${digest_text}"
 
 
 def box_toml(layout: Layout, *, name: str, home: Path, output: str, ca: str) -> str:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from controller.demo.broker import CHOICES
 from controller.demo.errors import DemoError
-from controller.demo.layout import PASSPHRASE, Layout
+from controller.demo.layout import CODE, DURESS_CODE, PASSPHRASE, Layout
 from controller.demo.processes import free_port, port_is_open
 from controller.demo.stage import Stage
 
@@ -73,7 +73,7 @@ def staged(options: Namespace) -> Stage:
             f"Stop that one, or choose another port: make demo PORT={options.port + 1}"
         )
     folder = (options.dir or Path(f"build/demo-{options.port}")).absolute()
-    layout = Layout(folder, options.port, free_port(), free_port())
+    layout = Layout(folder, options.port, free_port(), free_port(), free_port())
     _make_anew(layout.folder)
     if options.audio and options.check:
         raise DemoError("--audio and --check: the journey compares a recording, which a loudspeaker leaves none of")
@@ -148,6 +148,8 @@ def _show(stage: Stage, made: "World") -> None:
     print(
         f"  Its button: .venv/bin/loalang-agent wire key on --config {home}/box.toml, then wire emergency on, 3 s, off"
     )
+    print(f"  Its own page: http://127.0.0.1:{stage.layout.local_port}; code {CODE}, duress code {DURESS_CODE}")
+    print(f"  Speak at it: .venv/bin/loalang-agent talk --config {home}/box.toml; all of it: docs/panel.md")
     print(f"  Logs: {stage.layout.logs}/\n\n  Ctrl-C ends the demo.", flush=True)
     _keep_going(stage)
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from controller.demo.broker import broker
 from controller.demo.errors import DemoError
-from controller.demo.layout import BOARD_TOML, EAR_TOML, REAL, SIMULATED, Layout, box_toml
+from controller.demo.layout import BOARD_TOML, EAR_TOML, REAL, SIMULATED, Layout, box_toml, local_toml
 from controller.demo.processes import Program, port_is_open, wait_until
 
 START_S: Final = 40
@@ -75,7 +75,7 @@ class Stage:
         ):
             home.mkdir(parents=True, exist_ok=True)
             text = box_toml(self.layout, name=name, home=home, output=device, ca=ca)
-            extras = BOARD_TOML + ("" if self.aloud else EAR_TOML) if name == REAL else ""
+            extras = local_toml(self.layout) + BOARD_TOML + ("" if self.aloud else EAR_TOML) if name == REAL else ""
             (home / file).write_text(text + extras, encoding="utf-8")
         self.agent.start()
         self.swarm.start()

@@ -45,9 +45,13 @@ class Speech(models.Model):
     sent_at = models.DateTimeField(null=True)
     """When the last signature that it needed was stored, and it was sent to the boxes."""
     began_at = models.DateTimeField(null=True)
-    """When the first group came from the page."""
+    """When the first group came that had sound in it."""
+    spoke_at = models.DateTimeField(null=True)
+    """When the last such group came, to the second or so."""
+    heard_at = models.DateTimeField(null=True)
+    """When the last group came, empty ones too, to the second or so: without any the session is over."""
     ended_at = models.DateTimeField(null=True)
-    """When somebody ended it; null: at `expires`."""
+    """When somebody ended it; null: at `expires`, or when groups stayed away (`rules.standing`)."""
     ended_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
 
     class Meta:

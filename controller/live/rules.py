@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from controller.orders.capacity import Capacity
 from controller.units.rules import above
 from protocol.clock import ClockReading
-from protocol.live import MAX_SESSION_S, Denied, Listener, LiveSession, judge
+from protocol.live import MAX_SESSION_S, SILENCE_S, Denied, Listener, LiveSession, judge
 from protocol.report import ClockQuality
 from protocol.trust import Trust
 
 MINUTES: Final = (5, 10, 15, 20, 30)
 WAIT_S: Final = 600
 """So long a session that takes several persons waits for the others' signatures; its own time comes behind."""
+
+NOTED_S: Final = 1
+"""How often a group that has come is written down."""
+GONE: Final = timedelta(seconds=SILENCE_S + NOTED_S)
+"""After so long without a group boxes have given the session up, and whoever spoke has gone."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,28 @@ class Standing(StrEnum):
 
 
 def standing(
-    sent_at: datetime | None, ended_at: datetime | None, sign_by: datetime, expires: datetime, now: datetime
+    sent_at: datetime | None,
+    ended_at: datetime | None,
+    sign_by: datetime,
+    expires: datetime,
+    now: datetime,
+    *,
+    heard_at: datetime | None = None,
 ) -> Standing:
     """Of a session with these times."""
-    if ended_at is not None:
+    if ended_at is not None or (heard_at is not None and now - heard_at > GONE):
         return Standing.OVER
     if sent_at is None:
         return Standing.LAPSED if now >= sign_by else Standing.WAITING
     return Standing.OVER if now >= expires else Standing.ON
+
+
+def stopped(ended_at: datetime | None, heard_at: datetime | None, expires: datetime, now: datetime) -> datetime | None:
+    """When it ended before its time: somebody ended it, or groups stayed away; None where neither happened."""
+    if ended_at is not None or heard_at is None:
+        return ended_at
+    gone_at = heard_at + GONE
+    return gone_at if gone_at < min(now, expires) else None
 
 
 def minutes(persons: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ The controller carries the groups and cannot make one: they are signed with a ke
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -30,11 +30,14 @@ from controller.orders.models import EmergencyOrder
 from controller.schedules import facts
 from controller.units.rules import above, covers
 from protocol.codec import decode, encode
+from protocol.errors import ProtocolError
 from protocol.ids import key_id
-from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, SPEAKING, LiveSession
+from protocol.live import MAX_BOXES, MAX_GROUP_BYTES, MAX_SESSION_BYTES, SPEAKING, LiveSession, VoiceGroup
 from protocol.order import MessageType
 from protocol.policy import EffectivePolicy
 from protocol.quantities import DAY_MS
+from protocol.roles import Role
+from protocol.signing import Domain, Family, verify1
 
 MAX_AREA: Final = 32
 
@@ -45,7 +48,9 @@ def read(speech: Speech) -> LiveSession:
 
 
 def standing(speech: Speech, now: datetime) -> Standing:
-    return rules.standing(speech.sent_at, speech.ended_at, speech.sign_by, speech.expires, now)
+    return rules.standing(
+        speech.sent_at, speech.ended_at, speech.sign_by, speech.expires, now, heard_at=speech.heard_at
+    )
 
 
 @transaction.atomic
@@ -219,14 +224,59 @@ def quiet_until(area: Iterable[str], now: datetime) -> datetime | None:
 
 def on_air(now: datetime) -> list[Speech]:
     """Sessions that are on, those that speak first."""
-    rows = Speech.objects.filter(sent_at__isnull=False, ended_at=None, expires__gt=now)
+    there = models.Q(heard_at=None) | models.Q(heard_at__gte=now - rules.GONE)
+    rows = Speech.objects.filter(there, sent_at__isnull=False, ended_at=None, expires__gt=now)
     rows = rows.select_related("person", "box")
     return sorted(rows, key=lambda row: (row.began_at is None, row.sent_at))
 
 
-def began(identity: str, now: datetime) -> None:
-    """The first group has come from the page."""
-    Speech.objects.filter(pk=identity, began_at=None).update(began_at=now)
+@dataclass
+class Said:
+    """What has come on one connection of who speaks."""
+
+    record: LiveSession
+    heard_at: datetime | None = None
+    """The last group."""
+    began_at: datetime | None = None
+    """The first group with sound in it."""
+    spoke_at: datetime | None = None
+    """The last one."""
+
+    def take(self, raw: bytes, now: datetime) -> None:
+        """Note a group; one that its session's key has not signed is none."""
+        domain = Domain(self.record.province, self.record.environment)
+        try:
+            payload = verify1(raw, Family.VOICE, domain, self.record.key, max_bytes=MAX_GROUP_BYTES)
+            group = decode(payload, VoiceGroup, max_bytes=MAX_GROUP_BYTES)
+        except ProtocolError:
+            return
+        if group.session != self.record.id:
+            return
+        self.heard_at = now
+        if group.frames:
+            self.began_at = self.began_at or now
+            self.spoke_at = now
+
+
+def spoken(now: datetime) -> list[Speech]:
+    """Those of them in which somebody has spoken, the highest level first, then who spoke first."""
+    rows = [row for row in on_air(now) if row.began_at is not None and row.spoke_at is not None]
+    return sorted(rows, key=lambda row: row.role != Role.EMERGENCY)
+
+
+def said_in(identity: str) -> Said:
+    """Nothing yet, in this session."""
+    return Said(read(Speech.objects.get(pk=identity)))
+
+
+def note(said: Said) -> None:
+    """Write down that who speaks is there and, with the first sound, that somebody has begun to speak."""
+    if said.heard_at is None:
+        return
+    row = Speech.objects.filter(pk=said.record.id.hex(), ended_at=None)
+    row.update(heard_at=said.heard_at, **({} if said.spoke_at is None else {"spoke_at": said.spoke_at}))
+    if said.began_at is not None:
+        row.filter(began_at=None).update(began_at=said.began_at)
 
 
 def is_on(identity: str, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from controller.accounts.services import person_of_session
 from controller.core.bodies import Receive, Scope, Send
 from controller.live import services
 from controller.live.hub import HUB, LOOK_S
+from controller.live.services import Said
 from protocol.live import MAX_GROUP_BYTES
 
 log = structlog.get_logger("live")
@@ -45,15 +46,17 @@ async def speak(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": NO_SESSION})
         return
     await send({"type": "websocket.accept"})
-    async with beside(tell(session, send)):
-        code, _gone = await carry(session, receive)
+    said = await sync_to_async(services.said_in)(session)
+    async with beside(tell(said, send)):
+        code, _gone = await carry(said, receive)
+    await sync_to_async(services.note)(said)
     if code is not None:
         await send({"type": "websocket.close", "code": code})
 
 
-async def carry(session: str, receive: Receive) -> tuple[int | None, int | None]:
+async def carry(said: Said, receive: Receive) -> tuple[int | None, int | None]:
     """From who speaks to the boxes; the code to close with, or else the one with which it was closed."""
-    began, second, count = False, 0, 0
+    session, second, count = said.record.id.hex(), 0, 0
     loop = asyncio.get_running_loop()
     while (message := await receive())["type"] == "websocket.receive":
         group = message.get("bytes")
@@ -64,15 +67,14 @@ async def carry(session: str, receive: Receive) -> tuple[int | None, int | None]
         if len(group) > MAX_GROUP_BYTES or count > MOST_A_SECOND:
             return TOO_MUCH, None
         HUB.say(session, group)
-        if not began:
-            began = True
-            await sync_to_async(services.began)(session, timezone.now())
+        said.take(group, timezone.now())
     return None, message.get("code")
 
 
-async def tell(session: str, send: Send, **more: int) -> None:
-    """How many listen, every second; and that it is over, to who speaks and to the boxes."""
-    while await is_on(session):
+async def tell(said: Said, send: Send, **more: int) -> None:
+    """How many listen, every second; and that it is over, to who speaks and to the boxes. What was said is noted."""
+    session = said.record.id.hex()
+    while await sync_to_async(_goes_on)(said):
         text = json.dumps({"listening": HUB.listening(session), **more})
         await send({"type": "websocket.send", "text": text})
         await asyncio.sleep(LOOK_S)
@@ -83,6 +85,11 @@ async def tell(session: str, send: Send, **more: int) -> None:
 async def is_on(session: str) -> bool:
     """Whether the session is still on."""
     return await sync_to_async(services.is_on)(session, timezone.now())
+
+
+def _goes_on(said: Said) -> bool:
+    services.note(said)
+    return services.is_on(said.record.id.hex(), timezone.now())
 
 
 def _may_speak(session: str, key: str, now: datetime) -> bool:

@@ -132,6 +132,7 @@ def _page(request: HttpRequest, speech: Speech, *, refused: str = "", status: in
         "speech": speech,
         "refused": refused,
         "standing": standing.value,
+        "stopped": rules.stopped(speech.ended_at, speech.heard_at, speech.expires, now),
         "mine": mine,
         "area": ", ".join(names.get(code, code) for code in speech.area),
         "alarm": None if speech.attached is None else cards.card(speech.attached, now),

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from controller.accounts import services as accounts
@@ -20,6 +22,8 @@ from controller.units.rules import covers
 from controller.units.services import inside, names
 from protocol.board import page
 from protocol.board.page import Page
+from protocol.ids import key_id
+from protocol.messages import OWN_WORDS
 from protocol.order import SOUNDING, MessageType, Order, Status
 from protocol.roles import Role
 
@@ -54,6 +58,8 @@ class Card:
     """Who has signed it."""
     is_test: bool
     is_real: bool
+    in_own_words: bool
+    """An officer wrote what is said, and the boxes speak it by themselves."""
     halted: bool = False
     """Speakers in its area are locked; set by `listed`."""
 
@@ -90,7 +96,6 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         found.state, found.expires.timestamp(), now.timestamp(), is_stop=what is Speech.STOP, until_s=until_s
     )
     spoken = content if content.sound is not None else _alarm_content(found)
-    message = spoken.sound.message if spoken is not None and spoken.sound is not None else None
     return Card(
         order=found,
         content=content,
@@ -98,7 +103,8 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         standing=standing,
         standing_name=wording.standing_name(standing, what),
         title=wording.title(found),
-        text=wording.message_text(message if isinstance(message, int) else None),
+        text=_said(spoken),
+        in_own_words=_message(spoken) == OWN_WORDS,
         before=wording.announcement(content.status) if what is Speech.ALARM else "",
         chime_name="" if content.sound is None else wording.chime_name(content.sound.chime),
         area=names(content.area),
@@ -109,6 +115,18 @@ def card(found: EmergencyOrder, now: datetime) -> Card:
         is_test=content.status is Status.TEST,
         is_real=content.status is Status.ACTUAL and what not in (Speech.REOPEN,),
     )
+
+
+def _message(alarm: Order | None) -> int | bytes | None:
+    return None if alarm is None or alarm.sound is None else alarm.sound.message
+
+
+def _said(alarm: Order | None) -> str:
+    """What boxes say that sound this alarm; empty where that is not known."""
+    message = _message(alarm)
+    if alarm is not None and message == OWN_WORDS:
+        return alarm.board
+    return wording.message_text(message if isinstance(message, int) else None)
 
 
 def _alarm_content(found: EmergencyOrder) -> Order | None:
@@ -249,10 +267,44 @@ def told(person: Person, now: datetime) -> list[Card]:
     return [one for one in shown if not one.is_open and not one.is_test]
 
 
-def strangers(person: Person, now: datetime) -> list[Stranger]:
-    """Boxes that have lately obeyed an order which this controller did not send."""
+class Origin(StrEnum):
+    """Where an order comes from that this controller did not send, by the key that its id names."""
+
+    BOX = "box"
+    """The box itself: somebody has pressed its button, and no other box takes it for anybody's."""
+    COMMUNE = "commune"
+    """The commune's token, whose panel has not reached this controller; or its signer, by hand."""
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A box that has obeyed an order which was not sent from here."""
+
+    row: Stranger
+    origin: Origin
+
+
+def strangers(person: Person, now: datetime) -> list[Foreign]:
+    """Boxes that have lately obeyed an order which this controller did not send, and has not got meanwhile either."""
     mine = inside("box__unit__code", accounts.where(person, Action.VIEW))
-    return list(Stranger.objects.filter(mine, at__gt=now - TOLD_FOR).select_related("box__unit").order_by("-at")[:8])
+    ours = EmergencyOrder.objects.filter(pk=OuterRef("order"))
+    rows = Stranger.objects.filter(~Exists(ours), mine, at__gt=now - TOLD_FOR).select_related("box__unit")
+    return [Foreign(row, _origin(row, now)) for row in rows.order_by("-at")[:8]]
+
+
+def _origin(row: Stranger, now: datetime) -> Origin:
+    name = bytes.fromhex(row.order)
+    if name.startswith(key_id(bytes(row.box.public_key))):
+        return Origin.BOX
+    unit = "" if row.box.unit is None else row.box.unit.code
+    try:
+        trust = people.trust_of((unit,) if unit else ())
+    except Refused:
+        return Origin.ELSEWHERE
+    named = trust.holders_of(name[:4], Role.COMMUNE, int(now.timestamp()))
+    its_own = any(capacity.rank(holder, Role.COMMUNE, unit) is not None for holder in named) if unit else False
+    return Origin.COMMUNE if its_own else Origin.ELSEWHERE
 
 
 def concerns(seen: Sequence[str], area: Sequence[str]) -> bool:

@@ -1,15 +1,19 @@
 """From what an officer decides to the order that persons sign. Pure; what comes of it is never changed again."""
 
+import math
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from protocol.messages import BY_CODE, DRILL, PREPARED, PreparedMessage
+from protocol.codec import encode
+from protocol.messages import BY_CODE, DRILL, OWN_WORDS, PREPARED, PreparedMessage
 from protocol.order import (
     MAX_COMMUNE_LIFETIME_S,
     MAX_LIFETIME_S,
+    MAX_ORDER_BYTES,
     SOUNDING,
     Chime,
     MessageType,
@@ -26,6 +30,10 @@ MIN_LIFETIME_S: Final = 300
 DEFAULT_LIFETIME_S: Final = 3600
 OFFERED: Final[tuple[PreparedMessage, ...]] = tuple(message for message in PREPARED if message.code != DRILL)
 STOP_EVENT: Final = "stop"
+OTHER_EVENT: Final = "other"
+"""Of an alarm in an officer's own words about something that no prepared message is about."""
+MAX_WORDS: Final = 300
+"""Characters of `Order.board`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Alarm:
     """What an officer decides about an emergency."""
 
     message: int
-    """Code of a built-in message."""
+    """Code of a built-in message, or `OWN_WORDS`."""
     area: tuple[str, ...]
     severity: Severity = Severity.EXTREME
     status: Status = Status.ACTUAL
@@ -45,6 +53,10 @@ class Alarm:
     """What goes before the message; None: what is usual for its severity."""
     role: Role = Role.EMERGENCY
     """As what it is signed: COMMUNE for a commune's own alarm, by one signature."""
+    words: str = ""
+    """With `OWN_WORDS`, what the boxes speak and boards show; else empty."""
+    event: str = OTHER_EVENT
+    """With `OWN_WORDS`, what they are about; a prepared message has its own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,18 @@ class Slot:
 
 def event_of(alarm: Alarm) -> str:
     """The event of which it warns."""
-    return BY_CODE[alarm.message].event
+    return alarm.event if alarm.message == OWN_WORDS else BY_CODE[alarm.message].event
+
+
+def tidied(words: str) -> str:
+    """Composed letters, one space between words, and nothing that is neither seen nor heard."""
+    shown = "".join(letter for letter in words if letter.isprintable() or letter.isspace())
+    return " ".join(unicodedata.normalize("NFC", shown).split())
+
+
+def words_to_spare(words: str, bytes_over: int) -> int:
+    """About so many characters of these words make so many bytes: a letter has 1 to 3."""
+    return math.ceil(bytes_over * len(words) / len(words.encode())) + 1
 
 
 def longest_s(role: Role) -> int:
@@ -93,6 +116,14 @@ def size_signed(payload: bytes, persons: int, trust: Trust) -> int:
     return envelope + len(payload) + persons * (row + (passkey + max(origins) if origins else 0))
 
 
+def room_for_words(unit: str, role: Role, trust: Trust) -> int:
+    """Bytes of own words that fit with so many signatures as it takes, in one unit and without a reason."""
+    alarm = Alarm(OWN_WORDS, (unit,), lifetime_s=longest_s(role), role=role, event="x" * 12)
+    bare = encode(alert(alarm, trust, Slot(bytes(16), 2**32 - 1, 2**31)))
+    head_of_a_long_text = 2
+    return MAX_ORDER_BYTES - size_signed(bare, trust.persons_needed(role), trust) - head_of_a_long_text
+
+
 def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
     """The alert that persons will sign."""
     chime = usual_chime(alarm.severity, alarm.status) if alarm.chime is None else alarm.chime
@@ -112,6 +143,7 @@ def alert(alarm: Alarm, trust: Trust, slot: Slot) -> Order:
         event=event_of(alarm),
         area=alarm.area,
         sound=Sound(message=alarm.message, chime=chime, repeats=alarm.repeats, gap_s=alarm.gap_s),
+        board=alarm.words,
         reason=alarm.reason,
     )
 

@@ -33,6 +33,7 @@ from protocol.compose import ENTROPY_BYTES, order_id
 from protocol.errors import ProtocolError
 from protocol.gate import Known, Reject
 from protocol.ids import key_id
+from protocol.messages import OWN_WORDS, can_be_spoken
 from protocol.order import MAX_ORDER_BYTES, SOUNDING, MessageType, Order, Severity, Sound, Status
 from protocol.refusals import RejectCode
 from protocol.roles import Role
@@ -63,7 +64,8 @@ def read(order: EmergencyOrder) -> Order:
 def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> EmergencyOrder:
     """Fix the bytes of an alert for others and `by` to sign; `by`'s key becomes its first signer.
 
-    Raises `Refused` naming the field: message, area, repeats, lifetime, key; `NotAllowed` without the role of signer.
+    Raises `Refused` naming the field: message, words, event, area, repeats, lifetime, reason, key; `NotAllowed` without
+    the role of signer.
     """
     now = now or timezone.now()
     _check_alarm(by, alarm)
@@ -71,7 +73,7 @@ def prepare(by: Person, alarm: Alarm, *, now: datetime | None = None) -> Emergen
     trust = people.trust_of(alarm.area)
     if alarm.role is Role.COMMUNE and composing.event_of(alarm) not in trust.roots.events:
         raise Refused(
-            "message",
+            "event" if alarm.message == OWN_WORDS else "message",
             _("Sự kiện này không nằm trong những sự kiện mà cấp xã được tự báo động."),
             _("Cần hai người ký của cấp có thẩm quyền: dùng trang “Ra lệnh khẩn cấp”."),
         )
@@ -271,8 +273,9 @@ def _as_listed(order: EmergencyOrder) -> Order:
 
 
 def _check_alarm(by: Person, alarm: Alarm) -> None:
-    if alarm.message not in {message.code for message in composing.OFFERED}:
+    if alarm.message not in {OWN_WORDS, *(message.code for message in composing.OFFERED)}:
         raise Refused("message", _("Không có nội dung soạn sẵn này."), _("Chọn một nội dung trong danh sách."))
+    _check_words(alarm)
     _check_area(by, alarm.area)
     if not 1 <= alarm.repeats <= 100:
         raise Refused("repeats", _("Số lần phát phải từ 1 đến 100."), _("Thường là 3."))
@@ -284,6 +287,28 @@ def _check_alarm(by: Person, alarm: Alarm) -> None:
             _("Cần lâu hơn thì ra lệnh mới khi lệnh này sắp hết."),
         )
     _check_reason(alarm.reason)
+
+
+def _check_words(alarm: Alarm) -> None:
+    """An alarm says what was written or what was prepared: no officer writes what nobody will hear."""
+    if alarm.message != OWN_WORDS:
+        if alarm.words:
+            raise Refused(
+                "words",
+                _("Đã viết lời, nhưng lại chọn bản tin soạn sẵn."),
+                _("Chọn “Tự soạn nội dung” để loa đọc lời này, hoặc xóa lời đi."),
+            )
+        return
+    if not can_be_spoken(alarm.words):
+        raise Refused(
+            "words", _("Chưa có lời nào để đọc."), _("Viết điều bà con cần nghe, hoặc chọn một bản tin soạn sẵn.")
+        )
+    if len(alarm.words) > composing.MAX_WORDS:
+        raise Refused(
+            "words",
+            _("Lời dài %(n)d ký tự; nhiều nhất %(limit)d.") % {"n": len(alarm.words), "limit": composing.MAX_WORDS},
+            _("Bớt đi %(n)d ký tự.") % {"n": len(alarm.words) - composing.MAX_WORDS},
+        )
 
 
 def _check_reason(reason: str) -> None:
@@ -356,11 +381,7 @@ def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> Emerge
         ) from error
     too_long = composing.size_signed(payload, way.persons, people.trust_of(order.area)) - MAX_ORDER_BYTES
     if too_long > 0:
-        raise Refused(
-            "reason",
-            _("Lệnh sẽ dài quá %(limit)d byte khi đủ chữ ký, nên không hộp nào nhận.") % {"limit": MAX_ORDER_BYTES},
-            _("Rút ngắn lý do khoảng %(n)d chữ, hoặc chọn ít đơn vị hơn.") % {"n": too_long // 2 + 1},
-        )
+        raise _too_long(order, too_long)
     row = EmergencyOrder.objects.create(
         id=order.id.hex(),
         payload=payload,
@@ -392,6 +413,15 @@ def _store(by: Person, way: Capacity, now: datetime, compose: Compose) -> Emerge
         sequence=order.sequence,
     )
     return row
+
+
+def _too_long(order: Order, bytes_over: int) -> Refused:
+    why = _("Lệnh sẽ dài quá %(limit)d byte khi đủ chữ ký, nên không hộp nào nhận.") % {"limit": MAX_ORDER_BYTES}
+    if order.board:
+        spare = composing.words_to_spare(order.board, bytes_over)
+        return Refused("words", why, _("Bớt lời khoảng %(n)d ký tự, hoặc bỏ bớt lý do, đơn vị.") % {"n": spare})
+    way_out = _("Rút ngắn lý do khoảng %(n)d chữ, hoặc chọn ít đơn vị hơn.") % {"n": bytes_over // 2 + 1}
+    return Refused("reason", why, way_out)
 
 
 def _must_wait(order: EmergencyOrder, now: datetime) -> None:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("dung/", views.stop, name="stop"),
     path("<order_id:identity>/", views.order, name="order"),
     path("<order_id:identity>/bang-tin/", views.board, name="board"),
+    path("<order_id:identity>/nghe/", views.voice, name="voice"),
     path("<order_id:identity>/ky/", views.sign, name="sign"),
     path("<order_id:identity>/huy/", views.cancel, name="cancel"),
     path("<order_id:identity>/khoi-phuc/", views.reinstate, name="reinstate"),

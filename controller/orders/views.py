@@ -23,7 +23,7 @@ from controller.boxes.models import Box
 from controller.boxes.models import Stage as BoxStage
 from controller.core.errors import Refused
 from controller.core.pages import is_live, show_refusal
-from controller.library import boards
+from controller.library import boards, speech
 from controller.orders import capacity, cards, composing, locking, people, rollcall, rules, services, wording
 from controller.orders.cards import Card, concerns
 from controller.orders.forms import AlarmForm, StopForm, WarnForm
@@ -36,6 +36,7 @@ from controller.units.rules import above, covers
 from controller.units.services import names
 from protocol.board.page import Page
 from protocol.live import SPEAKING
+from protocol.messages import OWN_WORDS
 from protocol.order import ROLES, MessageType, Status
 from protocol.roles import Role
 from protocol.signing import Family
@@ -99,6 +100,7 @@ def new(request: HttpRequest) -> HttpResponse:
     keys = people.keys_of(person)
     areas, blocked = areas_for(person, (Role.EMERGENCY,), now) if keys else (_areas(person), "")
     form = AlarmForm(areas, request.POST or None)
+    _make_room(form, areas, Role.EMERGENCY)
     if request.method == "POST" and form.is_valid():
         try:
             order = services.prepare(person, form.alarm())
@@ -119,6 +121,15 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/new.html", context)
 
 
+def _make_room(form: AlarmForm | WarnForm, areas: Areas, role: Role) -> None:
+    """As in the area whose code is the longest."""
+    codes = [code for code, _name in areas]
+    try:
+        form.make_room(composing.room_for_words(max(codes, key=len), role, people.trust_of(codes)))
+    except (Refused, ValueError):  # there are no roots yet, or no areas
+        return
+
+
 def _too_few(person: Person, now: datetime) -> list[dict[str, object]]:
     """Units of this person in which an emergency would wait for signatures in vain, in words."""
     try:
@@ -135,7 +146,8 @@ def warn(request: HttpRequest) -> HttpResponse:
     areas, blocked = areas_for(person, (Role.COMMUNE,), now)
     events = people.trust_of([code for code, _name in areas]).roots.events if areas else ()
     allowed = [one for one in composing.OFFERED if one.event in events]
-    form = WarnForm(areas, allowed, request.POST or None, initial={"status": _status_asked(request)})
+    form = WarnForm(areas, allowed, events, request.POST or None, initial={"status": _status_asked(request)})
+    _make_room(form, areas, Role.COMMUNE)
     if request.method == "POST" and form.is_valid():
         try:
             order = services.prepare(person, form.alarm())
@@ -152,6 +164,7 @@ def warn(request: HttpRequest) -> HttpResponse:
             "form": form,
             "areas": areas,
             "blocked": blocked,
+            "own_words": OWN_WORDS if events else None,
             "allowed": [(one.code, wording.message_title(one.code), one.text_vi) for one in allowed],
             "others": [wording.message_title(one.code) for one in composing.OFFERED if one not in allowed],
             "status": status,
@@ -203,6 +216,19 @@ def board(request: HttpRequest, identity: str) -> HttpResponse:
     if shown is None:
         raise Http404
     return render(request, "library/board.html", _board(request, shown, identity))
+
+
+@require_GET
+def voice(request: HttpRequest, identity: str) -> HttpResponse:
+    """How an alarm's own words will sound, from the very bytes that are signed."""
+    content = services.read(_found(request, identity))
+    if content.sound is None or content.sound.message != OWN_WORDS:
+        raise Http404
+    try:
+        said = speech.as_a_box_speaks(content.board)
+    except Refused as refused:
+        return HttpResponse(str(refused), status=503, content_type="text/plain; charset=utf-8")
+    return HttpResponse(said, content_type="audio/wav", headers={"Cache-Control": "private"})
 
 
 @require_POST

@@ -6,11 +6,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from controller.orders.capacity import Reach
+from controller.orders.composing import OTHER_EVENT
 from controller.orders.models import EmergencyOrder
 from controller.orders.rules import Level, Line, Standing
 from controller.units import services as units
 from controller.units.rules import above
-from protocol.messages import BY_CODE, DRILL
+from protocol.messages import BY_CODE, DRILL, OWN_WORDS, PREPARED
 from protocol.order import SOUNDING, Chime, MessageType, Severity, Status
 from protocol.refusals import RejectCode, sentence
 from protocol.report import Stage
@@ -48,11 +49,21 @@ def language() -> str:
 
 
 def message_title(code: int | None) -> str:
-    """The name of a built-in message; empty for none."""
+    """The name of a built-in message, or of an order's own words; empty for none."""
+    if code == OWN_WORDS:
+        return _("Lời tự soạn")
     known = BY_CODE.get(code or 0)
     if known is None:
         return ""
     return known.title_en if language() == "en" else known.title_vi
+
+
+def event_title(event: str) -> str:
+    """What an alarm in an officer's own words is about; a code that is not known stays as it is."""
+    if event == OTHER_EVENT:
+        return _("Việc khác")
+    known = next((message.code for message in PREPARED if message.event == event), None)
+    return event if known is None else message_title(known)
 
 
 def message_text(code: int | None) -> str:
@@ -116,12 +127,21 @@ def title(order: EmergencyOrder) -> str:
     if what is Speech.REOPEN:
         return _("Mở lại loa")
     alarm = _alarm_of(order)
-    name = (message_title(alarm.message) if alarm is not None else "") or order.event
+    name = _name(alarm) or order.event
     if what is Speech.CANCEL:
         return _("Hủy lệnh: %(what)s") % {"what": name}
     if what is Speech.REINSTATE:
         return _("Khôi phục lệnh: %(what)s") % {"what": name}
     return name
+
+
+def _name(alarm: EmergencyOrder | None) -> str:
+    """What an alarm is about, in a few words; empty where that is not known."""
+    if alarm is None:
+        return ""
+    if alarm.message == OWN_WORDS and alarm.event != OTHER_EVENT:
+        return _("%(what)s (lời tự soạn)") % {"what": event_title(alarm.event)}
+    return message_title(alarm.message)
 
 
 def _alarm_of(order: EmergencyOrder) -> EmergencyOrder | None:

@@ -136,6 +136,7 @@ def _codes() -> dict[str, str]:
         "cancelled": _("lệnh đã bị hủy"),
         "replaced": _("lệnh đã được thay thế"),
         "the player failed": _("phần phát trên hộp gặp lỗi"),
+        "the voice ended": _("người nói đã dừng"),
         "withdrawn": _("lịch hoặc bản tin đã được rút"),
         "the programme changed": _("lịch phát đã thay đổi"),
         "the speaker was closed": _("đầu phát của hộp đã đóng"),
@@ -200,6 +201,10 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], _Words], ...]] = (
     (
         re.compile(rf"({_WHY}): sounded a siren instead"),
         lambda found: _("%(why)s, đã phát tiếng còi hoặc chuông thay thế") % {"why": _without(found[1])},
+    ),
+    (
+        re.compile("the words of the order could not be spoken: sounded a siren instead"),
+        lambda _found: _("hộp không đọc được lời tự soạn của lệnh, đã phát tiếng còi hoặc chuông thay thế"),
     ),
     (
         re.compile(r"fallback: station (\S+) cannot be received"),

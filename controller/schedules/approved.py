@@ -21,8 +21,10 @@ from controller.units.models import Unit
 from controller.units.rules import above, covers
 from protocol import approval as wire
 from protocol.approval import Subject, open_approval, open_exception, station_hash
+from protocol.bulletin import Bulletin as BulletinRecord
 from protocol.codec import decode
 from protocol.delegation import Delegation
+from protocol.ids import sha256
 from protocol.manifest import Line, Station
 from protocol.trust import Trust
 
@@ -34,6 +36,13 @@ class _Paper:
     name: str
     record: wire.Approval
     envelope: bytes
+    covers: bool = True
+    """It names all that boards show of it today; one that does not lets the sound through alone."""
+
+    def rank(self) -> tuple[bool, int, int]:
+        """The best first: what covers everything, the newest of it; of the others the one of the highest class."""
+        older, lower = -self.record.issued, -self.record.klass
+        return (not self.covers, older, lower) if self.covers else (not self.covers, lower, older)
 
 
 def signed(
@@ -56,10 +65,9 @@ def signed(
             continue
         here, takes = above(unit), judge.of(trust)
         seals: dict[Subject, dict[str, Seal]] = {Subject.BULLETIN: {}, Subject.STATION: {}}
-        for paper in (paper for code in here for paper in papers.get(code, ())):
+        for paper in sorted((paper for code in here for paper in papers.get(code, ())), key=_Paper.rank):
             known = seals[paper.record.subject]
-            better = paper.name not in known or known[paper.name].klass < paper.record.klass
-            if better and takes(paper.envelope, open_approval):
+            if paper.name not in known and takes(paper.envelope, open_approval):
                 known[paper.name] = Seal(paper.envelope, paper.record.klass)
         good = tuple(
             envelope
@@ -123,13 +131,18 @@ class _Judge:
 
 
 def _of_bulletins(contents: Mapping[str, Content]) -> Iterable[_Paper]:
-    """The newest first."""
-    sounds = {name: (content.bulletin.sound, content.bulletin.language) for name, content in contents.items()}
     rows = Approval.objects.exclude(envelope=None).values_list("bulletin_id", "payload", "envelope")
     for number, payload, envelope in rows.filter(bulletin__in=[int(name[1:]) for name in contents]):
         name, record = facts.BULLETIN.format(number), decode(bytes(payload), wire.Approval)
-        if record.subject is Subject.BULLETIN and (record.hash, record.language) == sounds[name]:
-            yield _Paper(name, record, bytes(envelope or b""))
+        shown = contents[name].bulletin
+        if record.subject is Subject.BULLETIN and (record.hash, record.language) == (shown.sound, shown.language):
+            yield _Paper(name, record, bytes(envelope or b""), _covers(record, shown))
+
+
+def _covers(record: wire.Approval, shown: BulletinRecord) -> bool:
+    """Whether boxes would show all of these words, and the picture, by this approval (`approval.judge_manifest`)."""
+    words = not shown.text or record.text == sha256(shown.text.encode())
+    return words and record.title == shown.title and shown.picture in (None, record.picture)
 
 
 def _of_stations(stations: Mapping[str, Station]) -> Iterable[_Paper]:

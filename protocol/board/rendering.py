@@ -76,7 +76,7 @@ def render(page: Page, form: Format, fonts: Fonts, picture: Image.Image | None =
     elif form.height < ONE_ROW:
         scenes = _row(page, form, fonts)
     elif page.look in (Look.CLOCK, Look.CODE):
-        scenes = [Scene(_frame(_big(page, form, fonts)), form.page_ms)]
+        scenes = [Scene(_frame(_big(page, some, form, fonts)), form.page_ms) for some in _below(page, form, fonts)]
         scenes += _sheets(replace(page, text=page.line), form, fonts, None) if page.line else []
     else:
         scenes = _sheets(page, form, fonts, picture if page.look in ILLUSTRATED else None)
@@ -157,21 +157,38 @@ def _line(text: str, drawn: ImageFont.FreeTypeFont, form: Format, colour: Colour
 # High boards
 
 
-def _big(page: Page, form: Format, fonts: Fonts) -> Image.Image:
+def _above(page: Page, form: Format, fonts: Fonts) -> int:
+    """So high are the large letters: below them two rows have room for all of their marks, where half is enough."""
+    if not page.text:
+        return form.height
+    two = 2 * row_height(fonts.at("text", LOWEST_PX))
+    return min(form.height * 3 // 5, max(form.height // 2, form.height - two))
+
+
+def _below(page: Page, form: Format, fonts: Fonts) -> list[list[str]]:
+    """The small lines, all of them at once; where one is too long, one after the other, each broken into rows."""
+    lines = page.text.split("\n") if page.text else []
+    rows = max(1, (form.height - _above(page, form, fonts)) // LOWEST_PX)
+    lowest = fonts.at("text", LOWEST_PX)
+    if len(lines) <= rows and all(lowest.getlength(line) <= form.width for line in lines):
+        return [lines]
+    broken = [wrap(line, lowest, form.width) for line in lines]
+    return [some[first : first + rows] for some in broken for first in range(0, len(some), rows)]
+
+
+def _big(page: Page, lines: list[str], form: Format, fonts: Fonts) -> Image.Image:
     """A few large letters, and small lines below."""
     style = STYLES[page.look]
     image = Image.new("RGB", (form.width, form.height))
-    above = form.height * 3 // 5 if page.text else form.height
+    above = _above(page, form, fonts)
     drawn = fonts.widest(page.title, "bold", form.width * 9 // 10, above * 9 // 10)
     left = (form.width - int(drawn.getlength(page.title))) // 2
     write(image, (left, middle(drawn, 0, above)), page.title, drawn, style.text)
-    lines = page.text.split("\n")[: max(1, (form.height - above) // LOWEST_PX)] if page.text else []
     for number, line in enumerate(lines):
         each = (form.height - above) // len(lines)
         small = fonts.widest(line, "text", form.width * 19 // 20, each * 9 // 10)
-        shown = shortened(line, small, form.width)
-        place = (max(0, (form.width - int(small.getlength(shown))) // 2), middle(small, above + number * each, each))
-        write(image, place, shown, small, style.bar_text)
+        place = (max(0, (form.width - int(small.getlength(line))) // 2), middle(small, above + number * each, each))
+        write(image, place, line, small, style.bar_text)
     return image
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from protocol.manifest import Hours, Kind, Manifest
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, OWN_WORDS
 from protocol.priority import OWN_LEVEL
 from protocol.quantities import DAY_MS, MINUTE_MS
 from protocol.recurrence import EPOCH
@@ -120,10 +120,10 @@ class _Teller:
         return self._quiet() or self.say("silent.free")
 
     def _stopped(self, lock: Lock) -> str:
-        start = self.time(lock.from_ms)
+        start, why = self.time(lock.from_ms), self.words.get(f"lock.{lock.why}", lock.why)
         if lock.until_ms is None:
-            return self.say("silent.stopped.open", start=start, why=lock.why)
-        return self.say("silent.stopped", start=start, why=lock.why, until=self.time(lock.until_ms))
+            return self.say("silent.stopped.open", start=start, why=why)
+        return self.say("silent.stopped", start=start, why=why, until=self.time(lock.until_ms))
 
     def _quiet(self) -> str | None:
         why = self.timeline.policy.why_quiet(self.now_ms)
@@ -185,7 +185,7 @@ class _Teller:
         if row.kind is SegmentKind.EMERGENCY:
             message = BY_CODE.get(row.sound) if isinstance(row.sound, int) else None
             if message is None:
-                return self.words["blob"]
+                return self.words["own words" if row.sound == OWN_WORDS else "blob"]
             return message.title_vi if self.words is LANGUAGES["vi"] else message.title_en
         if row.kind is SegmentKind.VOICE:
             return self.words[f"voice.{row.precedence.rank.value}"]

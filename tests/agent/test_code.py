@@ -1,6 +1,7 @@
 """How an installer comes by the code of a box: in the terminal, over the loudspeaker, on the local page."""
 
 import asyncio
+import socket
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,8 @@ from agent.__main__ import main
 from agent.config import parse, to_toml
 from agent.core import code
 from agent.core.cueing import FADE_MS
-from agent.errors import AgentError, ConfigError
+from agent.core.lamps import MEANINGS
+from agent.errors import AgentError, ConfigError, Told
 from agent.link.local_page import LocalPage
 from agent.ports.sound import Accent, SoundError
 from agent.services.code_speaker import CodeSpeaker
@@ -163,7 +165,10 @@ def test_a_box_that_cannot_speak_says_what_is_missing_and_leaves_its_amplifier_o
     virtual_time.run(main())
 
 
-STATUS = {"id": BOX, "code": CODE, "name": "Cụm <loa> 3", "approved": False, "connected": False}
+STATUS = {"id": BOX, "code": CODE, "name": "Cụm <loa> 3", "approved": False, "connected": False} | {
+    "now_ms": 1_795_500_000_000, "zone": "Asia/Ho_Chi_Minh", "clock_complaint": "", "heard": None, "faults": [],
+    "fault_details": {},
+}  # fmt: skip
 
 
 async def request(port: int, line: bytes) -> str:
@@ -173,6 +178,36 @@ async def request(port: int, line: bytes) -> str:
         answer = await reader.read()
     writer.close()
     return answer.decode()
+
+
+def test_the_local_page_that_finds_its_address_taken_says_so_and_is_served_once_it_is_free() -> None:
+    async def page(_: bool | None) -> str:
+        return code.page(STATUS, "https://nguon.example.vn")
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            served = LocalPage(f"127.0.0.1:{port}", page, None)
+            running = asyncio.create_task(served.run())
+            await asyncio.sleep(0.05)
+            assert isinstance(served.trouble, Told)
+            assert "hãy đổi local.listen trong box.toml" in served.trouble.vi
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        again = asyncio.create_task(served.run())
+        await asyncio.sleep(0.05)
+        assert not served.trouble
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_the_local_page_shows_what_sounds_the_faults_and_what_the_lamps_tell() -> None:
+    status = {**STATUS, "faults": ["BOARD"], "fault_details": {"BOARD": "không nhận <hình>"}}
+    shown = code.page(status, "https://nguon.example.vn", lamps=[MEANINGS[0]])
+    for part in ("24/11/2026", "không phát gì · nothing", "(không nhận &lt;hình&gt;)", "Đèn TRẠNG THÁI", "Thả tay ra."):
+        assert part in shown
 
 
 def test_the_local_page_shows_who_the_box_is_and_takes_nothing_in() -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from agent.config import ACCENTS, RECORDINGS, load, parse, to_toml
+from agent.core.pin import hash_of
 from agent.errors import ConfigError
 from agent.ports.sound import Accent
 from protocol.live import WARM_MS
 
 PATH = Path("/etc/loalang/box.toml")
 KEY = "ab" * 16
+HASH = hash_of("24681357", bytes(16))
 GOOD = f"""
 [box]
 name = "Cụm loa thôn 3"
@@ -78,6 +80,10 @@ def test_the_ear_of_a_machine_without_sound_hears_what_it_records() -> None:
         (f"[sound]\nlead_in_ms = {WARM_MS + 1}", "sound.lead_in_ms", f"whole number from 0 to {WARM_MS}"),
         ("[ear]\nthreshold = 2", "ear.threshold", "whole number from 4 to 12"),
         ("[ear]\ndevice = 'recordings'", "ear.device", 'output = "wav" under [sound]'),
+        ("[sound]\ndevice = 'USB'\nsecond = 'USB'", "sound.second", "name another one, or take this line away"),
+        ("[ear]", "[ear]", "name the microphone (device) or the measuring chip (adc), or drop the table"),
+        ("[ear]\nthreshold = 5", "[ear]", "name the microphone (device)"),
+        ("[local]\nlisten = ''", "local.listen", 'write such as "127.0.0.1:8099"'),
         ("[clock]\ntrust = 'me'", "clock.trust", "synchronised, system"),
         (f"[control]\nsocket = '/{'x' * 120}'", "control.socket", "choose a shorter one"),
     ],
@@ -156,6 +162,13 @@ active_low = ["amplifier"]
 """
 
 
+def test_another_computers_chip_has_more_lines_and_one_message_needs_nothing_to_choose_it() -> None:
+    far = parse(GOOD + PANEL.replace("key = 6", 'key = 120\nchip = "/dev/gpiochip1"'), PATH)
+    assert dict(far.panel.lines)["key"] == 120
+    fire = parse(GOOD + PANEL.replace("select = [20, 21]", "").replace("[2, 4]", "[4]"), PATH)
+    assert fire.panel.messages == (4,)
+
+
 def test_a_panel_is_read_and_written_alike() -> None:
     config = parse(GOOD + PANEL, PATH)
     assert dict(config.panel.lines) == {"emergency": 5, "key": 6, "amplifier": 7, "status_lamp": 8}
@@ -171,7 +184,21 @@ def test_a_panel_is_read_and_written_alike() -> None:
     ("line", "instead", "named", "way_out"),
     [
         ("key = 6", "", "panel.emergency", "wire a key switch"),
-        ("key = 6", "key = 5", "[panel]", "stands twice"),
+        ("key = 6", "key = 5", "[panel]", "GPIO 5 stands twice, at emergency, key; give each wire a pin of its own"),
+        ("key = 6", "key = 21", "[panel]", "GPIO 21 stands twice, at key, select[1]"),
+        ("key = 6", "key = 28", "panel.key", "a Raspberry Pi has GPIO 0 to 27, not 28"),
+        ("[20, 21]", "[20, 54]", "panel.select[1]", "with another computer name its chip"),
+        ("select = [20, 21]", "", "panel.messages", "nothing chooses among 2 messages; wire select"),
+        ("[2, 4]", "[2, 2]", "panel.messages", "message 2 stands twice"),
+        ("[2, 4]", "[2, 77]", "panel.messages", "no prepared message 77; choose from 1, 2, 3"),
+        ("[2, 4]", "[2, 90]", "panel.messages", "no prepared message 90"),
+        ("key = 6", f'key = 6\nduress_code = "{HASH}"', "panel.duress_code", "set code, or token"),
+        (
+            "key = 6",
+            f'key = 6\ncode = "{HASH}"\nduress_code = "{HASH}"',
+            "panel.duress_code",
+            "the same as code: no alarm could be raised; make another with `loalang-agent panel-code --duress`",
+        ),
         ("key = 6", "key = '6'", "panel.key", "whole number from 0"),
         ("[2, 4]", "[2]", "panel.messages", "one for each"),
         ("[20, 21]", "[20, true]", "panel.select", "a list of whole numbers"),

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import AgentError
+from agent.drivers.ear.fake import FakeLine
+from agent.errors import AgentError, Told
+from agent.ports.board import BoardError
+from agent.ports.ear import EarError, Listening
+from agent.ports.pins import PinsError
 from agent.ports.sound import SoundError
-from agent.services import selftest
+from agent.services import parts_check, selftest
 from agent.services.recordings import Recordings
 from protocol.report import ClockQuality
 from tests.support import virtual_time
@@ -128,3 +132,62 @@ def test_a_box_that_cannot_read_its_roots_says_how_it_gets_others(tmp_path: Path
 
     (tmp_path / "trust.2").write_bytes(b"damaged")
     virtual_time.run(main())
+
+
+async def row(check: selftest.Check, language: str) -> selftest.Outcome:
+    return (await selftest.run([check], language))[0]
+
+
+class NoEar:
+    """A microphone that is not plugged in."""
+
+    async def look(self) -> str:
+        raise EarError("no input is named 'USB'", vi="không có micrô nào tên 'USB'")
+
+    async def listen(self) -> Listening:
+        raise AssertionError("it is open only while the box sounds")
+
+
+def test_each_part_that_is_fitted_has_a_row_with_what_was_seen_or_the_way_out() -> None:
+    async def lines() -> tuple[int, int]:
+        return 3, 2
+
+    async def no_lines() -> tuple[int, int]:
+        raise PinsError("GPIO 5 cannot be used", vi="không dùng được chân GPIO 5")
+
+    async def takes() -> None:
+        return
+
+    async def dark() -> None:
+        raise BoardError("no screen", vi="không có màn hình")
+
+    wrong = Told("no key file", "không phải tệp khóa")
+    taken = Told("8088 cannot be had", "không mở được 8088")
+
+    async def main() -> None:
+        for good, bad, seen, complaint in (
+            (parts_check.panel(lines, (1, 4)), parts_check.panel(no_lines, (1,)), "3 tiếp điểm, 2 đèn; nút khẩn cấp "
+             "phát bản tin 1, 4", "không dùng được chân GPIO 5"),
+            (parts_check.token(lambda: "", "panel.key"), parts_check.token(lambda: wrong, "panel.key"), "panel.key",
+             "không phải tệp khóa"),
+            (parts_check.board(takes, "hdmi"), parts_check.board(dark, "hdmi"), "hdmi; vừa nhận", "không có màn hình"),
+            (parts_check.ear(None, FakeLine(lambda: 7.0)), parts_check.ear(NoEar(), None), "mạch đo",
+             "không có micrô nào"),
+            (parts_check.page(lambda: "", "127.0.0.1:8088"), parts_check.page(lambda: taken, "127.0.0.1:8088"),
+             "http://127.0.0.1:8088/", "không mở được 8088"),
+        ):  # fmt: skip
+            passed, failed = await row(good, "vi"), await row(bad, "vi")
+            assert (passed.ok, failed.ok) == (True, False)
+            assert seen in passed.detail
+            assert complaint in failed.detail
+            assert (await row(bad, "en")).detail != failed.detail
+
+    virtual_time.run(main())
+
+
+def test_messages_of_the_panel_that_the_box_does_not_hold_are_named_with_those_it_holds() -> None:
+    assert not parts_check.lacking((1, 2), Recordings())
+    complaint = parts_check.lacking((1, 99), Recordings())
+    assert isinstance(complaint, Told)
+    assert complaint.startswith("panel.messages in box.toml names 99, which")
+    assert "hộp không có bản tin này; hãy chọn trong 1, 2" in complaint.vi

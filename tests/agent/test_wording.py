@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.core import wording
-from protocol.messages import PREPARED
+from protocol.messages import OWN_WORDS, PREPARED
 from protocol.order import Status
 from protocol.report import FaultCode, Stage
 from protocol.timeline import SegmentKind
@@ -38,6 +38,8 @@ def answer(**changes: Any) -> dict[str, Any]:
         "heard": None,
         "orders": [],
         "faults": [],
+        "lamps": [],
+        "fault_details": {},
         "log_rows": 3,
         "log_acknowledged": 2,
     }
@@ -64,6 +66,7 @@ def heard(**changes: Any) -> dict[str, Any]:
         "message": None,
         "event": "",
         "drill": False,
+        "rank": 4,
         "until_ms": NOW_MS + 90_000,
     }
     return {**values, **changes}
@@ -83,6 +86,7 @@ def test_a_technician_reads_what_the_box_is_doing() -> None:
         "Lịch phát: đang dùng lịch số 2, là lịch mới nhất",
         "Đang phát: bản tin “Tin buổi sáng”, đến 13:01:30",
         "Lệnh khẩn cấp: “Bão, gió mạnh”: đã bắt đầu phát; hiệu lực đến 13:10:00",
+        "Đèn: không đấu đèn nào",
         "Nhật ký phát: trung tâm đã nhận 2 trên 3 dòng",
         "Lỗi: không có",
         "Phiên bản: 0.1.0",
@@ -98,6 +102,13 @@ def test_an_order_with_a_recording_of_its_own_is_named_by_what_it_is_about() -> 
     assert "DIỄN TẬP “Bão, gió mạnh (bản ghi kèm theo lệnh)”, lượt này đến 13:01:30" in wording.status(
         answer(heard=told), "vi"
     )
+
+
+def test_an_order_in_its_own_words_is_named_by_what_it_is_about() -> None:
+    own = order(message=OWN_WORDS)
+    assert "“Bão, gió mạnh (lời soạn trong lệnh)”" in wording.status(answer(orders=[own]), "vi")
+    told = heard(kind="EMERGENCY", title="", event="other", message=OWN_WORDS)
+    assert "EMERGENCY order “other (the words of the order)”" in wording.status(answer(heard=told), "en")
 
 
 @LANGUAGES
@@ -166,3 +177,37 @@ def test_an_order_that_sounds_nothing_is_not_said_to_have_sounded(language: str)
 def test_a_stop_that_is_over_says_how_it_ended() -> None:
     said = wording.status(answer(orders=[order(type="STOP", stage="CANCELLED", message=None)]), "vi")
     assert "lệnh dừng và khóa loa: đã được mở lại" in said
+
+
+@LANGUAGES
+def test_a_fault_says_what_is_known_of_it_and_the_way_out(language: str) -> None:
+    told = answer(faults=["PANEL", "CLOCK"], fault_details={"PANEL": "GPIO 5 …; look at [panel]"})
+    line = wording.status(told, language).splitlines()[-2]
+    assert "(GPIO 5 …; look at [panel]); " in line
+    assert "()" not in line
+
+
+@LANGUAGES
+def test_who_speaks_live_is_named_and_no_brackets_are_empty(language: str) -> None:
+    said = wording.status(answer(heard=heard(kind="VOICE", title="", rank=4)), language)
+    assert {"vi": "(micrô tại cụm loa)", "en": "(the microphone at the box)"}[language] in said
+
+
+@LANGUAGES
+@pytest.mark.parametrize("hindrance", ["service", "power", "device", "clock", ""])
+def test_explain_says_what_hinders_the_plan(language: str, hindrance: str) -> None:
+    facts = answer(as_planned=False, hindrance=hindrance, fault_details={"AUDIO_DEVICE": "unplugged"})
+    said = wording.really(facts, language)
+    assert said
+    assert ("unplugged" in said) == (hindrance == "device")
+    assert wording.really({**facts, "hindrance": "", "as_planned": True}, language) == ""
+
+
+def test_the_page_of_a_box_shows_the_time_what_sounds_and_what_is_wrong() -> None:
+    told = answer(heard=heard(), faults=["BOARD"], fault_details={"BOARD": "không nhận hình"})
+    rows = dict(wording.glance(told))
+    assert rows["Giờ · time"] == "13:00:00 24/11/2026"
+    assert rows["Đang phát · sounding"].startswith("bản tin “Tin buổi sáng”")
+    assert rows["Lỗi · faults"].startswith("bảng tin hỏng")
+    assert "(không nhận hình)" in rows["Lỗi · faults"]
+    assert dict(wording.glance(answer()))["Lỗi · faults"] == "không có · none"

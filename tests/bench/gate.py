@@ -1,6 +1,5 @@
 """How fast the gate judges, and whether it is ever wrong: adversarial cases, each put to the second gate too."""
 
-import json
 import statistics
 import sys
 import time
@@ -12,6 +11,7 @@ from protocol.signing import Family, assemble, open_signed, signed_by
 from tests.oracle import agreement, bridge
 from tests.protocol.passkeys import Passkey
 from tests.protocol.people import CLOCK, DOMAIN, FLOOD, HOA, MINH, PASSKEY, TRUST, box
+from tests.support import bench
 
 CASES = 120_000
 RUNS = 2_000
@@ -44,6 +44,7 @@ def decisions_per_s() -> float:
 
 
 def main(cases: int) -> int:
+    bench.begin(f"what the gate costs, and {cases} cases of gate and oracle", 10 + cases / 200)
     raw, me = signed_order(FLOOD, HOA, MINH), box()
     payload = encode(FLOOD)
     hoa = Passkey("Hoa", "console.example", "https://console.example")
@@ -59,32 +60,29 @@ def main(cases: int) -> int:
     keys = (HOA.public_key, MINH.public_key)
     tally = agreement.run(SEED, range(cases))
     ok = tally.clean and len(raw) <= LIMIT_PREPARED and len(two) <= LIMIT_PASSKEYS
-    print(
-        json.dumps(
-            {
-                "decisions_per_s": round(decisions_per_s()),
-                "verify_ms": round(per_call_ms(lambda: judge(raw, TRUST, CLOCK, me), RUNS), 3),
-                "verify_passkey_ms": round(per_call_ms(lambda: judge(mixed, TRUST, CLOCK, me), RUNS), 3),
-                "peer_two_bare_ed25519_ms": round(
-                    per_call_ms(lambda: [row.verify(key) for row, key in zip(signatures, keys, strict=True)], RUNS),
-                    3,
-                ),
-                "order_bytes": len(raw),
-                "order_bytes_limit": LIMIT_PREPARED,
-                "two_passkeys_bytes": len(two),
-                "two_passkeys_limit": LIMIT_PASSKEYS,
-                "cases": tally.cases,
-                "accepted": tally.accepted,
-                "wrong_sounds": tally.wrong_sounds,
-                "wrong_accepts": tally.wrong_accepts,
-                "wrong_refusals": tally.wrong_refusals,
-                "disagreements_with_oracle": tally.disagreements,
-                "raised": tally.raised,
-                "ok": ok,
-            }
-        )
+    return bench.end(
+        {
+            "decisions_per_s": round(decisions_per_s()),
+            "verify_ms": round(per_call_ms(lambda: judge(raw, TRUST, CLOCK, me), RUNS), 3),
+            "verify_passkey_ms": round(per_call_ms(lambda: judge(mixed, TRUST, CLOCK, me), RUNS), 3),
+            "peer_two_bare_ed25519_ms": round(
+                per_call_ms(lambda: [row.verify(key) for row, key in zip(signatures, keys, strict=True)], RUNS),
+                3,
+            ),
+            "order_bytes": len(raw),
+            "order_bytes_limit": LIMIT_PREPARED,
+            "two_passkeys_bytes": len(two),
+            "two_passkeys_limit": LIMIT_PASSKEYS,
+            "cases": tally.cases,
+            "accepted": tally.accepted,
+            "wrong_sounds": tally.wrong_sounds,
+            "wrong_accepts": tally.wrong_accepts,
+            "wrong_refusals": tally.wrong_refusals,
+            "disagreements_with_oracle": tally.disagreements,
+            "raised": tally.raised,
+            "ok": ok,
+        }
     )
-    return 0 if ok else 1
 
 
 if __name__ == "__main__":

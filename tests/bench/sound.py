@@ -13,6 +13,7 @@ its sound server.
 import asyncio
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from protocol.ids import sha256
 from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
 from tests.agent.audio.sounds import track
 from tests.agent.player.studio import Studio, order
+from tests.support import bench
+from tests.support.bench import percentile
 
 RUNS = 30
 PEER_RUNS = 8
@@ -54,6 +57,8 @@ AIMS = {
     "underruns": 0,
 }
 SECONDS = 300
+OTHERS_S = 420
+"""What the other parts take together."""
 KILLS = 10
 KILL_EVERY_S = 11.0
 """A process that is killed sooner after its start is one that fails again and again, and started later each time."""
@@ -69,11 +74,6 @@ LEAST_S = round(KILLS * KILL_EVERY_S) + 20
 """Of noise."""
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))], 1)
-
-
 def mark(folder: Path, name: str, seed: int) -> tuple[Path, Any]:
     """A burst of noise that is found to the sample."""
     samples = np.random.default_rng(seed).normal(0, 0.2, RATE_HZ * LENGTH_MS // 1000).clip(-0.8, 0.8).astype(np.float32)
@@ -83,17 +83,15 @@ def mark(folder: Path, name: str, seed: int) -> tuple[Path, Any]:
 
 
 def delays(sound: Any, heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
-    """From each instant to the first sample of the sound that follows it."""
+    """From each instant to the first sample of the sound that follows it; infinite for one that was never heard."""
     found = []
     for instant in asked:
         begin = max(0, round((instant - began_ms - 50) * RATE_HZ / 1000))
         place, likeness = find(sound, heard[begin : begin + RATE_HZ * WINDOW_MS // 1000])
         if likeness < 0.5:
             print(f"{instant:.0f}: not heard (likeness {likeness:.2f})", file=sys.stderr)
-            continue
-        found.append(began_ms + (begin + place) * 1000 / RATE_HZ - instant)
-    if len(found) < len(asked) * 0.9:
-        raise SystemExit(f"only {len(found)} of {len(asked)} sounds were heard: is this machine too busy?")
+        lost = likeness < 0.5
+        found.append(math.inf if lost else began_ms + (begin + place) * 1000 / RATE_HZ - instant)
     return found
 
 
@@ -291,14 +289,16 @@ def alarm(studio: Studio) -> bytes:
 
 
 def recoveries(heard: Any, began_ms: float, asked: Sequence[float]) -> list[float]:
-    """From each instant to the first sample behind the silence that follows it."""
+    """From each instant to the first sample behind the silence that follows it; infinite where there is none."""
     found = []
     for instant in asked:
         begin = max(0, round((instant - began_ms - SILENT_MS) * RATE_HZ / 1000))
         loud = np.flatnonzero(np.abs(heard[begin : begin + round(KILL_EVERY_S * RATE_HZ)]) > 1e-4)
         apart = np.flatnonzero(np.diff(loud) >= SILENT_MS * RATE_HZ / 1000)
         if len(apart) == 0:
-            raise SystemExit(f"{instant:.0f}: the alarm was not heard again")
+            print(f"{instant:.0f}: the alarm was not heard again", file=sys.stderr)
+            found.append(math.inf)
+            continue
         found.append(float(loud[apart[0] + 1]) * 1000 / RATE_HZ - SILENT_MS)
     return found
 
@@ -331,15 +331,25 @@ async def long(speaker: EngineSpeaker, programme: Path, seconds: int) -> dict[st
 def of_the_button() -> dict[str, Any]:
     """From the edge at the pin, with the whole box between: what `tests/bench/button.py` finds."""
     command = [sys.executable, str(Path(__file__).with_name("button.py")), str(PRESSES)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()[-1]
     found = json.loads(said)
     names = {"button_to_sample_ms_p50": "edge_to_sample_ms_p50", "button_to_sample_ms_p99": "edge_to_sample_ms_p99"}
-    return {name: found[other] for name, other in names.items()} | {"button_presses_heard": found["heard"]}
+    return {name: found[other] for name, other in names.items()} | {
+        "button_presses": found["presses"],
+        "button_presses_heard": found["heard"],
+    }
+
+
+def is_ok(figures: Mapping[str, Any]) -> bool:
+    """Whether every press was heard and every aim is met; a sound that was lost counts as infinitely late."""
+    met = [isinstance(figures[name], int | float) and figures[name] <= aim for name, aim in AIMS.items()]
+    return all(met) and figures["button_presses_heard"] == figures["button_presses"]
 
 
 def main(seconds: int) -> int:
     if not INSTALLED:
         raise SystemExit(WAY_OUT)
+    bench.begin("how soon and how exactly a box sounds, heard at a null sink's monitor", OTHERS_S + seconds)
     folder = Path(tempfile.mkdtemp(prefix="loa-"))
     sink = NullSink(folder)
     os.environ.update(sink.environment)
@@ -368,32 +378,37 @@ def main(seconds: int) -> int:
 
         return runner.run(run())
 
-    def heard(story: Callable[[], Sequence[float]], find_all: Any = delays) -> list[float]:
-        print(f"{time.strftime('%X')} next", file=sys.stderr)
+    def heard(what: str, story: Callable[[], Sequence[float]], find_all: Any = delays) -> list[float]:
+        bench.step(what)
         ear = sink.listen()
         asked = story()
         time.sleep(0.5)
         samples, began_ms = ear.close()
         return list(find_all(a_samples, samples, began_ms, asked))
 
-    handover = heard(lambda: measured(lambda speaker: handovers(speaker, a)))
-    preempt = heard(lambda: measured(lambda speaker: preempts(speaker, programme, a)))
-    error = [abs(late) for late in heard(lambda: measured(lambda speaker: starts(speaker, a)))]
+    handover = heard(f"{RUNS} sounds out of silence", lambda: measured(lambda speaker: handovers(speaker, a)))
+    preempt = heard(
+        f"{RUNS} alarms over a programme", lambda: measured(lambda speaker: preempts(speaker, programme, a))
+    )
+    started = heard(f"{RUNS} starts at agreed instants", lambda: measured(lambda speaker: starts(speaker, a)))
+    error = [abs(late) for late in started]
     for name, values in (("handover_to_sample", handover), ("preempt", preempt), ("start_error", error)):
         figures[f"{name}_ms_p50"], figures[f"{name}_ms_p99"] = percentile(values, 0.5), percentile(values, 0.99)
     figures["peer_ffplay_ms_p50"] = None
     if shutil.which("ffplay"):
         figures["peer_ffplay_ms_p50"] = round(
-            statistics.median(heard(lambda: by_ffplay(a, sink.environment), onsets)), 1
+            statistics.median(heard("ffplay, beside it", lambda: by_ffplay(a, sink.environment), onsets)), 1
         )
     figures["peer_vlc_ms_p50"] = None
     with contextlib.suppress(ImportError, OSError, AttributeError):
-        figures["peer_vlc_ms_p50"] = round(statistics.median(heard(lambda: by_vlc(a), onsets)), 1)
+        figures["peer_vlc_ms_p50"] = round(statistics.median(heard("libvlc, beside it", lambda: by_vlc(a), onsets)), 1)
+    bench.step("the gap between two items")
     ear = sink.listen()
     measured(lambda speaker: gap(speaker, a, b))
     samples, _ = ear.close()
     (first, _), (second, _) = find(a_samples, samples), find(b_samples, samples)
     figures["gap_ms_between_items"] = round((second - first - len(a_samples)) * 1000 / RATE_HZ, 2)
+    bench.step(f"{seconds} s in which nothing may run dry")
     ear = sink.listen()
     figures |= measured(lambda speaker: long(speaker, programme, seconds))
     samples, _ = ear.close()
@@ -401,6 +416,7 @@ def main(seconds: int) -> int:
     figures["holes_heard"], figures["longest_hole_ms"] = len(missing), max(missing, default=0)
     figures["buffer_ms"] = speaker.buffer_ms
     runner.run(speaker.close())
+    bench.step(f"{KILLS} kills of the player process during an alarm")
     ear = sink.listen()
     asked = runner.run(killed(folder))
     samples, began_ms = ear.close()
@@ -409,13 +425,13 @@ def main(seconds: int) -> int:
     runner.close()
     figures["rss_mb_daemon"] = rss_of_a_daemon_mb()
     sink.close()
+    bench.step(f"{PRESSES} presses of the button, with the whole box between")
     figures |= of_the_button()
     shutil.rmtree(folder)
     figures["load"] = round(os.getloadavg()[0], 1)
     figures["aims"] = AIMS
-    figures["ok"] = all(figures[name] is not None and figures[name] <= aim for name, aim in AIMS.items())
-    print(json.dumps(figures))
-    return 0
+    figures["ok"] = is_ok(figures)
+    return bench.end(figures)
 
 
 if __name__ == "__main__":

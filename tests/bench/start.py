@@ -1,9 +1,9 @@
 """How exactly a sound starts: the intended instant against the first sample at the monitor of a null sink."""
 
 import asyncio
-import json
 import os
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,11 +14,14 @@ from agent.drivers.clock import SystemClock
 from agent.services.recordings import Recordings
 from tests.agent.audio.null_sink import INSTALLED, RATE_HZ, WAY_OUT, NullSink, find
 from tests.agent.audio.sounds import track
+from tests.support import bench
 
 STARTS = 20
 LENGTH_MS = 800
 SPACING_MS = 1_500
 LIMIT_MS = 20.0
+ALIKE = 0.5
+"""Below this it is another sound, or none."""
 
 
 async def sound_all(clock: SystemClock) -> list[int]:
@@ -33,9 +36,10 @@ async def sound_all(clock: SystemClock) -> list[int]:
     return instants
 
 
-def main() -> None:
+def main() -> int:
     if not INSTALLED:
         raise SystemExit(WAY_OUT)
+    bench.begin(f"{STARTS} starts at agreed instants", 10 + STARTS * SPACING_MS / 1000)
     with tempfile.TemporaryDirectory(prefix="loa-") as folder:
         sink = NullSink(Path(folder))
         os.environ.update(sink.environment)
@@ -53,18 +57,17 @@ def main() -> None:
         errors.append(abs(began_ms + (begin + place) * 1000 / RATE_HZ - instant))
         alike.append(likeness)
     errors.sort()
-    print(
-        json.dumps(
-            {
-                "starts": STARTS,
-                "start_error_ms_p50": round(statistics.median(errors), 2),
-                "start_error_ms_max": round(errors[-1], 2),
-                "limit_ms": LIMIT_MS,
-                "correlation_min": round(min(alike), 4),
-            }
-        )
+    return bench.end(
+        {
+            "starts": STARTS,
+            "start_error_ms_p50": round(statistics.median(errors), 2),
+            "start_error_ms_max": round(errors[-1], 2),
+            "limit_ms": LIMIT_MS,
+            "correlation_min": round(min(alike), 4),
+            "ok": errors[-1] <= LIMIT_MS and min(alike) >= ALIKE,
+        }
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

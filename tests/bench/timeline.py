@@ -1,13 +1,14 @@
 """How long a box thinks: `at` and `next_change` on 200 entries over 45 days, cold and warm."""
 
-import json
 import statistics
+import sys
 import time
 from datetime import UTC, datetime
 
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.manifest import Entry, Hours, Kind, Level, Manifest, Policy, Station
 from protocol.timeline import Holdings, at, next_change, plan
+from tests.support import bench
 
 ENTRIES = 200
 DAYS = 45
@@ -55,7 +56,8 @@ def timed_ms(call: object, *arguments: object) -> float:
     return (time.perf_counter() - begin) * 1000
 
 
-def main() -> None:
+def main() -> int:
+    bench.begin("how long a box thinks about 200 entries over 45 days", 30)
     plan(Holdings(manifest(255), None), FIRST_MS, FIRST_MS + 1)  # imports and tables of the zone
     cold, warm, changes, whole = [], [], [], []
     for run in range(RUNS):
@@ -77,8 +79,8 @@ def main() -> None:
         "days": DAYS,
         "ok": max(cold) <= COLD_LIMIT_MS and statistics.median(warm) <= WARM_LIMIT_MS,
     }
-    print(json.dumps(figures))
+    return bench.end(figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,6 +27,16 @@ def test_the_example_is_a_box_toml() -> None:
     assert len(dict(config.panel.lines)) == len(CONTACTS) + len(OUTPUT_LINES)
 
 
+def test_the_example_without_hardware_is_a_box_toml_and_has_each_wire_that_the_text_pulls() -> None:
+    (example,) = re.findall(r"```toml\n(\[sound\].*?)```", TEXT, re.DOTALL)
+    head = '[box]\nname = "Trụ sở"\nstate_dir = "state"\n[controller]\nurl = "https://nguon.example.vn"\n'
+    config = parse(head + example, Path("/etc/loalang/box.toml"))
+    assert (config.panel.driver, config.local) == ("fake", "127.0.0.1:8099")
+    pulled = set(re.findall(r"`wire (\w+(?: \d)?) (?:on|off)`", TEXT))
+    there = {*CONTACTS, *(panel.selector(message) for message in config.panel.messages), "horn"}
+    assert {"emergency", "key", "select 2", "stop", "microphone", "horn"} <= pulled <= there
+
+
 def test_its_numbers_are_those_of_the_code() -> None:
     for ms, said in (
         (panel.HOLD_MS, "3 giây"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tests.oracle import envelope
 from tests.oracle.cbor import read, write
-from tests.oracle.judge import ENDS, Known, OracleMe, Recent
+from tests.oracle.judge import ENDS, OWN_WORDS, Known, OracleMe, Recent
 from tests.oracle.persons import DOMAIN, ELSEWHERE, NOW_S, PATH, STRANGER, USELESS, Key, Row, World, sign, worlds
 from tests.oracle.records import (
     ACTUAL,
@@ -41,6 +41,9 @@ SIGNS: Final = {
 }
 MAX_BYTES: Final = 900
 BLOB: Final = b"\x07" * 32
+SPOKEN: Final = ("Di dời ngay", "115", "½", "ⅷ", "漢", "… ơ", "x" * 99)
+UNSPOKEN: Final = ("", " ", "\n", "…!", "_-_", "☎", "\u0301", "\u200b", "\x00")
+"""Neither letters nor numbers."""
 NOW_MS: Final = NOW_S * 1000
 
 Order = dict[str, Any]
@@ -118,7 +121,7 @@ def draft(rng: random.Random) -> Draft:
     longest = 3600 if role == COMMUNE and kind in (ALERT, UPDATE) else 7200
     expires = issued + rng.choice((longest, longest, 601 + rng.randrange(longest - 601)))
     sounds = kind in (ALERT, UPDATE)
-    message: int | bytes = BLOB if role != COMMUNE and rng.random() < 0.2 else rng.randint(1, 7)
+    message: int | bytes = BLOB if role != COMMUNE and rng.random() < 0.2 else rng.choice((*range(1, 8), OWN_WORDS))
     order = {
         "id": first.id + rng.randbytes(12),
         "province": DOMAIN[0],
@@ -138,7 +141,7 @@ def draft(rng: random.Random) -> Draft:
         if sounds
         else None,
         "references": [],
-        "board": rng.choice(("", "Di dời ngay")),
+        "board": rng.choice(SPOKEN if message == OWN_WORDS else ("", "Di dời ngay")),
         "cap": rng.choice((None, b"\x01" * 32)) if rng.random() < 0.2 else None,
         "reason": "",
         "until": issued + 900 if kind == STOPPING and rng.random() < 0.5 else None,
@@ -429,6 +432,7 @@ def misshapen(made: Draft) -> None:
     ]
     if kind in (ALERT, UPDATE):
         ways.append({"sound": None})
+        ways.append({"sound": [OWN_WORDS, 1, 3, 5, 0], "board": rng.choice(UNSPOKEN)})
     else:
         ways.append({"sound": [1, 1, 3, 5, 0]})
     if kind in (ALERT, STOPPING):
@@ -618,7 +622,7 @@ def without_its_sound(made: Draft) -> None:
         order["sound"][0] = b"\x08" * 32
         order["board"] = ""
     else:
-        order["sound"][0] = made.rng.choice((8, 89, 91, 65535))
+        order["sound"][0] = made.rng.choice((8, 89, 91, 98, 100, 65535))
 
 
 def of_a_broken_passkey(made: Draft) -> None:

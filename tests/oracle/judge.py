@@ -1,5 +1,6 @@
 """The gate of README §7, written anew from the specification alone: the oracle of every simulated run."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ CAN_SIGN = {
     records.REINSTATEMENT: {records.STOP, records.CANCEL, records.COMMUNE},
 }
 SOUNDING = {records.ALERT, records.UPDATE}
+OWN_WORDS = 99
 ENDS = {
     records.UPDATE: SOUNDING,
     records.CANCELLATION: SOUNDING,
@@ -132,7 +134,14 @@ def _misshapen(order: Order) -> bool:
         or (order.until is not None and (order.type != records.STOPPING or order.until <= order.issued))
         or (order.type == records.STOPPING and order.status == records.EXERCISE)
         or order.id in order.references
+        or _is_wordless(order)
     )
+
+
+def _is_wordless(order: Order) -> bool:
+    """It is to be spoken, and there is nothing to speak."""
+    kinds = {unicodedata.category(one)[:1] for one in order.board}
+    return order.sound is not None and order.sound.message == OWN_WORDS and kinds.isdisjoint({"L", "N"})
 
 
 def _speaking(signed: list[Grant], order: Order, unit: str) -> list[Grant]:
@@ -196,7 +205,7 @@ def _of_box(order: Order, level: int, latest: int, me: OracleMe) -> Iterator[str
         yield "RATE"
     message = order.sound.message
     there = message in me.blobs if isinstance(message, bytes) else message in me.messages
-    if isinstance(message, bytes) and len(order.board) > 0:
+    if message == OWN_WORDS or (isinstance(message, bytes) and len(order.board) > 0):
         there = True
     if not there or (order.status == records.EXERCISE and not me.drill):
         yield "NO_SOUND"

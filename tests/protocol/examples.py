@@ -15,12 +15,14 @@ from protocol import keyfile
 from protocol.approval import Approval, QuietException, Subject
 from protocol.bulletin import Blob, Bulletin, BulletinClass
 from protocol.codec import decode, encode
+from protocol.compose import order_id
 from protocol.delegation import Delegation
 from protocol.ids import sha256
 from protocol.lifeline import Lifeline
 from protocol.live import LiveSession, VoiceGroup
 from protocol.manifest import Assignment, Entry, Hours, Kind, Level, Manifest, Policy, Station
-from protocol.order import Order
+from protocol.messages import OWN_WORDS
+from protocol.order import Order, Sound
 from protocol.report import (
     Ack,
     Beat,
@@ -72,6 +74,9 @@ README: Final = Path(__file__).parents[2] / "protocol" / "README.md"
 SPEECH: Final = sha256(b"the bytes of morning.ogg")
 CHAIN: Final = bytes.fromhex("0011223344556677")
 
+WORDED: Final = msgspec.structs.replace(
+    FLOOD, id=order_id(HOA.public_key, b"own words..."), sound=Sound(OWN_WORDS), board="Đê ở thôn 3 sắp vỡ."
+)
 SPOKEN: Final = "Trạm y tế tiêm chủng vào thứ Năm."
 
 APPROVAL: Final = Approval(
@@ -225,6 +230,7 @@ MESSAGES: Final[dict[str, Message]] = {
     "reinstate": _persons(REINSTATE, Family.ORDER, signed(REINSTATE, LAN)),
     "order-passkey": _persons(FLOOD, Family.ORDER, BY_PASSKEY),
     "order": _persons(FLOOD, Family.ORDER, signed(FLOOD, HOA, MINH)),
+    "order-words": _persons(WORDED, Family.ORDER, signed(WORDED, HOA, MINH)),
     "cancel": _persons(CANCEL, Family.ORDER, signed(CANCEL, HOA)),
     "ack": _machine(ACK, Family.ACK, CONTROLLER),
     "hello": _machine(HELLO, Family.HELLO, BOX),

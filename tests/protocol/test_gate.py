@@ -16,6 +16,7 @@ from protocol.compose import order_id
 from protocol.delegation import Delegation
 from protocol.gate import Accept, Accepted, Ending, Known, Me, Reject, RejectCode, ReplayWindow, judge
 from protocol.ids import key_id
+from protocol.messages import OWN_WORDS
 from protocol.order import MAX_ORDER_BYTES, ROLES, MessageType, Order, Severity, Sound, Status
 from protocol.refusals import sentence
 from protocol.report import ClockQuality
@@ -559,6 +560,12 @@ def test_a_commune_warns_of_a_listed_event_by_one_signature_in_prepared_words() 
     assert code(signed(changed(WARNING, sound=Sound(bytes(32))), HAI), roots=WITH_HAI) is RejectCode.EVENT
 
 
+def test_a_commune_warns_of_a_listed_event_in_its_own_words_too() -> None:
+    own = changed(WARNING, sound=Sound(OWN_WORDS), board="Đê ở thôn 3 sắp vỡ.")
+    assert accepted(signed(own, HAI), roots=WITH_HAI).level == 1
+    assert code(signed(changed(own, event="storm"), HAI), roots=WITH_HAI) is RejectCode.EVENT
+
+
 def test_two_persons_may_say_what_a_commune_may_not() -> None:
     has_it = box(has_sound=lambda message: True)
     assert code(signed(changed(FLOOD, event="storm", sound=Sound(bytes(32)))), me=has_it) is None
@@ -703,6 +710,32 @@ def test_words_that_a_box_can_speak_stand_for_a_blob_that_is_not_here_and_for_no
     drill = signed(changed(FLOOD, sound=blob, board="Nước lên nhanh.", status=Status.EXERCISE))
     assert code(drill) is None
     assert code(drill, me=box(has_sound=lambda message: False)) is RejectCode.NO_SOUND
+
+
+def test_an_order_in_its_own_words_needs_no_recording_but_in_a_drill_its_announcement() -> None:
+    own = changed(FLOOD, sound=Sound(OWN_WORDS), board="Nước lên nhanh.")
+    has_nothing = box(has_sound=lambda message: False)
+    assert code(signed(own), me=has_nothing) is None
+    drill = signed(changed(own, status=Status.EXERCISE))
+    assert code(drill) is None
+    assert code(drill, me=has_nothing) is RejectCode.NO_SOUND
+
+
+@pytest.mark.parametrize(
+    ("board", "expected"),
+    [
+        ("", RejectCode.SHAPE),
+        (" \n ", RejectCode.SHAPE),
+        ("… !?", RejectCode.SHAPE),
+        ("\u0301", RejectCode.SHAPE),
+        ("… ơ", None),
+        ("115", None),
+        ("½", None),
+    ],
+)
+def test_an_order_in_its_own_words_has_words_that_can_be_spoken(board: str, expected: RejectCode | None) -> None:
+    assert code(signed(changed(FLOOD, sound=Sound(OWN_WORDS), board=board))) is expected
+    assert code(signed(changed(FLOOD, board=board))) is None, "a prepared message needs none"
 
 
 def test_a_drill_that_cannot_be_announced_as_one_is_refused() -> None:

@@ -9,7 +9,7 @@ from protocol.clock import ClockReading
 from protocol.compose import order_id, signed_order
 from protocol.errors import ProtocolError
 from protocol.ids import box_id, enrolment_code, key_id, sha256
-from protocol.messages import BY_CODE, DRILL, PREPARED
+from protocol.messages import BY_CODE, DRILL, OWN_WORDS, PREPARED
 from protocol.report import ClockQuality, chain_hash, holdings_digest
 from protocol.topics import UP_KINDS, down, orders, parse_up, up
 from tests.protocol.examples import CHAIN, ROW
@@ -84,6 +84,7 @@ def test_an_order_too_long_to_travel_is_not_composed() -> None:
 def test_every_prepared_message_has_its_own_code_and_fits_an_order() -> None:
     assert len(BY_CODE) == len(PREPARED)
     assert DRILL in BY_CODE
+    assert OWN_WORDS not in BY_CODE
     for message in PREPARED:
         assert signed(changed(FLOOD, event=message.event))
 

@@ -156,7 +156,7 @@ def test_an_envelope_has_one_to_eight_signatures(count: int) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MESSAGES if name != "beat"])
 def test_a_message_says_its_family_before_it_is_opened(name: str) -> None:
-    kind = "ORDER" if name in ("cancel", "stop", "reinstate", "order-passkey") else name.upper()
+    kind = "ORDER" if name in ("cancel", "stop", "reinstate", "order-passkey", "order-words") else name.upper()
     assert family_of(MESSAGES[name].data) is Family[kind]
 
 

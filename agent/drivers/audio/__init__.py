@@ -19,6 +19,8 @@ from protocol.report import FaultCode
 SOUNDED: Final = "sounded.jsonl"
 """Where the fake writes what sounded, in the folder of recordings."""
 
+PRETENDED_HZ: Final = 400
+"""What the microphone of a pretended panel hears."""
 Find = Callable[[str], Any]
 """As `find_spec`: None for a package that is not installed."""
 
@@ -44,8 +46,15 @@ def choose(config: Config, clock: Clock, on_fault: OnFault = lambda *_: None, fi
 
 
 def microphone(config: Config) -> Microphone:
-    """The box's own microphone; a missing PyAudio or plug is said when somebody speaks."""
-    return FakeMicrophone() if config.output == "fake" else PortAudioMicrophone(config.panel.microphone)
+    """The box's own microphone; a missing PyAudio or plug is said when somebody speaks.
+
+    A pretended panel on a machine without sound hears a tone, so that the recording shows that somebody spoke.
+    """
+    if config.output == "fake":
+        return FakeMicrophone()
+    if config.output == "wav" and config.panel.driver == "fake":
+        return FakeMicrophone(tone_hz=PRETENDED_HZ)
+    return PortAudioMicrophone(config.panel.microphone)
 
 
 def _engine(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
@@ -62,8 +71,9 @@ def _engine(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Spea
     return EngineSpeaker(clock, outputs, on_fault=on_fault)
 
 
-def _recorder(config: Config, clock: Clock, on_fault: OnFault) -> Speaker:
-    return EngineSpeaker(clock, on_fault=on_fault, start=partial(command, wav=config.recordings))
+def _recorder(config: Config, clock: Clock, on_fault: OnFault, trouble: str = "") -> Speaker:
+    start = partial(command, wav=config.recordings)
+    return EngineSpeaker(clock, on_fault=on_fault, start=start, lasting=trouble)
 
 
 def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> Speaker:
@@ -72,5 +82,6 @@ def _automatic(config: Config, clock: Clock, on_fault: OnFault, find: Find) -> S
         return _engine(config, clock, on_fault, find)
     except SoundError as error:
         log.warning("every sound becomes a WAV file", folder=str(config.recordings), reason=str(error))
-        on_fault(FaultCode.AUDIO_DEVICE, True, f"every sound becomes a file: {error}")
-        return _recorder(config, clock, on_fault)
+        trouble = f"every sound becomes a file: {error}"
+        on_fault(FaultCode.AUDIO_DEVICE, True, trouble)
+        return _recorder(config, clock, on_fault, trouble)

@@ -1,7 +1,8 @@
 """Run as a program: what comes in at a PortAudio input, to standard output, block by block, until it is killed.
 
 16-bit little-endian PCM, 48 kHz, one channel; before each block stands the instant of its first sample (`INSTANT`).
-The arguments are part of the input's name, empty for the default input, and how many samples a block has.
+The arguments are part of the input's name, empty for the default input, and how many samples a block has; where that is
+none, the input's name is told and nothing is opened.
 """
 
 import struct
@@ -22,6 +23,9 @@ def main() -> int:
         import pyaudio
 
         port = pyaudio.PyAudio()
+        if frames == 0:
+            sys.stdout.write(_name(port, _input(port, wanted)))
+            return 0
         stream = port.open(
             rate=RATE_HZ,
             channels=1,
@@ -40,6 +44,11 @@ def main() -> int:
     except (ImportError, OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _name(port: Any, index: int | None) -> str:
+    found = port.get_default_input_device_info() if index is None else port.get_device_info_by_index(index)
+    return str(found["name"])
 
 
 def _input(port: Any, wanted: str) -> int | None:

@@ -40,6 +40,22 @@ class Captured:
             raise GoneError(str(error)) from error
         return cls(process, frames, patience_s)
 
+    @classmethod
+    async def look(cls, device: str | None, program: Path = PROGRAM, patience_s: float = PATIENCE_S) -> str:
+        """The name of the input of which `device` is a part; it is not opened. Raises GoneError."""
+        looking = await cls.begin(device, 0, program, patience_s)
+        assert looking._process.stdout is not None
+        try:
+            async with asyncio.timeout(patience_s):
+                name = (await looking._process.stdout.read()).decode(errors="replace")
+            if await looking._process.wait():
+                raise GoneError(await looking._last_words())
+        except TimeoutError as error:
+            raise GoneError("the sound server does not answer") from error
+        finally:
+            await looking.close()
+        return name
+
     async def read(self) -> tuple[int, bytes]:
         """The instant of its first sample (monotonic clock, ns), and a block. Raises GoneError."""
         assert self._process.stdout is not None

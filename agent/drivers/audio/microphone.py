@@ -44,6 +44,8 @@ class FakeMicrophone:
     """What listening raises instead, as a driver may that has a defect."""
     level_cb: int = -200
     """How loud it is at the microphone."""
+    tone_hz: int = 0
+    """What it hears, in whole turns a block; 0 for silence, whatever `level_cb` says."""
     opened: int = 0
     """How often somebody has begun to listen."""
     is_open: bool = False
@@ -57,8 +59,9 @@ class FakeMicrophone:
         self.opened += 1
         self.is_open = True
         try:
+            block = _tone(self.tone_hz)
             while not self._out.is_set():
-                take(bytes(2 * BLOCK), self.level_cb)
+                take(block, self.level_cb)
                 await asyncio.sleep(BLOCK / RATE_HZ)
         finally:
             self.is_open = False
@@ -67,6 +70,12 @@ class FakeMicrophone:
     def unplug(self) -> None:
         self.is_there = False
         self._out.set()
+
+
+def _tone(hz: int) -> bytes:
+    """One block, 14 dB below full scale."""
+    turns = 2 * np.pi * hz * np.arange(BLOCK) / RATE_HZ
+    return bytes((0.2 * 32_767 * np.sin(turns)).astype("<i2").tobytes())
 
 
 def level_cb(block: bytes) -> int:

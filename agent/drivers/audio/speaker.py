@@ -70,9 +70,13 @@ class EngineSpeaker:
         *,
         on_fault: OnFault = lambda *_: None,
         start: Command = command,
+        lasting: str = "",
         stations: Callable[[Iterable[Sound]], Stations] = Stations,
     ) -> None:
-        """`outputs`: names of the first output and of those to try when it fails; None is the system's default."""
+        """`outputs`: names of the first output and of those to try when it fails; None is the system's default.
+
+        `lasting`: what is wrong although it sounds, as long as this daemon runs.
+        """
         self._stations = stations
         self._clock = clock
         self._outputs = tuple(outputs)
@@ -89,7 +93,7 @@ class EngineSpeaker:
         self.underruns = 0
         self.rss_kb = 0
         self.buffer_ms = 0
-        self.trouble = ""
+        self._lasting = self.trouble = lasting
         """What is wrong although it sounds."""
         self._task = asyncio.ensure_future(self._keep())
 
@@ -135,6 +139,14 @@ class EngineSpeaker:
 
     async def probe(self) -> str:
         link = await self._linked()
+        try:
+            return await self._probe(link)
+        except SoundError:
+            if not link.dead:
+                raise
+        return await self._probe(await self._linked())  # it was about to end when it was asked
+
+    async def _probe(self, link: "_Link") -> str:
         asked = EngineSounding(link, self._next())
         link.say(wire.Probe(asked.number))
         name = await asked.taken
@@ -222,7 +234,7 @@ class EngineSpeaker:
                 if isinstance(event, wire.Ended):
                     self._ended_s = loop.time()
                 elif isinstance(event, wire.Taken):
-                    self.trouble = event.trouble
+                    self.trouble = event.trouble or self._lasting
                 link.tell(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
             return await link.last_words(error)
@@ -250,7 +262,7 @@ class EngineSpeaker:
     def _note(self, alive: wire.Alive) -> None:
         self._up.set()
         self.underruns, self.rss_kb = alive.underruns, alive.rss_kb
-        self.buffer_ms, self.trouble, self._place = alive.buffer_ms, alive.trouble, alive.place
+        self.buffer_ms, self.trouble, self._place = alive.buffer_ms, alive.trouble or self._lasting, alive.place
 
     def _fault(self, detail: str) -> None:
         self._ill = True

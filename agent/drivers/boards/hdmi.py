@@ -9,14 +9,20 @@ from agent.ports.board import BoardError, Picture
 
 CONNECTORS: Final = Path("/sys/class/drm")
 """Where the kernel says what is plugged in (Documentation/gpu/drm-uapi): `card1-HDMI-A-1/status`."""
+BLIND: Final = frozenset({"offscreen", "dummy", "evdev"})
+"""SDL's video drivers that draw into memory; it chooses them by itself where there is no screen."""
 
 
 class HdmiBoard:
     """Implements the port `Board`."""
 
-    def __init__(self, *, fills: bool, connectors: Path = CONNECTORS) -> None:
-        """`fills`: stretched over the screen; else dot for dot in its upper left corner, as sending cards want it."""
+    def __init__(self, *, fills: bool, connectors: Path = CONNECTORS, blind: bool = False) -> None:
+        """`fills`: stretched over the screen; else dot for dot in its upper left corner, as sending cards want it.
+
+        `blind`: whether what is drawn may go to memory, where nobody sees it.
+        """
         self._fills = fills
+        self._blind = blind
         self._connectors = connectors
         self._worker = Worker("board")
         self._pygame: Any = None
@@ -30,7 +36,7 @@ class HdmiBoard:
     def _draw(self, picture: Picture) -> None:
         self._expect_a_screen()
         if self._pygame is None:
-            self._pygame = _open()
+            self._pygame = _open(self._blind)
         pygame, frame = self._pygame, picture.frame.dimmed(picture.brightness)
         try:
             pygame.event.pump()
@@ -49,7 +55,7 @@ class HdmiBoard:
         """SDL draws on without a word when the plug is pulled; the kernel knows."""
         states = [path.read_text().strip() for path in self._connectors.glob("card*-*/status")]
         if states and "connected" not in states:
-            raise _no_screen("nothing is plugged in")
+            raise _no_screen("nothing is plugged in", "chưa cắm gì")
 
     def _close(self) -> None:
         if self._pygame is not None:
@@ -57,7 +63,7 @@ class HdmiBoard:
             self._pygame = None
 
 
-def _open() -> Any:
+def _open(blind: bool) -> Any:
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")  # SIGTERM is the daemon's
     try:
@@ -69,6 +75,7 @@ def _open() -> Any:
         ) from error
     try:
         pygame.display.init()
+        _refuse_memory(pygame, blind)
         pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
         pygame.mouse.set_visible(False)
     except pygame.error as error:
@@ -76,8 +83,18 @@ def _open() -> Any:
     return pygame
 
 
-def _no_screen(why: str) -> BoardError:
+def _refuse_memory(pygame: Any, blind: bool) -> None:
+    driver = str(pygame.display.get_driver())
+    if driver in BLIND and not blind:
+        pygame.display.quit()
+        raise _no_screen(
+            f"SDL finds none, and would draw into memory with {driver!r}",
+            f"SDL không thấy màn hình nào, chỉ vẽ được vào bộ nhớ bằng {driver!r}",
+        )
+
+
+def _no_screen(why: str, vi: str = "") -> BoardError:
     return BoardError(
         f"the screen does not show anything ({why}); look at the HDMI cable and at the screen's power",
-        vi=f"màn hình không hiện gì ({why}); hãy xem cáp HDMI và nguồn của màn hình",
+        vi=f"màn hình không hiện gì ({vi or why}); hãy xem cáp HDMI và nguồn của màn hình",
     )

@@ -16,6 +16,9 @@ class Missing:
         self._why = why
         self._vi = vi
 
+    async def look(self) -> str:
+        raise EarError(self._why, vi=self._vi)
+
     async def listen(self) -> Listening:
         raise EarError(self._why, vi=self._vi)
 

@@ -23,6 +23,11 @@ class FakeMicrophone:
         self._clock = clock
         self._air = air
 
+    async def look(self) -> str:
+        if not self.plugged_in:
+            raise EarError("the microphone does not answer: it is not plugged in")
+        return "fake"
+
     async def listen(self) -> "FakeListening":
         if not self.plugged_in:
             raise EarError("the microphone does not answer: it is not plugged in")

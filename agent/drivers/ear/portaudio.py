@@ -28,6 +28,12 @@ class PortAudioMicrophone:
         self._program = program
         self._patience_s = patience_s
 
+    async def look(self) -> str:
+        try:
+            return await Captured.look(self._device, self._program, self._patience_s)
+        except GoneError as error:
+            raise _gone(str(error)) from error
+
     async def listen(self) -> "OpenMicrophone":
         try:
             captured = await Captured.begin(self._device, BLOCK_FRAMES, self._program, self._patience_s)

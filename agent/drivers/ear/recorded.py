@@ -56,6 +56,9 @@ class RecordedMicrophone:
         self._folder = folder
         self._sounds = sounds
 
+    async def look(self) -> str:
+        return str(self._folder)
+
     async def listen(self) -> "OpenFolder":
         return OpenFolder(self._clock, self._folder, self._sounds)
 

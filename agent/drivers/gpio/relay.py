@@ -1,5 +1,6 @@
 """The amplifier's relay on a pin: off when the daemon starts, off when it ends, as far as its pin obeys."""
 
+from agent.errors import Told
 from agent.ports.pins import Line, Pins, PinsError
 from agent.ports.sound import SoundError
 
@@ -14,12 +15,12 @@ class RelayAmplifier:
         """Switches it off, or notes why it cannot."""
         self._pins = pins
         self._line = line
-        self.trouble = ""
+        self.trouble: str = ""
         """Why it could not be had at the start; empty where it was."""
         try:
             pins.drive(line, False)
         except PinsError as error:
-            self.trouble = f"the amplifier's relay: {error}"
+            self.trouble = Told(f"the amplifier's relay: {error}", f"rơ le âm ly: {error.vi}")
 
     async def power(self, on: bool) -> None:
         try:

@@ -46,6 +46,9 @@ class Output:
         if self.name == "go_on":
             self._ever.wait()
 
+    def lacks(self, name: str | None) -> str:
+        return "there is no such thing" if name == "nothing" else ""
+
     def close(self) -> None:
         """Nothing to do."""
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from msgspec.structs import replace
 
+from agent.drivers.audio.engine.process import IDLE_S
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import SoundError
 from agent.services.recordings import Recordings
@@ -117,6 +118,36 @@ def test_a_device_that_is_pulled_out_breaks_off_and_sounds_again_when_it_is_back
         again = await speaker.start(track(FLOOD, start_ms=clock.now_ms(), length_ms=300))
         assert (await again.ended()).complete
         assert await speaker.probe()
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_device_that_died_while_it_stood_still_fails_a_trial_and_passes_it_when_it_is_back(
+    null_sink: NullSink,
+) -> None:
+    async def story() -> None:
+        speaker = await ready_speaker(SystemClock("system"))
+        await asyncio.sleep(IDLE_S + 1)
+        null_sink.pull_out()
+        with pytest.raises(SoundError) as gone:
+            await speaker.probe()
+        assert gone.value.device
+        null_sink.plug_in()
+        assert await speaker.probe()
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_sound_goes_on_through_a_trial(null_sink: NullSink) -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = await ready_speaker(clock)
+        sounding = await speaker.start(track(FLOOD, start_ms=clock.now_ms(), length_ms=1_500))
+        await sounding.started()
+        assert await speaker.probe()
+        assert (await sounding.ended()).complete
         await speaker.close()
 
     asyncio.run(story())

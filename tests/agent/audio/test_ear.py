@@ -92,3 +92,15 @@ def test_a_microphone_that_nobody_knows_is_an_error_that_names_those_that_exist(
             await PortAudioMicrophone(SystemClock("system"), "micrô của Tuấn").listen()
 
     asyncio.run(story())
+
+
+def test_whether_a_microphone_is_there_is_known_without_opening_it(null_sink: NullSink) -> None:
+    async def story() -> None:
+        assert null_sink.environment
+        assert await PortAudioMicrophone(SystemClock("system"), "pulse").look() == "pulse"
+        assert await PortAudioMicrophone(SystemClock("system"), "default").look()
+        with pytest.raises(EarError, match=r"no input is named .*; it may be one of: .*pulse") as refused:
+            await PortAudioMicrophone(SystemClock("system"), "micrô của Tuấn").look()
+        assert "micrô không trả lời" in refused.value.said("vi")
+
+    asyncio.run(story())

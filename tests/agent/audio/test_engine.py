@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from agent.drivers.audio.engine import wire
-from agent.drivers.audio.engine.process import IDLE_S, Engine, better_buffer_ms
+from agent.drivers.audio.engine.process import CALM_S, IDLE_S, Engine, better_buffer_ms
 from agent.drivers.audio.paced import gone
 from agent.drivers.audio.source import BLOCK_FRAMES
 from agent.drivers.audio.speaker import EngineSpeaker
@@ -195,7 +195,7 @@ def test_fault_36_pulled_out_while_sounding_the_other_output_sounds_twice_over(
                 null_sink.plug_in()
                 await clock.sleep_ms(1_500)  # what is in the device's buffer is heard too
         assert await speaker.probe() != "second"
-        assert not speaker.trouble
+        assert "no output is called 'second'" in speaker.trouble, "it is missing now"
         sounding.stop(100)
         assert (await sounding.ended()).sounded_ms > 0
 
@@ -311,6 +311,33 @@ def test_a_player_process_that_is_killed_is_back_on_the_first_output() -> None:
         assert await speaker.probe() == "first"
         await killed(speaker)
         assert (await speaker.probe(), speaker.trouble) == ("first", "")
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_second_output_that_does_not_exist_is_said_while_the_first_sounds() -> None:
+    async def story() -> None:
+        speaker = EngineSpeaker(SystemClock("system"), ("first", "nothing"), start=without_a_device)
+        assert (await speaker.probe(), speaker.trouble) == ("first", "there is no such thing")
+        await speaker.close()
+
+    asyncio.run(story())
+
+
+def test_a_trial_while_the_second_output_sounds_does_not_touch_the_first_that_has_hung() -> None:
+    async def story() -> None:
+        clock = SystemClock("system")
+        speaker = EngineSpeaker(clock, ("hangs", "works"), start=without_a_device)
+        await speaker.probe()
+        sounding = await speaker.start(of((ToneSound(ToneKind.TEST, 60_000),), clock.now_ms()))
+        with pytest.raises(SoundError, match=r"it has taken no sound for"):
+            await sounding.ended()
+        for _ in range(2):
+            await speaker.probe()
+            await asyncio.sleep(CALM_S + 0.5)
+            assert await speaker.probe() == "works"
+            assert speaker.trouble == "the player process hung or crashed with hangs; sounding on works"
         await speaker.close()
 
     asyncio.run(story())

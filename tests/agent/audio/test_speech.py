@@ -20,6 +20,7 @@ from agent.drivers.audio.speech import PATIENCE_S, Speech, open_spoken
 from agent.drivers.audio.tones import Tone
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import Accent, SoundError, SpeechSound, ToneKind, ToneSound, Track
+from protocol.messages import OWN_WORDS
 from protocol.order import Chime, Severity
 from protocol.report import Grade, Result
 from tests.agent.audio.null_sink import NullSink, find
@@ -187,12 +188,14 @@ def test_a_machine_without_a_sound_device_writes_what_it_would_have_spoken(tmp_p
 # At a sound card
 
 
-async def one_pass(folder: Path, speaker: EngineSpeaker, clock: SystemClock, chime: Chime, ms: int) -> Studio:
-    """An order whose blob is nowhere sounds once."""
+async def one_pass(
+    folder: Path, speaker: EngineSpeaker, clock: SystemClock, chime: Chime, ms: int, *, message: int | bytes = bytes(32)
+) -> Studio:
+    """An order whose blob is nowhere, or in its own words, sounds once."""
     studio = Studio(folder, wall=clock.now_ms(), lead_in_ms=0)
     studio.player = studio.build(clock, speaker)
     async with studio:
-        alarm = order(1, studio, message=bytes(32), chime=chime, event="other", board=WORDS, severity=Severity.EXTREME)
+        alarm = order(1, studio, message=message, chime=chime, event="other", board=WORDS, severity=Severity.EXTREME)
         studio.accept(alarm)
         await studio.pass_ms(ms)
     await speaker.close()
@@ -224,6 +227,28 @@ def test_an_order_whose_sound_is_not_here_is_heard_speaking_after_its_siren(
     place, likeness = find(words, heard)
     assert likeness > 0.8
     assert place - begin > 7.9 * RATE_HZ, "it speaks when the siren is over"
+
+
+@needs_espeak
+@pytest.mark.sound
+def test_an_officers_own_words_are_heard_whole_after_the_siren_and_the_log_calls_them_meant(
+    tmp_path: Path, null_sink: NullSink
+) -> None:
+    async def story() -> Studio:
+        clock = SystemClock("system")
+        return await one_pass(tmp_path, await ready_speaker(clock), clock, Chime.YELP, 14_000, message=OWN_WORDS)
+
+    ear = null_sink.listen()
+    studio = asyncio.run(story())
+    heard, _ = ear.close()
+    (row,) = studio.journal.rows
+    assert (row.sound, row.result, row.grade, row.detail) == ("message:99", Result.PLAYED, Grade.RENDERED, "")
+    begin = int(np.flatnonzero(np.abs(heard) > 0.01)[0])
+    _, likeness = find(whole(Tone(ToneKind.YELP, 5 * RATE_HZ)), heard)
+    assert likeness > 0.8
+    place, likeness = find(whole(Speech(speech())), heard)
+    assert likeness > 0.8
+    assert place - begin > 5 * RATE_HZ, "it speaks when the siren is over"
 
 
 def loudest_hertz(samples: Samples) -> float:

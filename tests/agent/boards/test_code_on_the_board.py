@@ -91,6 +91,8 @@ def test_box_toml_names_the_board_or_there_is_none() -> None:
     assert (wall.board.size, wall.board.fills, wall.board.night[0]) == ((256, 128), False, 70_200)
     assert isinstance(boards.choose(wall.board), HdmiBoard)
     assert parse(to_toml(wall), PATH) == wall
+    panels = parse(bare + '[board]\ndriver = "hub75"\nsize = "128x64"\nmapping = "adafruit-hat"\n', PATH)
+    assert parse(to_toml(panels), PATH) == panels
 
 
 @pytest.mark.parametrize(
@@ -103,6 +105,21 @@ def test_box_toml_names_the_board_or_there_is_none() -> None:
         ('driver = "png"\nsize = "big"', r"board\.size.*96x16"),
         ('driver = "png"\nnight = "18-6"', r"board\.night.*18:00-06:00"),
         ('driver = "hub75"\nsize = "100x32"', r"board\.size.*whole number of panels"),
+        ("", r"board\.driver: is missing.*alpha, hdmi, hub75, png.*or take the table away"),
+        ("page_s = 6", r"board\.driver: is missing"),
+        ('port = ""', r"board\.port.*1 to 200 characters"),
+        ('port = "/dev/ttyUSB0"\nbaud = 9601', r"board\.baud.*9601.*1200, 2400, 4800, 9600, 19200, 38400"),
+        ('port = "/dev/ttyUSB0"\nsize = "96x8"', r"board\.size.*96x8.*from 32x16 to 255x31 dots"),
+        ('driver = "png"\nsize = "10x5"', r"board\.size.*10x5.*from 32x16 to 4096x4096 dots"),
+        ('driver = "png"\nsize = "100000x100000"', r"board\.size.*from 32x16 to 4096x4096 dots"),
+        (f'driver = "png"\nsize = "{"9" * 5000}x16"', r"board\.size.*is not a size.*32x16 to 4096x4096"),
+        ('driver = "png"\nnight = "18:00-18:00"', r"board\.night.*begins when it ends.*night_brightness = brightness"),
+        ('driver = "hub75"', r"board\.size: is missing.*128x64"),
+        ('driver = "hub75"\nsize = "64x32"\nmapping = "nonsense"', r"board\.mapping.*regular, adafruit-hat, .*"),
+        ('driver = "png"\nport = "/dev/ttyUSB0"', r"board\.port: is for alpha, and driver is png; take this line away"),
+        ('driver = "hdmi"\nbaud = 9600', r"board\.baud: is for alpha, and driver is hdmi"),
+        ('port = "/dev/ttyUSB0"\nmapping = "regular"', r"board\.mapping: is for hub75, and driver is alpha"),
+        ('port = "/dev/ttyUSB0"\nanswers = true', r'board\.answers.*choose one of yes, no, in quotes: answers = "yes"'),
         ('driver = "png"\nbrightness = 0', r"board\.brightness.*1 to 100"),
     ],
 )

@@ -44,7 +44,7 @@ def screen() -> Any:
 
 def test_a_wall_behind_a_sending_card_gets_the_frame_dot_for_dot_in_the_corner(tmp_path: Path, no_window: None) -> None:
     async def main() -> None:
-        board = HdmiBoard(fills=False, connectors=tmp_path)
+        board = HdmiBoard(fills=False, connectors=tmp_path, blind=True)
         await board.show(Picture(FRAME, 100))
         seen = screen()
         for row in range(64):
@@ -60,7 +60,7 @@ def test_a_wall_behind_a_sending_card_gets_the_frame_dot_for_dot_in_the_corner(t
 
 def test_a_screen_is_filled_and_dimmed(tmp_path: Path, no_window: None) -> None:
     async def main() -> None:
-        board = HdmiBoard(fills=True, connectors=tmp_path)
+        board = HdmiBoard(fills=True, connectors=tmp_path, blind=True)
         await board.show(Picture(Frame(2, 1, bytes([200, 100, 0, 0, 100, 200])), 50))  # SDL rounds down at the edge
         seen = screen()
         width, height = seen.get_size()
@@ -75,7 +75,7 @@ def test_fault_37_a_screen_that_is_unplugged_is_said_and_shows_again_when_it_is_
     tmp_path: Path, no_window: None
 ) -> None:
     async def main() -> None:
-        board = HdmiBoard(fills=False, connectors=connector(tmp_path, "connected"))
+        board = HdmiBoard(fills=False, connectors=connector(tmp_path, "connected"), blind=True)
         await board.show(Picture(FRAME, 100))
         connector(tmp_path, "disconnected")
         with pytest.raises(BoardError, match="nothing is plugged in") as caught:
@@ -85,6 +85,22 @@ def test_fault_37_a_screen_that_is_unplugged_is_said_and_shows_again_when_it_is_
         await board.show(Picture(FRAME, 100))
         await board.close()
 
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("memory", ["dummy", "offscreen"])
+def test_a_box_without_any_screen_says_so_instead_of_drawing_where_nobody_looks(tmp_path: Path, memory: str) -> None:
+    """No connector is known to the kernel, and SDL chooses memory."""
+
+    async def main() -> None:
+        board = HdmiBoard(fills=True, connectors=tmp_path)
+        for _ in range(2):
+            with pytest.raises(BoardError, match=rf"SDL finds none, .*{memory}") as caught:
+                await board.show(Picture(FRAME, 100))
+            assert "SDL không thấy màn hình nào" in caught.value.said("vi")
+        await board.close()
+
+    os.environ["SDL_VIDEODRIVER"] = memory
     asyncio.run(main())
 
 

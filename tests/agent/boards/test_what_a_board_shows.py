@@ -121,6 +121,16 @@ def test_a_cancelled_alarm_is_said_to_be_for_ten_minutes() -> None:
     assert page(alarms=[drill]).text == "Lệnh diễn tập “Lũ, ngập lụt” đã được hủy."
 
 
+def test_that_an_alarm_was_cancelled_gives_way_after_a_minute_to_the_bulletin_that_sounds_and_comes_back() -> None:
+    made = Programme()
+    made.add("tiem-chung", ONE_PM, b"sound", 300_000)
+    box, alarms = holdings(made.manifest()), [Alarm(flood(), 0, ended_ms=NOW_MS)]
+    looks_ = [
+        page(box, alarms, after_ms=after_ms).look for after_ms in (59_999, 60_000, 299_999, 300_000, CANCELLED_MS)
+    ]
+    assert looks_ == [Look.CANCELLED, Look.BULLETIN, Look.BULLETIN, Look.CANCELLED, Look.CLOCK]
+
+
 def test_what_ends_an_alarm_is_found_among_the_orders_that_count() -> None:
     order = flood()
     cancel = flood(2, type=MessageType.CANCEL, sound=None, references=(order.id,))

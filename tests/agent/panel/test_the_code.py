@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -88,13 +91,58 @@ def test_the_code_is_entered_on_the_boxs_own_page() -> None:
     [
         FORM.replace("Origin: http://HERE", "Origin: http://elsewhere.example"),
         FORM.replace("Origin: http://HERE\r\n", ""),
-        FORM.replace("POST / ", "POST /x "),
     ],
 )
-def test_another_site_cannot_use_up_the_attempts(request_: str) -> None:
+def test_another_site_cannot_use_up_the_attempts_and_is_told_why(request_: str) -> None:
     answer, entered = _ask(request_)
-    assert answer.startswith("HTTP/1.1 404")
+    assert answer.startswith("HTTP/1.1 403")
+    assert "Mã chỉ nhập được trên chính trang này" in answer
+    assert "the field Origin" in answer
     assert entered == []
+
+
+def test_there_is_no_other_page() -> None:
+    answer, entered = _ask(FORM.replace("POST / ", "POST /x "))
+    assert answer.startswith("HTTP/1.1 404")
+    assert "There is one page" in answer
+    assert entered == []
+
+
+def _panel_code(typed: str, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "agent", "panel-code", "--lang", "en", *more]
+    return subprocess.run(
+        command, input=typed, capture_output=True, text=True, check=False, timeout=60, start_new_session=True
+    )
+
+
+def test_a_code_is_made_of_digits_typed_twice_and_whoever_types_nothing_is_told_what_to_do() -> None:
+    for typed, said in (
+        ("abcdefgh\nabcdefgh\n", "8 digits at least, and nothing but digits"),
+        ("1234567\n1234567\n", "8 digits at least"),
+        ("24681357\n24681358\n", "the two codes differ; run this command again"),
+        ("", "no code was entered; run this command at a terminal"),
+        ("24681357\n", "no code was entered"),
+    ):
+        done = _panel_code(typed)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+    good = _panel_code("24681357\n24681357\n")
+    assert "Code (8 digits at least): " in good.stderr
+    assert "The same code again: " in good.stderr
+    assert pin.judge("24681357", good.stdout.partition('"')[2].strip().strip('"'), "") is Code.RIGHT
+
+
+def test_a_duress_code_that_is_the_right_one_is_not_made_since_no_alarm_could_be_raised(tmp_path: Path) -> None:
+    config = tmp_path / "box.toml"
+    box = '[box]\nname = "Trụ sở"\nstate_dir = "state"\n[controller]\nurl = "https://nguon.example.vn"\n[panel]\n'
+    config.write_text(f'{box}code = "{RIGHT}"\n', "utf-8")
+    done = _panel_code("24681357\n24681357\n", "--duress", "--config", str(config))
+    assert done.returncode == 1
+    assert "the same as code in box.toml; choose another one" in done.stderr
+    other = _panel_code("99990000\n99990000\n", "--duress", "--config", str(config))
+    assert other.stdout.startswith('duress_code = "scrypt$')
 
 
 def test_a_box_without_a_code_takes_nothing_in() -> None:

@@ -278,6 +278,17 @@ def test_under_duress_the_key_raises_nothing_either_for_ten_minutes_or_until_the
     assert "Raise" in kinds(told(*freed, start=forced)[1])
 
 
+def test_the_right_code_ends_duress_after_ten_minutes_and_a_day_does_without_it() -> None:
+    over = Note(FaultCode.DURESS, False, "the right code was entered")
+    forced = told((0, Entered(Code.DURESS)))[0]
+    early, acts = told((10 * MINUTE - 1, Entered(Code.RIGHT)), start=forced)
+    assert over not in acts, "whoever forces somebody may force the other code too"
+    assert over in told((10 * MINUTE, Entered(Code.RIGHT)), start=early)[1]
+    assert over not in told((10 * MINUTE, Entered(Code.WRONG)), start=early)[1]
+    assert told((10 * MINUTE, Entered(Code.RIGHT)))[1] == []
+    assert Note(FaultCode.DURESS, False, "a day has passed") in told((24 * 60 * MINUTE, None), start=forced)[1]
+
+
 def test_after_five_wrong_codes_none_is_taken_for_ten_minutes_but_duress_is_reported() -> None:
     wrong: list[tuple[int, Event]] = [(at_ms * SECOND, Entered(Code.WRONG)) for at_ms in range(5)]
     assert told(*wrong, (6 * SECOND, Entered(Code.RIGHT)))[0].code is None

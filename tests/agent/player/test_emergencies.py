@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from agent.core.tape import signal_ms
 from agent.drivers.clock import KernelTime, SystemClock
-from protocol.bulletin import BulletinClass
+from protocol.bulletin import Blob, BulletinClass
 from protocol.ids import sha256
 from protocol.order import Chime, MessageType, Severity, Status
 from protocol.report import ClockQuality, Result, Stage
@@ -207,6 +209,23 @@ def test_a_damaged_recording_is_replaced_by_the_prepared_message_of_the_event_an
             (row,) = studio.journal.rows
             assert row.detail == "content damaged: sounded message 1 instead"
             assert [stage for _, stage, _ in studio.stages] == [Stage.STARTED, Stage.DONE]
+
+    virtual_time.run(story())
+
+
+def test_an_order_that_names_a_picture_as_its_sound_hands_no_picture_to_the_player(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Studio(tmp_path, wall=at("10:00:00")) as studio:
+            blob = studio.blob("b10")  # a file that sounds: were it handed over, it would be heard
+            studio.adopt()
+            assert studio.holdings.manifest is not None
+            studio.change(manifest=replace(studio.holdings.manifest, blobs=(Blob(blob.hash, blob.size, 0),)))
+            studio.accept(order(1, studio, message=blob.hash))
+            await studio.until(at("10:01:00"))
+            assert [heard.sources for heard in studio.heard()] == [("tone:chime", "1.ogg")]
+            assert studio.damaged == []
+            (row,) = studio.journal.rows
+            assert row.detail == "content is a picture: sounded message 1 instead"
 
     virtual_time.run(story())
 

@@ -10,9 +10,9 @@ from agent.core.cueing import Cue
 from agent.drivers.clock import SystemClock
 from agent.ports.sound import Accent, FileSound, Sound, SoundError, SpeechSound, ToneKind, ToneSound
 from agent.services.checks import Checks, digest_here
-from agent.services.content import GONE, MISSING, Content, Ready, Unready
+from agent.services.content import GONE, MISSING, UNSPOKEN, Content, Ready, Unready
 from agent.services.recordings import SHIPPED, Recordings
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, OWN_WORDS
 from protocol.order import Order, Severity, Status
 from protocol.order import Sound as Ordered
 from protocol.report import FaultCode
@@ -115,6 +115,27 @@ def test_a_prepared_message_whose_recording_is_gone_is_spoken(tmp_path: Path) ->
     assert box.sounds(order) == ((spoken(BY_CODE[1].text_vi),), f"{GONE}: spoken by the box")
     assert box.fails(order)
     assert box.sounds(order) == ((ToneSound(ToneKind.TWO_TONE, TAPE_MS),), f"{GONE}: sounded a siren instead")
+
+
+def in_own_words(**changes: object) -> Order:
+    return an_order(sound=Ordered(OWN_WORDS, chime=1, repeats=1, gap_s=0), board=f" {WORDS}\n", **changes)
+
+
+def test_an_officers_own_words_are_spoken_as_they_were_meant_and_stand_in_for_nothing() -> None:
+    box = Box(Recordings())
+    assert box.sounds(in_own_words()) == ((CHIME, spoken(WORDS)), "")
+    announcement = FileSound(SHIPPED / "90.ogg")
+    assert box.sounds(in_own_words(status=Status.EXERCISE)) == ((CHIME, announcement, spoken(WORDS)), "")
+
+
+def test_own_words_that_cannot_be_spoken_are_a_siren_and_no_prepared_message_of_their_event() -> None:
+    box, order = Box(Recordings()), in_own_words()
+    box.of(order)
+    assert box.fails(order)
+    siren = ToneSound(ToneKind.TWO_TONE, TAPE_MS - 3_000)
+    assert box.sounds(order) == ((CHIME, siren), f"{UNSPOKEN}: sounded a siren instead")
+    assert not box.fails(order)
+    assert box.sounds(in_own_words(id=bytes(16)))[1] == "", "another order's words may do better"
 
 
 def test_a_drill_is_never_heard_without_its_announcement(tmp_path: Path) -> None:

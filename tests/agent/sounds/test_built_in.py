@@ -14,7 +14,7 @@ from agent.drivers.audio.tones import NOTE_S, WAIL_S, YELP_S, Tone
 from agent.errors import AgentError
 from agent.ports.sound import ToneKind
 from agent.services.recordings import SHIPPED, Recordings
-from protocol.messages import BY_CODE, PREPARED
+from protocol.messages import BY_CODE, OWN_WORDS, PREPARED
 from protocol.order import Chime, MessageType, Order, Severity, Sound, Status, usual_chime
 from protocol.roles import Role
 
@@ -106,6 +106,9 @@ def test_what_is_spoken_is_what_was_signed_and_its_length_is_known_about() -> No
     order = msgspec.structs.replace(an_order(Sound(bytes(32))), board="Nước lên nhanh.")
     spoken_ms = tape.spoken_ms("Nước lên nhanh.")
     assert tape.without_its_sound_ms(order, RECORDINGS.lengths_ms) == RECORDINGS.lengths_ms["1"] + spoken_ms
+    own = msgspec.structs.replace(order, sound=Sound(OWN_WORDS))
+    assert tape.words(OWN_WORDS, own.board) == "Nước lên nhanh."
+    assert tape.without_its_sound_ms(own, RECORDINGS.lengths_ms) == spoken_ms
     other = msgspec.structs.replace(order, event="other", board="")
     assert tape.without_its_sound_ms(other, RECORDINGS.lengths_ms) == 0
 
@@ -120,6 +123,7 @@ def test_the_length_of_a_pass_is_the_sum_of_its_pieces() -> None:
 def test_only_a_message_of_the_same_event_stands_in_for_a_damaged_one() -> None:
     assert tape.instead(bytes(32), "flood") == "1"
     assert tape.instead(1, "flood") is None
+    assert tape.instead(OWN_WORDS, "flood") is None
     assert tape.instead(bytes(32), "something else") is None
     assert tape.instead(bytes(32), "drill") is None, "that it is a drill stands for no message"
     assert BY_CODE[1].event == "flood"

@@ -2,16 +2,20 @@
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.utils import translation
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.boxes import rules
+from controller.boxes.details import KNOWN, fault_detail
 from controller.boxes.models import Stage
 from controller.boxes.rules import Level, Said
 from protocol.manifest import NO_ASSIGNMENT
+from protocol.refusals import RejectCode, sentence
 from protocol.report import ClockQuality, Doing, FaultCode
 
 NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
@@ -113,3 +117,31 @@ def test_a_code_may_be_typed_as_one_likes(typed: str) -> None:
 
 def test_every_fault_that_a_box_can_have_has_a_name() -> None:
     assert not any("số" in name for name in rules.fault_names(sum(1 << code for code in FaultCode)))
+
+
+@pytest.mark.parametrize(
+    ("detail", "vi", "en"),
+    [
+        ("the player process works", "bộ phận phát âm thanh chạy lại bình thường", "the part that plays works again"),
+        ("it sounds again", "loa phát lại được", "it sounds again"),
+        ("no mains, the battery is low", "mất điện lưới, ắc quy sắp cạn", "no mains, the battery is low"),
+        ("stop is stuck", "nút stop bị kẹt", "the button stop is stuck"),
+        ("EXPIRED: whatever", sentence(RejectCode.EXPIRED, "vi"), sentence(RejectCode.EXPIRED, "en")),
+        ("no mains, and a flood", "hộp ghi: “no mains, and a flood”", "the box says: “no mains, and a flood”"),
+        ("100% %(role)s", "hộp ghi: “100% %(role)s”", "the box says: “100% %(role)s”"),
+        ("", "", ""),
+    ],
+)
+def test_what_a_box_adds_to_a_fault_is_read_in_the_readers_language_or_as_its_own_words(
+    detail: str, vi: str, en: str
+) -> None:
+    for language, words in (("vi", vi), ("en", en)):
+        with override(language):
+            assert fault_detail(detail) == words
+
+
+def test_the_sentences_that_boxes_write_are_known_as_they_write_them() -> None:
+    written = "".join(path.read_text() for path in Path("agent").rglob("*.py"))
+    for plain in (pattern.pattern for pattern, _words in KNOWN):
+        if not set(plain) & set("(*["):
+            assert plain in written, plain

@@ -22,6 +22,7 @@ from protocol.bulletin import BulletinClass
 from protocol.codec import decode, encode, pack, unpack
 from protocol.delegation import Delegation
 from protocol.ids import sha256
+from protocol.messages import OWN_WORDS
 from protocol.order import MessageType, Order, Severity, Sound, Status
 from protocol.roles import Holder, Role
 from protocol.signing import Domain, Family
@@ -213,6 +214,19 @@ def test_what_is_signed_is_said_in_words_first_and_only_ky_agrees(
 def test_whoever_signs_an_alarm_reads_what_goes_before_its_message(chime: int, said: str) -> None:
     lines = wording.order(msgspec.structs.replace(ORDER, sound=Sound(1, chime=chime)))
     assert any(f", {said}, âm lượng" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("vi", ["nội dung: tự soạn; hộp đọc đúng chữ trên bảng", "chữ trên bảng: Đê thôn ba sắp vỡ."]),
+        ("en", ["message: its own words; the box speaks what is on boards", "on boards: Đê thôn ba sắp vỡ."]),
+    ],
+)
+def test_an_order_in_its_own_words_is_shown_with_all_of_them(hoa: Desk, language: str, said: list[str]) -> None:
+    hoa.download(msgspec.structs.replace(ORDER, sound=Sound(OWN_WORDS), board="Đê thôn ba sắp vỡ."), Family.ORDER)
+    shown = hoa.sign("--yes", language=language).stdout
+    assert all(line in shown for line in said)
 
 
 def test_the_sound_and_the_text_that_somebody_heard_and_read_are_compared_with_what_is_signed(hoa: Desk) -> None:

@@ -16,6 +16,10 @@ from controller.console import sounding
 from controller.core.times import ZONE
 from controller.library.models import Bulletin
 from controller.library.models import State as BulletinState
+from controller.live import services as live
+from controller.live import signatures as voices
+from controller.live.models import Speech
+from controller.live.rules import Wanted
 from controller.orders import services as orders
 from controller.orders.composing import Alarm
 from controller.schedules import services as schedules
@@ -25,10 +29,11 @@ from controller.units.models import Unit
 from controller.worker.loop import do_all
 from protocol.order import Severity, Status
 from protocol.report import ClockQuality, Doing
+from protocol.signing import Family, signed_by
 from tests.support import province
 from tests.support.installation import install
 from tests.support.officers import WARD, Office, approved, office, tomorrow
-from tests.support.province import AN_PHU, BINH_MINH
+from tests.support.province import AN_PHU, BINH_MINH, key
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +116,28 @@ def test_boxes_with_an_emergency_come_first() -> None:
         (False, "Cúp điện", 1),
         (False, "", 1),
     ]
+
+
+def test_a_live_voice_is_named_with_who_speaks_and_is_not_unknown() -> None:
+    here, at = province.make(timezone.now()), timezone.now()
+    speech = live.prepare(here.people["lan"], Wanted((AN_PHU,), key("a page").public_key), now=at)
+    made = signed_by(key("lan"), bytes(speech.payload), Family.LIVE, province.DOMAIN)
+    speech = voices.sign(speech, here.people["lan"], made, now=at)
+    for name in ("an phú 1", "an phú 2", "bình minh"):
+        values = {"last_seen": at, "doing": Doing.SOUNDING, "clock": ClockQuality.NTP}
+        BoxState.objects.update_or_create(box=here.boxes[name], defaults=values)
+    browser = Client()
+    browser.force_login(here.people["minh"])
+    assert "Phát trực tiếp: Nguyễn Lan" not in browser.get("/").text, "nobody has spoken yet"
+    Speech.objects.update(began_at=at, spoke_at=at, heard_at=at)
+    page = browser.get("/").text
+    assert "Phát trực tiếp: Nguyễn Lan" in page
+    spoken, unknown = sounding.groups(judge_all(Box.objects.all(), at))
+    assert (spoken.live, sorted(box.name for box in spoken.boxes)) == (True, ["an phú 1", "an phú 2"])
+    assert [box.name for box in unknown.boxes] == ["bình minh"]
+    BoxState.objects.update(last_seen=at + dt.timedelta(seconds=30))
+    Speech.objects.update(heard_at=at + dt.timedelta(seconds=30))
+    assert [group.title for group in sounding.groups(judge_all(Box.objects.all(), at))] == [""], "she pauses"
 
 
 def test_no_bulletin_is_said_to_wait_for_whoever_has_no_key_to_approve_it_with() -> None:

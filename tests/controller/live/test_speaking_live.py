@@ -31,7 +31,7 @@ from controller.trust.services import import_roots
 from protocol import topics
 from protocol.codec import decode, encode
 from protocol.ids import box_id
-from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, WARM_MS, LiveSession
+from protocol.live import MAX_BOXES, MAX_SESSION_BYTES, SILENCE_S, WARM_MS, LiveSession, VoiceGroup, signed_group
 from protocol.roles import Role, Threshold
 from protocol.signing import Family, open_signed, signed_by
 from tests.support import province, signing_kit, virtual_time
@@ -68,6 +68,13 @@ def signed(speech: Speech, here: Province, who: str = "lan", *, by: str = "", at
 
 def speaking(here: Province, *, at: dt.datetime = NOW, attached: str = "") -> Speech:
     return signed(services.prepare(here.people["lan"], wanted(attached=attached), now=at), here, at=at)
+
+
+def talks(speech: Speech, at: dt.datetime, *frames: bytes, by: str = "a page that speaks") -> None:
+    """One group comes, with these frames, signed by the session's key."""
+    said = services.said_in(speech.pk)
+    said.take(signed_group(VoiceGroup(bytes.fromhex(speech.pk), 0, frames, last=False), DOMAIN, key(by)), at)
+    services.note(said)
 
 
 def alarm(here: Province, *names: str) -> EmergencyOrder:
@@ -149,6 +156,47 @@ def test_it_is_over_at_its_end_and_when_somebody_ends_it(here: Province) -> None
     services.end(speech, here.people["minh"], now=NOW + MINUTE)
     assert not services.is_on(speech.pk, NOW + 2 * MINUTE)
     assert Audit.objects.filter(action="live.ended", person=here.people["minh"]).exists()
+
+
+def test_it_is_over_when_her_page_has_gone_and_a_page_that_comes_back_in_time_goes_on(here: Province) -> None:
+    speech, second = speaking(here), dt.timedelta(seconds=1)
+    lan, gone = here.people["lan"], dt.timedelta(seconds=SILENCE_S + 2)
+    assert services.is_on(speech.pk, NOW + MINUTE), "her page has still to open"
+    talks(speech, NOW + MINUTE)
+    assert services.speaks(speech.pk, lan, NOW + MINUTE + SILENCE_S * second), "she has loaded it anew"
+    talks(speech, NOW + MINUTE + SILENCE_S * second, b"a frame")
+    assert services.is_on(speech.pk, NOW + MINUTE + gone)
+    late = NOW + MINUTE + SILENCE_S * second + gone
+    speech.refresh_from_db()
+    assert not services.is_on(speech.pk, late), "whichever process asks, the row alone says so"
+    assert not services.speaks(speech.pk, lan, late)
+    assert services.standing(speech, late) is Standing.OVER
+    ended = rules.stopped(speech.ended_at, speech.heard_at, speech.expires, late)
+    assert ended is not None
+    assert NOW + MINUTE < ended < late
+
+
+def test_the_home_page_and_the_session_page_say_that_it_is_over_once_her_page_has_gone(here: Province) -> None:
+    at = timezone.now() - MINUTE
+    speech = speaking(here, at=at)
+    talks(speech, at, b"a frame")
+    assert "đang phát trực tiếp" not in as_(here, "minh").get(reverse("console:home")).text
+    page = as_(here, "lan").get(reverse("live:session", args=[speech.pk])).text
+    assert "Dừng lúc" in page
+    assert "Tự dừng lúc" not in page
+    assert 'id="talk-button"' not in page
+
+
+def test_who_was_there_and_said_nothing_has_not_spoken_nor_has_anybody_with_another_key(here: Province) -> None:
+    speech = speaking(here)
+    talks(speech, NOW)
+    talks(speech, NOW, b"a frame", by="another page")
+    speech.refresh_from_db()
+    assert (speech.heard_at, speech.began_at) == (NOW, None)
+    talks(speech, NOW + dt.timedelta(seconds=2), b"a frame")
+    talks(speech, NOW + dt.timedelta(seconds=3), b"a frame")
+    speech.refresh_from_db()
+    assert speech.began_at == NOW + dt.timedelta(seconds=2)
 
 
 def test_only_who_signed_sends_groups_and_only_boxes_of_the_area_hear_them(here: Province) -> None:
@@ -270,7 +318,9 @@ def test_the_home_page_says_who_speaks_since_when_and_stops_it(here: Province) -
     speech = speaking(here, at=timezone.now())
     client = as_(here, "minh")
     assert "Nguyễn Lan đang phát trực tiếp" in client.get(reverse("console:home")).text
-    services.began(speech.pk, timezone.now())
+    assert "chưa nói" in client.get(reverse("live:new")).text
+    talks(speech, timezone.now(), b"a frame")
+    assert "chưa nói" not in client.get(reverse("live:new")).text
     assert "nói từ" in client.get(reverse("console:home")).text
     client.post(reverse("live:end", args=[speech.pk]))
     assert "đang phát trực tiếp" not in client.get(reverse("console:home")).text

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -21,7 +22,8 @@ from controller.trust.services import import_roots
 from protocol import topics
 from protocol.clock import ClockReading
 from protocol.gate import Accept, Me, judge
-from protocol.order import Status
+from protocol.messages import OWN_WORDS
+from protocol.order import Chime, Sound, Status
 from protocol.report import ClockQuality
 from protocol.roles import Role
 from protocol.signing import Family
@@ -124,6 +126,50 @@ def test_on_lans_page_one_button_leads_to_the_signature_and_nothing_else_is_aske
     assert hand_in(lan, order, "lan") == 302
     order.refresh_from_db()
     assert order.state == State.SENT
+
+
+def test_lan_warns_in_her_own_words_of_what_her_commune_may_warn_of(here: Province) -> None:
+    lan = as_(here, "lan")
+    page = lan.get(f"{reverse('orders:warn')}?la=0").text
+    assert f'name="message" value="{OWN_WORDS}"' in page
+    assert '<option value="tsunami"' not in page
+    fields = {"message": f"{OWN_WORDS}", "words": "Đê thôn ba sắp vỡ.", "event": "flood", "chime": f"{int(Chime.YELP)}"}
+    answer = lan.post(reverse("orders:warn"), fields | {"status": "0", "area": [AN_PHU], "lifetime": "30"})
+    order = EmergencyOrder.objects.get()
+    content = services.read(order)
+    assert (content.event, content.board, content.sound) == ("flood", "Đê thôn ba sắp vỡ.", Sound(99, chime=3))
+    assert "“Đê thôn ba sắp vỡ.”" in lan.get(answer["Location"]).text
+    assert hand_in(lan, order, "lan") == 302
+    order.refresh_from_db()
+    assert order.state == State.SENT
+
+
+def test_nobody_warns_of_the_first_event_of_the_list_because_none_was_chosen(here: Province) -> None:
+    fields = {"message": f"{OWN_WORDS}", "words": "Cháy chợ.", "status": "0", "area": [AN_PHU], "lifetime": "30"}
+    page = as_(here, "lan").post(reverse("orders:warn"), fields | {"event": ""}).text
+    assert "Chưa chọn lời tự soạn nói về việc gì." in page
+    assert "<details open><summary>Tự soạn nội dung" in page
+    assert not EmergencyOrder.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"event": "tsunami"}, "event"),
+        ({"words": "… !"}, "words"),
+        ({"words": "x" * 301}, "words"),
+        ({"message": 1}, "words"),
+    ],
+)
+def test_own_words_of_another_event_without_words_or_too_many_name_the_field(
+    here: Province, changes: dict[str, Any], field: str
+) -> None:
+    own = replace(OWN, message=OWN_WORDS, words="Đê sắp vỡ.", event="flood")
+    assert services.prepare(here.people["lan"], own, now=NOW)
+    with pytest.raises(Refused) as refused:
+        services.prepare(here.people["lan"], replace(own, **changes), now=NOW)
+    assert refused.value.field == field
+    assert refused.value.way_out
 
 
 def test_a_link_that_does_not_say_real_makes_a_drill(here: Province) -> None:

@@ -1,7 +1,10 @@
 """The pages through Django's client: a whole emergency, and what people see when it is not theirs."""
 
 import datetime as dt
+import io
 import json
+import shutil
+import wave
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,14 @@ from django.utils import timezone
 
 from controller.accounts.models import Audit
 from controller.core.errors import NotAllowed
-from controller.orders import rollcall, services
+from controller.orders import composing, people, rollcall, services
 from controller.orders.composing import Alarm, Stop
 from controller.orders.models import EmergencyOrder, State
 from controller.outbox import services as outbox
 from controller.units.models import Unit
-from protocol.order import Chime, Status
+from protocol.codec import encode
+from protocol.messages import OWN_WORDS
+from protocol.order import MAX_ORDER_BYTES, Chime, Sound, Status
 from protocol.refusals import RejectCode
 from protocol.report import Grade, Receipt, Stage
 from protocol.signing import Family, to_be_signed
@@ -69,6 +74,88 @@ def test_an_emergency_from_the_form_to_the_roll_call(here: Province) -> None:
     assert page.count("Chưa trả lời") == 2
     live = as_(here, "minh").get(reverse("orders:order", args=[order.pk]), headers={"HX-Request": "true"})
     assert "<html" not in live.content.decode()
+
+
+WORDS = "Nước sông lên nhanh ở thôn An Phú. Bà con lên nhà cao."
+
+
+def test_an_alarm_in_an_officers_own_words_is_shown_in_full_and_sent(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=f"  {WORDS[:20]}\r\n\u200b{WORDS[20:]}\n", event="flood")
+    content = services.read(order)
+    assert content.sound == Sound(OWN_WORDS, chime=Chime.WAIL)
+    assert (content.event, content.board) == ("flood", WORDS)
+    page = as_(here, "minh").get(reverse("orders:order", args=[order.pk])).text
+    assert "Lũ, ngập lụt (lời tự soạn)" in page
+    assert f"“{WORDS}”" in page
+    assert "Hộp không đọc được thì hú còi thay lời." in page
+    assert "Báo động lũ" not in page, "the prepared message of this event is not what is said"
+    assert "Trên bảng tin" in page
+    assert hand_in(as_(here, "hoa"), order, "hoa") == 302
+    assert hand_in(as_(here, "minh"), order, "minh") == 302
+    order.refresh_from_db()
+    assert order.state == State.SENT
+    cancel = services.cancel_prepare(order, here.people["hoa"])
+    assert f"“{WORDS}”" in as_(here, "hoa").get(reverse("orders:order", args=[cancel.pk])).text
+
+
+def test_the_page_knows_beforehand_how_many_bytes_of_own_words_fit(here: Province) -> None:
+    page = as_(here, "hoa").get(reverse("orders:new")).text
+    room = int(page.partition('data-room="')[2].partition('"')[0])
+    trust = people.trust_of([AN_PHU])
+    for more, fits in ((0, True), (1, False)):
+        words = "ế" * (room // 3) + "x" * (room % 3 + more)
+        alarm = Alarm(OWN_WORDS, (AN_PHU,), lifetime_s=7200, words=words, event="x" * 12)
+        order = composing.alert(alarm, trust, composing.Slot(bytes(16), 2**32 - 1, 2**31))
+        size = composing.size_signed(encode(order), 2, trust)
+        assert (size <= MAX_ORDER_BYTES) is fits
+
+
+def test_own_words_about_nothing_that_was_prepared_are_called_just_that(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=WORDS)
+    assert services.read(order).event == "other"
+    assert "<h1>Lời tự soạn</h1>" in as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="apt-get install espeak-ng: the voice is not here")
+def test_whoever_signs_own_words_may_listen_to_them_first(here: Province) -> None:
+    order = prepared(here, message=f"{OWN_WORDS}", words=WORDS)
+    minh = as_(here, "minh")
+    url = reverse("orders:voice", args=[order.pk])
+    assert f'src="{url}"' in minh.get(reverse("orders:order", args=[order.pk])).text
+    answer = minh.get(url)
+    assert answer["Content-Type"] == "audio/wav"
+    with wave.open(io.BytesIO(answer.content)) as said:
+        seconds = said.getnframes() / said.getframerate()
+        heard = memoryview(said.readframes(said.getnframes())).cast("h")
+    assert 3 < seconds < 8
+    assert max(heard) > 3_000
+    assert Client().get(url).status_code == 302, "nobody else listens"
+
+
+def test_there_is_nothing_to_listen_to_where_a_prepared_message_is_sounded(here: Province) -> None:
+    order = prepared(here)
+    url = reverse("orders:voice", args=[order.pk])
+    assert url not in as_(here, "hoa").get(reverse("orders:order", args=[order.pk])).text
+    assert as_(here, "hoa").get(url).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"words": ""}, "Chưa có lời nào để đọc. Viết điều bà con cần nghe, hoặc chọn một bản tin soạn sẵn."),
+        ({"words": " … ! "}, "Chưa có lời nào để đọc."),
+        ({"words": "ơ" * 303}, "Lời dài 303 ký tự; nhiều nhất 300. Bớt đi 3 ký tự."),
+        ({"message": "1", "words": WORDS}, "Chọn “Tự soạn nội dung” để loa đọc lời này, hoặc xóa lời đi."),
+        ({"words": "ế" * 300, "reason": "ế" * 20}, "Bớt lời khoảng "),
+    ],
+)
+def test_own_words_that_no_box_could_say_are_refused_at_their_field(
+    here: Province, choices: dict[str, str], said: str
+) -> None:
+    fields = {"message": f"{OWN_WORDS}", "area": [AN_PHU], "status": "0", "severity": "4", "repeats": "3"}
+    page = as_(here, "hoa").post(reverse("orders:new"), fields | {"lifetime": "60"} | choices).text
+    assert not EmergencyOrder.objects.exists()
+    assert said in page.partition('id="id_words_error"')[2].partition("<textarea")[0]
 
 
 @pytest.mark.parametrize(

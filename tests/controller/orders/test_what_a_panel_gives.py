@@ -145,6 +145,41 @@ def test_a_second_order_of_one_number_and_noise_are_left_and_break_nothing(here:
     assert EmergencyOrder.objects.count() == 1
 
 
+def home(here: Province, order: Order, *, ours: bool = False) -> str:
+    """What Hoa reads when a box has obeyed this order, of which the controller has or has not heard otherwise."""
+    carrier = SmallBox(here.box_key("an phú 1"), province.DOMAIN)
+    receipt = carrier.receipt(order.id, Stage.STARTED, NOW_MS)
+    absorb([Incoming(carrier.topic("receipt"), receipt)], province.DOMAIN, schedule_signer(), timezone.now())
+    if ours:
+        goes_up(here, order)
+    client = Client()
+    client.force_login(here.people["hoa"])
+    return client.get("/").text
+
+
+def test_a_boxs_own_press_is_told_as_one_and_nobody_is_sent_to_look_for_a_second_server(here: Province) -> None:
+    page = home(here, press(by="box an phú 1"))
+    assert "Nút tại hộp an phú 1 (Xã An Phú) đã được nhấn" in page
+    assert "máy chủ thứ hai" not in page
+
+
+def test_a_press_with_the_communes_token_that_has_not_come_up_is_told_as_the_communes(here: Province) -> None:
+    page = home(here, press())
+    assert "Nút của xã đã được nhấn" in page
+    assert "không do máy chủ này gửi" not in page
+
+
+def test_a_press_that_comes_up_behind_its_answer_is_no_strangers(here: Province) -> None:
+    page = home(here, press(), ours=True)
+    assert Stranger.objects.exists()
+    assert "Nút của xã đã được nhấn" not in page
+
+
+@pytest.mark.parametrize("who", ["minh", "box an phú 2"])
+def test_an_order_of_another_servers_people_or_of_another_box_is_still_a_strangers(here: Province, who: str) -> None:
+    assert "máy chủ thứ hai" in home(here, press(by=who))
+
+
 @pytest.fixture
 def today(settings: LazySettings, tmp_path: Path) -> Province:
     """By the clock of this machine, which the endpoint asks."""

@@ -17,6 +17,7 @@ from controller.reports import services, wording
 from controller.reports.models import PlayLogRow
 from controller.reports.services import Question
 from controller.schedules.models import Schedule
+from protocol.messages import OWN_WORDS
 from protocol.order import Severity, Status
 from protocol.report import SHOWN, Grade, Result
 from protocol.timeline import Cut, RefusalCode
@@ -47,6 +48,7 @@ AS_THE_AGENT_WRITES = [
     "content not here: sounded a siren instead",
     "content damaged: not a sound that this box can decode: sounded a siren instead",
     "content not here: spoken by the box",
+    "the words of the order could not be spoken: sounded a siren instead",
     "content not here: the built-in sounds are gone, install the agent again: spoken by the box",
     "content damaged: sounded message 2 instead, spoken by the box",
     "fallback: station vov1 cannot be received",
@@ -116,6 +118,16 @@ def test_every_note_of_the_agent_reads_in_vietnamese_and_in_english(detail: str)
     assert vietnamese != detail
     assert not {"withdrawn", "ended", "content", "station", "the", "before"} & set(vietnamese.split())
     assert english != vietnamese
+
+
+def test_an_officers_own_words_are_named_as_what_sounded_and_not_as_something_in_their_place(here: Province) -> None:
+    own = Alarm(OWN_WORDS, (AN_PHU,), words="Đê sắp vỡ.", event="flood")
+    order = orders.prepare(here.people["hoa"], own)
+    spoken = row(here, play=f"{order.pk}#1", cause=order.pk, sound=f"message:{OWN_WORDS}")
+    found = wording.names_of([spoken])
+    assert found.sound(spoken) == "Lời tự soạn"
+    assert found.what(spoken) == "THẬT: Lũ, ngập lụt (lời tự soạn), lượt 1"
+    assert wording.note(spoken.detail, {}) == ""
 
 
 def test_what_took_over_is_named_by_its_title(here: Province) -> None:

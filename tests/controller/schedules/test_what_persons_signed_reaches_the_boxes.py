@@ -103,6 +103,26 @@ def by_hoa(payload: bytes, family: Family = Family.APPROVAL, name: str = "hoa") 
 # Approving
 
 
+def test_of_two_approvals_of_one_sound_boxes_get_the_one_whose_words_stand_in_the_bulletin_now(here: Office) -> None:
+    bulletin = ready(here)
+    library.edit(bulletin, library.Words(bulletin.title, bulletin.text, klass=2), here.lan)
+    do_all(timezone.now())
+    bulletin.refresh_from_db()
+    approve(bulletin, here.hoa)
+    before = bulletin.sound_id
+    library.edit(bulletin, library.Words("Cúp điện ngày mai", bulletin.text), here.lan)
+    do_all(timezone.now())
+    bulletin.refresh_from_db()
+    assert bulletin.sound_id == before
+    approve(bulletin, here.hoa)
+    put_on(bulletin, here)
+    do_all(timezone.now())
+    assignment, manifest = told(here)
+    judged = judge_manifest(manifest, trust_of(WARD), ("79", WARD), assignment.issued)
+    assert judged.unapproved == ()
+    assert [row.title for row in judged.manifest.bulletins] == ["Cúp điện ngày mai"]
+
+
 def test_a_signature_over_other_bytes_approves_nothing(here: Office) -> None:
     bulletin = ready(here)
     asked = payload_of(bulletin)

@@ -83,13 +83,16 @@ def test_what_lan_says_in_her_browser_is_what_the_box_sounds(
             box.take(ear.session())
             lan.wait_for_selector("#talk-listening:text-is('1')")
             assert not box.speaks
+            assert lan.locator("#talk-button").bounding_box()["height"] > 100, "a thumb finds it without looking"
             lan.click("#talk-button")
-            lan.wait_for_timeout(3_000)
+            lan.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            lan.wait_for_timeout(1_000)
             assert box.speaks
             heard = len(box.horn.pcm)
             assert heard > 1.5 * 2 * RATE_HZ
             assert purity(box.horn.pcm) > 0.9
             _nobody_hears_a_thief(pages["minh"], lan.url, box)
+            _her_other_browser_counts_the_boxes_and_does_not_speak(browser, lan)
             pages["minh"].goto(f"{url}/")
             assert "Nguyễn Lan đang phát trực tiếp" in pages["minh"].inner_text("#live")
             lan.click("text=Dừng hẳn")
@@ -126,13 +129,16 @@ def test_only_the_boxes_that_lan_has_chosen_sound_what_she_says(
                 box.take(ear.session())
             lan.wait_for_selector("p:has(#talk-listening:text-is('1')):has-text('/ 1 hộp đang nghe')")
             lan.click("#talk-button")
-            lan.wait_for_timeout(3_000)
+            lan.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            lan.wait_for_timeout(1_000)
             assert chosen.speaks
             assert purity(chosen.horn.pcm) > 0.9
             assert not other.speaks
             assert other.horn.pcm == b""
-            lan.click("text=Dừng hẳn")
-            lan.wait_for_selector("text=Phiên phát này đã kết thúc")
+            tuan.goto(f"{url}/")
+            assert "Nguyễn Lan đang phát trực tiếp" in tuan.inner_text("main")
+            lan.close()
+            tuan.wait_for_selector("main:not(:has-text('Nguyễn Lan đang phát trực tiếp'))")
         ear.stop()
         browser.close()
 
@@ -164,7 +170,8 @@ def test_hoa_speaks_for_the_province_from_her_browser_once_minh_has_signed_in_hi
             hoa.wait_for_selector("#talk-button:not([disabled])")  # the page has turned by itself
             hoa.wait_for_selector("#talk-listening:text-is('1')")
             hoa.click("#talk-button")
-            hoa.wait_for_timeout(3_000)
+            hoa.wait_for_selector("#talk-button [data-speaking]:has-text('ĐANG PHÁT')")
+            hoa.wait_for_timeout(1_000)
             assert [voice.level for voice in box.voices] == [0]
             assert purity(box.horn.pcm) > 0.9
             minh.goto(f"{url}/")
@@ -172,6 +179,17 @@ def test_hoa_speaks_for_the_province_from_her_browser_once_minh_has_signed_in_hi
             hoa.wait_for_selector("text=Phiên phát đã kết thúc")
         ear.stop()
         browser.close()
+
+
+def _her_other_browser_counts_the_boxes_and_does_not_speak(browser: Any, lan: Any) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    context.add_cookies(lan.context.cookies())
+    page = context.new_page()
+    page.goto(lan.url)
+    page.wait_for_selector("text=Khóa của phiên phát này ở trình duyệt khác")
+    page.wait_for_selector("#talk-listening:text-is('1')")
+    assert page.is_disabled("#talk-button")
+    context.close()
 
 
 def _nobody_hears_a_thief(page: Any, address: str, box: LiveBox) -> None:

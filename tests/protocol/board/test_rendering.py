@@ -237,6 +237,21 @@ def test_a_date_is_whole_on_a_board_of_128_dots(day: int) -> None:
     assert letters.getlength(shown.text) <= 128
 
 
+LONG = "Nhà văn hóa khu phố 3, phường Tân Định"
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.height >= 48])
+@pytest.mark.parametrize("look", [Look.CLOCK, Look.CODE])
+def test_a_long_name_of_a_place_is_broken_below_the_time_and_nothing_of_it_is_cut(form: Format, look: Look) -> None:
+    film, words = draw(Page(look, "14:05", f"Thứ Ba 24/11\n{LONG}"), form), LONG.split(" ")
+    for number, scene in enumerate(film.scenes):
+        save(scene.frame, PICTURES / f"name-{look}-{form.width}x{form.height}-{number}.png", zoom=4)
+    assert (len(film.scenes) == 1) is (FONTS.at("text", LOWEST_PX).getlength(LONG) <= form.width)
+    for number in range(len(words)):
+        other = " ".join(words[:number] + words[number + 1 :])
+        assert draw(Page(look, "14:05", f"Thứ Ba 24/11\n{other}"), form) != film, words[number]
+
+
 WEATHER = "28–34 °C, chiều có dông"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from protocol.ids import sha256
 from protocol.manifest import Hours, Level, Policy
-from protocol.messages import BY_CODE
+from protocol.messages import BY_CODE, OWN_WORDS
 from protocol.order import Sound, Status
 from protocol.policy import Stretch
 from protocol.priority import OWN_LEVEL
@@ -86,6 +86,14 @@ def test_a_relay_that_will_be_cut_by_quiet_hours() -> None:
 
 def test_a_filler() -> None:
     assert "nội dung nền “Tin 3m”" in vi(box(filler("f1", "06:00", 10, "3m")), "06:01")
+
+
+def test_an_emergency_without_a_prepared_message_is_named_by_where_its_words_come_from() -> None:
+    own = Holdings(None, None, orders=(emergency(7, "03:00", sound=Sound(OWN_WORDS), board="Đê sắp vỡ."),))
+    assert "KHẨN CẤP “lời soạn trong lệnh”" in vi(own, "03:00:10")
+    assert "“the words of the order”" in en(own, "03:00:10")
+    blob = Holdings(None, None, orders=(emergency(7, "03:00", sound=Sound(bytes(32))),))
+    assert "KHẨN CẤP “nội dung kèm theo lệnh”" in vi(blob, "03:00:10")
 
 
 def test_an_emergency_names_its_signers_level_and_its_end() -> None:

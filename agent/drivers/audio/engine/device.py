@@ -94,6 +94,14 @@ class Device:
         with _device_errors():
             self._stream.start_stream()
 
+    def lacks(self, name: str | None) -> str:
+        """Why this other output cannot be had, as far as the list of them says; empty: it is there."""
+        try:
+            self._index(name)
+        except SoundError as error:
+            return str(error)
+        return ""
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._stream.close()
@@ -109,8 +117,8 @@ class Device:
                 return int(info["index"])
         known = ", ".join(str(info["name"]) for info in outputs) or "none"
         raise SoundError(
-            f"no output is called {name!r}; sound.device in box.toml may be one of: {known}",
-            vi=f"không có đầu ra nào tên {name!r}; sound.device trong box.toml có thể là một trong: {known}",
+            f"no output is called {name!r}; [sound] in box.toml may name one of: {known}",
+            vi=f"không có đầu ra nào tên {name!r}; [sound] trong box.toml có thể ghi một trong: {known}",
             device=True,
         )
 

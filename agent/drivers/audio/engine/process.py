@@ -74,6 +74,7 @@ class Output(Protocol):
     def pause(self) -> None: ...
     def go_on(self) -> None: ...
     def close(self) -> None: ...
+    def lacks(self, name: str | None) -> str: ...
 
 
 class Engine:
@@ -175,7 +176,7 @@ class Engine:
                 self._apart_ms = apart_ms
             case wire.Probe(id=number):
                 try:
-                    self._say(wire.Taken(number, self._ensure_device().name + self._remark, self._trouble))
+                    self._say(wire.Taken(number, self._try_device().name + self._remark, self._trouble))
                 except SoundError as error:
                     self._say(wire.broke(number, error))
 
@@ -274,6 +275,21 @@ class Engine:
 
     # The device
 
+    def _try_device(self) -> Output:
+        """The open output, anew where it stands still: it may have died without a word. Raises SoundError."""
+        device = self._device
+        if device is None or self._idle_for_s <= CALM_S:
+            return self._ensure_device()
+        with self._opening_lock:
+            place, trouble, tried_s, retry_s = self._place, self._trouble, self._tried_first_s, self._retry_s
+            waits = place > 0 and time.monotonic() - tried_s <= retry_s
+            if waits:  # the first one may hang again, and this process with it
+                self._begin_at = place
+            self._open_anew(device, self._buffer_ms)
+            if waits and self._place == place:
+                self._trouble, self._tried_first_s, self._retry_s = trouble, tried_s, retry_s
+            return self._ensure_device()
+
     def _ensure_device(self) -> Output:
         """The open output. Raises SoundError."""
         with self._opening_lock:
@@ -285,7 +301,7 @@ class Engine:
 
     def _open_any(self) -> Output:
         """The first that can be opened. Raises SoundError."""
-        first_error: SoundError | None = None
+        errors: list[SoundError] = []
         begin_at, self._begin_at = self._begin_at, 0
         self._tried_first_s = time.monotonic()
         self._retry_s = RETRY_HUNG_S if begin_at else RETRY_FIRST_S
@@ -296,15 +312,20 @@ class Engine:
                 with real_time():
                     device = self._open_output(name, self._buffer_ms)
             except SoundError as error:
-                first_error = first_error or error
+                errors.append(error)
                 continue
             self._woken_s = time.monotonic()
             self._place = place
-            why = first_error or f"the player process hung or crashed with {self._outputs[0] or 'the default output'}"
-            self._trouble = f"{why}; sounding on {device.name}" if place else ""
+            self._trouble = self._trouble_of(device, place, errors)
             return device
-        assert first_error is not None
-        raise first_error
+        raise _all_of(errors)
+
+    def _trouble_of(self, device: Output, place: int, errors: Sequence[SoundError]) -> str:
+        """What is wrong although this one sounds: the first one's error, or those that would not stand in for it."""
+        if place:
+            hung = f"the player process hung or crashed with {self._outputs[0] or 'the default output'}"
+            return f"{errors[0] if errors else hung}; sounding on {device.name}"
+        return "; ".join(filter(None, map(device.lacks, self._outputs[1:])))
 
     def _improve(self, device: Output) -> None:
         """Open it anew, where and when that is better; by any thread that holds no lock."""
@@ -421,6 +442,14 @@ def better_buffer_ms(buffer_ms: int, underruns: int, *, idle: bool, pause: bool,
     if larger is not None and underruns >= (DRY_TWICE if idle or pause else DRY_OFTEN):
         return larger
     return buffer_ms if idle and retry else None
+
+
+def _all_of(errors: Sequence[SoundError]) -> SoundError:
+    """Why no output can be opened: each reason once."""
+    if len(errors) == 1:
+        return errors[0]
+    en, vi = ("; ".join(dict.fromkeys(error.said(language) for error in errors)) for language in ("en", "vi"))
+    return SoundError(en, vi=vi, device=True)
 
 
 def _bodies(received: bytearray) -> list[bytes]:

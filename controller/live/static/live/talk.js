@@ -29,6 +29,7 @@ let sending = Promise.resolve();
 let speaking = false;
 let over = false;
 let warmAt = 0;
+let looking;
 let pausedAt = -COLD_MS;
 
 function say(name, kind = "fault") {
@@ -55,13 +56,13 @@ function connect() {
   socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
-    button.disabled = false;
-    say("");
+    button.disabled = !groups;
+    if (groups) say("");
   };
   socket.onmessage = ({ data: text }) => (listening.textContent = JSON.parse(text).listening);
   socket.onclose = ({ code }) => {
     if (over || code === 1000 || code === 4404) return finish();
-    say("lost");
+    if (groups) say("lost");
     setTimeout(connect, AGAIN_MS);
   };
 }
@@ -117,7 +118,6 @@ async function speak() {
   speaking = true;
   if (performance.now() - pausedAt >= COLD_MS) warmAt = performance.now() + WARM_MS;
   show();
-  setTimeout(show, Math.max(0, warmAt - performance.now()));
 }
 
 function pause() {
@@ -127,10 +127,14 @@ function pause() {
   show();
 }
 
+/* A timer may fire a fraction of a millisecond early: it looks again, until the amplifiers are warm. */
 function show() {
+  const left = warmAt - performance.now();
+  const warm = left <= 0;
+  clearTimeout(looking);
+  if (speaking && !warm) looking = setTimeout(show, Math.ceil(left));
   button.setAttribute("aria-pressed", String(speaking));
   button.querySelector("[data-idle]").hidden = speaking;
-  const warm = performance.now() >= warmAt;
   button.querySelector("[data-warming]").hidden = !speaking || warm;
   button.querySelector("[data-speaking]").hidden = !speaking || !warm;
 }
@@ -162,8 +166,14 @@ setInterval(() => {
 }, KEEP_ALIVE_MS);
 setTimeout(finish, Number(data.left));
 
+/* Where nobody can speak, the page still says how many listen, and when it is over. */
 async function start() {
-  if (!window.isSecureContext || !("AudioEncoder" in window)) return say("unsupported");
+  if (!window.isSecureContext || !("AudioEncoder" in window)) say("unsupported");
+  else await take();
+  connect();
+}
+
+async function take() {
   let key;
   try {
     key = await find(data.key);
@@ -173,7 +183,6 @@ async function start() {
   const kid = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(data.key))).slice(0, 4);
   const session = Uint8Array.from(data.session.match(/../g), (pair) => parseInt(pair, 16));
   groups = new Groups({ session, key, kid, province: data.province, environment: data.environment, family: Number(data.family) });
-  connect();
 }
 
 start();
