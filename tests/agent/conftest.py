@@ -11,6 +11,14 @@ from tests.agent.audio.null_sink import INSTALLED, WAY_OUT, NullSink
 
 
 @pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """For sockets, whose paths have 100 bytes: pytest's own folders are longer where tests run side by side."""
+    folder = Path(tempfile.mkdtemp(prefix="loa-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def null_sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[NullSink]:
     if not INSTALLED:
         pytest.skip(WAY_OUT)

@@ -201,10 +201,10 @@ def test_a_wrong_box_toml_is_said_in_one_line_and_leaves_nothing_behind(
     assert [file.name for file in tmp_path.iterdir()] == ["box.toml"]
 
 
-def test_a_swarm_is_many_boxes_of_which_only_those_of_the_area_obey(tmp_path: Path) -> None:
+def test_a_swarm_is_many_boxes_of_which_only_those_of_the_area_obey(tmp_path: Path, short_folder: Path) -> None:
     with Broker(tmp_path) as broker, SmallController(broker.port) as controller:
-        template = box_toml(tmp_path / "template", controller)
-        folder = tmp_path / "boxes"
+        template = box_toml(short_folder / "template", controller)
+        folder = short_folder / "boxes"
         with Swarm(template, folder, 4):
             eventually(lambda: len({hello.box for hello in controller.heard.hellos}) == 4, "four boxes")
             programme = Programme()

@@ -52,7 +52,12 @@ class Agent:
             text=True,
             env=self._environment,
         )
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.pid = 0  # it has ended by itself, or never was
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

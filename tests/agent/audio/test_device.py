@@ -188,7 +188,7 @@ def test_a_sound_whose_latest_instant_comes_before_its_first_sample_is_not_heard
 def test_an_output_that_nobody_knows_is_an_error_that_names_those_that_exist(null_sink: NullSink) -> None:
     async def story() -> None:
         speaker = patient_speaker(SystemClock("system"), "Loa của Tuấn")
-        with pytest.raises(SoundError, match=r"may be one of: .*pulse"):
+        with pytest.raises(SoundError, match=r"may name one of: .*pulse"):
             await speaker.start(track(FLOOD, start_ms=0))
         await speaker.close()
 

@@ -4,11 +4,8 @@ A real daemon with a real player process, on a null sink that is listened to. Th
 """
 
 import os
-import shutil
 import signal
-import tempfile
 import threading
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,13 +27,6 @@ PASSES = 2
 MOST_KB = 300_000
 """Three times what a healthy daemon takes."""
 BLOCK = RATE_HZ // 10
-
-
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="loa-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.sound
